@@ -1,1 +1,80 @@
-"""The Python client for Circles."""
+"""The Python client for Circles: JSON-RPC over WebSocket, signed in with secp256k1, on CPython and in the browser.
+
+```python
+import circle_ws
+
+async with circle_ws.connect("wss://circle.example/02ab...", private_key=key) as client:
+    print(await client.play("40 + 2"))
+```
+"""
+
+from .auth import Challenge, Dialect, KeyPair, Profile, Signer
+from .backoff import Backoff
+from .board import StatusChanges
+from .builder import CircleWsClientBuilder, Connecting, connect
+from .client import CircleWsClient
+from .config import ClientConfig
+from .errors import (
+    AuthError,
+    AuthRejected,
+    CallTimeout,
+    CircleWsError,
+    ClientClosed,
+    ConfigError,
+    ConnectionFailed,
+    ConnectionLost,
+    InvalidKey,
+    InvalidNonce,
+    InvalidRequest,
+    MessageTooLarge,
+    NotConnected,
+    OutcomeUnknown,
+    ProtocolError,
+    QueueFull,
+    RedirectRefused,
+    RpcError,
+    SignerFailed,
+    UnsupportedRuntime,
+)
+from .listener import Listener
+from .liveness import KeepAlive
+from .status import ConnectionStatus, StatusChange
+
+__all__ = [
+    "AuthError",
+    "AuthRejected",
+    "Backoff",
+    "CallTimeout",
+    "Challenge",
+    "CircleWsClient",
+    "CircleWsClientBuilder",
+    "CircleWsError",
+    "ClientClosed",
+    "ClientConfig",
+    "ConfigError",
+    "Connecting",
+    "ConnectionFailed",
+    "ConnectionLost",
+    "ConnectionStatus",
+    "Dialect",
+    "InvalidKey",
+    "InvalidNonce",
+    "InvalidRequest",
+    "KeepAlive",
+    "KeyPair",
+    "Listener",
+    "MessageTooLarge",
+    "NotConnected",
+    "OutcomeUnknown",
+    "Profile",
+    "ProtocolError",
+    "QueueFull",
+    "RedirectRefused",
+    "RpcError",
+    "Signer",
+    "SignerFailed",
+    "StatusChange",
+    "StatusChanges",
+    "UnsupportedRuntime",
+    "connect",
+]

@@ -1,0 +1,16 @@
+"""The choice of the signing backend: coincurve natively, pure-Python ecdsa in the browser. Nothing falls back.
+
+Both have the same functions over bytes: a private key is 32 bytes big-endian, a public key 33 (compressed) or 65 bytes
+(uncompressed), a digest 32 bytes, a signature r and s, 32 bytes each.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if sys.platform == "emscripten":
+    from .backend_ecdsa import convert_public_key, derive_public_key, recover, sign, verify
+else:
+    from .backend_coincurve import convert_public_key, derive_public_key, recover, sign, verify
+
+__all__ = ["convert_public_key", "derive_public_key", "recover", "sign", "verify"]

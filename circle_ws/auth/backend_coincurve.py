@@ -1,0 +1,47 @@
+"""secp256k1 through coincurve (libsecp256k1): fast, constant-time, native only."""
+
+from __future__ import annotations
+
+import coincurve
+from coincurve.ecdsa import cdata_to_der, deserialize_compact
+
+__all__ = ["convert_public_key", "derive_public_key", "recover", "sign", "verify"]
+
+
+def derive_public_key(secret: bytes, *, compressed: bool) -> bytes:
+    """Derive the public key, 33 or 65 bytes, of a valid private key."""
+    return coincurve.PrivateKey(secret).public_key.format(compressed=compressed)
+
+
+def convert_public_key(public_key: bytes, *, compressed: bool) -> bytes:
+    """Check a public key and give it in the form asked for.
+
+    Raises:
+        ValueError: It is not a point of the curve.
+    """
+    return coincurve.PublicKey(public_key).format(compressed=compressed)
+
+
+def sign(secret: bytes, digest: bytes) -> tuple[bytes, int]:
+    """Sign a 32-byte digest: deterministic (RFC 6979), low-S. Gives r and s, and the recovery id."""
+    # Without hasher=None coincurve would hash the digest once more.
+    signature = coincurve.PrivateKey(secret).sign_recoverable(digest, hasher=None)
+    return signature[:64], signature[64]
+
+
+def verify(public_key: bytes, digest: bytes, signature: bytes) -> bool:
+    """Tell whether r and s are this key's low-S signature of the digest. The key must be valid."""
+    try:
+        der = cdata_to_der(deserialize_compact(signature))
+    except ValueError:
+        return False
+    return coincurve.PublicKey(public_key).verify(der, digest, hasher=None)
+
+
+def recover(digest: bytes, signature: bytes, recovery_id: int) -> bytes | None:
+    """Recover the public key, 65 bytes, that signed the digest; None where there is none."""
+    try:
+        key = coincurve.PublicKey.from_signature_and_message(signature + bytes([recovery_id]), digest, hasher=None)
+    except ValueError:
+        return None
+    return key.format(compressed=False)

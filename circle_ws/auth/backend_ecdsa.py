@@ -1,0 +1,92 @@
+"""secp256k1 through python-ecdsa: pure Python, for the browser.
+
+It is not constant-time (CVE-2024-23342), which is why nothing native uses it. It is loaded on first use.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from hashlib import sha256
+from typing import Any
+
+__all__ = ["convert_public_key", "derive_public_key", "recover", "sign", "verify"]
+
+
+@cache
+def _ecdsa() -> Any:
+    import ecdsa  # type: ignore[import-untyped,unused-ignore]
+
+    return ecdsa
+
+
+def derive_public_key(secret: bytes, *, compressed: bool) -> bytes:
+    """Derive the public key, 33 or 65 bytes, of a valid private key."""
+    key = _ecdsa().SigningKey.from_string(secret, _ecdsa().SECP256k1)
+    return bytes(key.verifying_key.to_string(_form(compressed)))
+
+
+def convert_public_key(public_key: bytes, *, compressed: bool) -> bytes:
+    """Check a public key and give it in the form asked for.
+
+    Raises:
+        ValueError: It is not a point of the curve.
+    """
+    try:
+        key = _ecdsa().VerifyingKey.from_string(
+            public_key, _ecdsa().SECP256k1, valid_encodings=("compressed", "uncompressed")
+        )
+    except _ecdsa().errors.MalformedPointError as error:
+        raise ValueError(str(error)) from None
+    return bytes(key.to_string(_form(compressed)))
+
+
+def sign(secret: bytes, digest: bytes) -> tuple[bytes, int]:
+    """Sign a 32-byte digest: deterministic (RFC 6979), low-S. Gives r and s, and the recovery id."""
+    ecdsa = _ecdsa()
+    key = ecdsa.SigningKey.from_string(secret, ecdsa.SECP256k1)
+    signature = bytes(
+        key.sign_digest_deterministic(digest, hashfunc=sha256, sigencode=ecdsa.util.sigencode_string_canonize)
+    )
+    # python-ecdsa does not tell the recovery id: it is the candidate that gives our own key back, which also proves
+    # the signature before it leaves.
+    own = bytes(key.verifying_key.to_string("uncompressed"))
+    return signature, _candidates(digest, signature).index(own)
+
+
+def verify(public_key: bytes, digest: bytes, signature: bytes) -> bool:
+    """Tell whether r and s are this key's low-S signature of the digest. The key must be valid."""
+    ecdsa = _ecdsa()
+    if int.from_bytes(signature[32:], "big") > ecdsa.SECP256k1.order // 2:
+        return False
+    key = ecdsa.VerifyingKey.from_string(public_key, ecdsa.SECP256k1)
+    try:
+        return bool(key.verify_digest(signature, digest))
+    except ecdsa.BadSignatureError:
+        return False
+
+
+def recover(digest: bytes, signature: bytes, recovery_id: int) -> bytes | None:
+    """Recover the public key, 65 bytes, that signed the digest; None where there is none."""
+    candidates = _candidates(digest, signature)
+    # Ids 2 and 3 mean r + n, which happens once in 2^128 signatures and never to an honest signer.
+    return candidates[recovery_id] if 0 <= recovery_id < len(candidates) else None
+
+
+def _candidates(digest: bytes, signature: bytes) -> list[bytes]:
+    """Give the public keys for the recovery ids 0 and 1, or none."""
+    ecdsa = _ecdsa()
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+    if not (0 < r < ecdsa.SECP256k1.order and 0 < s < ecdsa.SECP256k1.order):
+        return []
+    try:
+        keys = ecdsa.ecdsa.Signature(r, s).recover_public_keys(int.from_bytes(digest, "big"), ecdsa.SECP256k1.generator)
+    except (ecdsa.numbertheory.Error, RuntimeError, ValueError):
+        return []
+    return [
+        bytes(ecdsa.VerifyingKey.from_public_point(key.point, ecdsa.SECP256k1).to_string("uncompressed"))
+        for key in keys
+    ]
+
+
+def _form(compressed: bool) -> str:
+    return "compressed" if compressed else "uncompressed"

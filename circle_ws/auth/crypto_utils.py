@@ -1,0 +1,147 @@
+"""Keys and signatures as hex: what a program needs around signing in. The curve is secp256k1."""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import InvalidKey
+from . import backend
+from .profiles import Profile, SignatureEncoding, find_profile
+
+__all__ = [
+    "derive_public_key",
+    "encode_signature",
+    "format_public_key",
+    "generate_private_key",
+    "parse_private_key",
+    "sign_message",
+    "verify_signature",
+]
+
+_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+
+
+def generate_private_key() -> str:
+    """Make a private key from the system's randomness: 64 lower-case hex characters."""
+    while True:
+        secret = os.urandom(32)
+        if 0 < int.from_bytes(secret, "big") < _ORDER:
+            return secret.hex()
+
+
+def parse_private_key(text: str | bytes) -> bytes:
+    """Read a private key.
+
+    Args:
+        text: 64 hex characters, in upper or lower case, with or without `0x`; or the 32 bytes themselves.
+
+    Returns:
+        32 bytes, big-endian.
+
+    Raises:
+        InvalidKey: It is none; the message does not hold it.
+    """
+    if isinstance(text, str):
+        digits = text.strip()
+        digits = digits[2:] if digits[:2] in ("0x", "0X") else digits
+        if len(digits) != 64 or any(digit not in "0123456789abcdefABCDEF" for digit in digits):
+            raise InvalidKey(f"a private key is 64 hex characters or 32 bytes; this text has {len(digits)} characters")
+        secret = bytes.fromhex(digits)
+    elif isinstance(text, bytes | bytearray | memoryview):
+        secret = bytes(text)
+        if len(secret) != 32:
+            raise InvalidKey(f"a private key is 64 hex characters or 32 bytes; these are {len(secret)} bytes")
+    else:
+        raise InvalidKey(f"a private key is 64 hex characters or 32 bytes, not {type(text).__name__}")
+    if not 0 < int.from_bytes(secret, "big") < _ORDER:
+        raise InvalidKey(
+            "the private key is zero or not below the order of secp256k1; make one with `circle-ws keygen`"
+        )
+    return secret
+
+
+def derive_public_key(private_key: str | bytes, *, compressed: bool = False) -> str:
+    """Derive the public key: 130 lower-case hex characters, or 66 when `compressed`.
+
+    Raises:
+        InvalidKey: The private key is none.
+    """
+    return backend.derive_public_key(parse_private_key(private_key), compressed=compressed).hex()
+
+
+def format_public_key(public_key: str, *, compressed: bool) -> str:
+    """Check a public key and write it in the form asked for: 66 (compressed) or 130 lower-case hex characters.
+
+    Raises:
+        InvalidKey: It is no public key of secp256k1.
+    """
+    try:
+        digits = public_key[2:] if public_key[:2] in ("0x", "0X") else public_key
+        if len(digits) not in (66, 130):
+            raise ValueError(f"{len(digits)} characters")
+        return backend.convert_public_key(bytes.fromhex(digits), compressed=compressed).hex()
+    except (ValueError, TypeError) as error:
+        raise InvalidKey(
+            "a public key is 66 (compressed) or 130 (uncompressed) hex characters that name a point of secp256k1"
+        ) from error
+
+
+def sign_message(private_key: str | bytes, message: str | bytes, profile: str | Profile = "eip191") -> str:
+    """Sign a message as the profile says.
+
+    Args:
+        private_key: 64 hex characters or 32 bytes.
+        message: What a nonce would be; a str is taken as UTF-8.
+        profile: A `Profile` or its name.
+
+    Returns:
+        The signature as lower-case hex, in the profile's encoding.
+
+    Raises:
+        InvalidKey: The private key is none.
+        ConfigError: There is no such profile.
+    """
+    chosen = find_profile(profile)
+    digest = chosen.digest(chosen.message(_bytes(message)))
+    return encode_signature(chosen, *backend.sign(parse_private_key(private_key), digest))
+
+
+def encode_signature(profile: Profile, signature: bytes, recovery_id: int) -> str:
+    """Write r and s (64 bytes) and the recovery id as the profile's hex."""
+    if profile.encoding is SignatureEncoding.RECOVERABLE:
+        signature += bytes([profile.v_offset + recovery_id])
+    return signature.hex()
+
+
+def verify_signature(public_key: str, message: str | bytes, signature: str, profile: str | Profile = "eip191") -> bool:
+    """Tell whether `signature` is this key's low-S signature of `message` under the profile.
+
+    Args:
+        public_key: Hex, compressed or not.
+        message: What was signed; a str is taken as UTF-8.
+        signature: Hex, in the profile's encoding.
+        profile: A `Profile` or its name.
+
+    Raises:
+        ConfigError: There is no such profile. A bad key or signature is False, never an exception.
+    """
+    chosen = find_profile(profile)
+    try:
+        key = bytes.fromhex(format_public_key(public_key, compressed=False))
+        raw = bytes.fromhex(signature.removeprefix("0x"))
+    except (ValueError, TypeError, AttributeError):
+        return False
+    recoverable = chosen.encoding is SignatureEncoding.RECOVERABLE
+    if len(raw) != (65 if recoverable else 64):
+        return False
+    if not 0 < int.from_bytes(raw[:32], "big") < _ORDER or not 0 < int.from_bytes(raw[32:64], "big") <= _ORDER // 2:
+        return False
+    digest = chosen.digest(chosen.message(_bytes(message)))
+    if recoverable:
+        recovery_id = raw[64] - chosen.v_offset
+        return recovery_id in (0, 1) and backend.recover(digest, raw[:64], recovery_id) == key
+    return backend.verify(key, digest, raw)
+
+
+def _bytes(message: str | bytes) -> bytes:
+    return message.encode() if isinstance(message, str) else message

@@ -1,0 +1,102 @@
+"""A private key in memory, and the signer it makes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import backend
+from .crypto_utils import encode_signature, generate_private_key, parse_private_key
+from .profiles import PROFILES, Profile
+
+if TYPE_CHECKING:
+    from .types import Challenge
+
+__all__ = ["KeyPair", "KeyPairSigner"]
+
+
+class KeyPair:
+    """Hold a secp256k1 private key; never prints it.
+
+    Args:
+        private_key: 64 hex characters, in upper or lower case, with or without `0x`; or 32 bytes.
+
+    Raises:
+        InvalidKey: It is none; the message does not hold it.
+    """
+
+    __slots__ = ("_public_keys", "_secret")
+
+    def __init__(self, private_key: str | bytes) -> None:
+        self._secret = parse_private_key(private_key)
+        self._public_keys: dict[bool, str] = {}
+
+    @classmethod
+    def generate(cls) -> KeyPair:
+        """Make a new one from the system's randomness."""
+        return cls(generate_private_key())
+
+    @classmethod
+    def from_hex(cls, private_key: str) -> KeyPair:
+        """Read a private key of 64 hex characters.
+
+        Raises:
+            InvalidKey: It is none; the message does not hold it.
+        """
+        return cls(private_key)
+
+    @property
+    def public_key(self) -> str:
+        """The public key: 130 lower-case hex characters (uncompressed, as published circles name theirs)."""
+        return self.format_public_key(compressed=False)
+
+    def format_public_key(self, *, compressed: bool) -> str:
+        """Give the public key as 66 (compressed) or 130 lower-case hex characters."""
+        if compressed not in self._public_keys:
+            self._public_keys[compressed] = backend.derive_public_key(self._secret, compressed=compressed).hex()
+        return self._public_keys[compressed]
+
+    def sign(self, digest: bytes, profile: Profile) -> str:
+        """Sign a 32-byte digest; gives hex in the profile's encoding."""
+        return encode_signature(profile, *backend.sign(self._secret, digest))
+
+    def __repr__(self) -> str:
+        return "KeyPair(private_key=<hidden>)"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a KeyPair is not pickled: that would write the private key in the clear")
+
+
+class KeyPairSigner:
+    """Sign with a key pair that this process holds.
+
+    Args:
+        keypair: The key.
+        profile: The profile that is signed, so that users' own profiles work too.
+    """
+
+    __slots__ = ("_keypair", "_profile")
+
+    def __init__(self, keypair: KeyPair, profile: Profile) -> None:
+        self._keypair = keypair
+        self._profile = profile
+
+    @property
+    def profiles(self) -> frozenset[str]:
+        """Every profile that is known, and the one it was made for."""
+        return frozenset(PROFILES) | {self._profile.name}
+
+    @property
+    def own_public_key(self) -> str:
+        """The public key in the profile's form, known without asking anybody."""
+        return self._keypair.format_public_key(compressed=self._profile.compressed)
+
+    async def public_key(self) -> str:
+        """Give the public key in the profile's form."""
+        return self.own_public_key
+
+    async def sign(self, challenge: Challenge) -> str:
+        """Sign the challenge's digest."""
+        return self._keypair.sign(challenge.digest, self._profile)
+
+    def __repr__(self) -> str:
+        return f"KeyPairSigner({self._profile.name})"

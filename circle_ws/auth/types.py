@@ -1,0 +1,89 @@
+"""The values that signing in is made of, and the protocol of whoever signs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from ..errors import AuthError, AuthRejected, InvalidKey, InvalidNonce, SignerFailed
+
+__all__ = [
+    "AuthCredentials",
+    "AuthError",
+    "AuthRejected",
+    "Challenge",
+    "Dialect",
+    "InvalidKey",
+    "InvalidNonce",
+    "Nonce",
+    "Signer",
+    "SignerFailed",
+]
+
+Dialect = Literal["auto", "hero-0.2", "circles-1.0"]
+"""Which published form of `authenticate` is spoken; `auto` finds it out."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthCredentials:
+    """Hold what `authenticate` sends. Its `repr` does not show the signature.
+
+    Attributes:
+        public_key: Lower-case hex, 66 (compressed) or 130 (uncompressed) characters.
+        signature: Lower-case hex, in the encoding of the profile.
+    """
+
+    public_key: str
+    signature: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Nonce:
+    """Hold a nonce that passed the grammar. Its `repr` does not show the value.
+
+    Attributes:
+        value: 8 to 256 characters of `A-Z a-z 0-9 _ - + / = :`.
+        expires_at: When the circle forgets it, in seconds since 1970, or None when it did not say.
+    """
+
+    value: str = field(repr=False)
+    expires_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """Hold what a signer is asked to sign. Its `repr` shows neither the nonce nor the message.
+
+    Attributes:
+        profile: The name of the signature profile.
+        url: The circle, as it was dialled.
+        nonce: The circle's nonce.
+        message: The exact bytes before hashing; for `eip191` they include the Ethereum prefix.
+        digest: The 32 bytes that are signed.
+    """
+
+    profile: str
+    url: str
+    nonce: str = field(repr=False)
+    message: bytes = field(repr=False)
+    digest: bytes = field(repr=False)
+
+
+class Signer(Protocol):
+    """Sign for a client, which then never sees the key: a KMS, a hardware key, a wallet.
+
+    It is asked once for each sign-in, so after each reconnect too. Whatever it raises becomes `SignerFailed`.
+    """
+
+    @property
+    def profiles(self) -> frozenset[str]:
+        """The names of the signature profiles that it can sign."""
+        ...
+
+    async def public_key(self) -> str:
+        """Give the public key: hex, compressed (66 characters) or not (130)."""
+        ...
+
+    async def sign(self, challenge: Challenge) -> str:
+        """Sign the challenge; give the signature as hex in the encoding of `challenge.profile`."""
+        ...

@@ -1,0 +1,83 @@
+"""When to try again: exponential back-off with full jitter.
+
+Source: "Exponential Backoff And Jitter", AWS Architecture Blog, 2015 ("full jitter").
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from .errors import ConfigError
+
+if TYPE_CHECKING:
+    import random
+
+__all__ = ["Backoff"]
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Say how long to wait between attempts to connect. All times are in seconds.
+
+    The first delay is drawn from U(floor, first), the n-th after it from U(floor, min(maximum, base * 2^n)).
+
+    Attributes:
+        first: The upper bound of the first delay. It spreads many clients that lose one server at once.
+        base: What doubles from the second delay on.
+        maximum: No delay is longer.
+        floor: No delay is shorter.
+        reset_after: The delays start from the beginning once a connection has stood this long.
+        attempts: Give up after this many attempts in a row have failed; None never gives up.
+
+    Raises:
+        ConfigError: A value is negative, not finite, or the floor is above the maximum.
+    """
+
+    first: float = 2.0
+    base: float = 1.0
+    maximum: float = 30.0
+    floor: float = 0.1
+    reset_after: float = 10.0
+    attempts: int | None = None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "attempts":
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+                raise ConfigError(
+                    f"backoff.{field.name} must be a number of seconds, 0 or more, not {value!r}",
+                    option="backoff",
+                )
+        if self.floor > self.maximum:
+            raise ConfigError(
+                f"backoff.floor ({self.floor}) must not be above backoff.maximum ({self.maximum})",
+                option="backoff",
+            )
+        if self.attempts is not None and (not isinstance(self.attempts, int) or self.attempts < 1):
+            raise ConfigError(
+                f"backoff.attempts must be a whole number from 1, or None, not {self.attempts!r}",
+                option="backoff",
+            )
+
+    def delay(self, failures: int, rng: random.Random) -> float:
+        """Draw the delay before the next attempt.
+
+        Args:
+            failures: How many delays there have been already since the last reset; 0 draws the first one.
+            rng: Where the randomness comes from.
+
+        Returns:
+            Seconds, between `floor` and `maximum`.
+        """
+        # 2.0 ** 1024 overflows; no maximum needs more than 64 doublings.
+        ceiling = self.first if failures == 0 else self.base * 2.0 ** min(failures, 64)
+        ceiling = min(ceiling, self.maximum)
+        return rng.uniform(self.floor, max(self.floor, ceiling))
+
+    def exhausted(self, failures: int) -> bool:
+        """Tell whether `failures` failed attempts in a row are enough to give up."""
+        return self.attempts is not None and failures >= self.attempts

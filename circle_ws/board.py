@@ -1,0 +1,115 @@
+"""Where the status stands and who watches it. There is one writer: the supervisor."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from weakref import WeakSet
+
+from .listener import Listener
+from .status import TRANSITIONS, ConnectionStatus, StatusChange
+
+__all__ = ["StatusBoard", "StatusChanges"]
+
+_logger = logging.getLogger("circle_ws")
+
+KEPT_FOR_SLOW_READERS = 256
+
+StatusCallback = Callable[[StatusChange], object]
+
+
+class StatusChanges(Listener[StatusChange]):
+    """Iterate over the changes of status, the present one first; it ends after CLOSED."""
+
+    __slots__ = ()
+
+    @property
+    def skipped(self) -> int:
+        """How many changes a slow reader has missed."""
+        return self.dropped
+
+
+class StatusBoard:
+    """Hold the status; tell listeners, callbacks and waiters of each change."""
+
+    __slots__ = ("_callbacks", "_listeners", "_waiters", "last")
+
+    def __init__(self) -> None:
+        self.last = StatusChange(ConnectionStatus.IDLE, ConnectionStatus.IDLE, time.time())
+        """The latest change."""
+        self._listeners: WeakSet[Listener[StatusChange]] = WeakSet()
+        self._callbacks: dict[object, StatusCallback] = {}
+        self._waiters: set[asyncio.Future[None]] = set()
+
+    @property
+    def status(self) -> ConnectionStatus:
+        """The present status."""
+        return self.last.status
+
+    def set(
+        self,
+        status: ConnectionStatus,
+        *,
+        attempt: int = 0,
+        retry_in: float | None = None,
+        cause: BaseException | None = None,
+    ) -> None:
+        """Write a new status. Only the supervisor does."""
+        previous = self.last.status
+        assert status in TRANSITIONS[previous], f"{previous} -> {status} is not a legal transition"
+        self.last = change = StatusChange(status, previous, time.time(), attempt, retry_in, cause)
+        _logger.debug("status %s -> %s", previous.value, status.value)
+        for listener in list(self._listeners):
+            listener.put(change)
+            if status is ConnectionStatus.CLOSED:
+                listener.end()
+        for token in list(self._callbacks):
+            # Never on the stack of whoever changed the status: the callback may do anything to the client.
+            asyncio.get_running_loop().call_soon(self._call, token, change)
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._waiters.clear()
+
+    def changes(self) -> StatusChanges:
+        """Give an iterator over the changes, the present status first."""
+        listener = StatusChanges(KEPT_FOR_SLOW_READERS, self._forget)
+        last = self.last
+        listener.put(StatusChange(last.status, last.status, last.at, last.attempt, last.retry_in, last.cause))
+        if last.status is ConnectionStatus.CLOSED:
+            listener.end()
+        else:
+            self._listeners.add(listener)
+        return listener
+
+    def on_change(self, callback: StatusCallback) -> Callable[[], None]:
+        """Call back at each change; gives a function that ends it."""
+        token = object()
+        self._callbacks[token] = callback
+
+        def remove() -> None:
+            self._callbacks.pop(token, None)
+
+        return remove
+
+    async def changed(self) -> None:
+        """Return at the next change."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.add(waiter)
+        try:
+            await waiter
+        finally:
+            self._waiters.discard(waiter)
+
+    def _forget(self, listener: Listener[StatusChange]) -> None:
+        self._listeners.discard(listener)
+
+    def _call(self, token: object, change: StatusChange) -> None:
+        callback = self._callbacks.get(token)
+        try:
+            if callback is not None:
+                callback(change)
+        except Exception:
+            _logger.exception("a status callback raised; the client goes on")

@@ -1,0 +1,206 @@
+"""The fluent way to a client, and the short one. Both only fill a `ClientConfig`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from .auth.keypair import KeyPair
+from .backoff import Backoff
+from .client import CircleWsClient
+from .config import DEFAULT, ClientConfig, ClientOptions, Default, default_keepalive
+from .errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from types import TracebackType
+    from typing import Self, Unpack
+
+    from .auth.profiles import Profile
+    from .auth.types import Dialect, Signer
+    from .config import FirstConnect
+    from .liveness import KeepAliveMode
+    from .transport import Connect
+
+__all__ = ["CircleWsClientBuilder", "Connecting", "connect"]
+
+
+class CircleWsClientBuilder:
+    """Prepare a client, option by option.
+
+    It is immutable: every `with_*` gives a new builder, so a prepared one can be shared and build many clients. What
+    is not said keeps its default, which stands in `ClientConfig`.
+
+    Args:
+        url: The circle: `ws://` or `wss://`.
+    """
+
+    __slots__ = ("_options", "_url")
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._options: dict[str, Any] = {}
+
+    def with_keypair(self, private_key: str | bytes | KeyPair) -> Self:
+        """Sign in with this private key: 64 hex characters, 32 bytes, or a `KeyPair`.
+
+        Raises:
+            InvalidKey: It is none; the message does not hold it.
+        """
+        keypair = private_key if isinstance(private_key, KeyPair) else KeyPair(private_key)
+        return self._with(private_key=keypair, signer=None)
+
+    def with_signer(self, signer: Signer) -> Self:
+        """Sign in with what `signer` signs; the key stays where it is."""
+        return self._with(signer=signer, private_key=None)
+
+    def with_auth(
+        self,
+        *,
+        profile: str | Profile | Default = DEFAULT,
+        dialect: Dialect | Default = DEFAULT,
+        allow_insecure: bool | Default = DEFAULT,
+    ) -> Self:
+        """Choose the signature profile, the dialect, and whether to sign in over `ws://` to other machines."""
+        return self._with(profile=profile, dialect=dialect, allow_insecure=allow_insecure)
+
+    def with_timeouts(
+        self,
+        *,
+        open: float | None | Default = DEFAULT,
+        call: float | None | Default = DEFAULT,
+        close: float | None | Default = DEFAULT,
+        drain: float | None | Default = DEFAULT,
+        sign: float | None | Default = DEFAULT,
+    ) -> Self:
+        """Set limits of time, in seconds; None means no limit.
+
+        Args:
+            open: For one attempt to connect and sign in, but for the signer.
+            call: For one call.
+            close: For the closing handshake.
+            drain: How long `close()` waits for calls in flight.
+            sign: How long the signer may take.
+        """
+        return self._with(
+            open_timeout=open, call_timeout=call, close_timeout=close, drain_timeout=drain, sign_timeout=sign
+        )
+
+    def with_keepalive(
+        self,
+        *,
+        interval: float | Default = DEFAULT,
+        timeout: float | Default = DEFAULT,
+        mode: KeepAliveMode | Default = DEFAULT,
+    ) -> Self:
+        """Watch the link: ask for a sign of life every `interval` seconds, give it up after `timeout` without one.
+
+        Raises:
+            ConfigError: A time is not positive, or the mode is unknown.
+        """
+        present = self._options.get("keepalive") or default_keepalive()
+        return self._with(keepalive=replace(present, **_given(interval=interval, timeout=timeout, mode=mode)))
+
+    def without_keepalive(self) -> Self:
+        """Do not watch the link; a dead one may go unnoticed."""
+        return self._with(keepalive=None)
+
+    def with_reconnect(
+        self, *, backoff: Backoff | Default = DEFAULT, first_connect: FirstConnect | Default = DEFAULT
+    ) -> Self:
+        """Choose when to connect again, and whether the first connect keeps trying (`first_connect="retry"`)."""
+        default = Backoff() if self._options.get("backoff", DEFAULT) is None else DEFAULT
+        return self._with(backoff=default if backoff is DEFAULT else backoff, first_connect=first_connect)
+
+    def without_reconnect(self) -> Self:
+        """Do not connect again: a lost link ends in status FAILED."""
+        return self._with(backoff=None)
+
+    def with_limits(
+        self,
+        *,
+        max_message_bytes: int | None | Default = DEFAULT,
+        max_request_bytes: int | None | Default = DEFAULT,
+        max_in_flight: int | Default = DEFAULT,
+        max_queued: int | Default = DEFAULT,
+        max_queued_bytes: int | Default = DEFAULT,
+    ) -> Self:
+        """Set limits of size, in bytes of UTF-8, and of number."""
+        return self._with(
+            max_message_bytes=max_message_bytes,
+            max_request_bytes=max_request_bytes,
+            max_in_flight=max_in_flight,
+            max_queued=max_queued,
+            max_queued_bytes=max_queued_bytes,
+        )
+
+    def with_transport(self, connect: Connect) -> Self:
+        """Open WebSockets through `connect` instead of the runtime's own."""
+        return self._with(transport=connect)
+
+    def build(self) -> CircleWsClient:
+        """Check everything and make a client. Nothing is dialled yet.
+
+        Raises:
+            ConfigError: An option is wrong; the message names it.
+            UnsupportedRuntime: This runtime cannot do what an option asks for.
+        """
+        return CircleWsClient(ClientConfig(self._url, **self._options))
+
+    def _with(self, **options: Any) -> Self:
+        builder = type(self)(self._url)
+        builder._options = {**self._options, **_given(**options)}
+        return builder
+
+
+class Connecting:
+    """Be what `circle_ws.connect` gives: awaitable, and an async context manager, for a connected client."""
+
+    __slots__ = ("_client",)
+
+    def __init__(self, client: CircleWsClient) -> None:
+        self._client = client
+
+    def __await__(self) -> Generator[Any, None, CircleWsClient]:
+        return self._client.__aenter__().__await__()
+
+    async def __aenter__(self) -> CircleWsClient:
+        return await self._client.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.__aexit__(kind, error, trace)
+
+
+def connect(url: str, **options: Unpack[ClientOptions]) -> Connecting:
+    """Connect to a circle.
+
+    ```python
+    async with circle_ws.connect("ws://localhost:8765", private_key=key) as client:
+        print(await client.play("40 + 2"))
+    ```
+
+    Args:
+        url: The circle: `ws://` or `wss://`.
+        **options: The fields of `ClientConfig`.
+
+    Returns:
+        Await it for a connected client that you close yourself, or use it with `async with`.
+
+    Raises:
+        ConfigError: An option is wrong; the message names it.
+        UnsupportedRuntime: This runtime cannot do what an option asks for.
+        InvalidKey: The private key is none.
+    """
+    unknown = set(options) - set(ClientOptions.__annotations__)
+    if unknown:
+        raise ConfigError(
+            f"unknown option {', '.join(sorted(unknown))}; there are {', '.join(ClientOptions.__annotations__)}",
+            option=min(unknown),
+        )
+    return Connecting(CircleWsClient(ClientConfig(url, **cast("dict[str, Any]", options))))
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not DEFAULT}

@@ -1,0 +1,234 @@
+"""The calls of a client, over all its connections: ids, the queue, the slots, the deadlines.
+
+A call that was never written waits here for a slot or for the link. One timer per client ends what is over its time:
+it sweeps over the few hundred calls that there can be, so a call costs no timer of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from .errors import CallTimeout, MessageTooLarge, QueueFull
+from .jsonrpc import envelope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .config import ClientConfig
+    from .jsonrpc.envelope import Params
+    from .session import Session
+
+__all__ = ["Call", "Calls"]
+
+
+class Call:
+    """Be one request, or one notification, on its way."""
+
+    __slots__ = ("deadline", "future", "id", "limit", "method", "size", "text")
+
+    def __init__(self, id: int | None, method: str, text: str, future: asyncio.Future[Any]) -> None:
+        self.id = id
+        """None for a notification."""
+        self.method = method
+        self.text = text
+        self.size = len(text) if text.isascii() else len(text.encode())
+        """In bytes of UTF-8."""
+        self.future = future
+        self.deadline: float | None = None
+        """On the event loop's clock."""
+        self.limit: float | None = None
+        """The time it was given, in seconds."""
+
+    def settle(self, result: Any) -> None:
+        """Give the caller the result, unless it is gone."""
+        if not self.future.done():
+            self.future.set_result(result)
+
+    def fail(self, error: Exception) -> None:
+        """Give the caller an error, unless it is gone."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+class Calls:
+    """Take calls, hand them to the session in order, and end those whose time is over.
+
+    Args:
+        config: The limits.
+        phase: Tells what the client is doing while it is not connected, for the words of a timeout.
+    """
+
+    __slots__ = (
+        "_config",
+        "_drained",
+        "_next_id",
+        "_phase",
+        "_queue",
+        "_queued_bytes",
+        "_session",
+        "_sweep_at",
+        "_timer",
+    )
+
+    def __init__(self, config: ClientConfig, phase: Callable[[], str]) -> None:
+        self._config = config
+        self._phase = phase
+        self._next_id = 0
+        self._queue: deque[Call] = deque()
+        self._queued_bytes = 0
+        self._session: Session | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._sweep_at = 0.0
+
+    def request(self, method: str, params: Params) -> Call:
+        """Make a request with an id that no other call of this client has had.
+
+        Raises:
+            InvalidRequest: The params are not finite plain JSON with string keys.
+            MessageTooLarge: It is over `max_request_bytes`.
+        """
+        self._next_id += 1
+        return self._checked(Call(self._next_id, method, envelope.request(self._next_id, method, params), _future()))
+
+    def notification(self, method: str, params: Params) -> Call:
+        """Make a notification. The errors are those of `request`."""
+        return self._checked(Call(None, method, envelope.notification(method, params), _future()))
+
+    def submit(self, call: Call, timeout: float | None) -> None:
+        """Write the call, or let it wait for a slot or for the link.
+
+        Args:
+            call: A new one.
+            timeout: In seconds; None means no limit.
+
+        Raises:
+            QueueFull: Too many wait already.
+        """
+        session = self._session
+        if session is None or self._queue or not session.has_room(call) or not session.write(call):
+            self._enqueue(call)
+        if timeout is not None:
+            self._watch(call, timeout)
+
+    def forget(self, call: Call) -> None:
+        """Free what a call holds whose caller is gone; its reply will be ignored."""
+        if call in self._queue:
+            self._queue.remove(call)
+            self._queued_bytes -= call.size
+            self._tell_drained()
+        elif self._session is not None and call.id is not None:
+            self._session.forget(call.id)
+
+    def attach(self, session: Session) -> None:
+        """Let calls go out through `session` from now on, the waiting ones first."""
+        self._session = session
+        self.flush()
+
+    def detach(self, session: Session) -> None:
+        """Let calls wait from now on, if it is `session` that they went out through."""
+        if self._session is session:
+            self._session = None
+            self._tell_drained()
+
+    def slot_freed(self) -> None:
+        """Learn that fewer calls are in flight."""
+        self.flush()
+        self._tell_drained()
+
+    def flush(self) -> None:
+        """Write what waits, as far as there is room."""
+        while self._session is not None and self._queue:
+            call = self._queue[0]
+            if not call.future.done() and not (self._session.has_room(call) and self._session.write(call)):
+                return
+            self._pop()
+
+    def fail_queued(self, error: Exception) -> None:
+        """Fail everything that was never written."""
+        while self._queue:
+            self._pop().fail(error)
+
+    def stop(self) -> None:
+        """Let go of the timer; nothing is submitted any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    async def drained(self) -> None:
+        """Return when nothing waits and nothing is unanswered, or when there is no link any more."""
+        if not self._idle():
+            self._drained = asyncio.get_running_loop().create_future()
+            await self._drained
+
+    def _idle(self) -> bool:
+        return self._session is None or (not self._queue and not self._session.in_flight)
+
+    def _tell_drained(self) -> None:
+        if self._drained is not None and not self._drained.done() and self._idle():
+            self._drained.set_result(None)
+
+    def _checked(self, call: Call) -> Call:
+        limit = self._config.max_request_bytes
+        if limit is not None and call.size > limit:
+            raise MessageTooLarge(
+                f"the request {call.method!r} has {call.size} bytes, over max_request_bytes ({limit}), which is what "
+                "published circles take; send less, or raise it with with_limits()",
+                size=call.size,
+                limit=limit,
+            )
+        return call
+
+    def _enqueue(self, call: Call) -> None:
+        config = self._config
+        if len(self._queue) >= config.max_queued or self._queued_bytes + call.size > config.max_queued_bytes:
+            raise QueueFull(
+                f"{len(self._queue)} calls ({self._queued_bytes} bytes) wait already, for a slot or for the link; "
+                "send fewer at once, or raise max_queued and max_queued_bytes with with_limits()"
+            )
+        self._queue.append(call)
+        self._queued_bytes += call.size
+
+    def _pop(self) -> Call:
+        call = self._queue.popleft()
+        self._queued_bytes -= call.size
+        return call
+
+    def _watch(self, call: Call, timeout: float) -> None:
+        loop = call.future.get_loop()
+        call.limit = timeout
+        call.deadline = deadline = loop.time() + timeout
+        if self._timer is None or deadline < self._sweep_at:
+            self.stop()
+            self._sweep_at = deadline
+            self._timer = loop.call_later(max(timeout, 0), self._sweep, loop)
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        now = loop.time()
+        in_flight = list(self._session.in_flight.values()) if self._session is not None else []
+        waiting = list(self._queue)
+        earliest: float | None = None
+        for calls, written in ((in_flight, True), (waiting, False)):
+            for call in calls:
+                if call.deadline is None:
+                    continue
+                if call.deadline <= now:
+                    self._expire(call, written=written)
+                elif earliest is None or call.deadline < earliest:
+                    earliest = call.deadline
+        if earliest is not None:
+            self._sweep_at = earliest
+            self._timer = loop.call_later(earliest - now, self._sweep, loop)
+
+    def _expire(self, call: Call, *, written: bool) -> None:
+        phase = "reply" if written else ("queue" if self._session is not None else self._phase())
+        self.forget(call)
+        ending = "it was written and may have run" if written else "it was never written and has not run"
+        call.fail(CallTimeout(f"{call.method!r} took longer than {call.limit:g} s ({phase}); {ending}", phase=phase))
+
+
+def _future() -> asyncio.Future[Any]:
+    return asyncio.get_running_loop().create_future()

@@ -1,0 +1,1 @@
+"""JSON-RPC 2.0 without I/O: codec, envelopes, pending calls, subscriptions."""

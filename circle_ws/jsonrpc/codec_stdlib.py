@@ -1,0 +1,65 @@
+"""JSON through the standard library: the codec of the browser, where nothing has to be downloaded for it."""
+
+from __future__ import annotations
+
+import json
+import re
+from math import isinf
+from typing import Any
+
+from ..errors import InvalidRequest, ProtocolError
+from .strict import refuse_deep_nesting, refuse_long_integers, refuse_unplain
+
+__all__ = ["decode", "encode"]
+
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def encode(value: Any) -> str:
+    """Turn plain values into JSON text.
+
+    Raises:
+        InvalidRequest: `value` is not finite plain JSON with string keys.
+    """
+    refuse_unplain(value)
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        if not text.isascii():
+            text.encode()
+    except (UnicodeEncodeError, TypeError, ValueError, RecursionError) as error:
+        raise InvalidRequest(f"params cannot be written as JSON: {error}") from error
+    return text
+
+
+def decode(text: str) -> Any:
+    """Turn JSON text into plain values.
+
+    Raises:
+        ProtocolError: `text` is not strict JSON, or nested more than 512 deep.
+    """
+    # Deep nesting ends a Pyodide interpreter for good, uncatchably: look before parsing.
+    refuse_deep_nesting(text)
+    refuse_long_integers(text)
+    try:
+        value = _DECODER.decode(text)
+        if not text.isascii():
+            text.encode()
+        if _SURROGATE_ESCAPE.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"the message is not strict JSON: {error}") from error
+    return value
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if isinf(number):
+        raise ValueError("a number is beyond the range of a float")
+    return number
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse_constant)

@@ -1,0 +1,123 @@
+"""The members of a JSON-RPC 2.0 message: how they are written, and the one check of what comes in."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, TypeAlias
+
+from ..errors import InvalidRequest, ProtocolError, RpcError
+from . import json
+
+__all__ = ["Kind", "Params", "error", "kind_of", "notification", "request", "result", "rpc_error"]
+
+Params: TypeAlias = list[Any] | tuple[Any, ...] | dict[str, Any] | None
+"""What `params` may be: by position, by name, or left out."""
+
+
+class Kind(Enum):
+    """Name what an incoming message is (JSON-RPC 2.0 sections 4 and 5)."""
+
+    RESULT = "result"
+    ERROR = "error"
+    NOTIFICATION = "notification"
+    REQUEST = "request"
+
+
+def request(id: int, method: str, params: Params = None) -> str:
+    """Write a request.
+
+    Raises:
+        InvalidRequest: The method is no text, or the params are not finite plain JSON with string keys.
+    """
+    _check(method, params)
+    return f'{{"jsonrpc":"2.0","id":{id},"method":{json.encode(method)}{_member(params)}}}'
+
+
+def notification(method: str, params: Params = None) -> str:
+    """Write a notification: a request that is not answered.
+
+    Raises:
+        InvalidRequest: The method is no text, or the params are not finite plain JSON with string keys.
+    """
+    _check(method, params)
+    return f'{{"jsonrpc":"2.0","method":{json.encode(method)}{_member(params)}}}'
+
+
+def result(id: Any, value: Any) -> str:
+    """Write a successful reply.
+
+    Raises:
+        InvalidRequest: `value` is not finite plain JSON with string keys.
+    """
+    return f'{{"jsonrpc":"2.0","id":{json.encode(id)},"result":{json.encode(value)}}}'
+
+
+def error(id: Any, failure: RpcError) -> str:
+    """Write a reply that tells of a failure.
+
+    Raises:
+        InvalidRequest: The error's data is not finite plain JSON with string keys.
+    """
+    body: dict[str, Any] = {"code": failure.code, "message": failure.message}
+    if failure.data is not None:
+        body["data"] = failure.data
+    return f'{{"jsonrpc":"2.0","id":{json.encode(id)},"error":{json.encode(body)}}}'
+
+
+def kind_of(message: Any) -> Kind:
+    """Check the envelope of a decoded message and tell what it is.
+
+    Raises:
+        ProtocolError: It is no JSON-RPC 2.0 message; the text says which member is wrong.
+    """
+    if type(message) is not dict:
+        raise ProtocolError("a message is not a JSON object")
+    if message.get("jsonrpc") != "2.0":
+        raise ProtocolError('a message lacks "jsonrpc": "2.0"')
+    if "method" in message:
+        return _kind_of_request(message)
+    if "id" not in message:
+        raise ProtocolError("a message has neither an id nor a method")
+    if ("result" in message) is ("error" in message):
+        raise ProtocolError("a reply has both a result and an error, or neither")
+    if "result" in message:
+        return Kind.RESULT
+    _check_error(message["error"])
+    return Kind.ERROR
+
+
+def rpc_error(message: dict[str, Any]) -> RpcError:
+    """Make the exception for a checked reply of kind ERROR."""
+    body = message["error"]
+    return RpcError(body["code"], body["message"], body.get("data"))
+
+
+def _kind_of_request(message: dict[str, Any]) -> Kind:
+    if type(message["method"]) is not str:
+        raise ProtocolError("a request's method is not a string")
+    if type(message.get("params", [])) not in (list, dict):
+        raise ProtocolError("a request's params are neither an array nor an object")
+    if "id" not in message:
+        return Kind.NOTIFICATION
+    if type(message["id"]) not in (str, int, float, type(None)):
+        raise ProtocolError("a request's id is neither a string nor a number")
+    return Kind.REQUEST
+
+
+def _check_error(body: Any) -> None:
+    if type(body) is not dict or type(body.get("code")) is not int or type(body.get("message")) is not str:
+        raise ProtocolError("a reply's error is not an object with an integer code and a string message")
+
+
+def _check(method: str, params: Params) -> None:
+    if type(method) is not str or not method:
+        raise InvalidRequest(f"a method is named by a text that is not empty, not by {method!r}")
+    if params is not None and not isinstance(params, list | tuple | dict):
+        raise InvalidRequest(
+            f"params are a list or a tuple (by position) or a dict (by name), not {type(params).__name__}; "
+            "put a single value into a list"
+        )
+
+
+def _member(params: Params) -> str:
+    return "" if params is None else f',"params":{json.encode(params)}'

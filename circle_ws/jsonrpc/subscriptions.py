@@ -1,0 +1,52 @@
+"""Who listens to which notification."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+if TYPE_CHECKING:
+    from ..buffer import Buffer
+
+__all__ = ["Subscriptions"]
+
+
+class Subscriptions:
+    """Hand each notification to everybody who listens to its method.
+
+    Buffers are held weakly: a listener that is simply dropped stops costing anything.
+    """
+
+    __slots__ = ("_by_method", "_ended")
+
+    def __init__(self) -> None:
+        self._by_method: dict[str, WeakSet[Buffer[Any]]] = {}
+        self._ended = False
+
+    def add(self, method: str, buffer: Buffer[Any]) -> None:
+        """Let `buffer` have what comes for `method` from now on."""
+        if self._ended:
+            buffer.end()
+        else:
+            self._by_method.setdefault(method, WeakSet()).add(buffer)
+
+    def remove(self, method: str, buffer: Buffer[Any]) -> None:
+        """Stop handing notifications to `buffer`; one that is not listening is ignored."""
+        listeners = self._by_method.get(method)
+        if listeners is not None:
+            listeners.discard(buffer)
+            if not listeners:
+                del self._by_method[method]
+
+    def publish(self, method: str, params: Any) -> None:
+        """Hand one notification to its listeners."""
+        for buffer in list(self._by_method.get(method, ())):
+            buffer.put(params)
+
+    def end(self) -> None:
+        """End every buffer, and each that is added later."""
+        self._ended = True
+        for listeners in self._by_method.values():
+            for buffer in list(listeners):
+                buffer.end()
+        self._by_method.clear()

@@ -1,0 +1,70 @@
+"""A bounded buffer that a task can wait on: what `notifications()` and `status_changes()` give out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+from .buffer import Buffer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Self
+
+__all__ = ["Listener"]
+
+T = TypeVar("T")
+
+
+class Listener(Buffer[T]):
+    """Iterate over what happens, from the moment it was made until `aclose()` or the end of the client.
+
+    It is an async context manager and an async iterator. Leaving the block, or simply dropping the listener, ends it.
+    Cancelling a task that waits for the next item loses no item.
+
+    Args:
+        size: How many unread items are kept; then the oldest goes, and `dropped` counts it.
+        forget: Called once when the listener is closed.
+    """
+
+    __slots__ = ("_forget", "_news")
+
+    def __init__(self, size: int, forget: Callable[[Listener[T]], None]) -> None:
+        super().__init__(size)
+        self._forget = forget
+        self._news = asyncio.Event()
+
+    def put(self, item: T) -> None:
+        """Add one item and wake whoever waits for it."""
+        super().put(item)
+        self._news.set()
+
+    def end(self) -> None:
+        """Let the iteration end once what is buffered has been read."""
+        super().end()
+        self._news.set()
+
+    async def aclose(self) -> None:
+        """Stop listening. Idempotent."""
+        self._forget(self)
+        self.end()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        while not len(self):
+            if self.ended:
+                raise StopAsyncIteration
+            self._news.clear()
+            await self._news.wait()
+        return self.pop()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()

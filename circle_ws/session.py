@@ -1,0 +1,243 @@
+"""One connection: what is written to it, what comes in, and the calls that wait for a reply on it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from .errors import ConnectionLost, MessageTooLarge, OutcomeUnknown, ProtocolError, RpcError
+from .jsonrpc import envelope, json
+from .jsonrpc.envelope import Kind
+
+if TYPE_CHECKING:
+    from .calls import Call, Calls
+    from .jsonrpc.subscriptions import Subscriptions
+    from .transport import Transport
+
+__all__ = ["Session"]
+
+_logger = logging.getLogger("circle_ws")
+
+METHOD_NOT_FOUND = -32601
+_HIGH_WATER = 256 * 1024
+"""Bytes on their way from which on calls wait for the peer to read."""
+
+
+class Session:
+    """Receive for one transport; match replies with calls, hand notifications on.
+
+    Args:
+        calls: Where ids come from; told when a slot is free.
+        subscriptions: Where notifications go.
+        max_in_flight: How many calls may be written and unanswered.
+    """
+
+    __slots__ = (
+        "_calls",
+        "_congestion",
+        "_max_in_flight",
+        "_subscriptions",
+        "_transport",
+        "_waiter",
+        "in_flight",
+        "loss",
+    )
+
+    def __init__(self, calls: Calls, subscriptions: Subscriptions, max_in_flight: int) -> None:
+        self._calls = calls
+        self._subscriptions = subscriptions
+        self._max_in_flight = max_in_flight
+        self._transport: Transport | None = None
+        self._congestion: asyncio.Task[None] | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self.in_flight: dict[int, Call] = {}
+        """The calls that are written and unanswered, by id."""
+        self.loss: ConnectionLost | None = None
+        """How the link went down, or None."""
+
+    def open(self, transport: Transport) -> None:
+        """Use this transport, which was made with this session as its receiver."""
+        self._transport = transport
+
+    @property
+    def transport(self) -> Transport:
+        """The open transport."""
+        assert self._transport is not None, "the session is used before its transport is open"
+        return self._transport
+
+    # Writing.
+
+    def has_room(self, call: Call) -> bool:
+        """Tell whether `call` may be written now. A notification needs no slot."""
+        return self._congestion is None and (call.id is None or len(self.in_flight) < self._max_in_flight)
+
+    def write(self, call: Call) -> bool:
+        """Write a call; False when the link no longer takes it, and it was not written."""
+        transport = self.transport
+        # Learnt before it is written, so that no reply can come too early.
+        if call.id is not None:
+            self.in_flight[call.id] = call
+        try:
+            transport.send(call.text)
+        except ConnectionLost as loss:
+            if call.id is not None:
+                del self.in_flight[call.id]
+            self.lost(loss)
+            return False
+        if call.id is None:
+            call.settle(None)
+        if transport.buffered > _HIGH_WATER and self._congestion is None:
+            self._congestion = asyncio.get_running_loop().create_task(self._relieve(transport))
+        return True
+
+    async def request(self, method: str, params: dict[str, Any] | None = None) -> Any:
+        """Call the peer for the client itself (sign-in, probe): past the queue and the slots.
+
+        Raises:
+            RpcError: The peer answered with an error.
+            ConnectionLost: The link went down.
+        """
+        call = self._calls.request(method, params)
+        if not self.write(call):
+            raise self.loss or ConnectionLost.closed(1006)
+        try:
+            return await call.future
+        finally:
+            self.forget(call.id)
+
+    def forget(self, id: int | None) -> None:
+        """Wait no longer for the reply with this id."""
+        if id is not None and self.in_flight.pop(id, None) is not None:
+            self._calls.slot_freed()
+
+    async def _relieve(self, transport: Transport) -> None:
+        try:
+            await transport.drain()
+        except ConnectionLost:
+            return
+        self._congestion = None
+        self._calls.flush()
+
+    # Receiving: the methods of `Receiver`.
+
+    def message(self, text: str) -> None:
+        """Take one message: resolve the call it answers, or hand the notification on."""
+        frame: Any = None
+        try:
+            frame = json.decode(text)
+            kind = envelope.kind_of(frame)
+        except ProtocolError as error:
+            self._malformed(frame, error)
+            return
+        if kind is Kind.RESULT:
+            call = self._answered(frame["id"])
+            if call is not None:
+                call.settle(frame["result"])
+        elif kind is Kind.NOTIFICATION:
+            self._subscriptions.publish(frame["method"], frame.get("params"))
+        elif kind is Kind.ERROR:
+            self._take_error(frame)
+        else:
+            self._refuse_request(frame)
+
+    def invalid(self, cause: ProtocolError) -> None:
+        """Learn of what is no text message. One over the size may have been any call's reply, so all fail with it."""
+        _logger.warning("the peer sent what is no JSON-RPC message: %s", cause)
+        if isinstance(cause, MessageTooLarge):
+            self._fail_in_flight(cause)
+
+    def lost(self, cause: ConnectionLost) -> None:
+        """Learn that the link is down: what is unanswered fails at once."""
+        if self.loss is not None:
+            return
+        self.loss = cause
+        # At once, so that a call made before the supervisor wakes up waits for the next link.
+        self._calls.detach(self)
+        if self._congestion is not None:
+            self._congestion.cancel()
+        unknown = OutcomeUnknown(
+            f"{cause}; the request was written and may have run",
+            code=cause.code,
+            reason=cause.reason,
+            local=cause.local,
+        )
+        self._fail_in_flight(unknown)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def wait_lost(self, until: float | None = None) -> None:
+        """Return when the link is down, or at the time `until` on the event loop's clock."""
+        if self.loss is not None:
+            return
+        loop = asyncio.get_running_loop()
+        self._waiter = waiter = loop.create_future()
+        timer = loop.call_later(max(until - loop.time(), 0), _wake, waiter) if until is not None else None
+        try:
+            await waiter
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    # Ending.
+
+    async def close(self) -> None:
+        """Close the link with the handshake, bounded; what is unanswered fails."""
+        try:
+            await self.transport.close()
+        finally:
+            self.lost(ConnectionLost.closed(1000, local=True))
+
+    def abort(self, cause: ConnectionLost) -> None:
+        """Close the link at once; what is unanswered fails."""
+        if self._transport is not None:
+            self._transport.abort()
+        self.lost(cause)
+
+    def _answered(self, id: Any) -> Call | None:
+        # 1.0 and True are equal to 1 and would find its call.
+        call = self.in_flight.pop(id, None) if type(id) is int else None
+        if call is None:
+            _logger.debug("a reply that nobody waits for is ignored")
+        else:
+            self._calls.slot_freed()
+        return call
+
+    def _take_error(self, frame: dict[str, Any]) -> None:
+        error = envelope.rpc_error(frame)
+        if frame["id"] is None:
+            _logger.warning("the peer could not read one of our messages: error %d", error.code)
+            return
+        call = self._answered(frame["id"])
+        if call is not None:
+            call.fail(error)
+
+    def _refuse_request(self, frame: dict[str, Any]) -> None:
+        if self._transport is None:
+            _logger.debug("a request that came before the handshake was over is ignored")
+            return
+        error = RpcError(METHOD_NOT_FOUND, "this client answers no requests")
+        try:
+            self._transport.send(envelope.error(frame["id"], error))
+        except ConnectionLost as loss:
+            self.lost(loss)
+
+    def _malformed(self, frame: Any, error: ProtocolError) -> None:
+        is_reply = type(frame) is dict and "method" not in frame
+        call = self._answered(frame.get("id")) if is_reply else None
+        if call is not None:
+            call.fail(error)
+        else:
+            _logger.warning("a malformed message is ignored: %s", error)
+
+    def _fail_in_flight(self, error: ProtocolError | ConnectionLost) -> None:
+        calls = list(self.in_flight.values())
+        self.in_flight.clear()
+        for call in calls:
+            call.fail(error)
+        self._calls.slot_freed()
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -1,0 +1,242 @@
+"""The one task of a client: dial, sign in, serve, classify, wait. Whoever it is that changes the status, it is here.
+
+It knows nothing of the client object, so that a client that is dropped can be collected.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING
+
+from .auth.keypair import KeyPairSigner
+from .board import StatusBoard
+from .calls import Calls
+from .errors import CircleWsError, ClientClosed, ConnectionLost, NotConnected
+from .handshake import Handshake
+from .jsonrpc.subscriptions import Subscriptions
+from .keepalive import watch
+from .policy import Failure, classify
+from .session import Session
+from .status import ConnectionStatus as Status
+
+if TYPE_CHECKING:
+    from .config import ClientConfig
+
+__all__ = ["Supervisor"]
+
+
+class Supervisor:
+    """Keep one client connected.
+
+    Args:
+        config: The options.
+
+    Attributes:
+        board: The status.
+        calls: What is on its way, over all connections.
+        subscriptions: Who listens to notifications.
+        failure: What ended it, in status FAILED.
+        public_key: The signer's, as hex, once it is known.
+    """
+
+    def __init__(self, config: ClientConfig) -> None:
+        self.config = config
+        self.board = StatusBoard()
+        self.calls = Calls(config, lambda: self.phase)
+        self.subscriptions = Subscriptions()
+        self.failure: Exception | None = None
+        signer = config.signer
+        self.public_key = signer.own_public_key if isinstance(signer, KeyPairSigner) else None
+        self._rng = random.Random()
+        self._ping = config.transport.capabilities.ping and not (config.keepalive and config.keepalive.mode == "rpc")
+        self._task: asyncio.Task[None] | None = None
+        self._session: Session | None = None
+        self._handshake: Handshake | None = None
+        self._abandoned = False
+        self._attempt = 0
+        self._ending: asyncio.Task[None] | None = None
+
+    # What the client asks for.
+
+    @property
+    def connected(self) -> bool:
+        """Whether calls can be written now."""
+        session = self._session
+        return self.board.status is Status.CONNECTED and session is not None and session.loss is None
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop it runs on, while it runs."""
+        return self._task.get_loop() if self._task is not None and not self._task.done() else None
+
+    def start(self) -> None:
+        """Begin to connect, unless it does already."""
+        if self.board.status in (Status.IDLE, Status.FAILED):
+            self.failure = None
+            self._abandoned = False
+            self._attempt = 0
+            self._begin_attempt()
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def ready(self) -> None:
+        """Return when connected.
+
+        Raises:
+            ClientClosed: The client is closed.
+            NotConnected: It was never started, or its start was cancelled.
+            CircleWsError: What it failed with.
+        """
+        while not self.connected:
+            status = self.board.status
+            if status is Status.FAILED and self.failure is not None:
+                raise self.failure
+            if status in (Status.CLOSING, Status.CLOSED):
+                raise ClientClosed("the client is closed, which is final; make a new one")
+            if status is Status.IDLE:
+                raise NotConnected("connect() was cancelled before the client was connected")
+            await self.board.changed()
+
+    async def abandon(self) -> None:
+        """End a start that nobody waits for any more; back to IDLE."""
+        if self._task is not None and not self._task.done():
+            self.abandon_soon()
+            await asyncio.wait([self._task])
+
+    def abandon_soon(self) -> None:
+        """Cut everything off, without a closing handshake."""
+        if self._task is not None and not self._task.done():
+            self._abandoned = True
+            self._task.cancel()
+
+    async def stop(self, drain: float | None) -> None:
+        """Close, once; every caller returns when it is done.
+
+        Args:
+            drain: How long to wait for calls in flight, in seconds; None means no limit.
+        """
+        if self.board.status is Status.CLOSED:
+            return
+        if self._ending is None:
+            self._ending = asyncio.get_running_loop().create_task(self._shut_down(drain))
+        await asyncio.shield(self._ending)
+
+    # The task.
+
+    async def _run(self) -> None:
+        try:
+            await self._stay_connected()
+        except asyncio.CancelledError:
+            self._cut_off()
+            raise
+        except Exception as error:
+            # A classifier, a transport or a signer that breaks its contract, or a fault of ours: nobody may hang on it.
+            if self._ending is None:
+                self._cut_link()
+                self._give_up(error)
+
+    async def _stay_connected(self) -> None:
+        failures = 0
+        ever_connected = self.config.first_connect == "retry"
+        while True:
+            started = None
+            try:
+                session = await self._establish()
+                ever_connected, started = True, asyncio.get_running_loop().time()
+                cause: CircleWsError = await self._serve(session)
+            except CircleWsError as error:
+                cause = error
+            if self._ending is not None:
+                return
+            backoff = self.config.backoff
+            if started is not None and backoff is not None:
+                uptime = asyncio.get_running_loop().time() - started
+                failures = 0 if uptime >= backoff.reset_after else failures
+            verdict = classify(Failure(cause, ever_connected=ever_connected))
+            if not verdict.retry or backoff is None or backoff.exhausted(self._attempt):
+                self._give_up(cause)
+                return
+            delay = max(backoff.delay(failures, self._rng), verdict.at_least)
+            failures += 1
+            self.board.set(Status.WAITING, attempt=self._attempt, retry_in=delay, cause=cause)
+            await asyncio.sleep(delay)
+            self._begin_attempt()
+
+    def _begin_attempt(self) -> None:
+        self._attempt += 1
+        self.board.set(Status.CONNECTING, attempt=self._attempt)
+
+    async def _establish(self) -> Session:
+        self._session = session = Session(self.calls, self.subscriptions, self.config.max_in_flight)
+        self._handshake = handshake = Handshake(self.config, session, self._signing_in)
+        await handshake.run()
+        self._handshake = None
+        self.public_key = handshake.public_key or self.public_key
+        return session
+
+    def _signing_in(self) -> None:
+        self.board.set(Status.AUTHENTICATING, attempt=self._attempt)
+
+    async def _serve(self, session: Session) -> ConnectionLost:
+        self._attempt = 0
+        if session.loss is None:
+            self.board.set(Status.CONNECTED)
+            self.calls.attach(session)
+            keepalive = self.config.keepalive
+            if keepalive is None:
+                await session.wait_lost()
+            else:
+                self._ping = await watch(session, keepalive, ping=self._ping)
+        session.transport.abort()
+        assert session.loss is not None, "a link is served until it is lost"
+        return session.loss
+
+    @property
+    def phase(self) -> str:
+        """What it is doing while it is not connected, for the words of a timeout."""
+        return self._handshake.phase if self._handshake is not None else "queue"
+
+    # Its ends.
+
+    def _give_up(self, cause: Exception) -> None:
+        self.failure = cause
+        self._handshake = None
+        self.calls.fail_queued(cause)
+        self.calls.stop()
+        self.board.set(Status.FAILED, attempt=self._attempt, cause=cause)
+
+    def _cut_off(self) -> None:
+        """End after a cancellation: by `abandon`, by `stop`, or from outside, as when the event loop ends."""
+        self._handshake = None
+        if self._ending is not None:
+            return
+        self._cut_link()
+        if self._abandoned and self.board.status is not Status.CONNECTED:
+            self.calls.fail_queued(NotConnected("connect() was cancelled before the client was connected"))
+            self.calls.stop()
+            self.board.set(Status.IDLE)
+        else:
+            self._give_up(NotConnected("the client's task was cancelled, as when its event loop ends"))
+
+    def _cut_link(self) -> None:
+        if self._session is not None:
+            self._session.abort(ConnectionLost.closed(1006, local=True))
+
+    async def _shut_down(self, drain: float | None) -> None:
+        running = self.board.status not in (Status.IDLE, Status.FAILED)
+        if running:
+            self.board.set(Status.CLOSING)
+            try:
+                async with asyncio.timeout(drain):
+                    await self.calls.drained()
+            except TimeoutError:
+                pass
+        self.calls.fail_queued(ClientClosed("the client was closed before the request was written; it has not run"))
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        if running and self._session is not None and self._session.loss is None:
+            await self._session.close()
+        self.calls.stop()
+        self.subscriptions.end()
+        self.board.set(Status.CLOSED)

@@ -1,0 +1,130 @@
+"""The seam between the engine and a runtime's WebSocket. The unit is a whole text message.
+
+Sending is synchronous, as in asyncio: it hands the text over; `drain` is where one waits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ..errors import ConnectionLost, ProtocolError
+
+__all__ = ["Capabilities", "Connect", "Receiver", "Transport", "TransportOptions"]
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """Say what a runtime's WebSocket can do.
+
+    Attributes:
+        ping: Send ping frames and see the pongs.
+        headers: Send HTTP headers with the handshake.
+        proxy: Go through a proxy of the program's choice.
+        tls: Take TLS options.
+        http_status: See the HTTP status of a refused handshake.
+    """
+
+    ping: bool
+    headers: bool
+    proxy: bool
+    tls: bool
+    http_status: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TransportOptions:
+    """Hold what a transport has to know.
+
+    Attributes:
+        max_message_bytes: The largest incoming message, in bytes of UTF-8; None means no limit.
+        close_timeout: How long the closing handshake may take, in seconds; None means no limit.
+    """
+
+    max_message_bytes: int | None = None
+    close_timeout: float | None = None
+
+
+class Receiver(Protocol):
+    """Take what comes in; bound before dialling. It is called from the event loop and must not block."""
+
+    def message(self, text: str) -> None:
+        """Take a whole text message. It may come before `connect` has returned."""
+        ...
+
+    def invalid(self, cause: ProtocolError) -> None:
+        """Learn of what is no text message: a binary one, or one over the size."""
+        ...
+
+    def lost(self, cause: ConnectionLost) -> None:
+        """Learn that the link is down: once for each opened link, and not after our own `close()`."""
+        ...
+
+
+class Transport(Protocol):
+    """Be one open WebSocket.
+
+    It assembles fragments, enforces sizes, lets no foreign exception through, delivers nothing after `close()` and
+    survives a receiver that raises.
+    """
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that are not yet on their way."""
+        ...
+
+    @property
+    def bytes_received(self) -> int:
+        """Bytes (in a browser: characters) received so far; any growth is a sign of life."""
+        ...
+
+    def send(self, text: str) -> None:
+        """Hand over one text message.
+
+        Raises:
+            ConnectionLost: The link is known to be down.
+        """
+        ...
+
+    async def drain(self) -> None:
+        """Return when writing more makes sense.
+
+        Raises:
+            ConnectionLost: The link went down meanwhile.
+        """
+        ...
+
+    async def ping(self) -> None:
+        """Send a ping frame, where `capabilities.ping`; return with its pong.
+
+        Raises:
+            ConnectionLost: The link went down meanwhile.
+            UnsupportedRuntime: This runtime has no ping frames.
+        """
+        ...
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close with the handshake, within `close_timeout`. Idempotent; a cancelled one aborts."""
+        ...
+
+    def abort(self) -> None:
+        """Close at once, without the handshake. Idempotent."""
+        ...
+
+
+class Connect(Protocol):
+    """Open WebSockets."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What its transports can do; known before dialling."""
+        ...
+
+    async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> Transport:
+        """Dial `url`; return once the socket is open. A cancelled one leaves nothing behind.
+
+        Raises:
+            ConnectionFailed: It could not be opened.
+        """
+        ...

@@ -1,0 +1,254 @@
+"""An in-process transport, for tests: ours and our users'.
+
+```python
+async def circle(peer: MemoryPeer) -> None:
+    async for text in peer:
+        peer.send(text)
+
+client = CircleWsClientBuilder("ws://localhost/").with_transport(MemoryServer(circle)).build()
+```
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from ..errors import ConnectionFailed, ConnectionLost, MessageTooLarge, ProtocolError
+from .base import Capabilities, Receiver, TransportOptions
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+__all__ = ["MemoryPeer", "MemoryServer", "MemoryTransport"]
+
+CAPABILITIES = Capabilities(ping=True, headers=False, proxy=False, tls=False, http_status=False)
+_logger = logging.getLogger("circle_ws.transport")
+
+
+class MemoryTransport:
+    """Be the client's end of an in-process link."""
+
+    __slots__ = ("_loss", "_options", "_receiver", "_silent", "bytes_received", "peer")
+
+    def __init__(self, receiver: Receiver, options: TransportOptions, peer: MemoryPeer) -> None:
+        self._receiver = receiver
+        self._options = options
+        self._silent = False
+        self._loss: ConnectionLost | None = None
+        self.bytes_received = 0
+        self.peer = peer
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that the peer has not read yet."""
+        return self.peer.unread_bytes
+
+    def send(self, text: str) -> None:
+        """Hand over one text message.
+
+        Raises:
+            ConnectionLost: The link is known to be down.
+        """
+        if self._loss is not None:
+            raise self._loss
+        self.peer.feed(text)
+
+    async def drain(self) -> None:
+        """Return when the peer has read everything.
+
+        Raises:
+            ConnectionLost: The link went down meanwhile.
+        """
+        await self.peer.caught_up()
+        if self._loss is not None:
+            raise self._loss
+
+    async def ping(self) -> None:
+        """Return with the pong, which an in-process peer never owes.
+
+        Raises:
+            ConnectionLost: The link is down.
+        """
+        await asyncio.sleep(0)
+        if self._loss is not None:
+            raise self._loss
+        self.bytes_received += 1
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close with `code`. Idempotent."""
+        self._silent = True
+        self.end(ConnectionLost.closed(code, reason, local=True))
+
+    def abort(self) -> None:
+        """Close at once. Idempotent."""
+        self._silent = True
+        self.end(ConnectionLost.closed(1006, local=True))
+
+    def take(self, message: str | bytes) -> None:
+        """Take what the peer sent."""
+        if self._silent or self._loss is not None:
+            return
+        size = len(message.encode() if isinstance(message, str) else message)
+        self.bytes_received += size
+        limit = self._options.max_message_bytes
+        if isinstance(message, bytes):
+            self._tell_invalid(ProtocolError("a binary message came in; a circle speaks JSON text"))
+        elif limit is not None and size > limit:
+            self._tell_invalid(
+                MessageTooLarge(
+                    f"an incoming message of {size} bytes is over max_message_bytes ({limit})",
+                    size=size,
+                    limit=limit,
+                )
+            )
+            self.end(ConnectionLost.closed(1009, local=True))
+        else:
+            try:
+                self._receiver.message(message)
+            except Exception:
+                _logger.exception("a receiver raised; the connection goes on")
+
+    def _tell_invalid(self, cause: ProtocolError) -> None:
+        try:
+            self._receiver.invalid(cause)
+        except Exception:
+            _logger.exception("a receiver raised; the connection goes on")
+
+    def end(self, loss: ConnectionLost) -> None:
+        """End the link, once, and tell both sides."""
+        if self._loss is not None:
+            return
+        self._loss = loss
+        self.peer.ended(loss)
+        if self._silent:
+            return
+        try:
+            self._receiver.lost(loss)
+        except Exception:
+            _logger.exception("a receiver raised; the connection is down all the same")
+
+
+class MemoryPeer:
+    """Be the server's end of an in-process link: an iterator over the texts that the client sends.
+
+    Attributes:
+        url: What the client dialled.
+        loss: How the link ended, or None.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.loss: ConnectionLost | None = None
+        self.unread_bytes = 0
+        self._transport: MemoryTransport | None = None
+        self._inbox: asyncio.Queue[str | None] = asyncio.Queue()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def attach(self, transport: MemoryTransport) -> None:
+        """Join the two ends."""
+        self._transport = transport
+
+    def send(self, message: str | bytes) -> None:
+        """Send to the client; it arrives in the next turn of the event loop."""
+        if self._transport is not None and self.loss is None:
+            asyncio.get_running_loop().call_soon(self._transport.take, message)
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close the link after what was sent."""
+        if self._transport is not None:
+            asyncio.get_running_loop().call_soon(self._transport.end, ConnectionLost.closed(code, reason))
+
+    async def receive(self) -> str:
+        """Give the next text.
+
+        Raises:
+            ConnectionLost: The link ended.
+        """
+        text = await self._inbox.get()
+        if text is None:
+            self._inbox.put_nowait(None)
+            raise self.loss or ConnectionLost.closed(1006)
+        self.unread_bytes -= len(text.encode())
+        if not self.unread_bytes:
+            self._idle.set()
+        return text
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        """Give every text until the link ends."""
+        try:
+            while True:
+                yield await self.receive()
+        except ConnectionLost:
+            return
+
+    def feed(self, text: str) -> None:
+        """Take a text from the client."""
+        self.unread_bytes += len(text.encode())
+        self._idle.clear()
+        self._inbox.put_nowait(text)
+
+    async def caught_up(self) -> None:
+        """Return when everything is read or the link has ended."""
+        await self._idle.wait()
+
+    def ended(self, loss: ConnectionLost) -> None:
+        """Learn that the link is down."""
+        self.loss = loss
+        self._inbox.put_nowait(None)
+        self._idle.set()
+
+
+class MemoryServer:
+    """Listen in-process: a `Connect` for `with_transport`.
+
+    Args:
+        serve: Runs for each link, in a task of its own; when it returns the link is closed.
+        capabilities: What the transport claims to be able to do.
+
+    Attributes:
+        refusal: Set to an error, every dial fails with it.
+        peers: The server's ends, oldest first.
+    """
+
+    def __init__(
+        self,
+        serve: Callable[[MemoryPeer], Awaitable[None]],
+        *,
+        capabilities: Capabilities = CAPABILITIES,
+    ) -> None:
+        self._serve = serve
+        self.capabilities = capabilities
+        self.refusal: ConnectionFailed | None = None
+        self.peers: list[MemoryPeer] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> MemoryTransport:
+        """Open a link.
+
+        Raises:
+            ConnectionFailed: `refusal` is set.
+        """
+        await asyncio.sleep(0)
+        if self.refusal is not None:
+            raise self.refusal
+        peer = MemoryPeer(url)
+        transport = MemoryTransport(receiver, options, peer)
+        peer.attach(transport)
+        self.peers.append(peer)
+        task = asyncio.get_running_loop().create_task(self._run(peer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return transport
+
+    async def _run(self, peer: MemoryPeer) -> None:
+        try:
+            await self._serve(peer)
+        except ConnectionLost:
+            pass
+        except Exception:
+            _logger.exception("the server's end of a memory transport raised")
+        finally:
+            peer.close(1000)

@@ -1,0 +1,235 @@
+"""The transport of the browser (and of every other host of Pyodide), over its own `WebSocket`.
+
+What JavaScript calls must never raise, and every proxy that is made for it is destroyed when the socket is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import js
+from pyodide.ffi import JsException, JsProxy, create_proxy
+
+from ..errors import ConnectionFailed, ConnectionLost, MessageTooLarge, ProtocolError, UnsupportedRuntime
+from .base import Capabilities, Receiver, TransportOptions
+
+__all__ = ["PyodideConnect", "PyodideTransport", "connect"]
+
+_logger = logging.getLogger("circle_ws.transport")
+
+_OPEN = 1
+_ABNORMAL = 1006
+_TOO_LARGE = 4009
+"""Close code for an incoming message over the limit; JavaScript may not send 1009."""
+_LOW_WATER = 64 * 1024
+_POLL = 0.01
+"""How often `bufferedAmount` is looked at, in seconds: browsers have no event for it."""
+
+
+class PyodideTransport:
+    """Be one open WebSocket of the browser."""
+
+    __slots__ = (
+        "_closed",
+        "_js_handlers",
+        "_js_socket",
+        "_loss",
+        "_opened",
+        "_options",
+        "_receiver",
+        "_silent",
+        "bytes_received",
+    )
+
+    def __init__(self, url: str, receiver: Receiver, options: TransportOptions) -> None:
+        loop = asyncio.get_running_loop()
+        self._receiver = receiver
+        self._options = options
+        self._opened = loop.create_future()
+        self._closed = loop.create_future()
+        self._loss: ConnectionLost | None = None
+        self._silent = False
+        self.bytes_received = 0
+        """Characters received so far."""
+        try:
+            self._js_socket = js.WebSocket.new(url)
+        except JsException as error:
+            raise ConnectionFailed(f"the browser refused to open it: {error.name}: {error.message}") from error
+        # Unless this is set before the first message, binary ones arrive as a Blob.
+        self._js_socket.binaryType = "arraybuffer"
+        self._js_handlers: dict[str, JsProxy] = {
+            "onopen": create_proxy(self._on_open),
+            "onmessage": create_proxy(self._on_message),
+            "onerror": create_proxy(self._on_error),
+            "onclose": create_proxy(self._on_close),
+        }
+        for name, js_handler in self._js_handlers.items():
+            setattr(self._js_socket, name, js_handler)
+
+    async def opened(self) -> None:
+        """Return once the socket is open.
+
+        Raises:
+            ConnectionFailed: It could not be opened.
+        """
+        try:
+            failure = await self._opened
+        except asyncio.CancelledError:
+            self.abort()
+            raise
+        if failure is not None:
+            self.abort()
+            raise failure
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that the browser has not handed to the network yet."""
+        return int(self._js_socket.bufferedAmount)
+
+    def send(self, text: str) -> None:
+        """Hand over one text message.
+
+        Raises:
+            ConnectionLost: The link is known to be down.
+        """
+        # After its end a browser's socket drops what is sent in silence.
+        if self._js_socket.readyState != _OPEN:
+            raise self._loss or ConnectionLost.closed(_ABNORMAL)
+        self._js_socket.send(text)
+
+    async def drain(self) -> None:
+        """Return when writing more makes sense.
+
+        Raises:
+            ConnectionLost: The link went down meanwhile.
+        """
+        while self._js_socket.readyState == _OPEN:
+            if self._js_socket.bufferedAmount <= _LOW_WATER:
+                return
+            await asyncio.sleep(_POLL)
+        raise self._loss or ConnectionLost.closed(_ABNORMAL)
+
+    async def ping(self) -> None:
+        """Tell that there are no ping frames here.
+
+        Raises:
+            UnsupportedRuntime: Always.
+        """
+        raise UnsupportedRuntime("a browser sends no ping frames; use keep-alive mode 'rpc'", option="keepalive")
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close with the handshake, within `close_timeout`. Idempotent; a cancelled one aborts."""
+        self._silent = True
+        try:
+            if not self._closed.done():
+                # A browser takes 1000 and 3000 to 4999 only, and 123 bytes of reason.
+                self._js_socket.close(code, reason)
+                await asyncio.wait([self._closed], timeout=self._options.close_timeout)
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Let go of the socket at once; the browser ends it in its own time. Idempotent."""
+        self._silent = True
+        if self._js_handlers:
+            self._release()
+            self._js_socket.close()
+
+    def _release(self) -> None:
+        for name, js_handler in self._js_handlers.items():
+            setattr(self._js_socket, name, None)
+            js_handler.destroy()
+        self._js_handlers.clear()
+        if not self._closed.done():
+            self._closed.set_result(None)
+
+    # What JavaScript calls.
+
+    def _on_open(self, _js_event: Any) -> None:
+        self._settle(None)
+
+    def _on_error(self, _js_event: Any) -> None:
+        # Before opening, an error may be all that comes (a content security policy in Chromium, Node 20). After it,
+        # `close` follows with the code.
+        self._settle(_refused())
+
+    def _on_message(self, js_event: Any) -> None:
+        try:
+            if not self._silent:
+                self._take(js_event.data)
+        except Exception:
+            _logger.exception("a receiver raised; the connection goes on")
+
+    def _on_close(self, js_event: Any) -> None:
+        self._settle(_refused())
+        self._end(ConnectionLost.closed(int(js_event.code), str(js_event.reason)))
+
+    def _settle(self, failure: ConnectionFailed | None) -> None:
+        if not self._opened.done():
+            self._opened.set_result(failure)
+
+    def _take(self, data: Any) -> None:
+        if type(data) is not str:
+            self._receiver.invalid(ProtocolError("a binary message came in; a circle speaks JSON text"))
+            return
+        self.bytes_received += len(data)
+        limit = self._options.max_message_bytes
+        if limit is not None and (size := _utf8_length(data, limit)) > limit:
+            self._refuse(size, limit)
+        else:
+            self._receiver.message(data)
+
+    def _refuse(self, size: int, limit: int) -> None:
+        words = f"an incoming message of {size} bytes is over max_message_bytes ({limit})"
+        self._receiver.invalid(MessageTooLarge(f"{words}; raise it with with_limits()", size=size, limit=limit))
+        self._js_socket.close(_TOO_LARGE, "message too large")
+        self._end(ConnectionLost.closed(_TOO_LARGE, words, local=True))
+
+    def _end(self, loss: ConnectionLost) -> None:
+        """Tell the receiver, once, that the link is down."""
+        if self._loss is not None:
+            return
+        self._loss = loss
+        was_open = self._opened.result() is None
+        tell = was_open and not self._silent
+        self._release()
+        try:
+            if tell:
+                self._receiver.lost(loss)
+        except Exception:
+            _logger.exception("a receiver raised; the connection is down all the same")
+
+
+class PyodideConnect:
+    """Open WebSockets of the browser."""
+
+    capabilities = Capabilities(ping=False, headers=False, proxy=False, tls=False, http_status=False)
+
+    async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> PyodideTransport:
+        """Dial `url`; return once the socket is open. A cancelled one leaves nothing behind.
+
+        Raises:
+            ConnectionFailed: It could not be opened; a browser does not say why.
+        """
+        transport = PyodideTransport(url, receiver, options)
+        await transport.opened()
+        return transport
+
+
+connect = PyodideConnect()
+
+
+def _refused() -> ConnectionFailed:
+    return ConnectionFailed(
+        "the WebSocket could not be opened; a browser does not tell why (unknown host, refused port, HTTP error, "
+        "certificate, content security policy, or no WebSocket server): its console may"
+    )
+
+
+def _utf8_length(text: str, limit: int) -> int:
+    """Give the size in UTF-8, without encoding where the number of characters says enough."""
+    if len(text) > limit or text.isascii():
+        return len(text)
+    return len(text.encode(errors="surrogatepass")) if 4 * len(text) > limit else len(text)
