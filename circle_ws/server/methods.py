@@ -1,0 +1,56 @@
+"""Methods: who answers what, and how a request's params become a function's arguments."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from ..errors import RpcError
+
+__all__ = ["INVALID_PARAMS", "Function", "Method"]
+
+INVALID_PARAMS = -32602
+
+Function: TypeAlias = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """Hold a function that answers a method.
+
+    Attributes:
+        function: Sync or async.
+        signature: Its parameters, but for the connection.
+        connection_parameter: The name of the parameter that takes the caller's connection, or None.
+    """
+
+    function: Function
+    signature: inspect.Signature
+    connection_parameter: str | None
+
+    @classmethod
+    def of(cls, function: Function, connection_type: type) -> Method:
+        """Read a function's signature; a parameter annotated with `connection_type` takes the connection."""
+        signature = inspect.signature(function, eval_str=True)
+        wanted = [name for name, it in signature.parameters.items() if it.annotation is connection_type]
+        rest = [it for name, it in signature.parameters.items() if name not in wanted]
+        return cls(function, signature.replace(parameters=rest), wanted[0] if wanted else None)
+
+    def call(self, params: Any, connection: object) -> Any:
+        """Call the function; gives its result, or the coroutine that will.
+
+        Args:
+            params: A list (by position), a dict (by name), or None.
+            connection: The caller's.
+
+        Raises:
+            RpcError: With code -32602, when the params do not fit; the message names the parameter.
+        """
+        try:
+            bound = self.signature.bind(**params) if type(params) is dict else self.signature.bind(*(params or ()))
+        except TypeError as error:
+            raise RpcError(INVALID_PARAMS, f"invalid params: {error}") from None
+        named = {self.connection_parameter: connection} if self.connection_parameter is not None else {}
+        return self.function(*bound.args, **bound.kwargs, **named)
