@@ -57,7 +57,7 @@ class Backoff:
                 f"backoff.floor ({self.floor}) must not be above backoff.maximum ({self.maximum})",
                 option="backoff",
             )
-        if self.attempts is not None and (not isinstance(self.attempts, int) or self.attempts < 1):
+        if self.attempts is not None and (type(self.attempts) is not int or self.attempts < 1):
             raise ConfigError(
                 f"backoff.attempts must be a whole number from 1, or None, not {self.attempts!r}",
                 option="backoff",

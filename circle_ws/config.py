@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, dataclass, field, fields
 from enum import Enum
 from typing import Literal, TypedDict, get_args
 
@@ -16,7 +16,7 @@ from .errors import ConfigError, UnsupportedRuntime
 from .liveness import KeepAlive
 from .transport import Connect
 from .transport import connect as runtime_connect
-from .url import check_url, is_loopback, shown
+from .url import check_url, is_loopback, is_plain, shown
 
 __all__ = ["DEFAULT", "ClientConfig", "ClientOptions", "Default", "default_keepalive"]
 
@@ -124,6 +124,11 @@ class ClientConfig:
         self._check_signer()
         self._check_runtime()
 
+    def __repr__(self) -> str:
+        # The query of the URL may hold a token.
+        options = (f"{field.name}={getattr(self, field.name)!r}" for field in fields(self) if field.name != "url")
+        return f"ClientConfig(url={self.shown_url!r}, {', '.join(options)})"
+
     @property
     def signature_profile(self) -> Profile:
         """The profile, looked up."""
@@ -145,6 +150,10 @@ class ClientConfig:
             value = getattr(self, option)
             if value not in allowed:
                 raise ConfigError(f"{option} must be one of {', '.join(allowed)}, not {value!r}", option=option)
+        if type(self.allow_insecure) is not bool:
+            raise ConfigError(
+                f"allow_insecure must be True or False, not {self.allow_insecure!r}", option="allow_insecure"
+            )
         for option, kind in (("keepalive", KeepAlive), ("backoff", Backoff)):
             value = getattr(self, option)
             if value is not None and not isinstance(value, kind):
@@ -179,13 +188,19 @@ class ClientConfig:
             return
         if isinstance(self.signer, KeyPair):
             object.__setattr__(self, "signer", KeyPairSigner(self.signer, self.signature_profile))
+        if not all(hasattr(self.signer, name) for name in ("profiles", "public_key", "sign")):
+            raise ConfigError(
+                f"signer must have profiles, public_key() and sign(), as circle_ws.Signer says, which "
+                f"{type(self.signer).__name__} has not",
+                option="signer",
+            )
         if self.signature_profile.name not in self.signer.profiles:
             raise ConfigError(
                 f"the signer cannot sign profile {self.signature_profile.name!r}, "
                 f"only {', '.join(sorted(self.signer.profiles))}",
                 option="profile",
             )
-        if self.url.startswith("ws:") and not is_loopback(self.url) and not self.allow_insecure:
+        if is_plain(self.url) and not is_loopback(self.url) and not self.allow_insecure:
             raise ConfigError(
                 "signing in over ws:// to another machine lets anybody on the path take the session over; "
                 "use wss://, or allow_insecure=True where you know the network",
@@ -193,6 +208,12 @@ class ClientConfig:
             )
 
     def _check_runtime(self) -> None:
+        if not callable(self.transport) or not hasattr(self.transport, "capabilities"):
+            raise ConfigError(
+                f"transport must be called to connect and have capabilities, as circle_ws.transport.Connect says, not "
+                f"{self.transport!r}",
+                option="transport",
+            )
         if self.keepalive is not None and self.keepalive.mode == "ping" and not self.transport.capabilities.ping:
             raise UnsupportedRuntime(
                 "this runtime sends no ping frames; use keep-alive mode 'auto' or 'rpc'", option="keepalive"

@@ -92,12 +92,15 @@ class Handshake:
             step = next(flow)
             while True:
                 self.phase = step.phase
+                answer: Any = None
+                refusal: RpcError | None = None
                 try:
                     answer = await self._perform(step, signer)
                 except RpcError as error:
-                    step = flow.throw(error)
-                else:
-                    step = flow.send(answer)
+                    refusal = error
+                # Outside of the handler: what the flow raises must not have the refusal, which may echo a secret, as
+                # its context.
+                step = flow.send(answer) if refusal is None else flow.throw(refusal)
         except StopIteration:
             return
 

@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from .errors import ConfigError
 
-__all__ = ["check_url", "is_loopback", "shown"]
+__all__ = ["check_url", "is_loopback", "is_plain", "shown"]
 
 
 def check_url(url: str) -> None:
@@ -34,30 +34,42 @@ def is_loopback(url: str) -> bool:
         return False
 
 
+def is_plain(url: str) -> bool:
+    """Tell whether a checked URL is `ws://`, however it is written: anybody on the path can read along."""
+    return urlsplit(url).scheme == "ws"
+
+
+def shown(url: str) -> str:
+    """Give the URL as it may appear in a message: without a password, a query or a fragment, which may hold tokens."""
+    parts = _split(url)
+    if parts is None or (not parts.netloc and "@" in url):
+        return "(unreadable)"
+    host = parts.netloc.rpartition("@")[2]
+    query, fragment = ("..." if part else "" for part in (parts.query, parts.fragment))
+    return SplitResult(parts.scheme, host, parts.path, query, fragment).geturl()
+
+
 def _fault(url: str) -> str | None:
     if not url.isascii() or any(character <= " " or character in "\\\x7f" for character in url):
         return "holds a space, a backslash, a control character or one beyond ASCII; percent-encode it"
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        return f"cannot be read: {error}"
+    parts = _split(url)
+    if parts is None:
+        return "cannot be read: its port is no number up to 65535, or its host no IPv6 address although in brackets"
     if parts.scheme not in ("ws", "wss"):
         return f"must begin with ws:// or wss://, not {parts.scheme + ':' if parts.scheme else 'without a scheme'}"
     if not parts.hostname:
         return "names no host; it should look like wss://circle.example/..."
     if "@" in parts.netloc:
         return "holds a user name or password; a circle knows its users by their keys"
-    if port == 0:
+    if parts.port == 0:
         return "has port 0, on which nothing can listen"
     return "has a fragment (#...), which is never sent" if "#" in url else None
 
 
-def shown(url: str) -> str:
-    """Give the URL as it may appear in a message: without a password and without a query, which may hold tokens."""
+def _split(url: str) -> SplitResult | None:
+    """Take the URL apart; None where that fails. The reason is not told: it may quote a password."""
     try:
         parts = urlsplit(url)
+        return parts if parts.port is None or parts.port >= 0 else None
     except ValueError:
-        return "(unreadable)"
-    host = parts.netloc.rpartition("@")[2]
-    return SplitResult(parts.scheme, host, parts.path, "..." if parts.query else "", parts.fragment).geturl()
+        return None

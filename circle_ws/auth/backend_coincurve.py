@@ -19,6 +19,9 @@ def convert_public_key(public_key: bytes, *, compressed: bool) -> bytes:
     Raises:
         ValueError: It is not a point of the curve.
     """
+    # libsecp256k1 also takes the hybrid form of X9.62 (06, 07), which nothing else in this world speaks.
+    if public_key[:1] not in (b"\x02", b"\x03", b"\x04"):
+        raise ValueError("a public key begins with 02, 03 or 04")
     return coincurve.PublicKey(public_key).format(compressed=compressed)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from ..errors import InvalidKey
 from . import backend
@@ -19,6 +20,7 @@ __all__ = [
 ]
 
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+_HEX = re.compile(r"(?:0[xX])?((?:[0-9a-fA-F]{2})*)")
 
 
 def generate_private_key() -> str:
@@ -76,10 +78,7 @@ def format_public_key(public_key: str, *, compressed: bool) -> str:
         InvalidKey: It is no public key of secp256k1.
     """
     try:
-        digits = public_key[2:] if public_key[:2] in ("0x", "0X") else public_key
-        if len(digits) not in (66, 130):
-            raise ValueError(f"{len(digits)} characters")
-        return backend.convert_public_key(bytes.fromhex(digits), compressed=compressed).hex()
+        return backend.convert_public_key(_read_hex(public_key), compressed=compressed).hex()
     except (ValueError, TypeError) as error:
         raise InvalidKey(
             "a public key is 66 (compressed) or 130 (uncompressed) hex characters that name a point of secp256k1"
@@ -128,8 +127,8 @@ def verify_signature(public_key: str, message: str | bytes, signature: str, prof
     chosen = find_profile(profile)
     try:
         key = bytes.fromhex(format_public_key(public_key, compressed=False))
-        raw = bytes.fromhex(signature.removeprefix("0x"))
-    except (ValueError, TypeError, AttributeError):
+        raw = _read_hex(signature)
+    except (ValueError, TypeError):
         return False
     recoverable = chosen.encoding is SignatureEncoding.RECOVERABLE
     if len(raw) != (65 if recoverable else 64):
@@ -141,6 +140,14 @@ def verify_signature(public_key: str, message: str | bytes, signature: str, prof
         recovery_id = raw[64] - chosen.v_offset
         return recovery_id in (0, 1) and backend.recover(digest, raw[:64], recovery_id) == key
     return backend.verify(key, digest, raw)
+
+
+def _read_hex(text: str) -> bytes:
+    # `bytes.fromhex` alone would let white space through.
+    digits = _HEX.fullmatch(text)
+    if digits is None:
+        raise ValueError("this is not hexadecimal")
+    return bytes.fromhex(digits[1])
 
 
 def _bytes(message: str | bytes) -> bytes:

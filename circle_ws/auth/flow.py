@@ -77,7 +77,8 @@ def sign_in(*, url: str, public_key: str, profile: Profile, dialect: Dialect) ->
     message = profile.message(nonce.value.encode())
     signature = yield Sign(Challenge(profile.name, url, nonce.value, message, profile.digest(message)))
     credentials = AuthCredentials(public_key, signature)
-    nested = dialect == "circles-1.0" or (dialect == "auto" and type(answer) is dict)
+    plain_object = type(answer) is dict and "auth_profiles" not in answer
+    nested = dialect == "circles-1.0" or (dialect == "auto" and plain_object)
     result = yield from _asked(
         _authenticate(credentials, nested=nested),
         # The same signature in the other published form, so a hostile server gains nothing by asking for it.

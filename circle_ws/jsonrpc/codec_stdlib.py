@@ -13,6 +13,8 @@ from .strict import refuse_deep_nesting, refuse_long_integers, refuse_unplain
 __all__ = ["decode", "encode"]
 
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
+# Escaped backslashes and whole pairs are stepped over; what is left is a surrogate without its other half.
+_LONE_SURROGATE = re.compile(r"\\\\|\\u[dD][89abAB]..\\u[dD][c-fC-F]|(?P<lone>\\u[dD][89a-fA-F])")
 
 
 def encode(value: Any) -> str:
@@ -45,7 +47,7 @@ def decode(text: str) -> Any:
         if not text.isascii():
             text.encode()
         if _SURROGATE_ESCAPE.search(text):
-            json.dumps(value, ensure_ascii=False).encode()
+            _refuse_lone_surrogates(text)
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"the message is not strict JSON: {error}") from error
     return value
@@ -56,6 +58,12 @@ def _finite(digits: str) -> float:
     if isinf(number):
         raise ValueError("a number is beyond the range of a float")
     return number
+
+
+def _refuse_lone_surrogates(text: str) -> None:
+    # In the text, not in the value: of a key given twice the value keeps only the last.
+    if any(escape["lone"] for escape in _LONE_SURROGATE.finditer(text)):
+        raise ValueError("half of a surrogate pair is no character")
 
 
 def _refuse_constant(name: str) -> None:

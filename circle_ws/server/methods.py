@@ -22,12 +22,14 @@ class Method:
 
     Attributes:
         function: Sync or async.
-        signature: Its parameters, but for the connection.
+        signature: All its parameters.
+        offered: Those that a request's params fill: all but the connection.
         connection_parameter: The name of the parameter that takes the caller's connection, or None.
     """
 
     function: Function
     signature: inspect.Signature
+    offered: inspect.Signature
     connection_parameter: str | None
 
     @classmethod
@@ -36,7 +38,7 @@ class Method:
         signature = inspect.signature(function, eval_str=True)
         wanted = [name for name, it in signature.parameters.items() if it.annotation is connection_type]
         rest = [it for name, it in signature.parameters.items() if name not in wanted]
-        return cls(function, signature.replace(parameters=rest), wanted[0] if wanted else None)
+        return cls(function, signature, signature.replace(parameters=rest), wanted[0] if wanted else None)
 
     def call(self, params: Any, connection: object) -> Any:
         """Call the function; gives its result, or the coroutine that will.
@@ -49,8 +51,11 @@ class Method:
             RpcError: With code -32602, when the params do not fit; the message names the parameter.
         """
         try:
-            bound = self.signature.bind(**params) if type(params) is dict else self.signature.bind(*(params or ()))
+            bound = self.offered.bind(**params) if type(params) is dict else self.offered.bind(*(params or ()))
         except TypeError as error:
             raise RpcError(INVALID_PARAMS, f"invalid params: {error}") from None
-        named = {self.connection_parameter: connection} if self.connection_parameter is not None else {}
-        return self.function(*bound.args, **bound.kwargs, **named)
+        if self.connection_parameter is not None:
+            # The connection may stand anywhere among the parameters: the whole signature puts it in its place.
+            bound = inspect.BoundArguments(self.signature, bound.arguments)
+            bound.arguments[self.connection_parameter] = connection
+        return self.function(*bound.args, **bound.kwargs)

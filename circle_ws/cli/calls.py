@@ -1,0 +1,103 @@
+"""One call to a circle: `call` and `play`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from ..auth.types import Dialect
+from ..builder import CircleWsClientBuilder
+from ..client import CircleWsClient
+from ..config import DEFAULT
+from ..errors import CircleWsError
+from .keys import KeyFile, read_key
+from .running import USAGE, fail, printable, run
+
+__all__ = ["call", "play"]
+
+Url = Annotated[str, typer.Argument(metavar="URL", help="The circle: ws:// or wss://.")]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS", help="For connecting and signing in, and again for the answer. [default: 10 and 30]"
+    ),
+]
+ProfileName = Annotated[Literal["eip191", "sha256-compact"], typer.Option(help="How the sign-in is signed.")]
+DialectName = Annotated[
+    Literal["auto", "hero-0.2", "circles-1.0"], typer.Option(help="Which form of authenticate is spoken.")
+]
+AllowInsecure = Annotated[bool, typer.Option("--allow-insecure", help="Sign in over ws:// to other machines too.")]
+
+
+def call(
+    url: Url,
+    method: Annotated[str, typer.Argument(metavar="METHOD")],
+    params: Annotated[str | None, typer.Argument(metavar="PARAMS", help="JSON: an object or an array.")] = None,
+    key_file: KeyFile = None,
+    timeout: Timeout = None,
+    profile: ProfileName = "eip191",
+    dialect: DialectName = "auto",
+    allow_insecure: AllowInsecure = False,
+) -> None:
+    """Call a method and print its result as JSON."""
+    asked = None if params is None else _decoded(params)
+    client = _client(url, key_file, timeout, profile, dialect, allow_insecure)
+    _show(run(_ask(client, method, asked)))
+
+
+def play(
+    url: Url,
+    script: Annotated[str, typer.Argument(metavar="SCRIPT", help="What to run; - reads it from stdin.")],
+    key_file: KeyFile = None,
+    timeout: Timeout = None,
+    profile: ProfileName = "eip191",
+    dialect: DialectName = "auto",
+    allow_insecure: AllowInsecure = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Print the output as it is, not as JSON.")] = False,
+) -> None:
+    """Run a script on a circle and print its output, a string, as JSON."""
+    if script == "-" and str(key_file) == "-":
+        fail("the script and the key cannot both come from stdin", code=USAGE)
+    client = _client(url, key_file, timeout, profile, dialect, allow_insecure)
+    output = run(_play(client, sys.stdin.read() if script == "-" else script))
+    if raw:
+        typer.echo(output)
+    else:
+        _show(output)
+
+
+def _client(
+    url: str, key_file: Path | None, timeout: float | None, profile: str, dialect: Dialect, allow_insecure: bool
+) -> CircleWsClient:
+    key = read_key(key_file)
+    seconds = DEFAULT if timeout is None else timeout
+    try:
+        builder = CircleWsClientBuilder(url).without_reconnect().with_timeouts(open=seconds, call=seconds)
+        builder = builder.with_auth(profile=profile, dialect=dialect, allow_insecure=allow_insecure)
+        return (builder if key is None else builder.with_keypair(key)).build()
+    except CircleWsError as error:
+        fail(str(error), code=USAGE)
+
+
+async def _ask(client: CircleWsClient, method: str, params: Any) -> Any:
+    async with client:
+        return await client.call(method, params)
+
+
+async def _play(client: CircleWsClient, script: str) -> str:
+    async with client:
+        return await client.play(script)
+
+
+def _decoded(params: str) -> Any:
+    try:
+        return json.loads(params)
+    except ValueError as error:
+        fail(f"PARAMS is no JSON: {error}", code=USAGE)
+
+
+def _show(result: Any) -> None:
+    """Print a result: for a person with line breaks, for a program in one line."""
+    typer.echo(printable(json.dumps(result, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)))

@@ -1,0 +1,56 @@
+"""The circle of `serve` and `demo`: arithmetic, an echo, a tick every second, and a way to be dropped."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Literal
+
+from ..server import CircleServer, Connection
+from .arithmetic import evaluate
+
+__all__ = ["GOING_AWAY", "ServedDialect", "running_circle"]
+
+ServedDialect = Literal["hero-0.2", "circles-1.0"]
+
+GOING_AWAY = 1001
+TICK = 1.0
+"""Seconds between two ticks."""
+
+
+@asynccontextmanager
+async def running_circle(
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    dialect: ServedDialect = "hero-0.2",
+    keys: Sequence[str] | None = None,
+    play: Callable[[str], Any] = evaluate,
+) -> AsyncIterator[CircleServer]:
+    """Run the circle for the length of a block."""
+    circle = CircleServer(host, port, dialect=dialect, keys=keys, play=play)
+    circle.method("echo")(_echo)
+    circle.method("drop")(_drop)
+    async with circle:
+        ticking = asyncio.create_task(_tick(circle))
+        try:
+            yield circle
+        finally:
+            ticking.cancel()
+            with suppress(asyncio.CancelledError):
+                await ticking
+
+
+def _echo(value: Any) -> Any:
+    return value
+
+
+async def _drop(connection: Connection) -> None:
+    await connection.close(GOING_AWAY, "dropped on request")
+
+
+async def _tick(circle: CircleServer) -> None:
+    number = 0
+    while True:
+        await asyncio.sleep(TICK)
+        number += 1
+        circle.publish("tick", {"n": number})

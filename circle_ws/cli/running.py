@@ -1,0 +1,45 @@
+"""How a command runs and how it ends: one sentence and an exit code, never a traceback."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, NoReturn, TypeVar
+
+import typer
+
+from ..errors import CircleWsError, ConfigError, InvalidRequest
+
+__all__ = ["FAILURE", "INTERRUPTED", "USAGE", "fail", "printable", "run"]
+
+FAILURE = 1
+USAGE = 2
+INTERRUPTED = 130
+
+T = TypeVar("T")
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine to its end; what goes wrong on purpose becomes a sentence and an exit code."""
+    try:
+        return asyncio.run(main)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    except (ConfigError, InvalidRequest) as error:
+        fail(str(error), code=USAGE)
+    except CircleWsError as error:
+        fail(str(error))
+
+
+def fail(words: str, *, code: int = FAILURE) -> NoReturn:
+    """Say on stderr what went wrong, and end the command."""
+    typer.echo(printable(" ".join(words.split())), err=True)
+    raise typer.Exit(code)
+
+
+def printable(text: str) -> str:
+    """Write what a terminal might take for a command as an escape; the text may come from a peer."""
+    return "".join(one if one.isprintable() or one == "\n" else _escaped(one) for one in text)
+
+
+def _escaped(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass").hex(" ", 2).split()
+    return "".join(f"\\u{unit}" for unit in units)

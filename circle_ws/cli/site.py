@@ -1,0 +1,128 @@
+"""The HTTP server of the demo's page: static files from two folders, and one place where the page reports."""
+
+import asyncio
+import json
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Site", "serving"]
+
+MAX_REPORT_BYTES = 1024 * 1024
+
+
+class Site:
+    """Be the page's origin.
+
+    Args:
+        page: The folder that is served at `/`.
+        bundle: The folder that is served at `/bundle/`.
+        port: 0 takes a free one.
+
+    Raises:
+        OSError: The port is taken.
+    """
+
+    def __init__(self, page: Path, bundle: Path, port: int = 0) -> None:
+        loop = asyncio.get_running_loop()
+        self.page, self.bundle = page, bundle
+        self.report: asyncio.Future[dict[str, Any]] = loop.create_future()
+        """What the page tells of itself, once it does."""
+        self._loop = loop
+        self._server = _Server(("127.0.0.1", port), _Handler)
+        self._server.site = self
+
+    @property
+    def origin(self) -> str:
+        """Where it is, without a slash at the end."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def serve(self) -> None:
+        """Serve until `close()`; for a thread."""
+        self._server.serve_forever(poll_interval=0.05)
+
+    def close(self) -> None:
+        """Stop serving; blocks until it has."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def take(self, report: dict[str, Any]) -> None:
+        """Take the page's report, in whatever thread."""
+        self._loop.call_soon_threadsafe(self._settle, report)
+
+    def _settle(self, report: dict[str, Any]) -> None:
+        if not self.report.done():
+            self.report.set_result(report)
+
+
+@asynccontextmanager
+async def serving(site: Site) -> AsyncIterator[None]:
+    """Serve from a thread for the length of a block."""
+    thread = threading.Thread(target=site.serve, name="circle-ws demo page", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        site.close()
+        thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    site: Site
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = 30
+    # Said here because a machine's own table may lack them, and browsers insist on some.
+    extensions_map = {
+        "": "application/octet-stream",
+        ".css": "text/css; charset=utf-8",
+        ".html": "text/html; charset=utf-8",
+        ".json": "application/json",
+        ".mjs": "text/javascript; charset=utf-8",
+        ".py": "text/x-python; charset=utf-8",
+        ".wasm": "application/wasm",
+        ".zip": "application/zip",
+    }
+
+    @property
+    def site(self) -> Site:
+        assert isinstance(self.server, _Server)
+        return self.server.site
+
+    def translate_path(self, path: str) -> str:
+        in_bundle = path.startswith("/bundle/")
+        self.directory = str(self.site.bundle if in_bundle else self.site.page)
+        return super().translate_path(path.removeprefix("/bundle") if in_bundle else path)
+
+    def list_directory(self, path: Any) -> None:
+        self.send_error(HTTPStatus.NOT_FOUND)
+
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "no-cache")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        super().end_headers()
+
+    def do_POST(self) -> None:
+        """Take the page's report, from the page and nobody else."""
+        size = int(self.headers.get("Content-Length") or 0)
+        if self.path != "/report" or self.headers.get("Origin") != self.site.origin or size > MAX_REPORT_BYTES:
+            self.close_connection = True
+            self.send_error(HTTPStatus.FORBIDDEN)
+            return
+        try:
+            self.site.take(dict(json.loads(self.rfile.read(size))))
+        except (TypeError, ValueError):
+            self.send_error(HTTPStatus.BAD_REQUEST)
+            return
+        self.send_response(HTTPStatus.NO_CONTENT)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing: the terminal belongs to the story."""

@@ -1,0 +1,105 @@
+"""The two ends of a link, the same over the runtime's own transport and over memory."""
+
+import asyncio
+from typing import Any
+
+from circle_ws.transport import Connect, Transport, TransportOptions, connect
+from circle_ws.transport.memory import MemoryPeer, MemoryServer
+from tests.support.peers import Peers, RemotePeer
+from tests.support.recorder import Recorder
+
+__all__ = ["Links", "MemoryLinks", "RealLinks"]
+
+
+class Links:
+    """Dial, and do things at the server's end."""
+
+    connect: Connect
+    url: str
+
+    async def dial(self, receiver: Recorder, **options: Any) -> Transport:
+        """Open a link."""
+        return await self.connect(self.url, receiver, TransportOptions(**{"close_timeout": 2.0, **options}))
+
+    async def send(self, text: str) -> None:
+        raise NotImplementedError
+
+    async def send_binary(self, text: str) -> None:
+        raise NotImplementedError
+
+    async def close(self, code: int, reason: str) -> None:
+        raise NotImplementedError
+
+    async def received(self, count: int) -> list[str]:
+        """Give what the server got, once it is `count` texts."""
+        raise NotImplementedError
+
+    async def ending(self) -> int:
+        """Give the close code that the server saw."""
+        raise NotImplementedError
+
+
+class RealLinks(Links):
+    """The runtime's own transport, against a real server."""
+
+    connect = connect
+
+    def __init__(self, peer: RemotePeer) -> None:
+        self.peer = peer
+        self.url = peer.url
+
+    @classmethod
+    async def make(cls, peers: Peers) -> "RealLinks":
+        return cls(await peers.start("scripted"))
+
+    async def send(self, text: str) -> None:
+        await self.peer.ask("send", text=text)
+
+    async def send_binary(self, text: str) -> None:
+        await self.peer.ask("send_binary", text=text)
+
+    async def close(self, code: int, reason: str) -> None:
+        await self.peer.ask("end_with", code=code, reason=reason)
+
+    async def received(self, count: int) -> list[str]:
+        while len(texts := await self.peer.ask("received")) < count:
+            await asyncio.sleep(0.01)
+        return [str(text) for text in texts]
+
+    async def ending(self) -> int:
+        while not (endings := await self.peer.ask("ended")):
+            await asyncio.sleep(0.01)
+        return int(endings[-1]["code"])
+
+
+class MemoryLinks(Links):
+    """The in-process transport."""
+
+    def __init__(self) -> None:
+        self.url = "ws://localhost/"
+        self.texts: list[str] = []
+        self.connect = self.server = MemoryServer(self._serve)
+
+    async def _serve(self, peer: MemoryPeer) -> None:
+        async for text in peer:
+            self.texts.append(text)
+
+    async def send(self, text: str) -> None:
+        self.server.peers[-1].send(text)
+
+    async def send_binary(self, text: str) -> None:
+        self.server.peers[-1].send(text.encode())
+
+    async def close(self, code: int, reason: str) -> None:
+        self.server.peers[-1].close(code, reason)
+
+    async def received(self, count: int) -> list[str]:
+        while len(self.texts) < count:
+            await asyncio.sleep(0)
+        return self.texts
+
+    async def ending(self) -> int:
+        peer = self.server.peers[-1]
+        while peer.loss is None:
+            await asyncio.sleep(0)
+        return peer.loss.code

@@ -1,0 +1,79 @@
+"""The peer `circle`: the reference circle itself, with a few methods and the means to look into it."""
+
+import asyncio
+from typing import Any
+
+from circle_ws.server import CircleServer, Connection
+from tests.peers import kind
+
+
+@kind("circle")
+class Circle(CircleServer):
+    """A `CircleServer` that tests can start, kill and ask."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(play=_play, **options)
+        self.ran: list[Any] = []
+        """What `record` and `hold` were called with, in order."""
+        self._released = asyncio.Event()
+        for function in (self.echo, self.record, self.hold, self.fail, self.drop, self.tick):
+            self.method()(function)
+
+    async def open(self, port: int) -> int:
+        self._port = port
+        await self.start()
+        return self.port
+
+    async def close(self) -> None:
+        await self.stop()
+
+    # Methods of the circle.
+
+    def echo(self, value: Any = None) -> Any:
+        return value
+
+    def record(self, value: Any) -> int:
+        self.ran.append(value)
+        return len(self.ran)
+
+    async def hold(self, value: Any) -> Any:
+        """Answer when a test says `release`."""
+        self.ran.append(value)
+        await self._released.wait()
+        return value
+
+    def fail(self) -> None:
+        raise RuntimeError("a fault of the circle's own")
+
+    async def drop(self, connection: Connection, code: int = 1001, reason: str = "") -> None:
+        await connection.close(code, reason)
+
+    def tick(self, connection: Connection, count: int = 1) -> None:
+        for number in range(count):
+            connection.notify("tick", {"number": number})
+
+    # What tests ask.
+
+    def runs(self) -> list[Any]:
+        return self.ran
+
+    def release(self) -> None:
+        self._released.set()
+
+    def push(self, method: str, params: Any) -> int:
+        return self.publish(method, params)
+
+    def public_keys(self) -> list[str | None]:
+        return [connection.public_key for connection in self.connections]
+
+    async def drop_all(self, code: int = 1001, reason: str = "") -> None:
+        await asyncio.gather(*(connection.close(code, reason) for connection in self.connections))
+
+    def cut_all(self) -> None:
+        for connection in self.connections:
+            connection.abort()
+
+
+def _play(script: str) -> str:
+    """Add whole numbers."""
+    return str(sum(int(number) for number in script.split("+")))

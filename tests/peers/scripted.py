@@ -1,0 +1,124 @@
+"""The peer `scripted`: a WebSocket server that answers what a test says, right or wrong."""
+
+import asyncio
+import json
+from typing import Any
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from tests.peers import kind
+
+
+@kind("scripted")
+class Scripted:
+    """Answers each method from a table; everything can be sent by hand, too.
+
+    Args:
+        answers: By method: `{"result": ...}` or `{"error": ...}` to answer with, `{"raw": text}` to send as it is with
+            `$id` replaced, `{"close": code}`, or null to stay silent. A list gives one answer after the other.
+        greeting: Texts that are sent as soon as a client is there.
+        deaf: Do not read at all.
+    """
+
+    def __init__(self, answers: dict[str, Any] | None = None, greeting: list[str] | None = None, deaf: bool = False):
+        self.url = ""
+        self.answers = answers or {}
+        self.greeting = greeting or []
+        self.deaf = deaf
+        self.received_texts: list[str] = []
+        self.endings: list[dict[str, Any]] = []
+        self.accepted = 0
+        self._server: Server | None = None
+
+    async def open(self, port: int) -> int:
+        self._server = await serve(self._serve, "127.0.0.1", port, compression=None, close_timeout=1, ping_interval=None)
+        taken: int = next(iter(self._server.sockets)).getsockname()[1]
+        self.url = f"ws://127.0.0.1:{taken}/"
+        return taken
+
+    async def close(self) -> None:
+        assert self._server
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def kill(self) -> None:
+        assert self._server
+        self.cut()
+        await self.close()
+
+    # What tests ask.
+
+    def received(self) -> list[str]:
+        return self.received_texts
+
+    def ended(self) -> list[dict[str, Any]]:
+        """How each connection ended, as this side saw it."""
+        return self.endings
+
+    def count(self) -> int:
+        return self.accepted
+
+    def answer(self, method: str, answer: Any) -> None:
+        self.answers[method] = answer
+
+    async def send(self, text: str) -> None:
+        await asyncio.gather(*(one.send(text) for one in self._connections()))
+
+    async def send_fragments(self, fragments: list[str]) -> None:
+        await asyncio.gather(*(one.send(fragments) for one in self._connections()))
+
+    async def send_binary(self, text: str) -> None:
+        await asyncio.gather(*(one.send(text.encode()) for one in self._connections()))
+
+    async def send_bad_utf8(self) -> None:
+        await asyncio.gather(*(one.send(b"\xff\xfe", text=True) for one in self._connections()))
+
+    async def end_with(self, code: int, reason: str = "") -> None:
+        await asyncio.gather(*(one.close(code, reason) for one in self._connections()))
+
+    def cut(self) -> None:
+        """Abort every connection: EOF or RST without a closing handshake."""
+        for one in self._connections():
+            one.transport.abort()
+
+    def fall_silent(self) -> None:
+        """Read and write nothing from now on, as a link that is half open."""
+        for one in self._connections():
+            one.transport.pause_reading()
+
+    def _connections(self) -> list[ServerConnection]:
+        assert self._server
+        return list(self._server.all_connections)
+
+    async def _serve(self, connection: ServerConnection) -> None:
+        self.accepted += 1
+        for text in self.greeting:
+            await connection.send(text)
+        if self.deaf:
+            connection.transport.pause_reading()
+        try:
+            async for message in connection:
+                text = message if isinstance(message, str) else repr(message)
+                self.received_texts.append(text)
+                await self._react(connection, text)
+        except ConnectionClosed:
+            pass
+        self.endings.append({"code": connection.close_code, "reason": connection.close_reason})
+
+    async def _react(self, connection: ServerConnection, text: str) -> None:
+        try:
+            request = json.loads(text)
+            answer = self.answers.get(request["method"])
+        except (ValueError, KeyError, TypeError):
+            return
+        if isinstance(answer, list):
+            answer = answer.pop(0) if answer else None
+        if answer is None:
+            return
+        if "close" in answer:
+            await connection.close(answer["close"], answer.get("reason", ""))
+        elif "raw" in answer:
+            await connection.send(answer["raw"].replace("$id", json.dumps(request.get("id"))))
+        else:
+            await connection.send(json.dumps({"jsonrpc": "2.0", "id": request["id"], **answer}))

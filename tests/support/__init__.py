@@ -1,0 +1,1 @@
+"""What makes one suite run in both runtimes; `tests/conftest.py` registers it."""

@@ -1,0 +1,114 @@
+"""Run coroutine tests and async fixtures, in both runtimes, without an async plugin."""
+
+import asyncio
+import functools
+import inspect
+from collections.abc import AsyncGenerator, Callable, Generator
+from typing import Any
+
+import pytest
+
+from tests.support import loop
+
+_LIMIT = 60.0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "limit(seconds): how long an async test may run; 60 s without it")
+
+
+def pytest_sessionfinish() -> None:
+    loop.shut()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a coroutine test under its limit of time."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    marker = pyfuncitem.get_closest_marker("limit")
+    seconds = marker.args[0] if marker else _LIMIT
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    loop.run(loop.limited(pyfuncitem.obj(**arguments), seconds))
+    return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, Any, Any]:
+    """Put a synchronous function in the place of an async fixture while pytest sets it up."""
+    original = fixturedef.func
+    bound = _bind(original, request.instance)
+    if inspect.isasyncgenfunction(original):
+        wrapped: Callable[..., Any] = _from_generator(bound)
+    elif inspect.iscoroutinefunction(original):
+        wrapped = _from_coroutine(bound)
+    else:
+        return (yield)
+    fixturedef.func = wrapped  # type: ignore[misc]
+    try:
+        return (yield)
+    finally:
+        fixturedef.func = original  # type: ignore[misc]
+
+
+def _bind(function: Callable[..., Any], instance: object) -> Callable[..., Any]:
+    """Bind a fixture that is a method to the instance of this test, as pytest does for its own."""
+    plain = getattr(function, "__func__", None)
+    bound: Callable[..., Any] = plain.__get__(instance) if plain and instance else function
+    return bound
+
+
+def _from_coroutine(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def fixture(**arguments: Any) -> Any:
+        return loop.run(loop.limited(function(**arguments), _LIMIT))
+
+    return fixture
+
+
+def _from_generator(function: Callable[..., AsyncGenerator[Any, None]]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def fixture(**arguments: Any) -> Generator[Any, None, None]:
+        held = _Held(function(**arguments), function.__name__)
+        yield loop.run(loop.limited(held.begin(), _LIMIT))
+        loop.run(loop.limited(held.end(), _LIMIT))
+
+    return fixture
+
+
+class _Held:
+    """An async generator fixture in a task of its own, so that what it enters is left by the same task."""
+
+    def __init__(self, generator: AsyncGenerator[Any, None], name: str) -> None:
+        self._generator = generator
+        self._name = name
+
+    async def begin(self) -> Any:
+        """Run up to the `yield` and return its value."""
+        self._ready = asyncio.get_running_loop().create_future()
+        self._release = asyncio.Event()
+        self._task = asyncio.create_task(self._hold(), name=f"fixture {self._name}")
+        try:
+            return await self._ready
+        except BaseException:
+            self._task.cancel()
+            raise
+
+    async def end(self) -> None:
+        """Run what follows the `yield`."""
+        self._release.set()
+        await self._task
+
+    async def _hold(self) -> None:
+        try:
+            value = await anext(self._generator)
+        except BaseException as error:
+            if not self._ready.done():
+                self._ready.set_exception(error)
+            return
+        self._ready.set_result(value)
+        await self._release.wait()
+        async for _ in self._generator:
+            raise RuntimeError("the fixture yields more than once")
