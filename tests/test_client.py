@@ -18,7 +18,7 @@ from circle_ws import (
 )
 from circle_ws.auth import derive_public_key
 from tests.support.clients import KEY, client
-from tests.support.outcomes import later
+from tests.support.outcomes import later, until
 from tests.support.peers import Peers
 
 
@@ -76,7 +76,9 @@ async def test_values_survive_the_round_trip(peers: Peers, value: Any) -> None:
 
 async def test_an_error_of_the_circle_is_an_rpc_error(peers: Peers) -> None:
     """Code, message and data of an error come through; the client goes on."""
-    circle = await peers.start("scripted", answers={"f": {"error": {"code": 7, "message": "no", "data": [1, {"a": 2}]}}})
+    circle = await peers.start(
+        "scripted", answers={"f": {"error": {"code": 7, "message": "no", "data": [1, {"a": 2}]}}}
+    )
     async with client(circle.url, key=None) as it:
         with pytest.raises(RpcError) as caught:
             await it.call("f")
@@ -165,8 +167,7 @@ async def test_slots_bound_what_is_unanswered_and_the_queue_what_waits(peers: Pe
     circle = await peers.start("circle")
     async with client(circle.url, max_in_flight=3, max_queued=2) as it:
         held = [later(it.call("hold", [n])) for n in range(5)]
-        while len(await circle.ask("runs")) < 3:
-            await asyncio.sleep(0.01)
+        await until(circle, "runs", lambda runs: len(runs) == 3)
         with pytest.raises(QueueFull, match="max_queued"):
             await it.call("hold", ["one too many"])
         assert await circle.ask("runs") == [0, 1, 2]
@@ -180,8 +181,7 @@ async def test_the_queue_is_bounded_in_bytes(peers: Peers) -> None:
     circle = await peers.start("circle")
     async with client(circle.url, max_in_flight=1, max_queued_bytes=2000) as it:
         held = [later(it.call("hold", [text])) for text in ("a", "b" * 1500)]
-        while await circle.ask("runs") != ["a"]:
-            await asyncio.sleep(0.01)
+        await until(circle, "runs")
         with pytest.raises(QueueFull, match="bytes"):
             await it.call("hold", ["c" * 1500])
         await circle.ask("release")
@@ -241,8 +241,7 @@ async def test_a_cancelled_waiting_call_is_never_sent(peers: Peers) -> None:
     async with client(circle.url, max_in_flight=1) as it:
         held = later(it.call("hold", ["first"]))
         waiting = asyncio.ensure_future(it.call("record", ["never"]))
-        while await circle.ask("runs") == []:
-            await asyncio.sleep(0.01)
+        await until(circle, "runs")
         waiting.cancel()
         await circle.ask("release")
         assert await held == "first"

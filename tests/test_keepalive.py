@@ -10,7 +10,7 @@ from circle_ws.transport import TransportOptions
 from circle_ws.transport.base import Receiver
 from circle_ws.transport.memory import MemoryPeer, MemoryServer, MemoryTransport
 from tests.support.clients import client
-from tests.support.outcomes import eventually, later
+from tests.support.outcomes import eventually, later, until
 from tests.support.peers import Peers
 
 S = ConnectionStatus
@@ -22,8 +22,7 @@ async def test_probes_keep_a_quiet_link_alive(peers: Peers) -> None:
     peer = await peers.start("scripted", answers={"rpc.ping": {"error": {"code": -32601, "message": "what?"}}})
     async with client(peer.url, key=None, keepalive=PROBING) as it:
         changes = it.status_changes()
-        while len(await peer.ask("received")) < 4:
-            await asyncio.sleep(0.01)
+        await until(peer, "received", lambda texts: len(texts) >= 4)
         assert it.is_connected()
     assert [change.status async for change in changes] == [S.CONNECTED, S.CLOSING, S.CLOSED]
 
@@ -117,6 +116,5 @@ async def test_a_browser_probes_by_itself(peers: Peers) -> None:
     """In a browser mode `auto` probes, there being no ping frames."""
     peer = await peers.start("scripted")
     async with client(peer.url, key=None, keepalive=KeepAlive(interval=0.05, timeout=5)):
-        while await peer.ask("received") == []:
-            await asyncio.sleep(0.01)
+        await until(peer, "received")
     assert "rpc.ping" in (await peer.ask("received"))[0]

@@ -19,7 +19,7 @@ from circle_ws import (
 )
 from circle_ws.status import TRANSITIONS
 from tests.support.clients import KEY, OTHER_KEY, client
-from tests.support.outcomes import eventually, later
+from tests.support.outcomes import eventually, later, until
 from tests.support.peers import Peers
 
 S = ConnectionStatus
@@ -36,7 +36,14 @@ async def test_the_status_tells_the_story(peers: Peers) -> None:
     await it.connect()
     await it.close()
     seen = [change async for change in changes]
-    assert [change.status for change in seen] == [S.IDLE, S.CONNECTING, S.AUTHENTICATING, S.CONNECTED, S.CLOSING, S.CLOSED]
+    assert [change.status for change in seen] == [
+        S.IDLE,
+        S.CONNECTING,
+        S.AUTHENTICATING,
+        S.CONNECTED,
+        S.CLOSING,
+        S.CLOSED,
+    ]
     await eventually(lambda: len(told) == 5)
     assert told == seen[1:]
     for change in told:
@@ -107,8 +114,7 @@ async def test_cancelling_connect_ends_the_attempt(peers: Peers) -> None:
     silent = await peers.start("tcp")
     it = client(silent.url)
     connecting = asyncio.ensure_future(it.connect())
-    while await silent.ask("count") == 0:
-        await asyncio.sleep(0.01)
+    await until(silent, "count")
     queued = later(it.call("f"))
     await asyncio.sleep(0)
     connecting.cancel()
@@ -136,8 +142,7 @@ async def test_close_while_connecting_is_quick(peers: Peers) -> None:
     silent = await peers.start("tcp")
     it = client(silent.url)
     connecting = later(it.connect())
-    while await silent.ask("count") == 0:
-        await asyncio.sleep(0.01)
+    await until(silent, "count")
     await it.close()
     assert it.status is S.CLOSED
     assert isinstance(await connecting, ClientClosed)
@@ -162,8 +167,7 @@ async def test_close_lets_calls_in_flight_end(peers: Peers) -> None:
     it = client(circle.url, max_in_flight=1)
     await it.connect()
     held, queued = later(it.call("hold", ["a"])), later(it.call("echo", ["b"]))
-    while await circle.ask("runs") == []:
-        await asyncio.sleep(0.01)
+    await until(circle, "runs")
     closing = later(it.close())
     await eventually(lambda: it.status is S.CLOSING)
     with pytest.raises(ClientClosed):
@@ -179,8 +183,7 @@ async def test_close_without_drain_tells_that_the_outcome_is_unknown(peers: Peer
     it = client(circle.url, max_in_flight=1)
     await it.connect()
     held, queued = later(it.call("hold", ["a"])), later(it.call("echo", ["b"]))
-    while await circle.ask("runs") == []:
-        await asyncio.sleep(0.01)
+    await until(circle, "runs")
     await it.close(drain=0)
     unknown = await held
     assert isinstance(unknown, OutcomeUnknown)
@@ -272,8 +275,7 @@ async def test_twenty_lives_leave_nothing(peers: Peers) -> None:
     for number in range(20):
         async with client(circle.url) as it:
             assert await it.call("echo", [number]) == number
-    while await circle.ask("public_keys"):
-        await asyncio.sleep(0.01)
+    await until(circle, "public_keys", lambda keys: not keys)
 
 
 async def test_a_dropped_client_is_collected(peers: Peers) -> None:
@@ -287,5 +289,4 @@ async def test_a_dropped_client_is_collected(peers: Peers) -> None:
         del it
         gc.collect()
     assert [warning.category for warning in caught] == [ResourceWarning]
-    while await circle.ask("public_keys"):
-        await asyncio.sleep(0.01)
+    await until(circle, "public_keys", lambda keys: not keys)

@@ -17,7 +17,7 @@ from circle_ws import (
     OutcomeUnknown,
 )
 from tests.support.clients import client
-from tests.support.outcomes import eventually, later
+from tests.support.outcomes import eventually, later, until
 from tests.support.peers import Peers
 
 S = ConnectionStatus
@@ -29,8 +29,7 @@ async def test_killed_in_the_middle_of_a_call_and_back_again(peers: Peers) -> No
     circle = await peers.start("circle")
     async with client(circle.url) as it:
         held = later(it.call("hold", ["once"]))
-        while await circle.ask("runs") == []:
-            await asyncio.sleep(0.01)
+        await until(circle, "runs")
         await circle.kill()
         unknown = await held
         assert isinstance(unknown, OutcomeUnknown)

@@ -138,8 +138,8 @@ async def test_every_refusal_has_its_own_error(
     """What the circle answers decides the error, and the error names the step."""
     peer = await peers.start("scripted", answers={**GOOD, step: answer})
     failure: Any = await refused(peer)
-    assert type(failure) is kind
     assert failure.phase == phase
+    assert type(failure) is kind
     assert await peer.ask("count") == 1
 
 
@@ -147,8 +147,8 @@ async def test_every_refusal_has_its_own_error(
 async def test_a_silent_circle_costs_the_open_timeout(peers: Peers, step: str, phase: str) -> None:
     """A step that is never answered ends at `open_timeout`, and the error says which it was."""
     peer = await peers.start("scripted", answers={**GOOD, step: None})
-    failure: Any = await refused(peer, open_timeout=0.2)
-    assert type(failure) is ConnectionFailed
+    failure = await refused(peer, open_timeout=0.2)
+    assert isinstance(failure, ConnectionFailed)
     assert failure.phase == phase
     assert "open_timeout" in str(failure)
 

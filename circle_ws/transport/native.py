@@ -250,14 +250,16 @@ def _failure(error: Exception) -> ConnectionFailed:
             "check the host name in the URL and the server's certificate"
         )
     if isinstance(error, ssl.SSLError):
-        return ConnectionFailed(f"TLS failed ({error.reason}); does the server speak wss:// on this port?")
+        return ConnectionFailed(f"TLS failed ({error.reason}); does it speak wss:// on this port?")
     if isinstance(error, ConnectionRefusedError):
         return ConnectionFailed("the connection was refused; is the circle running, and the port right?")
+    if isinstance(error, ConnectionResetError | BrokenPipeError):
+        return ConnectionFailed("the server hung up at once; does it speak ws:// or wss:// on this port?")
     if isinstance(error, InvalidMessage | EOFError):
         return ConnectionFailed("the server did not answer with HTTP; is this a WebSocket server?")
     if isinstance(error, InvalidHandshake):
         return ConnectionFailed(f"the WebSocket handshake failed: {error}")
-    return ConnectionFailed(f"the connection could not be made: {error}")
+    return ConnectionFailed(f"the connection could not be made: {error or type(error).__name__}")
 
 
 def _refused_upgrade(error: InvalidStatus) -> ConnectionFailed:

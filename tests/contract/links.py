@@ -1,12 +1,15 @@
 """The two ends of a link, the same over the runtime's own transport and over memory."""
 
-import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from circle_ws.transport import Connect, Transport, TransportOptions, connect
 from circle_ws.transport.memory import MemoryPeer, MemoryServer
+from tests.support.outcomes import eventually, until
 from tests.support.peers import Peers, RemotePeer
 from tests.support.recorder import Recorder
+
+if TYPE_CHECKING:
+    from circle_ws.errors import ConnectionLost
 
 __all__ = ["Links", "MemoryLinks", "RealLinks"]
 
@@ -62,14 +65,11 @@ class RealLinks(Links):
         await self.peer.ask("end_with", code=code, reason=reason)
 
     async def received(self, count: int) -> list[str]:
-        while len(texts := await self.peer.ask("received")) < count:
-            await asyncio.sleep(0.01)
-        return [str(text) for text in texts]
+        texts: list[str] = await until(self.peer, "received", lambda texts: len(texts) >= count)
+        return texts
 
     async def ending(self) -> int:
-        while not (endings := await self.peer.ask("ended")):
-            await asyncio.sleep(0.01)
-        return int(endings[-1]["code"])
+        return int((await until(self.peer, "ended"))[-1]["code"])
 
 
 class MemoryLinks(Links):
@@ -94,12 +94,10 @@ class MemoryLinks(Links):
         self.server.peers[-1].close(code, reason)
 
     async def received(self, count: int) -> list[str]:
-        while len(self.texts) < count:
-            await asyncio.sleep(0)
+        await eventually(lambda: len(self.texts) >= count)
         return self.texts
 
     async def ending(self) -> int:
         peer = self.server.peers[-1]
-        while peer.loss is None:
-            await asyncio.sleep(0)
-        return peer.loss.code
+        loss: ConnectionLost = await eventually(lambda: peer.loss)
+        return loss.code

@@ -9,7 +9,7 @@ import pytest
 from circle_ws.errors import ConnectionFailed, ConnectionLost, MessageTooLarge, UnsupportedRuntime
 from circle_ws.transport import TransportOptions, connect
 from tests.contract.links import Links, MemoryLinks, RealLinks
-from tests.support.outcomes import later
+from tests.support.outcomes import later, until
 from tests.support.peers import Peers
 from tests.support.recorder import Recorder
 
@@ -258,8 +258,7 @@ async def test_a_cancelled_dial_leaves_nothing(peers: Peers) -> None:
     """Cancelling while the server keeps silent ends at once; the leak check of every test looks for remains."""
     peer = await peers.start("tcp")
     dialling = asyncio.ensure_future(connect(peer.url, Recorder(), TransportOptions()))
-    while await peer.ask("count") == 0:
-        await asyncio.sleep(0.01)
+    await until(peer, "count")
     dialling.cancel()
     with pytest.raises(asyncio.CancelledError):
         await dialling

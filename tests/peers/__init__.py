@@ -143,9 +143,7 @@ class PeerHost:
         return self._running[id]
 
 
-async def _limited(
-    op: str, method: Callable[..., Coroutine[Any, Any, Any]], arguments: dict[str, Any]
-) -> Any:
+async def _limited(op: str, method: Callable[..., Coroutine[Any, Any, Any]], arguments: dict[str, Any]) -> Any:
     """Run one operation; whatever goes wrong becomes a `PeerError` that says so in words."""
     try:
         async with asyncio.timeout(_LIMIT):

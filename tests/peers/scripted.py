@@ -32,7 +32,9 @@ class Scripted:
         self._server: Server | None = None
 
     async def open(self, port: int) -> int:
-        self._server = await serve(self._serve, "127.0.0.1", port, compression=None, close_timeout=1, ping_interval=None)
+        self._server = await serve(
+            self._serve, "127.0.0.1", port, compression=None, close_timeout=1, ping_interval=None
+        )
         taken: int = next(iter(self._server.sockets)).getsockname()[1]
         self.url = f"ws://127.0.0.1:{taken}/"
         return taken

@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-__all__ = ["eventually", "later"]
+from tests.support.peers import RemotePeer
+
+__all__ = ["eventually", "later", "until"]
 
 
 def later(awaitable: Awaitable[Any]) -> "asyncio.Task[Any]":
@@ -21,6 +23,13 @@ def later(awaitable: Awaitable[Any]) -> "asyncio.Task[Any]":
 
 async def eventually(condition: Callable[[], Any]) -> Any:
     """Return the first true value of `condition()`, asking once a turn; the test's own limit ends a vain wait."""
-    while not (value := condition()):
+    while not (value := condition()):  # noqa: ASYNC110 - what is looked at has no event
         await asyncio.sleep(0.001)
     return value
+
+
+async def until(peer: RemotePeer, name: str, condition: Callable[[Any], Any] = bool) -> Any:
+    """Ask the peer until its answer meets the condition, and return it; a test's own limit ends a vain wait."""
+    while not condition(answer := await peer.ask(name)):  # noqa: ASYNC110 - it is on the host, with no event here
+        await asyncio.sleep(0.01)
+    return answer

@@ -1,0 +1,1 @@
+"""The tests of circle-ws: one suite, which runs natively and inside Pyodide."""

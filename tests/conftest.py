@@ -1,0 +1,44 @@
+"""One suite for CPython and for Pyodide: which folders belong to which, and the fixtures of both."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["tests.support.asynchronous", "tests.support.leaks", "tests.support.peers"]
+
+_HERE = Path(__file__).parent
+_IN_WASM = sys.platform == "emscripten"
+_LEFT_OUT = {"native" if _IN_WASM else "wasm", "harness", "peers", "support"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "native_only(reason): the test makes no sense inside Pyodide")
+    config.addinivalue_line("markers", "harness: tests of the harness itself, which start browsers")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what is for the other runtime, and the example's tests unless they are asked for."""
+    if collection_path.parent != _HERE:
+        return None
+    name = collection_path.name
+    if name == "example" and not any("example" in Path(arg).parts for arg in config.args):
+        return True
+    return True if name in _LEFT_OUT else None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what is marked as native only."""
+    marker = item.get_closest_marker("native_only")
+    if marker and _IN_WASM:
+        pytest.skip(f"native only: {marker.args[0]}")
+
+
+@pytest.fixture(scope="session")
+def vectors() -> Path:
+    """The folder of third-party test vectors that CIRCLE_WS_VECTORS names."""
+    folder = os.environ.get("CIRCLE_WS_VECTORS")
+    if not folder:
+        pytest.skip("CIRCLE_WS_VECTORS names no folder of test vectors")
+    return Path(folder)

@@ -1,0 +1,74 @@
+"""What only the native transport can tell: TLS and its faults, and that its library logs no frames."""
+
+import datetime
+import logging
+import ssl
+from collections.abc import AsyncGenerator
+
+import pytest
+import trustme
+from websockets.asyncio.server import ServerConnection, serve
+
+from circle_ws.errors import ConnectionFailed
+from circle_ws.transport import TransportOptions
+from circle_ws.transport.native import _retry_after, connect
+from tests.support.recorder import Recorder
+
+
+@pytest.fixture
+async def tls_url() -> AsyncGenerator[str]:
+    """A wss:// server whose certificate nobody here trusts."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("localhost").configure_cert(context)
+
+    async def silent(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+
+    async with serve(silent, "127.0.0.1", 0, ssl=context) as server:
+        yield f"wss://localhost:{next(iter(server.sockets)).getsockname()[1]}/"
+
+
+async def test_an_untrusted_certificate_is_refused_in_words(tls_url: str) -> None:
+    """TLS is checked by default."""
+    with pytest.raises(ConnectionFailed, match="certificate"):
+        await connect(tls_url, Recorder(), TransportOptions())
+
+
+async def test_plain_text_to_a_tls_port_and_the_other_way_round(tls_url: str) -> None:
+    """ws:// to a TLS port and wss:// to a plain one fail in words, each its own."""
+    with pytest.raises(ConnectionFailed, match="HTTP"):
+        await connect(tls_url.replace("wss:", "ws:"), Recorder(), TransportOptions())
+
+    async def silent(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+
+    async with serve(silent, "127.0.0.1", 0) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        with pytest.raises(ConnectionFailed, match="does it speak"):
+            await connect(f"wss://localhost:{port}/", Recorder(), TransportOptions())
+
+
+def test_retry_after_is_seconds_or_a_date() -> None:
+    """RFC 9110 section 10.2.3; what is neither is ignored."""
+    assert _retry_after("120") == 120
+    assert _retry_after(None) is None
+    assert _retry_after("soon") is None
+    assert _retry_after("-5") is None
+    assert _retry_after("Fri, 31 Dec 1999 23:59:59 GMT") == 0
+    later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=100)
+    seconds = _retry_after(later.strftime("%a, %d %b %Y %H:%M:%S GMT"))
+    assert seconds is not None
+    assert 90 < seconds <= 100
+
+
+def test_the_librarys_frames_are_never_logged() -> None:
+    """Whatever level the program logs at, `websockets` is not asked to print frames: signatures are in them."""
+    logger = logging.getLogger("circle_ws.transport.websockets")
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.DEBUG)
+    try:
+        assert not logger.isEnabledFor(logging.INFO)
+        assert logger.isEnabledFor(logging.WARNING)
+    finally:
+        root.setLevel(level)

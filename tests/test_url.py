@@ -1,0 +1,182 @@
+"""Which URLs a circle can have, and what of them may be shown."""
+
+from typing import Any
+
+import pytest
+
+from circle_ws.errors import ConfigError
+from circle_ws.url import check_url, is_loopback, is_plain, shown
+
+_SECRET = "hunter2"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "wss://circle.example",
+        "wss://circle.example/",
+        "wss://circle.example/02ab",
+        "wss://circle.example:8443/a/b?token=x&y=1",
+        "ws://localhost:8765",
+        "ws://127.0.0.1:65535/",
+        "wss://[2001:db8::1]:443/x",
+        "wss://xn--bcher-kva.example/%C3%A4",
+        "WSS://Circle.Example/",
+        "wss://circle.example/@name",
+        "wss://circle.example/?at=a@b",
+    ],
+)
+def test_good_urls_are_taken(url: str) -> None:
+    """A URL that every runtime reads in the same way is taken."""
+    check_url(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("", "must begin with ws:// or wss://"),
+        ("circle.example", "must begin with ws:// or wss://, not without a scheme"),
+        ("//circle.example/", "must begin with ws:// or wss://"),
+        ("https://circle.example/", "must begin with ws:// or wss://, not https:"),
+        ("localhost:8765", "must begin with ws:// or wss://"),
+        ("wss:circle.example", "names no host"),
+        ("wss://", "names no host"),
+        ("wss:///path", "names no host"),
+        ("wss://:8080/", "names no host"),
+        ("wss://?x", "names no host"),
+        ("wss://circle.example:0/", "has port 0"),
+        ("wss://circle.example:65536/", "its port is no number"),
+        ("wss://circle.example:-1/", "its port is no number"),
+        ("wss://circle.example:http/", "its port is no number"),
+        ("wss://[::1/", "no IPv6 address"),
+        ("wss://[circle.example]/", "no IPv6 address"),
+        ("wss://circle.example/#top", "has a fragment"),
+        ("wss://circle.example/#", "has a fragment"),
+        ("wss://user@circle.example/", "holds a user name or password"),
+        ("wss://user:@circle.example/", "holds a user name or password"),
+        ("wss://@circle.example/", "holds a user name or password"),
+        ("wss://bücher.example/", "beyond ASCII"),
+        ("wss://circle.example/ä", "beyond ASCII"),
+        ("wss://circle.example/a b", "a space"),
+        (" wss://circle.example/", "a space"),
+        ("wss://circle.example/\n", "control character"),
+        ("wss://circle.example/a\tb", "control character"),
+        ("wss://circle.example/\x00", "control character"),
+        ("wss://circle.example/\x7f", "control character"),
+        ("wss://circle.example\\@evil.example/", "backslash"),
+        ("wss://circle。example/", "beyond ASCII"),
+        ("wss://circle.example:８０/", "beyond ASCII"),
+    ],
+)
+def test_bad_urls_are_refused(url: str, words: str) -> None:
+    """What a browser or Python would rewrite, or cannot dial, is refused with the reason."""
+    with pytest.raises(ConfigError, match="^url ") as caught:
+        check_url(url)
+    assert words in str(caught.value)
+    assert caught.value.option == "url"
+
+
+@pytest.mark.parametrize("url", [None, b"wss://circle.example/", 7, object()])
+def test_what_is_no_text_is_refused(url: Any) -> None:
+    """A URL of another type is refused with its type."""
+    with pytest.raises(ConfigError, match=f"not {type(url).__name__}") as caught:
+        check_url(url)
+    assert caught.value.option == "url"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"wss://user:{_SECRET}@circle.example/",
+        f"https://user:{_SECRET}@circle.example/",
+        f"wss://{_SECRET}@circle.example:0/",
+        f"wss://user:{_SECRET}/@circle.example/",
+        f"wss://user:[{_SECRET}]@circle.example/",
+        f"wss://user:{_SECRET}:@[::1/",
+        f"user:{_SECRET}@circle.example",
+        f"wss:user:{_SECRET}@circle.example",
+        f"wss:///user:{_SECRET}@circle.example/",
+        f"wss://circle.example:0/?token={_SECRET}",
+        f"https://circle.example/?token={_SECRET}",
+        f"wss://circle.example/#token={_SECRET}",
+        f"wss://circle.example/a b?token={_SECRET}",
+        f"wss://circle.example:port/?token={_SECRET}",
+        f"circle.example/?token={_SECRET}",
+    ],
+)
+def test_no_message_shows_a_secret(url: str) -> None:
+    """Neither a password, also one that was not percent-encoded, nor a query nor a fragment is in the message."""
+    with pytest.raises(ConfigError) as caught:
+        check_url(url)
+    assert _SECRET not in f"{caught.value!r} {caught.value.__cause__!r} {caught.value.__context__!r}"
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("wss://circle.example:8443/02ab", "wss://circle.example:8443/02ab"),
+        ("wss://circle.example/a?token=x", "wss://circle.example/a?..."),
+        ("wss://circle.example/a?token=x#y", "wss://circle.example/a?...#..."),
+        ("wss://user:pw@circle.example/a", "wss://circle.example/a"),
+        ("wss://user:p@w@circle.example/a", "wss://circle.example/a"),
+        ("wss://[::1", "(unreadable)"),
+        ("wss://circle.example:pw/", "(unreadable)"),
+    ],
+)
+def test_what_is_shown(url: str, text: str) -> None:
+    """A message gets the scheme, the host, the port and the path, and sees that there was more."""
+    assert shown(url) == text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ws://localhost",
+        "ws://LOCALHOST:8765/x",
+        "ws://localhost./",
+        "ws://127.0.0.1/",
+        "ws://127.255.255.254:1/",
+        "ws://[::1]:8765/",
+        "ws://[0:0:0:0:0:0:0:1]/",
+    ],
+)
+def test_loopback(url: str) -> None:
+    """This machine is known by each of its names."""
+    assert is_loopback(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ws://circle.example/",
+        "ws://localhost.circle.example/",
+        "ws://notlocalhost/",
+        "ws://127.0.0.1.circle.example/",
+        "ws://128.0.0.1/",
+        "ws://0.0.0.0/",
+        "ws://10.0.0.1/",
+        "ws://192.168.1.1/",
+        "ws://[::]/",
+        "ws://[::2]/",
+        "ws://circle.example/localhost",
+        "ws://circle.example/?127.0.0.1",
+        # Python and browsers do not agree on these, so no key is risked on them.
+        "ws://127.1/",
+        "ws://2130706433/",
+        "ws://0x7f.0.0.1/",
+        "ws://0177.0.0.1/",
+        "ws://127.0.0.01/",
+    ],
+)
+def test_not_loopback(url: str) -> None:
+    """What is, or may be, another machine is not taken for this one."""
+    assert not is_loopback(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "plain"),
+    [("ws://a/", True), ("WS://a/", True), ("Ws://a/", True), ("wss://a/", False), ("WSS://a/", False)],
+)
+def test_plain(url: str, plain: bool) -> None:
+    """An unencrypted URL is known in whatever case its scheme is written."""
+    assert is_plain(url) is plain
