@@ -1,0 +1,108 @@
+"""The documentation is true: its examples run, its defaults are the code's, its links lead somewhere."""
+
+import ast
+import asyncio
+import inspect
+import re
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import circle_ws
+from circle_ws.server import CircleServer, Connection
+from circle_ws.status import TRANSITIONS
+from tests.support.clients import KEY
+from tests.support.outcomes import eventually
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+
+
+async def run(source: str, names: dict[str, Any]) -> None:
+    """Run a block that may await at its top level."""
+    code = compile(source, "documentation", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    outcome = eval(code, names)
+    if inspect.isawaitable(outcome):
+        await outcome
+
+
+@pytest.fixture
+async def circle() -> AsyncGenerator[CircleServer]:
+    server = CircleServer(play=lambda script: str(sum(map(int, script.split("+")))))
+
+    @server.method()
+    def echo(value: Any) -> Any:
+        return value
+
+    @server.method()
+    def tick(connection: Connection, count: int) -> None:
+        for number in range(count):
+            connection.notify("tick", [number])
+
+    async with server:
+        yield server
+
+
+async def test_the_guide_runs(circle: CircleServer, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every block of the guide, one after the other."""
+    names: dict[str, Any] = {"url": circle.url, "key": KEY}
+    for block in blocks("docs/guide.md"):
+        await run(block, names)
+    told = capsys.readouterr().out
+    for words in (
+        "42\n",
+        "by name",
+        "idle -> connecting",
+        "the circle said no: -32601",
+        "[2]\n0 were lost",
+        "hello you",
+    ):
+        assert words in told
+    assert "from memory" in told
+
+
+async def test_the_readme_runs(circle: CircleServer, capsys: pytest.CaptureFixture[str]) -> None:
+    """The service gets its answer and listens until it is ended; the page's lines work natively too."""
+    service, page = (
+        block.replace("ws://localhost:8765", circle.url).replace("wss://circle.example/02ab...", circle.url)
+        for block in blocks("README.md")
+    )
+    names: dict[str, Any] = {}
+    await run(service.replace("asyncio.run(main())", "").replace('os.environ["KEY"]', repr(KEY)), names)
+    main = asyncio.ensure_future(names["main"]())
+    await eventually(lambda: "42" in capsys.readouterr().out)
+    main.cancel()
+    await asyncio.gather(main, return_exceptions=True)
+    await run(page + "\nawait client.close()", {})
+    assert "42" in capsys.readouterr().out
+
+
+def test_the_status_table_is_the_codes() -> None:
+    """The transitions of the reference are those of the one table."""
+    text = (ROOT / "docs/reference.md").read_text()
+    rows = dict(re.findall(r"^\| `([A-Z]+)` \| (`[A-Z]+`.*) \|$", text, re.MULTILINE))
+    documented = {origin: set(re.findall(r"`([A-Z]+)`", targets)) for origin, targets in rows.items()}
+    coded = {origin.name: {target.name for target in targets} for origin, targets in TRANSITIONS.items() if targets}
+    assert documented == coded
+
+
+def test_the_errors_are_all_documented() -> None:
+    """Each public error stands in the reference."""
+    text = (ROOT / "docs/reference.md").read_text()
+    names = [name for name in circle_ws.errors.__all__ if name != "CircleWsError"]
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every relative link and every path of ours that is named exists."""
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), target
+    for target in re.findall(r"`((?:examples|docs|tests|tools)/[\w./]+)`", page.read_text()):
+        assert (ROOT / target).exists(), target
