@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from .board import StatusChanges
-    from .calls import Call
+    from .call import Call
     from .jsonrpc.envelope import Params
     from .status import StatusChange
 
@@ -193,7 +193,7 @@ class CircleWsClient:
             QueueFull: Too many calls wait already.
         """
         self._check_running()
-        return await self._complete(self._supervisor.calls.request(method, params), timeout)
+        return await self._complete(self._supervisor.outbox.request(method, params), timeout)
 
     async def notify(self, method: str, params: Params = None, *, timeout: float | None | Default = DEFAULT) -> None:
         """Send a notification, which is not answered; return when it is written.
@@ -201,7 +201,7 @@ class CircleWsClient:
         The arguments and errors are those of `call`.
         """
         self._check_running()
-        await self._complete(self._supervisor.calls.notification(method, params), timeout)
+        await self._complete(self._supervisor.outbox.notification(method, params), timeout)
 
     def notifications(self, method: str) -> Listener[Any]:
         """Listen to what the circle pushes for `method`, from now on and over reconnects, until the client closes.
@@ -233,11 +233,11 @@ class CircleWsClient:
         supervisor = self._supervisor
         if isinstance(timeout, Default):
             timeout = supervisor.config.call_timeout
-        supervisor.calls.submit(call, _checked_timeout(timeout))
+        supervisor.outbox.submit(call, _checked_timeout(timeout))
         try:
             return await call.future
         except asyncio.CancelledError:
-            supervisor.calls.forget(call)
+            supervisor.outbox.forget(call)
             raise
 
     def _check_open(self) -> None:

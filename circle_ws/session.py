@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import ConnectionLost, MessageTooLarge, OutcomeUnknown, ProtocolError, RpcError
 from .jsonrpc import envelope, json
 from .jsonrpc.envelope import Kind
 
 if TYPE_CHECKING:
-    from .calls import Call, Calls
+    from .call import Call
+    from .jsonrpc.envelope import Params
     from .jsonrpc.subscriptions import Subscriptions
     from .transport import Transport
 
@@ -24,17 +25,37 @@ _HIGH_WATER = 256 * 1024
 """Bytes on their way from which on calls wait for the peer to read."""
 
 
+class Owner(Protocol):
+    """Own the calls that a session carries."""
+
+    def request(self, method: str, params: Params) -> Call:
+        """Make a request with an id of its own."""
+        ...
+
+    def slot_freed(self) -> None:
+        """Learn that fewer calls are in flight."""
+        ...
+
+    def flush(self) -> None:
+        """Write what waits, as far as there is room."""
+        ...
+
+    def detach(self, session: Session) -> None:
+        """Learn that this session's link is down."""
+        ...
+
+
 class Session:
     """Receive for one transport; match replies with calls, hand notifications on.
 
     Args:
-        calls: Where ids come from; told when a slot is free.
+        owner: Makes requests, and is told when a slot is free or the link is down.
         subscriptions: Where notifications go.
         max_in_flight: How many calls may be written and unanswered.
     """
 
     __slots__ = (
-        "_calls",
+        "_owner",
         "_congestion",
         "_max_in_flight",
         "_subscriptions",
@@ -44,8 +65,8 @@ class Session:
         "loss",
     )
 
-    def __init__(self, calls: Calls, subscriptions: Subscriptions, max_in_flight: int) -> None:
-        self._calls = calls
+    def __init__(self, owner: Owner, subscriptions: Subscriptions, max_in_flight: int) -> None:
+        self._owner = owner
         self._subscriptions = subscriptions
         self._max_in_flight = max_in_flight
         self._transport: Transport | None = None
@@ -98,7 +119,7 @@ class Session:
             RpcError: The peer answered with an error.
             ConnectionLost: The link went down.
         """
-        call = self._calls.request(method, params)
+        call = self._owner.request(method, params)
         if not self.write(call):
             raise self.loss or ConnectionLost.closed(1006)
         try:
@@ -109,7 +130,7 @@ class Session:
     def forget(self, id: int | None) -> None:
         """Wait no longer for the reply with this id."""
         if id is not None and self.in_flight.pop(id, None) is not None:
-            self._calls.slot_freed()
+            self._owner.slot_freed()
 
     async def _relieve(self, transport: Transport) -> None:
         try:
@@ -117,7 +138,7 @@ class Session:
         except ConnectionLost:
             return
         self._congestion = None
-        self._calls.flush()
+        self._owner.flush()
 
     # Receiving: the methods of `Receiver`.
 
@@ -153,7 +174,7 @@ class Session:
             return
         self.loss = cause
         # At once, so that a call made before the supervisor wakes up waits for the next link.
-        self._calls.detach(self)
+        self._owner.detach(self)
         if self._congestion is not None:
             self._congestion.cancel()
         unknown = OutcomeUnknown(
@@ -200,7 +221,7 @@ class Session:
         if call is None:
             _logger.debug("a reply that nobody waits for is ignored")
         else:
-            self._calls.slot_freed()
+            self._owner.slot_freed()
         return call
 
     def _take_error(self, frame: dict[str, Any]) -> None:
@@ -235,7 +256,7 @@ class Session:
         self.in_flight.clear()
         for call in calls:
             call.fail(error)
-        self._calls.slot_freed()
+        self._owner.slot_freed()
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from .auth.keypair import KeyPairSigner
 from .board import StatusBoard
-from .calls import Calls
 from .errors import CircleWsError, ClientClosed, ConnectionLost, NotConnected
 from .handshake import Handshake
 from .jsonrpc.subscriptions import Subscriptions
 from .keepalive import watch
+from .outbox import Outbox
 from .policy import Failure, classify
 from .session import Session
 from .status import ConnectionStatus as Status
@@ -34,7 +34,7 @@ class Supervisor:
 
     Attributes:
         board: The status.
-        calls: What is on its way, over all connections.
+        outbox: What is on its way, over all connections.
         subscriptions: Who listens to notifications.
         failure: What ended it, in status FAILED.
         public_key: The signer's, as hex, once it is known.
@@ -43,7 +43,7 @@ class Supervisor:
     def __init__(self, config: ClientConfig) -> None:
         self.config = config
         self.board = StatusBoard()
-        self.calls = Calls(config, lambda: self.phase)
+        self.outbox = Outbox(config, lambda: self.phase)
         self.subscriptions = Subscriptions()
         self.failure: Exception | None = None
         signer = config.signer
@@ -167,7 +167,7 @@ class Supervisor:
         self.board.set(Status.CONNECTING, attempt=self._attempt)
 
     async def _establish(self) -> Session:
-        self._session = session = Session(self.calls, self.subscriptions, self.config.max_in_flight)
+        self._session = session = Session(self.outbox, self.subscriptions, self.config.max_in_flight)
         self._handshake = handshake = Handshake(self.config, session, self._signing_in)
         await handshake.run()
         self._handshake = None
@@ -181,13 +181,12 @@ class Supervisor:
         self._attempt = 0
         if session.loss is None:
             self.board.set(Status.CONNECTED)
-            self.calls.attach(session)
+            self.outbox.attach(session)
             keepalive = self.config.keepalive
             if keepalive is None:
                 await session.wait_lost()
             else:
                 self._ping = await watch(session, keepalive, ping=self._ping)
-        session.transport.abort()
         assert session.loss is not None, "a link is served until it is lost"
         return session.loss
 
@@ -201,8 +200,8 @@ class Supervisor:
     def _give_up(self, cause: Exception) -> None:
         self.failure = cause
         self._handshake = None
-        self.calls.fail_queued(cause)
-        self.calls.stop()
+        self.outbox.fail_queued(cause)
+        self.outbox.stop()
         self.board.set(Status.FAILED, attempt=self._attempt, cause=cause)
 
     def _cut_off(self) -> None:
@@ -212,8 +211,8 @@ class Supervisor:
             return
         self._cut_link()
         if self._abandoned and self.board.status is not Status.CONNECTED:
-            self.calls.fail_queued(NotConnected("connect() was cancelled before the client was connected"))
-            self.calls.stop()
+            self.outbox.fail_queued(NotConnected("connect() was cancelled before the client was connected"))
+            self.outbox.stop()
             self.board.set(Status.IDLE)
         else:
             self._give_up(NotConnected("the client's task was cancelled, as when its event loop ends"))
@@ -228,15 +227,17 @@ class Supervisor:
             self.board.set(Status.CLOSING)
             try:
                 async with asyncio.timeout(drain):
-                    await self.calls.drained()
+                    await self.outbox.drained()
             except TimeoutError:
                 pass
-        self.calls.fail_queued(ClientClosed("the client was closed before the request was written; it has not run"))
+        self.outbox.fail_queued(ClientClosed("the client was closed before the request was written; it has not run"))
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task])
         if running and self._session is not None and self._session.loss is None:
             await self._session.close()
-        self.calls.stop()
+        # A link that was lost may still be flushing its last bytes to a peer that does not read.
+        self._cut_link()
+        self.outbox.stop()
         self.subscriptions.end()
         self.board.set(Status.CLOSED)

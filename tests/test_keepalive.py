@@ -1,7 +1,6 @@
 """Finding out that a link is dead, in both runtimes. The machine behind it is tested in test_liveness.py."""
 
 import asyncio
-import sys
 
 import pytest
 
@@ -109,12 +108,3 @@ async def test_without_keepalive_silence_is_borne(peers: Peers) -> None:
         await asyncio.sleep(0.2)
         assert it.is_connected()
     assert await peer.ask("received") == []
-
-
-@pytest.mark.skipif(sys.platform != "emscripten", reason="the default of a browser")
-async def test_a_browser_probes_by_itself(peers: Peers) -> None:
-    """In a browser mode `auto` probes, there being no ping frames."""
-    peer = await peers.start("scripted")
-    async with client(peer.url, key=None, keepalive=KeepAlive(interval=0.05, timeout=5)):
-        await until(peer, "received")
-    assert "rpc.ping" in (await peer.ask("received"))[0]

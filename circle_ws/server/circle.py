@@ -14,6 +14,7 @@ from ..errors import ConfigError, RpcError
 from ..jsonrpc import envelope
 from .connection import Connection
 from .methods import Function, Method
+from .rules import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -74,12 +75,12 @@ class CircleServer:
     ) -> None:
         if dialect not in ("hero-0.2", "circles-1.0"):
             raise ConfigError(f"dialect must be hero-0.2 or circles-1.0, not {dialect!r}", option="dialect")
-        self.dialect = dialect
-        self.profiles = tuple(find_profile(profile).name for profile in profiles)
-        self.nonce_lifetime = nonce_lifetime
-        self.methods: dict[str, Method] = {}
-        """Who answers what."""
-        self._keys = None if keys is None else {format_public_key(key, compressed=True) for key in keys}
+        self._rules = Rules(
+            dialect,
+            tuple(find_profile(profile).name for profile in profiles),
+            None if keys is None else frozenset(format_public_key(key, compressed=True) for key in keys),
+            nonce_lifetime,
+        )
         self._host, self._port = host, port
         self._origins = origins
         self._max_message_bytes = max_message_bytes
@@ -103,7 +104,7 @@ class CircleServer:
         """
 
         def register(function: F) -> F:
-            self.methods[name or function.__name__] = Method.of(function, Connection)
+            self._rules.methods[name or function.__name__] = Method.of(function, Connection)
             return function
 
         return register
@@ -125,10 +126,6 @@ class CircleServer:
     def connections(self) -> list[Connection]:
         """The connections that are open, signed in or not."""
         return list(self._connections.values())
-
-    def admits(self, public_key: str) -> bool:
-        """Tell whether a key (66 hex characters) may sign in."""
-        return self._keys is None or public_key in self._keys
 
     # Life.
 
@@ -191,7 +188,7 @@ class CircleServer:
         await self.stop()
 
     async def _serve(self, socket: ServerConnection) -> None:
-        connection = self._connections[socket] = Connection(self, socket)
+        connection = self._connections[socket] = Connection(self._rules, socket)
         try:
             await connection.serve()
         finally:

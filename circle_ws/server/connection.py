@@ -20,7 +20,7 @@ from .sign_in import Nonces
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
 
-    from .circle import CircleServer
+    from .rules import Rules
 
 __all__ = ["Connection"]
 
@@ -43,10 +43,10 @@ class Connection:
         public_key: The key that signed in, 66 hex characters (compressed); None before.
     """
 
-    def __init__(self, server: CircleServer, socket: ServerConnection) -> None:
-        self._server = server
+    def __init__(self, rules: Rules, socket: ServerConnection) -> None:
+        self._rules = rules
         self._socket = socket
-        self._nonces = Nonces(server.nonce_lifetime)
+        self._nonces = Nonces(rules.nonce_lifetime)
         self._running: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(MAX_RUNNING)
         self.public_key: str | None = None
@@ -129,14 +129,14 @@ class Connection:
     def _start(self, name: str, params: Any) -> Any:
         own: dict[str, Function] = {
             "fetch_nonce": self._fetch_nonce,
-            "authenticate": self._authenticate_nested if self._server.dialect == "circles-1.0" else self._sign_in,
+            "authenticate": self._authenticate_nested if self._rules.dialect == "circles-1.0" else self._sign_in,
             "rpc.ping": _pong,
         }
         if name in own:
             return Method.of(own[name], Connection).call(params, self)
         if self.public_key is None:
             raise RpcError(AUTHENTICATION_REQUIRED, "authentication required: sign in first")
-        method = self._server.methods.get(name)
+        method = self._rules.methods.get(name)
         if method is None:
             raise RpcError(METHOD_NOT_FOUND, f"method not found: {name[:100]}")
         return method.call(params, self)
@@ -148,7 +148,7 @@ class Connection:
             nonce = self._nonces.issue(pubkey, time.time())
         except InvalidKey as error:
             raise RpcError(INVALID_PARAMS, f"invalid params: pubkey: {error}") from None
-        if self._server.dialect == "circles-1.0":
+        if self._rules.dialect == "circles-1.0":
             return {"nonce": nonce.value, "expires_at": int(nonce.expires_at)}
         return nonce.value
 
@@ -162,9 +162,8 @@ class Connection:
     def _sign_in(self, pubkey: Any, signature: Any) -> bool:
         if type(pubkey) is not str or type(signature) is not str:
             raise RpcError(INVALID_PARAMS, "invalid params: pubkey and signature are strings of hex")
-        server = self._server
-        key = self._nonces.redeem(pubkey, signature, server.profiles, time.time())
-        if key is None or not server.admits(key):
+        key = self._nonces.redeem(pubkey, signature, self._rules.profiles, time.time())
+        if key is None or not self._rules.admit(key):
             return False
         self.public_key = key
         return True

@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from .call import Call
 from .errors import CallTimeout, MessageTooLarge, QueueFull
 from .jsonrpc import envelope
 
@@ -20,39 +21,10 @@ if TYPE_CHECKING:
     from .jsonrpc.envelope import Params
     from .session import Session
 
-__all__ = ["Call", "Calls"]
+__all__ = ["Outbox"]
 
 
-class Call:
-    """Be one request, or one notification, on its way."""
-
-    __slots__ = ("deadline", "future", "id", "limit", "method", "size", "text")
-
-    def __init__(self, id: int | None, method: str, text: str, future: asyncio.Future[Any]) -> None:
-        self.id = id
-        """None for a notification."""
-        self.method = method
-        self.text = text
-        self.size = len(text) if text.isascii() else len(text.encode())
-        """In bytes of UTF-8."""
-        self.future = future
-        self.deadline: float | None = None
-        """On the event loop's clock."""
-        self.limit: float | None = None
-        """The time it was given, in seconds."""
-
-    def settle(self, result: Any) -> None:
-        """Give the caller the result, unless it is gone."""
-        if not self.future.done():
-            self.future.set_result(result)
-
-    def fail(self, error: Exception) -> None:
-        """Give the caller an error, unless it is gone."""
-        if not self.future.done():
-            self.future.set_exception(error)
-
-
-class Calls:
+class Outbox:
     """Take calls, hand them to the session in order, and end those whose time is over.
 
     Args:

@@ -1,0 +1,39 @@
+"""One request, or one notification, on its way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
+
+__all__ = ["Call"]
+
+
+class Call:
+    """Be one request, or one notification, on its way."""
+
+    __slots__ = ("deadline", "future", "id", "limit", "method", "size", "text")
+
+    def __init__(self, id: int | None, method: str, text: str, future: asyncio.Future[Any]) -> None:
+        self.id = id
+        """None for a notification."""
+        self.method = method
+        self.text = text
+        self.size = len(text) if text.isascii() else len(text.encode())
+        """In bytes of UTF-8."""
+        self.future = future
+        self.deadline: float | None = None
+        """On the event loop's clock."""
+        self.limit: float | None = None
+        """The time it was given, in seconds."""
+
+    def settle(self, result: Any) -> None:
+        """Give the caller the result, unless it is gone."""
+        if not self.future.done():
+            self.future.set_result(result)
+
+    def fail(self, error: Exception) -> None:
+        """Give the caller an error, unless it is gone."""
+        if not self.future.done():
+            self.future.set_exception(error)
