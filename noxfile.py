@@ -1,0 +1,153 @@
+"""Every check of this repository; `nox` runs them all, `nox -s NAME` one of them."""
+
+import functools
+import sys
+from pathlib import Path
+
+import nox
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from tools import browsers, bundle, interpreters
+from tools.cache import ToolError
+
+nox.needs_version = ">=2025.10"
+nox.options.reuse_venv = "yes"
+nox.options.default_venv_backend = "venv"
+
+VERSIONS = ["3.11", "3.12", "3.13"]
+RUNTIMES = ["chromium", "firefox", "node"]
+FOUND = {version: interpreters.find_exact(version) for version in VERSIONS}
+PYTHONS = [nox.param(str(FOUND[version] or sys.executable), id=version) for version in VERSIONS]
+
+MEASURED = [version for version in VERSIONS if FOUND[version]][-1:]
+"""The native version whose run counts for coverage: the newest one there is."""
+
+CACHE = Path(".cache")
+NATIVE_DATA = CACHE / "coverage" / "native"
+BROWSER_DATA = CACHE / "coverage" / "chromium"
+
+# A test that blocks the loop's thread cannot be ended from inside: print where it is and stop.
+WATCHED = ["-o", "faulthandler_timeout=120", "-o", "faulthandler_exit_on_timeout=true"]
+
+_PROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def _groups(*names: str) -> list[str]:
+    return list(nox.project.dependency_groups(_PROJECT, *names))
+
+
+def _install(session: nox.Session, *groups: str) -> None:
+    session.install("-q", "-e", ".[cli]", *_groups(*groups))
+
+
+def _need(session: nox.Session, *names: str) -> None:
+    """Make sure that programs are on this machine, or end the session with what to install."""
+    try:
+        for name in names:
+            browsers.ensure(name)
+    except browsers.Missing as missing:
+        session.error(str(missing))
+
+
+@functools.cache
+def _bundle_once() -> Path:
+    folder = (CACHE / "bundle").resolve()
+    bundle.build(folder, extra=_groups("suite"))
+    return folder
+
+
+def _bundle(session: nox.Session) -> Path:
+    """Return the folder with Pyodide, circle-ws and what the tests need, made once in each run of nox."""
+    _need(session, "npm")
+    try:
+        return _bundle_once()
+    except ToolError as error:
+        session.error(str(error))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the code with ruff, and its format."""
+    session.install("-q", *_groups("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types, once for each of the two platforms."""
+    _need(session, "node")
+    _install(session, "types", "test", "example")
+    session.install("-q", "nox", "packaging")
+    session.run("mypy", "--platform", "linux", "circle_ws", "tests", "tools", "noxfile.py")
+    session.run("mypy", "--platform", "emscripten", "circle_ws")
+    session.run("pyright")
+
+
+@nox.session
+@nox.parametrize("python", PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the suite natively; on the newest Python under coverage."""
+    version = session.name.partition("(")[2].rstrip(")")
+    if FOUND[version] is None:
+        session.skip(f"no working CPython {version} on this machine: install one, or pyenv install {version}")
+    _install(session, "test")
+    if version not in MEASURED:
+        session.run("python", "-m", "pytest", *WATCHED, *session.posargs)
+        return
+    NATIVE_DATA.unlink(missing_ok=True)
+    environ = {"COVERAGE_FILE": str(NATIVE_DATA.resolve())}
+    session.run("coverage", "run", "-m", "pytest", *WATCHED, *session.posargs, env=environ)
+
+
+@nox.session(name="bundle")
+def check_bundle(session: nox.Session) -> None:
+    """Make the bundle for browsers; it loads in each runtime, with exactly the packages it should."""
+    _need(session, *RUNTIMES)
+    folder = _bundle(session)
+    bundle.check(folder)
+    _install(session, "test")
+    for runtime in RUNTIMES:
+        session.run("python", "-m", "tests.harness", runtime, "--bundle", str(folder), "--smoke")
+
+
+@nox.session
+@nox.parametrize("runtime", RUNTIMES, ids=RUNTIMES)
+def pyodide(session: nox.Session, runtime: str) -> None:
+    """Run the suite inside Pyodide; in Chromium under coverage, and with Node the harness's own tests."""
+    _need(session, runtime)
+    folder = str(_bundle(session))
+    _install(session, "test")
+    harness = ["python", "-m", "tests.harness", runtime, "--bundle", folder]
+    if runtime == "chromium":
+        BROWSER_DATA.unlink(missing_ok=True)
+        harness += ["--coverage", str(BROWSER_DATA)]
+    session.run(*harness, *session.posargs)
+    if runtime == "node" and not session.posargs:
+        session.run(
+            "python", "-m", "pytest", "-m", "harness", "tests/native/test_runner.py", env={"CIRCLE_WS_BUNDLE": folder}
+        )
+
+
+@nox.session
+def example(session: nox.Session) -> None:
+    """Click through the example page in Chromium."""
+    _need(session, "chromium", "npm")
+    _install(session, "example", "test")
+    session.run("python", "-m", "pytest", "tests/example", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Report what the native run and the one in Chromium cover together."""
+    missing = [path.name for path in (NATIVE_DATA, BROWSER_DATA) if not path.exists()]
+    if missing:
+        session.error(
+            f"no coverage data of: {', '.join(missing)}; "
+            f"run first: nox -s 'tests({''.join(MEASURED)})' 'pyodide(chromium)'"
+        )
+    session.install("-q", *_groups("suite"))
+    environ = {"COVERAGE_FILE": str(CACHE / "coverage" / "combined")}
+    session.run("coverage", "combine", "--keep", "-q", str(NATIVE_DATA), str(BROWSER_DATA), env=environ)
+    session.run("coverage", "report", "--fail-under=95", env=environ)

@@ -1,0 +1,10 @@
+// A run in a browser: everything comes from the server of this page.
+import { run } from "./runner.mjs";
+
+const base = location.origin;
+const loadPyodide = async () => (await import(`${base}/bundle/pyodide/pyodide.mjs`)).loadPyodide;
+const onFault = (report) => {
+  addEventListener("error", (event) => report(event.error ?? event.message));
+  addEventListener("unhandledrejection", (event) => report(event.reason));
+};
+await run({ base, files: `${base}/bundle/`, loadPyodide, onFault });

@@ -1,0 +1,93 @@
+"""The harness tells the truth: what fails inside Pyodide, or keeps it from ending, is never a success."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools import browsers, bundle
+from tools.cache import CHECKOUT, requirements
+
+pytestmark = pytest.mark.harness
+
+_SAMPLES = "tests/native/samples"
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle that CIRCLE_WS_BUNDLE names, or a new one."""
+    given = os.environ.get("CIRCLE_WS_BUNDLE")
+    if given:
+        return Path(given)
+    made = tmp_path_factory.mktemp("harness") / "bundle"
+    bundle.build(made, extra=requirements("suite"))
+    return made
+
+
+def _harness(wheels: Path, *arguments: str) -> tuple[int, str]:
+    """Run the harness in Node; return its exit code and all that it printed."""
+    if browsers.find("node") is None:
+        pytest.skip(browsers.advice("node"))
+    command = [sys.executable, "-m", "tests.harness", "node", "--bundle", str(wheels), *arguments]
+    done = subprocess.run(
+        command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120
+    )
+    return done.returncode, done.stdout
+
+
+def _run_sample(wheels: Path, name: str, *arguments: str) -> tuple[int, str]:
+    sample = f"{_SAMPLES}/{name}.py"
+    return _harness(wheels, "--add", sample, sample, *arguments)
+
+
+def test_failures_and_leaks_are_reported(wheels: Path) -> None:
+    """A false assertion, a hang, a task, an error and a proxy left behind: all fail, inside as outside."""
+    code, output = _run_sample(wheels, "wrong", "--tb=short")
+    assert code == 1
+    assert "3 failed, 3 passed, 3 errors in" in output
+    assert "assert 1 == 2" in output
+    assert "still running after its limit of 0.1 s" in output
+    assert "a task is still running: <PyodideTask pending name='forgotten'" in output
+    assert "the event loop reported: an error: ValueError('nobody looked')" in output
+    assert "JavaScript still holds a proxy of <function test_leaves_a_proxy" in output
+
+
+def test_the_same_natively() -> None:
+    """The checks of the native runtime see the same mistakes, proxies apart."""
+    command = [sys.executable, "-m", "pytest", f"{_SAMPLES}/wrong.py"]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert "3 failed, 2 passed, 2 errors in" in done.stdout
+
+
+def test_no_tests_is_not_a_success(wheels: Path) -> None:
+    """Nothing collected stays pytest's exit code 5."""
+    code, output = _harness(wheels, "-k", "no_test_has_this_name")
+    assert code == 5
+    assert "deselected" in output
+
+
+def test_a_blocked_page_times_out(wheels: Path) -> None:
+    """A page whose thread hangs is ended by the host, with words."""
+    code, output = _run_sample(wheels, "stuck", "--timeout", "6")
+    assert code == 70
+    assert "harness: no result after 6 s" in output
+
+
+def test_an_uncaught_javascript_error_fails_the_run(wheels: Path) -> None:
+    """An exception that leaves a callback fails the run although every test passed."""
+    code, output = _run_sample(wheels, "uncaught")
+    assert code == 70
+    assert "1 passed" in output
+    assert "nobody caught in JavaScript" in output
+    assert "ValueError: out of a callback" in output
+
+
+def test_a_process_that_quits_is_no_success(wheels: Path) -> None:
+    """A process that ends with code 0 before its tests do fails the run."""
+    code, output = _run_sample(wheels, "quits")
+    assert code == 70
+    assert "harness: " in output
+    assert "before its tests" in output

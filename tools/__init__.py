@@ -1,0 +1,1 @@
+"""Scripts around the package: find interpreters and browsers, make the browser bundle."""

@@ -1,0 +1,158 @@
+"""Make a folder that a static HTTP server can serve: Pyodide, circle-ws and all it needs, locked.
+
+Start it with any Python from 3.11: `python3 tools/bundle.py --out DIR`. The steps that need pyodide-build
+run on Python 3.12 or later, which the tool looks for, in an environment that it keeps in a cache.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tools import interpreters, pyodide_core
+from tools.cache import CHECKOUT, ToolError, environment, locked, run
+
+__all__ = ["BROWSER_PACKAGES", "LOCK", "build", "check"]
+
+BROWSER_PACKAGES = {"ecdsa", "six"}
+"""What circle-ws may pull into a browser, and no more."""
+
+LOCK = "pyodide-lock.json"
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What one bundle is made of."""
+
+    core: pyodide_core.Core
+    extra: list[str] = field(default_factory=list)
+
+
+def build(out: Path, *, pyodide: str | None = None, extra: list[str] | None = None) -> None:
+    """Make the bundle in a folder beside `out`, check it and move it there.
+
+    Args:
+        out: the folder to make; an older bundle there is replaced.
+        pyodide: an unpacked `pyodide` npm package, or "cdn", or `None` to get one from npm.
+        extra: requirements to add, such as `pytest`.
+
+    Raises:
+        ToolError: when it cannot be made, or pulls in what it should not.
+    """
+    out = out.resolve()
+    _refuse_foreign(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    plan = _Plan(_core(pyodide), extra or [])
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as work:
+        made = Path(work) / "bundle"
+        made.mkdir()
+        _fill(made, plan)
+        check(made)
+        _replace(out, made, Path(work) / "old")
+    print(f"bundle: {out} is ready", flush=True)
+
+
+def check(bundle: Path) -> None:
+    """Make sure that circle-ws is one pure wheel and brings exactly `BROWSER_PACKAGES` along.
+
+    Raises:
+        ToolError: when it is not so.
+    """
+    packages = json.loads((bundle / LOCK).read_text())["packages"]
+    wheel = packages["circle-ws"]["file_name"]
+    if not wheel.endswith("-py3-none-any.whl"):
+        raise ToolError(f"circle-ws must be a pure wheel, py3-none-any, but is {wheel}")
+    pulled, todo = set[str](), ["circle-ws"]
+    while todo:
+        new = set(packages[todo.pop()]["depends"]) - pulled
+        pulled |= new
+        todo += new
+    if pulled != BROWSER_PACKAGES:
+        raise ToolError(
+            f"in the browser circle-ws must need exactly {', '.join(sorted(BROWSER_PACKAGES))}, "
+            f"but it needs {', '.join(sorted(pulled)) or 'nothing'}: look at the markers in pyproject.toml"
+        )
+
+
+def _core(pyodide: str | None) -> pyodide_core.Core:
+    if pyodide is None:
+        return pyodide_core.from_npm()
+    return pyodide_core.from_cdn() if pyodide == "cdn" else pyodide_core.from_folder(Path(pyodide))
+
+
+def _fill(made: Path, plan: _Plan) -> None:
+    """Put everything into the folder `made`."""
+    found = interpreters.find((3, 12))
+    if found is None:
+        raise ToolError("pyodide-build needs Python 3.12 or later and none was found: install one", code=3)
+    python = environment(found, "bundle")
+    if plan.core.files:
+        shutil.copytree(plan.core.files, made / "pyodide", ignore=_not_core)
+    print("bundle: building the wheel of circle-ws", flush=True)
+    pip = ("-m", "pip", "wheel", "-q", "--disable-pip-version-check", "--no-deps", "--no-build-isolation")
+    run(python, *pip, "--wheel-dir", made, CHECKOUT)
+    print("bundle: collecting the wheels that run in Pyodide", flush=True)
+    run(python, Path(__file__).with_name("wheels.py"), "--python", plan.core.info["python"], made, *plan.extra)
+    _lock(made, python, plan.core)
+
+
+def _not_core(folder: str, names: list[str]) -> set[str]:
+    return set(names) - set(pyodide_core.FILES)
+
+
+def _lock(made: Path, python: Path, core: pyodide_core.Core) -> None:
+    """Write a lock file of the wheels in `made` and nothing else, and the description of the bundle."""
+    empty = made / "empty-lock.json"
+    empty.write_text(json.dumps({"info": core.info, "packages": {}}))
+    wheels = sorted(made.glob("*.whl"))
+    files = ("--input", empty, "--output", made / LOCK, "--base-path", made)
+    run(python.with_name("pyodide"), "lockfile", "add-wheels", *files, *wheels)
+    empty.unlink()
+    packages = sorted(json.loads((made / LOCK).read_text())["packages"])
+    described = {
+        "pyodide_version": core.version,
+        "index_url": core.index_url,
+        "lock": LOCK,
+        "packages": packages,
+    }
+    (made / "bundle.json").write_text(json.dumps(described, indent=2) + "\n")
+
+
+def _refuse_foreign(out: Path) -> None:
+    if out.exists() and any(out.iterdir()) and not (out / "bundle.json").is_file():
+        raise ToolError(f"{out} is there and is no bundle: give a new folder or remove it")
+
+
+def _replace(out: Path, made: Path, old: Path) -> None:
+    """Move `made` to `out`; what was there goes to `old`."""
+    with locked("replace"):
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(out, old)
+        made.chmod(0o755)
+        os.rename(made, out)
+
+
+def main() -> int:
+    """Make the bundle that the command line asks for; 3 means that something must be installed first."""
+    parser = argparse.ArgumentParser(description="Make a folder with Pyodide, circle-ws and what it needs.")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to make")
+    parser.add_argument("--pyodide", metavar="DIR|cdn", help="an unpacked pyodide package, or the official CDN")
+    parser.add_argument("--with", dest="extra", nargs="+", action="extend", default=[], metavar="REQUIREMENT")
+    options = parser.parse_args()
+    try:
+        build(options.out, pyodide=options.pyodide, extra=options.extra)
+    except ToolError as error:
+        print(f"bundle: {error}", file=sys.stderr)
+        return error.code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""Download the pure wheels that some requirements mean on one foreign platform, dependencies included.
+
+Runs in the environment of the dependency group `bundle`, whose `packaging` it uses: pip evaluates markers
+for the interpreter it runs on only, so it fetches here one wheel at a time and the markers are read by us.
+"""
+
+import argparse
+import subprocess
+import sys
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name, parse_wheel_filename
+
+__all__ = ["collect", "requires"]
+
+
+def requires(wheel: Path, marker: dict[str, str], extras: set[str]) -> list[Requirement]:
+    """Return what a wheel requires where the marker environment is `marker`."""
+    with zipfile.ZipFile(wheel) as archive:
+        name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = Parser().parsestr(archive.read(name).decode())
+    found = [Requirement(text) for text in metadata.get_all("Requires-Dist", [])]
+    contexts = [marker | {"extra": extra} for extra in (extras or {""})]
+    return [one for one in found if not one.marker or any(one.marker.evaluate(each) for each in contexts)]
+
+
+def collect(folder: Path, wanted: list[Requirement], marker: dict[str, str]) -> None:
+    """Download into `folder` until every requirement of its wheels and of `wanted` is there."""
+    read: set[tuple[Path, frozenset[str]]] = set()
+    while True:
+        wheels = {parse_wheel_filename(path.name)[0]: path for path in folder.glob("*.whl")}
+        missing = [str(_plain(one)) for one in wanted if canonicalize_name(one.name) not in wheels]
+        if missing:
+            _download(folder, missing, marker["python_version"])
+            continue
+        new = {(wheels[canonicalize_name(one.name)], frozenset(one.extras)) for one in wanted} - read
+        new |= {(path, frozenset[str]()) for path in wheels.values()} - read
+        if not new:
+            return
+        read |= new
+        wanted = [*wanted, *(one for path, extras in new for one in requires(path, marker, set(extras)))]
+
+
+def _plain(requirement: Requirement) -> Requirement:
+    """Return the requirement without its marker, which pip would evaluate for the wrong platform."""
+    plain = Requirement(str(requirement))
+    plain.marker = None
+    return plain
+
+
+def _download(folder: Path, wanted: list[str], python: str) -> None:
+    """Have pip download wheels that run on any platform, each without its dependencies."""
+    target = ["--python-version", python, "--implementation", "py", "--abi", "none", "--platform", "any"]
+    pip = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check"]
+    options = ["--no-deps", "--only-binary", ":all:", *target, "--dest", str(folder)]
+    subprocess.run([*pip, *options, *wanted], check=True)
+
+
+def main() -> int:
+    """Complete the folder that the command line names."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("wanted", nargs="*", type=Requirement)
+    parser.add_argument("--python", default="3.14.2", help="the full version of the foreign Python")
+    options = parser.parse_args()
+    marker = {
+        "implementation_name": "cpython",
+        "implementation_version": options.python,
+        "os_name": "posix",
+        "platform_machine": "wasm32",
+        "platform_python_implementation": "CPython",
+        "platform_release": "",
+        "platform_system": "Emscripten",
+        "platform_version": "#1",
+        "python_full_version": options.python,
+        "python_version": options.python.rpartition(".")[0],
+        "sys_platform": "emscripten",
+    }
+    collect(options.folder, options.wanted, marker)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
