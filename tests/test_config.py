@@ -70,7 +70,7 @@ _BAD: list[tuple[str, Any]] = [
     *((name, None) for name in _COUNTS),
     *((name, 0) for name in ("max_in_flight", *_SIZES)),
     *(("profile", value) for value in ("", "EIP191", "eip192", None, 7, b"eip191")),
-    *(("dialect", value) for value in ("", "hero", "AUTO", None, 0, [])),
+    *(("dialect", value) for value in ("", "hero", "AUTO", None, 0, ["auto"])),
     *(("first_connect", value) for value in ("", "twice", "RETRY", None, True)),
     *(("allow_insecure", value) for value in ("no", "false", 1, 0, None)),
     *(("keepalive", value) for value in (20, 0, False, "auto", {"interval": 20}, Backoff())),

@@ -1,6 +1,7 @@
 """The members of a message: how they are written, and the one check of what comes in."""
 
 import json as reference
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 from circle_ws.errors import InvalidRequest, ProtocolError, RpcError
 from circle_ws.jsonrpc import envelope
 from circle_ws.jsonrpc.envelope import Kind, kind_of
+
+_Write = Callable[[], str]
 
 _PARAMS: list[Any] = [None, [], {}, [1, None, "x"], (1, 2), {"a": {"b": [True]}}, {"": "😀"}]
 
@@ -54,7 +57,9 @@ def test_a_result(id: Any, value: Any) -> None:
     assert kind_of(message) is Kind.RESULT
 
 
-@pytest.mark.parametrize(("data", "members"), [(None, {}), (False, {"data": False}), ({"a": [1]}, {"data": {"a": [1]}})])
+@pytest.mark.parametrize(
+    ("data", "members"), [(None, {}), (False, {"data": False}), ({"a": [1]}, {"data": {"a": [1]}})]
+)
 def test_an_error(data: Any, members: dict[str, Any]) -> None:
     """An error has code and message, data where there is some, and comes back as the same exception."""
     message = _read(envelope.error(7, RpcError(-32000, "it failed", data)))
@@ -74,7 +79,8 @@ def test_method_names_are_text(method: str) -> None:
 @pytest.mark.parametrize("method", ["", None, 7, b"play", ["play"]])
 def test_bad_methods_are_refused(method: Any) -> None:
     """What is no text, or an empty one, names no method."""
-    for write in (lambda: envelope.request(1, method), lambda: envelope.notification(method)):
+    writes: list[_Write] = [lambda: envelope.request(1, method), lambda: envelope.notification(method)]
+    for write in writes:
         with pytest.raises(InvalidRequest, match="a method is named by a text that is not empty, not by "):
             write()
 
@@ -82,19 +88,24 @@ def test_bad_methods_are_refused(method: Any) -> None:
 @pytest.mark.parametrize("params", ["text", 7, 1.5, True, False, 0, "", b"x", {1}, range(3)], ids=repr)
 def test_bad_params_are_refused(params: Any) -> None:
     """Params by position are a list or tuple, params by name a dict; a single value is not wrapped in silence."""
-    for write in (lambda: envelope.request(1, "play", params), lambda: envelope.notification("play", params)):
+    writes: list[_Write] = [
+        lambda: envelope.request(1, "play", params),
+        lambda: envelope.notification("play", params),
+    ]
+    for write in writes:
         with pytest.raises(InvalidRequest, match=f"not {type(params).__name__}; put a single value into a list"):
             write()
 
 
 def test_values_that_are_not_json_are_refused() -> None:
     """What cannot be written is refused in params, results and error data."""
-    for write in (
+    writes: list[_Write] = [
         lambda: envelope.request(1, "play", [{1}]),
         lambda: envelope.notification("play", [{1}]),
         lambda: envelope.result(1, {1}),
         lambda: envelope.error(1, RpcError(1, "x", {1})),
-    ):
+    ]
+    for write in writes:
         with pytest.raises(InvalidRequest, match="is a set"):
             write()
 
@@ -135,27 +146,33 @@ _NO_PARAMS = "a request's params are neither an array nor an object"
 _NO_REQUEST_ID = "a request's id is neither a string nor a number"
 
 
+def _each(words: str, message: dict[str, Any], member: str, values: list[Any]) -> list[tuple[Any, str]]:
+    """Put each value into a message; all of them are malformed in the same way."""
+    return [({**message, member: value}, words) for value in values]
+
+
 @pytest.mark.parametrize(
     ("message", "words"),
     [
-        *((value, _NO_OBJECT) for value in (None, 1, 1.5, True, "x", [], [{**_V, "id": 1, "result": 1}])),
-        *(({"id": 1, "result": 1, **version}, _NO_VERSION) for version in ({}, {"jsonrpc": 2.0}, {"jsonrpc": "1.0"})),
-        *(({"id": 1, "result": 1, "jsonrpc": value}, _NO_VERSION) for value in (None, 2, "2", ["2.0"], "2.0 ")),
+        *[(value, _NO_OBJECT) for value in (None, 1, 1.5, True, "x", [{**_V, "id": 1, "result": 1}])],
+        ([], _NO_OBJECT),
         ({}, _NO_VERSION),
+        ({"id": 1, "result": 1}, _NO_VERSION),
+        *_each(_NO_VERSION, {"id": 1, "result": 1}, "jsonrpc", [None, 2, 2.0, "2", "1.0", "2.0 ", ["2.0"]]),
         (_V, _NO_ID),
         ({**_V, "result": 1}, _NO_ID),
         ({**_V, "error": {"code": 1, "message": "x"}}, _NO_ID),
         ({**_V, "id": 1}, _BOTH_OR_NEITHER),
         ({**_V, "id": 1, "result": None, "error": None}, _BOTH_OR_NEITHER),
         ({**_V, "id": 1, "result": 1, "error": {"code": 1, "message": "x"}}, _BOTH_OR_NEITHER),
-        *(({**_V, "id": 1, "error": value}, _NO_ERROR) for value in (None, "x", 1, [], {}, [1, "x"])),
-        *(({**_V, "id": 1, "error": {"code": code, "message": "x"}}, _NO_ERROR) for code in (None, "1", 1.0, True)),
-        *(({**_V, "id": 1, "error": {"code": 1, "message": text}}, _NO_ERROR) for text in (None, 1, ["x"])),
-        ({**_V, "id": 1, "error": {"message": "x"}}, _NO_ERROR),
-        ({**_V, "id": 1, "error": {"code": 1}}, _NO_ERROR),
-        *(({**_V, "method": value}, _NO_METHOD) for value in (None, 1, True, [], {}, ["x"])),
-        *(({**_V, "method": "x", "params": value}, _NO_PARAMS) for value in (None, 1, "x", True)),
-        *(({**_V, "method": "x", "id": value}, _NO_REQUEST_ID) for value in (True, [], {}, [1])),
+        *_each(_NO_ERROR, {**_V, "id": 1}, "error", [None, "x", 1, [], {}, [1, "x"], {"message": "x"}, {"code": 1}]),
+        *_each(
+            _NO_ERROR, {**_V, "id": 1}, "error", [{"code": code, "message": "x"} for code in (None, "1", 1.0, True)]
+        ),
+        *_each(_NO_ERROR, {**_V, "id": 1}, "error", [{"code": 1, "message": text} for text in (None, 1, ["x"])]),
+        *_each(_NO_METHOD, _V, "method", [None, 1, True, [], {}, ["x"]]),
+        *_each(_NO_PARAMS, {**_V, "method": "x"}, "params", [None, 1, "x", True]),
+        *_each(_NO_REQUEST_ID, {**_V, "method": "x"}, "id", [True, [], {}, [1]]),
     ],
     ids=repr,
 )
@@ -206,7 +223,7 @@ def test_the_examples_of_the_specification(vectors: Path) -> None:
 
 
 def test_the_examples_are_written_alike(vectors: Path) -> None:
-    """What the specification writes with an integer id or none is what this library writes for it, member for member."""
+    """What the specification writes with an integer id or none is what is written here, member for member."""
     examples = reference.loads((vectors / "jsonrpc" / "spec_examples.json").read_text())["examples"]
     written = 0
     for example in examples[:6]:

@@ -47,10 +47,10 @@ def sign(secret: bytes, digest: bytes) -> tuple[bytes, int]:
     signature = bytes(
         key.sign_digest_deterministic(digest, hashfunc=sha256, sigencode=ecdsa.util.sigencode_string_canonize)
     )
-    # python-ecdsa does not tell the recovery id: it is the candidate that gives our own key back, which also proves
-    # the signature before it leaves.
+    # python-ecdsa does not tell the recovery id: it is the one that gives our own key back, which also proves the
+    # signature before it leaves.
     own = bytes(key.verifying_key.to_string("uncompressed"))
-    return signature, _candidates(digest, signature).index(own)
+    return signature, next(id for id in (0, 1) if recover(digest, signature, id) == own)
 
 
 def verify(public_key: bytes, digest: bytes, signature: bytes) -> bool:
@@ -61,31 +61,34 @@ def verify(public_key: bytes, digest: bytes, signature: bytes) -> bool:
     key = ecdsa.VerifyingKey.from_string(public_key, ecdsa.SECP256k1)
     try:
         return bool(key.verify_digest(signature, digest))
-    except ecdsa.BadSignatureError:
+    except (ecdsa.BadSignatureError, TypeError):
+        # TypeError: it reckons with the x of the point at infinity, which such a signature leads to and which is None.
         return False
 
 
 def recover(digest: bytes, signature: bytes, recovery_id: int) -> bytes | None:
     """Recover the public key, 65 bytes, that signed the digest; None where there is none."""
-    candidates = _candidates(digest, signature)
     # Ids 2 and 3 mean r + n, which happens once in 2^128 signatures and never to an honest signer.
-    return candidates[recovery_id] if 0 <= recovery_id < len(candidates) else None
-
-
-def _candidates(digest: bytes, signature: bytes) -> list[bytes]:
-    """Give the public keys for the recovery ids 0 and 1, or none."""
+    if recovery_id not in (0, 1):
+        return None
     ecdsa = _ecdsa()
+    order, generator = ecdsa.SECP256k1.order, ecdsa.SECP256k1.generator
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
-    if not (0 < r < ecdsa.SECP256k1.order and 0 < s < ecdsa.SECP256k1.order):
-        return []
+    if not (0 < r < order and 0 < s < order):
+        return None
     try:
-        keys = ecdsa.ecdsa.Signature(r, s).recover_public_keys(int.from_bytes(digest, "big"), ecdsa.SECP256k1.generator)
-    except (ecdsa.numbertheory.Error, RuntimeError, ValueError):
-        return []
-    return [
-        bytes(ecdsa.VerifyingKey.from_public_point(key.point, ecdsa.SECP256k1).to_string("uncompressed"))
-        for key in keys
-    ]
+        # R has the x coordinate r, and the recovery id is the parity of its y.
+        point = ecdsa.ellipticcurve.PointJacobi.from_bytes(
+            ecdsa.SECP256k1.curve, bytes([2 + recovery_id]) + signature[:32], order=order
+        )
+    except ecdsa.errors.MalformedPointError:
+        return None
+    # SEC 1, section 4.1.6: Q = (s R - e G) / r. python-ecdsa's own recovery fails where one Q is the point at infinity.
+    inverse = pow(r, -1, order)
+    key = generator.mul_add(-int.from_bytes(digest, "big") * inverse % order, point, s * inverse % order)
+    if key == ecdsa.ellipticcurve.INFINITY:
+        return None
+    return bytes(key.to_bytes("uncompressed"))
 
 
 def _form(compressed: bool) -> str:

@@ -1,0 +1,250 @@
+"""The two signing backends: the same keys, signatures, verdicts and recoveries, byte for byte."""
+
+import hashlib
+import json
+import random
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from circle_ws.auth import backend, backend_ecdsa
+
+_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+_FIELD = 2**256 - 2**32 - 977
+
+if sys.platform == "emscripten":
+    _BACKENDS: list[ModuleType] = [backend_ecdsa]
+    _CHOSEN: ModuleType = backend_ecdsa
+else:
+    from circle_ws.auth import backend_coincurve
+
+    _BACKENDS = [backend_coincurve, backend_ecdsa]
+    _CHOSEN = backend_coincurve
+
+
+def _name(module: ModuleType) -> str:
+    return module.__name__.rpartition(".")[2]
+
+
+each_backend = pytest.mark.parametrize("module", _BACKENDS, ids=_name)
+
+
+def _number(value: int) -> bytes:
+    return value.to_bytes(32, "big")
+
+
+_GENERATOR = bytes.fromhex(
+    "04"
+    "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
+    "483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8"
+)
+_DIGEST = hashlib.sha256(b"nonce_01").digest()
+
+_NO_POINTS = {
+    "empty": b"",
+    "one byte": b"\x02",
+    "too short": _GENERATOR[:64],
+    "too long": _GENERATOR + b"\0",
+    "no prefix": _GENERATOR[1:],
+    "hybrid, even": b"\x06" + _GENERATOR[1:],
+    "hybrid, odd": b"\x07" + _GENERATOR[1:],
+    "unknown prefix": b"\x05" + _GENERATOR[1:33],
+    "infinity": b"\0",
+    "infinity, padded": bytes(33),
+    "compressed prefix, both coordinates": b"\x02" + _GENERATOR[1:],
+    "uncompressed prefix, one coordinate": b"\x04" + _GENERATOR[1:33],
+    "x is 0": b"\x02" + bytes(32),
+    "x without a y": b"\x02" + _number(5),
+    "x is the field's size": b"\x02" + _number(_FIELD),
+    "x + the field's size": b"\x02" + _number(_FIELD + 1),
+    "x is all ones": b"\x03" + b"\xff" * 32,
+    "y is off the curve": _GENERATOR[:64] + bytes([_GENERATOR[64] ^ 1]),
+    "both 0": b"\x04" + bytes(64),
+}
+
+
+def _samples(count: int) -> list[tuple[bytes, bytes]]:
+    """Give private keys and digests, the edges of their ranges among them; the same ones each time."""
+    rng = random.Random(1)
+    edges = [_number(1), _number(2), _number(_ORDER - 1), _number(_ORDER // 2), _number(2**255)]
+    digests = [bytes(32), b"\xff" * 32, _number(_ORDER), _number(_ORDER + 1), _number(1)]
+    pairs = list(zip(edges, digests, strict=True))
+    return pairs + [(_number(rng.randrange(1, _ORDER)), rng.randbytes(32)) for _ in range(count)]
+
+
+def test_the_choice() -> None:
+    """The backend in use is the one of this runtime, with all its functions."""
+    for name in backend.__all__:
+        assert getattr(backend, name) is getattr(_CHOSEN, name)
+
+
+def test_both_have_the_same_functions() -> None:
+    """Each backend exports the same names."""
+    assert {tuple(sorted(module.__all__)) for module in _BACKENDS} == {tuple(sorted(backend.__all__))}
+
+
+@each_backend
+def test_what_is_signed_verifies_and_recovers(module: ModuleType) -> None:
+    """Sign, verify and recover fit together, for ordinary keys and digests and those at the edges."""
+    for secret, digest in _samples(5):
+        signature, recovery_id = module.sign(secret, digest)
+        public_key = module.derive_public_key(secret, compressed=False)
+        assert len(signature) == 64
+        assert 0 < int.from_bytes(signature[32:], "big") <= _ORDER // 2
+        assert module.verify(public_key, digest, signature)
+        assert module.verify(module.derive_public_key(secret, compressed=True), digest, signature)
+        assert module.recover(digest, signature, recovery_id) == public_key
+        assert module.recover(digest, signature, 1 - recovery_id) != public_key
+
+
+@pytest.mark.native_only("there is one backend in the browser")
+def test_both_backends_agree() -> None:
+    """Over 25 random keys and the edges the backends derive, sign, convert, verify and recover the same bytes."""
+    one, other = _BACKENDS
+    samples = _samples(25)
+    for (secret, digest), (_, another) in zip(samples, reversed(samples), strict=True):
+        assert (made := one.sign(secret, digest)) == other.sign(secret, digest)
+        for form in (True, False):
+            key = one.derive_public_key(secret, compressed=form)
+            assert key == other.derive_public_key(secret, compressed=form)
+            assert one.convert_public_key(key, compressed=not form) == other.convert_public_key(
+                key, compressed=not form
+            )
+        for shown in (digest, another):
+            assert one.verify(key, shown, made[0]) is other.verify(key, shown, made[0]) is (shown == digest)
+            for recovery_id in range(4):
+                assert one.recover(shown, made[0], recovery_id) == other.recover(shown, made[0], recovery_id)
+
+
+@each_backend
+def test_the_generator(module: ModuleType) -> None:
+    """The key of 1 is the generator of the curve (SEC 2), and converting goes both ways."""
+    compressed = b"\x02" + _GENERATOR[1:33]
+    assert module.derive_public_key(_number(1), compressed=False) == _GENERATOR
+    assert module.derive_public_key(_number(1), compressed=True) == compressed
+    assert module.convert_public_key(compressed, compressed=False) == _GENERATOR
+    assert module.convert_public_key(_GENERATOR, compressed=True) == compressed
+    assert module.convert_public_key(_GENERATOR, compressed=False) == _GENERATOR
+
+
+@each_backend
+@pytest.mark.parametrize("case", _NO_POINTS)
+def test_what_is_no_point(module: ModuleType, case: str) -> None:
+    """A key that is no point of the curve, or in another form, is a `ValueError`."""
+    for compressed in (True, False):
+        with pytest.raises(ValueError):
+            module.convert_public_key(_NO_POINTS[case], compressed=compressed)
+
+
+@each_backend
+def test_high_s_is_refused(module: ModuleType) -> None:
+    """The other signature of the pair, with n - s, does not verify."""
+    for secret, digest in _samples(3):
+        signature, _ = module.sign(secret, digest)
+        high = signature[:32] + _number(_ORDER - int.from_bytes(signature[32:], "big"))
+        assert not module.verify(module.derive_public_key(secret, compressed=False), digest, high)
+
+
+@each_backend
+@pytest.mark.parametrize(
+    ("r", "s"),
+    [(0, 1), (1, 0), (0, 0), (_ORDER, 1), (1, _ORDER), (_ORDER + 1, 1), (2**256 - 1, 2**256 - 1), (5, 5), (1, 1)],
+)
+def test_numbers_out_of_range(module: ModuleType, r: int, s: int) -> None:
+    """An r or s that is 0, or not below the order, or nobody's, verifies nothing, and raises nothing."""
+    signature = _number(r) + _number(s)
+    assert module.verify(_GENERATOR, _DIGEST, signature) is False
+    recovered = [module.recover(_DIGEST, signature, recovery_id) for recovery_id in range(2)]
+    if not (0 < r < _ORDER and 0 < s < _ORDER):
+        assert recovered == [None, None]
+    assert _GENERATOR not in recovered
+
+
+@each_backend
+@pytest.mark.parametrize("number", [1, 3, _ORDER - 1])
+def test_verifying_ends_at_infinity(module: ModuleType, number: int) -> None:
+    """A digest and an r whose points cancel each other out verify nothing, and raise nothing."""
+    r = int.from_bytes(module.derive_public_key(_number(9), compressed=True)[1:], "big")
+    public_key = module.derive_public_key(_number(number), compressed=False)
+    assert module.verify(public_key, _number(-r * number % _ORDER), _number(r) + _number(5)) is False
+
+
+@each_backend
+@pytest.mark.parametrize("number", [1, 7, 12345, _ORDER - 1])
+def test_recovering_ends_at_infinity(module: ModuleType, number: int) -> None:
+    """Where one candidate is the point at infinity it is none, and the other one is still found."""
+    point = module.derive_public_key(_number(number), compressed=True)
+    s = int.from_bytes(_DIGEST, "big") * pow(number, -1, _ORDER) % _ORDER
+    signature, parity = point[1:] + _number(s), point[0] - 2
+    assert module.recover(_DIGEST, signature, parity) is None
+    other = module.recover(_DIGEST, signature, 1 - parity)
+    # Q = (s R - e G) / r with R = -kG and s = e / k.
+    factor = -2 * int.from_bytes(_DIGEST, "big") * pow(int.from_bytes(point[1:], "big"), -1, _ORDER) % _ORDER
+    assert other == module.derive_public_key(_number(factor), compressed=False)
+
+
+@each_backend
+@pytest.mark.parametrize("recovery_id", [-1, 2, 3, 4, 27, 255, 256])
+def test_recovery_ids_out_of_range(module: ModuleType, recovery_id: int) -> None:
+    """Only 0 and 1 recover a key from an ordinary signature."""
+    signature, _ = module.sign(_number(7), _DIGEST)
+    assert module.recover(_DIGEST, signature, recovery_id) is None
+
+
+@each_backend
+@pytest.mark.parametrize("length", [0, 1, 63, 65, 128])
+def test_signatures_of_another_length(module: ModuleType, length: int) -> None:
+    """What is not 64 bytes long verifies nothing."""
+    signature = (module.sign(_number(7), _DIGEST)[0] * 2)[:length]
+    assert module.verify(module.derive_public_key(_number(7), compressed=False), _DIGEST, signature) is False
+
+
+@each_backend
+def test_rfc_6979(module: ModuleType, vectors: Path) -> None:
+    """The signatures are made with the published k: r is the x of k times the generator."""
+    cases = json.loads((vectors / "rfc6979" / "python_ecdsa_secp256k1_k.json").read_text())["vectors"]
+    assert len(cases) == 6
+    for case in cases:
+        digest = hashlib.sha256(case["message"].encode()).digest()
+        signature, _ = module.sign(bytes.fromhex(case["private_key"]), digest)
+        x = module.derive_public_key(bytes.fromhex(case["k"]), compressed=True)[1:]
+        assert signature[:32] == _number(int.from_bytes(x, "big") % _ORDER)
+
+
+def _tiny(vectors: Path) -> Any:
+    return json.loads((vectors / "tiny_secp256k1" / "ecdsa.json").read_text())
+
+
+@each_backend
+def test_tiny_secp256k1_signatures(module: ModuleType, vectors: Path) -> None:
+    """The published signatures and recovery ids come out byte for byte."""
+    cases = _tiny(vectors)["valid"]
+    assert len(cases) == 2020
+    for case in cases:
+        made = module.sign(bytes.fromhex(case["d"]), bytes.fromhex(case["m"]))
+        assert made == (bytes.fromhex(case["signature"]), case["recoveryId"]), case
+
+
+@each_backend
+def test_tiny_secp256k1_refusals(module: ModuleType, vectors: Path) -> None:
+    """What is published as a bad point or signature is refused, in verifying as in recovering."""
+    invalid = _tiny(vectors)["invalid"]
+    assert len(invalid["verify"]) == 25
+    assert len(invalid["recover"]) == 8
+    for case in invalid["verify"]:
+        key, digest, signature = (bytes.fromhex(case[name]) for name in ("Q", "m", "signature"))
+        try:
+            checked = module.convert_public_key(key, compressed=False)
+        except ValueError:
+            assert case.get("exception") == "Expected Point", case
+        else:
+            assert case.get("exception") != "Expected Point", case
+            assert module.verify(checked, digest, signature) is False, case
+    # Digests have 32 bytes by contract, so the case of another length is none of ours.
+    for case in [case for case in invalid["recover"] if case["exception"] != "Expected Hash"]:
+        digest, signature = bytes.fromhex(case["m"]), bytes.fromhex(case["signature"])
+        for recovery_id in [case["recoveryId"]] if "recoveryId" in case else [0, 1]:
+            assert module.recover(digest, signature, recovery_id) is None, case

@@ -1,0 +1,290 @@
+"""Keys and signatures as hex."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from circle_ws.auth import (
+    PROFILES,
+    derive_public_key,
+    generate_private_key,
+    parse_private_key,
+    sign_message,
+    verify_signature,
+)
+from circle_ws.auth.crypto_utils import format_public_key
+from circle_ws.auth.keccak import keccak_256
+from circle_ws.errors import ConfigError, InvalidKey
+
+_KEY = "4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"
+_RAW = bytes.fromhex(_KEY)
+_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+_ONE = "00" * 31 + "01"
+_GENERATOR_X = "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
+_GENERATOR_Y = "483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8"
+
+_NO_KEYS: list[Any] = [
+    "",
+    _KEY[:-1],
+    _KEY[:-2],
+    _KEY + "0",
+    _KEY + "00",
+    "0x",
+    "0x0x" + _KEY,
+    _KEY[:-1] + "g",
+    _KEY[:32] + " " + _KEY[33:],
+    "１" + _KEY[1:],
+    "+" + _KEY[1:],
+    "0" * 64,
+    f"{_ORDER:064x}",
+    f"{_ORDER + 1:064x}",
+    "f" * 64,
+    b"",
+    _RAW[:-1],
+    _RAW + b"\0",
+    bytes(32),
+    _ORDER.to_bytes(32, "big"),
+    _KEY.encode(),
+    None,
+    int(_KEY, 16),
+    list(_RAW),
+]
+
+_NO_PUBLIC_KEYS: list[Any] = [
+    "",
+    "02",
+    _GENERATOR_X,
+    _GENERATOR_X + _GENERATOR_Y,
+    "02" + _GENERATOR_X[:-1],
+    "02" + _GENERATOR_X + "0",
+    "02" + _GENERATOR_X + "00",
+    "05" + _GENERATOR_X,
+    "04" + _GENERATOR_X,
+    "02" + _GENERATOR_X + _GENERATOR_Y,
+    "04" + _GENERATOR_X + _GENERATOR_Y[:-1] + "9",
+    "06" + _GENERATOR_X + _GENERATOR_Y,
+    "07" + _GENERATOR_X + _GENERATOR_Y,
+    "02" + "f" * 64,
+    "02" + "0" * 64,
+    "02" + "0" * 63 + "5",
+    "04" + "0" * 128,
+    "02" + _GENERATOR_X[:-1] + "g",
+    "02" + _GENERATOR_X + " " * 64,
+    " 02" + _GENERATOR_X,
+    "0x" + "0x02" + _GENERATOR_X,
+    None,
+    7,
+    bytes.fromhex("02" + _GENERATOR_X),
+]
+
+
+def _id(value: object) -> str:
+    return ascii(value)[:24]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _KEY,
+        _KEY.upper(),
+        "0x" + _KEY,
+        "0X" + _KEY.upper(),
+        f" {_KEY}\n",
+        _RAW,
+        bytearray(_RAW),
+        memoryview(_RAW),
+    ],
+    ids=lambda text: type(text).__name__,
+)
+def test_each_form_of_a_private_key(text: Any) -> None:
+    """Hex in either case, with or without `0x`, in a line of a file, and bytes are read alike."""
+    assert parse_private_key(text) == _RAW
+
+
+@pytest.mark.parametrize("number", [1, 2, _ORDER - 1])
+def test_the_edges_of_the_range(number: int) -> None:
+    """Every number from 1 to below the order is a key."""
+    assert parse_private_key(f"{number:064x}") == number.to_bytes(32, "big")
+
+
+@pytest.mark.parametrize("text", _NO_KEYS, ids=_id)
+def test_what_is_no_private_key(text: Any) -> None:
+    """Anything else is an `InvalidKey` that says what a key is and repeats nothing of what was given."""
+    uses: list[Callable[[], object]] = [
+        lambda: parse_private_key(text),
+        lambda: derive_public_key(text),
+        lambda: sign_message(text, "nonce_01"),
+    ]
+    for use in uses:
+        with pytest.raises(InvalidKey, match="private key is") as caught:
+            use()
+        assert caught.value.__cause__ is None
+        assert caught.value.__context__ is None
+        for part in (_KEY[:12], _KEY[-12:], str(int(_KEY, 16))[:12], "ffffffffffff", "fffffffe"):
+            assert part not in str(caught.value).lower()
+
+
+def test_generated_keys() -> None:
+    """A generated key is 64 lower-case hex characters, a valid key, and another one each time."""
+    keys = {generate_private_key() for _ in range(50)}
+    assert len(keys) == 50
+    assert all(parse_private_key(key).hex() == key for key in keys)
+
+
+def test_the_generator() -> None:
+    """The public key of 1 is the curve's generator (SEC 2), in both forms; uncompressed is the default."""
+    assert derive_public_key(_ONE) == "04" + _GENERATOR_X + _GENERATOR_Y
+    assert derive_public_key(_ONE, compressed=False) == "04" + _GENERATOR_X + _GENERATOR_Y
+    assert derive_public_key(_ONE, compressed=True) == "02" + _GENERATOR_X
+    assert derive_public_key(f"{_ORDER - 1:064x}", compressed=True) == "03" + _GENERATOR_X
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+@pytest.mark.parametrize("change", [str, str.upper, lambda text: "0x" + text, lambda text: "0X" + text.upper()])
+def test_public_keys_change_their_form(change: Callable[[str], str], compressed: bool) -> None:
+    """Either form, in either case, with or without `0x`, becomes the form that is asked for."""
+    for given in (True, False):
+        text = change(derive_public_key(_KEY, compressed=given))
+        assert format_public_key(text, compressed=compressed) == derive_public_key(_KEY, compressed=compressed)
+
+
+@pytest.mark.parametrize("text", _NO_PUBLIC_KEYS, ids=_id)
+def test_what_is_no_public_key(text: Any) -> None:
+    """What is no point of the curve, or not in one of the two forms, is an `InvalidKey`, and verifies nothing."""
+    with pytest.raises(InvalidKey, match="a public key is 66"):
+        format_public_key(text, compressed=True)
+    assert verify_signature(text, "nonce_01", sign_message(_KEY, "nonce_01")) is False
+
+
+@pytest.mark.parametrize("message", ["nonce_01", b"nonce_01", "", "ä😀", b"\x00\xff" * 300], ids=_id)
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_signature_verifies(profile: str, message: str | bytes) -> None:
+    """Each profile's signature is verified with either form of the key, and as hex in either case."""
+    signature = sign_message(_KEY, message, profile)
+    assert signature == signature.lower()
+    assert sign_message(_RAW, message, PROFILES[profile]) == signature
+    for compressed in (True, False):
+        key = derive_public_key(_KEY, compressed=compressed)
+        for text in (signature, signature.upper(), "0x" + signature, "0X" + signature):
+            assert verify_signature(key, message, text, profile) is True
+
+
+def test_text_is_utf8() -> None:
+    """A message as text and as its UTF-8 are the same message."""
+    assert sign_message(_KEY, "ä😀") == sign_message(_KEY, "ä😀".encode())
+
+
+def test_the_default_profile() -> None:
+    """Without a profile it is `eip191`."""
+    signature = sign_message(_KEY, "nonce_01", "eip191")
+    assert sign_message(_KEY, "nonce_01") == signature
+    assert verify_signature(derive_public_key(_KEY), "nonce_01", signature)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_what_was_tampered_with_does_not_verify(profile: str) -> None:
+    """Another message, key, profile, or one flipped bit anywhere in the signature: False, never an exception."""
+    signature = sign_message(_KEY, "nonce_01", profile)
+    key, other = derive_public_key(_KEY), derive_public_key(_ONE)
+    assert verify_signature(key, "nonce_01", signature, profile) is True
+    assert verify_signature(key, "nonce_02", signature, profile) is False
+    assert verify_signature(other, "nonce_01", signature, profile) is False
+    for another in set(PROFILES) - {profile}:
+        assert verify_signature(key, "nonce_01", signature, another) is False
+    raw = bytes.fromhex(signature)
+    for position in range(0, 8 * len(raw), 37):
+        flipped = bytearray(raw)
+        flipped[position // 8] ^= 1 << position % 8
+        assert verify_signature(key, "nonce_01", flipped.hex(), profile) is False
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda text: "",
+        lambda text: text[:-1],
+        lambda text: text[:-2],
+        lambda text: text + "00",
+        lambda text: text[2:] + "g0",
+        lambda text: text[:2] + " " + text[2:],
+        lambda text: text + "\n",
+        lambda text: "0x0x" + text,
+        lambda text: "0" * 128 + text[128:],
+        lambda text: "0" * 64 + text[64:],
+        lambda text: text[:64] + "0" * 64 + text[128:],
+        lambda text: "f" * 64 + text[64:],
+        lambda text: f"{_ORDER:064x}" + text[64:],
+        lambda text: text[:64] + f"{_ORDER:064x}" + text[128:],
+        lambda text: None,
+        lambda text: 7,
+        lambda text: bytes.fromhex(text),
+    ],
+)
+def test_what_is_no_signature(spoil: Callable[[str], Any], profile: str) -> None:
+    """A text that is no signature at all verifies as False."""
+    signature = spoil(sign_message(_KEY, "nonce_01", profile))
+    assert verify_signature(derive_public_key(_KEY), "nonce_01", signature, profile) is False
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_high_s_is_refused(profile: str) -> None:
+    """The other half of the malleable pair, n - s, is not accepted, with whatever v."""
+    signature = sign_message(_KEY, "nonce_01", profile)
+    high = f"{_ORDER - int(signature[64:128], 16):064x}"
+    for v in ("1b", "1c", "00", "01") if len(signature) == 130 else ("",):
+        assert verify_signature(derive_public_key(_KEY), "nonce_01", signature[:64] + high + v, profile) is False
+
+
+def test_only_the_right_v() -> None:
+    """With `eip191` v is 27 or 28, and only the one that gives the key back."""
+    signature = sign_message(_KEY, "nonce_01")
+    key = derive_public_key(_KEY)
+    good = [v for v in range(256) if verify_signature(key, "nonce_01", f"{signature[:128]}{v:02x}")]
+    assert good == [int(signature[128:], 16)]
+    assert good[0] in (27, 28)
+
+
+@pytest.mark.parametrize("profile", ["", "eip192", None])
+def test_an_unknown_profile_is_the_callers_fault(profile: Any) -> None:
+    """A profile that there is not is a `ConfigError`, also where a bad signature would be False."""
+    with pytest.raises(ConfigError, match="profile must be one of"):
+        sign_message(_KEY, "nonce_01", profile)
+    with pytest.raises(ConfigError, match="profile must be one of"):
+        verify_signature("", "nonce_01", "", profile)
+
+
+def test_personal_sign_of_others(vectors: Path) -> None:
+    """What Ethereum's libraries publish as signatures and addresses comes out, byte for byte."""
+    cases = json.loads((vectors / "eip191" / "personal_sign.json").read_text())["vectors"]
+    signed = [case for case in cases if "signature" in case]
+    for case in signed:
+        message = bytes.fromhex(case["message_hex"])
+        signature = sign_message(case["private_key"], message)
+        assert (signature, int(signature[128:], 16)) == (case["signature"], case["v"]), case["source"]
+        public_key = derive_public_key(case["private_key"])
+        assert verify_signature(public_key, message, signature)
+        if "address" in case:
+            address = keccak_256(bytes.fromhex(public_key)[1:])[-20:].hex()
+            assert address == case["address"].removeprefix("0x").lower()
+    assert len(signed) == 7
+    assert sum("address" in case for case in signed) == 4
+
+
+def test_wycheproof(vectors: Path) -> None:
+    """Of Wycheproof's 252 P1363 signatures exactly the valid ones with a low s are accepted."""
+    suite = json.loads((vectors / "wycheproof" / "ecdsa_secp256k1_sha256_p1363_test.json").read_text())
+    cases = high = 0
+    for group in suite["testGroups"]:
+        for case in group["tests"]:
+            low = int(case["sig"][64:] or "0", 16) <= _ORDER // 2
+            accepted = verify_signature(
+                group["publicKey"]["uncompressed"], bytes.fromhex(case["msg"]), case["sig"], "sha256-compact"
+            )
+            assert accepted is (case["result"] == "valid" and low), case["tcId"]
+            high += case["result"] == "valid" and not low
+            cases += 1
+    assert (cases, high) == (252, 72)
