@@ -62,6 +62,12 @@ def test_the_maximum_bounds_the_first_delay() -> None:
     assert max(_draw(Backoff(first=60, maximum=5), 0)) <= 5
 
 
+def test_only_the_first_delay_is_the_first() -> None:
+    """`first` bounds the first delay alone; from the second one on `base` doubles."""
+    backoff = Backoff(first=20)
+    assert [max(_draw(backoff, failures)) > 10 for failures in range(3)] == [True, False, False]
+
+
 def test_zero_delays_are_possible() -> None:
     """A test may ask for no delay at all."""
     assert set(_draw(Backoff(first=0, base=0, maximum=0, floor=0), 3, 50)) == {0}
