@@ -2,8 +2,9 @@
 
 import json
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -11,11 +12,14 @@ from ..auth.types import Dialect
 from ..builder import CircleWsClientBuilder
 from ..client import CircleWsClient
 from ..config import DEFAULT
-from ..errors import CircleWsError
-from .keys import KeyFile, read_key
+from ..errors import CircleWsError, RpcError
+from .keys import VARIABLE, KeyFile, read_key
 from .running import USAGE, fail, printable, run
 
 __all__ = ["call", "play"]
+
+AUTHENTICATION_REQUIRED = -32001
+T = TypeVar("T")
 
 Url = Annotated[str, typer.Argument(metavar="URL", help="The circle: ws:// or wss://.")]
 Timeout = Annotated[
@@ -44,7 +48,7 @@ def call(
     """Call a method and print its result as JSON."""
     asked = None if params is None else _decoded(params)
     client = _client(url, key_file, timeout, profile, dialect, allow_insecure)
-    _show(run(_ask(client, method, asked)))
+    _show(run(_ask(client, lambda: client.call(method, asked))))
 
 
 def play(
@@ -61,7 +65,8 @@ def play(
     if script == "-" and str(key_file) == "-":
         fail("the script and the key cannot both come from stdin", code=USAGE)
     client = _client(url, key_file, timeout, profile, dialect, allow_insecure)
-    output = run(_play(client, sys.stdin.read() if script == "-" else script))
+    text = sys.stdin.read() if script == "-" else script
+    output = run(_ask(client, lambda: client.play(text)))
     if raw:
         typer.echo(output)
     else:
@@ -81,14 +86,14 @@ def _client(
         fail(str(error), code=USAGE)
 
 
-async def _ask(client: CircleWsClient, method: str, params: Any) -> Any:
+async def _ask(client: CircleWsClient, ask: Callable[[], Awaitable[T]]) -> T:
     async with client:
-        return await client.call(method, params)
-
-
-async def _play(client: CircleWsClient, script: str) -> str:
-    async with client:
-        return await client.play(script)
+        try:
+            return await ask()
+        except RpcError as error:
+            if error.code == AUTHENTICATION_REQUIRED and client.public_key is None:
+                fail(f"{error}; set {VARIABLE}, or give --key-file FILE")
+            raise
 
 
 def _decoded(params: str) -> Any:

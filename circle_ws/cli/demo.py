@@ -14,7 +14,7 @@ from .browser import Browser, BrowserName, find_browser, running_browser
 from .checkout import BundleError, Checkout, find_checkout
 from .circle import running_circle
 from .report import Report, judge
-from .running import fail, run
+from .running import fail, reason, run
 from .site import Site, serving
 from .story import Narrator, tell
 
@@ -47,7 +47,7 @@ class _Demo:
         self._narrator = Narrator(self._console)
         self._pyodide = pyodide
         self._port = port
-        self._browser = browser
+        self._browser: BrowserName | None = browser
 
     async def perform(self, *, once: bool, page: bool) -> None:
         async with running_circle() as circle:
@@ -70,7 +70,7 @@ class _Demo:
         try:
             site = Site(checkout.page, bundle, self._port)
         except OSError as error:
-            fail(f"the page cannot be served on port {self._port}: {error.strerror or error}")
+            fail(f"the page cannot be served on port {self._port}: {reason(error)}")
         async with serving(site):
             if browser is None:
                 await self._invite(circle, site)
@@ -78,7 +78,7 @@ class _Demo:
                 await self._drive(browser, circle, site)
 
     def _find_browser(self) -> Browser:
-        browser = find_browser([self._browser] if self._browser else ["chromium", "firefox"])
+        browser = find_browser([self._browser]) if self._browser else find_browser()
         if browser is None:
             raise BundleError(
                 f"no {self._browser or 'browser'} was found on this machine: install chromium or firefox-esr, "

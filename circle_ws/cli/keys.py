@@ -10,7 +10,7 @@ import typer
 from ..auth.crypto_utils import derive_public_key, generate_private_key
 from ..auth.keypair import KeyPair
 from ..errors import InvalidKey
-from .running import USAGE, fail
+from .running import USAGE, fail, reason
 
 __all__ = ["VARIABLE", "KeyFile", "keygen", "pubkey", "read_key"]
 
@@ -31,7 +31,8 @@ def read_key(file: Path | None) -> KeyPair | None:
     try:
         return KeyPair.from_hex(text)
     except InvalidKey as error:
-        fail(f"{file or VARIABLE}: {error}")
+        where = VARIABLE if file is None else "stdin" if str(file) == "-" else file
+        fail(f"{where}: {error}")
 
 
 def keygen(
@@ -71,7 +72,7 @@ def _read(file: Path) -> str:
     except UnicodeDecodeError:
         fail(f"{file}: a private key is 64 hex characters; this file holds something else")
     except OSError as error:
-        fail(f"the key file {file} cannot be read: {error.strerror}")
+        fail(f"the key file {file} cannot be read: {reason(error)}")
 
 
 def _write(file: Path, private_key: str) -> None:
@@ -80,6 +81,6 @@ def _write(file: Path, private_key: str) -> None:
     except FileExistsError:
         fail(f"{file} is there already and is not overwritten: a key that is gone cannot be made again")
     except OSError as error:
-        fail(f"{file} cannot be written: {error.strerror}")
+        fail(f"{file} cannot be written: {reason(error)}")
     with os.fdopen(descriptor, "w") as opened:
         opened.write(private_key + "\n")

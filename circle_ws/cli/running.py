@@ -1,6 +1,7 @@
 """How a command runs and how it ends: one sentence and an exit code, never a traceback."""
 
 import asyncio
+import os
 from collections.abc import Coroutine
 from typing import Any, NoReturn, TypeVar
 
@@ -8,7 +9,7 @@ import typer
 
 from ..errors import CircleWsError, ConfigError, InvalidRequest
 
-__all__ = ["FAILURE", "INTERRUPTED", "USAGE", "fail", "printable", "run"]
+__all__ = ["FAILURE", "INTERRUPTED", "USAGE", "fail", "printable", "reason", "run"]
 
 FAILURE = 1
 USAGE = 2
@@ -38,6 +39,11 @@ def fail(words: str, *, code: int = FAILURE) -> NoReturn:
 def printable(text: str) -> str:
     """Write what a terminal might take for a command as an escape; the text may come from a peer."""
     return "".join(one if one.isprintable() or one == "\n" else _escaped(one) for one in text)
+
+
+def reason(error: OSError) -> str:
+    """Give the system's own words; asyncio puts more around them."""
+    return os.strerror(error.errno).lower() if error.errno else str(error)
 
 
 def _escaped(character: str) -> str:

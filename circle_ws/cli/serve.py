@@ -9,7 +9,7 @@ import typer
 
 from ..errors import CircleWsError
 from .circle import ServedDialect, running_circle
-from .running import fail, run
+from .running import fail, reason, run
 
 __all__ = ["serve"]
 
@@ -35,6 +35,6 @@ async def _serve(host: str, port: int, dialect: ServedDialect, keys: list[str] |
             typer.echo(f"{circle.url} speaks {dialect}; Ctrl-C ends it")
             await ended.wait()
     except OSError as error:
-        fail(f"{host} port {port} cannot be listened on: {error.strerror or error}")
+        fail(f"{host} port {port} cannot be listened on: {reason(error)}")
     except CircleWsError as error:
         fail(str(error))

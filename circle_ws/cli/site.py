@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -74,6 +75,11 @@ async def serving(site: Site) -> AsyncIterator[None]:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     site: Site
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing where a browser hangs up, as each does when it ends."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(SimpleHTTPRequestHandler):

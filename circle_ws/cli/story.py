@@ -45,9 +45,9 @@ class Narrator:
         margin = len(clock) + 2
         wrapped = Text(printable(words)).wrap(self._console, max(20, self._console.width - margin))
         for number, part in enumerate(wrapped):
-            head = Text(clock, style="dim").append(f"{mark} ", style=style) if number == 0 else Text(" " * margin)
             part.rstrip()
-            self._console.print(head.append(part))
+            head = [(clock, "dim"), (f"{mark} ", style)] if number == 0 else [(" " * margin, "")]
+            self._console.print(Text.assemble(*head, part))
 
     def result(self, words: str) -> None:
         """Tell what came back."""
@@ -93,7 +93,9 @@ async def _sign_in(narrator: Narrator, client: CircleWsClient) -> None:
 async def _ask(narrator: Narrator, client: CircleWsClient) -> None:
     narrator.chapter("Ask")
     await _timed(narrator, 'client.play("40 + 2")', client.play("40 + 2"))
-    await _timed(narrator, 'client.call("echo", {"value": [1, "two", None]})', client.call("echo", [[1, "two", None]]))
+    await _timed(
+        narrator, 'client.call("echo", {"value": [1, "two", None]})', client.call("echo", {"value": [1, "two", None]})
+    )
 
 
 async def _timed(narrator: Narrator, words: str, asked: Awaitable[Any]) -> None:

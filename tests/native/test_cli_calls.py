@@ -1,0 +1,179 @@
+"""Proves `call` and `play` against a real circle: results, sentences, exit codes."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from circle_ws.auth import derive_public_key, generate_private_key
+from circle_ws.server import CircleServer
+from tests.native.command_line import circle_in_thread, environ, invoke, start
+
+KEY = generate_private_key()
+SIGNED = {"CIRCLE_WS_PRIVATE_KEY": KEY}
+
+
+@pytest.fixture(scope="module")
+def circle() -> Iterator[CircleServer]:
+    with circle_in_thread() as running:
+        yield running
+
+
+def test_play_prints_the_output_as_json(circle: CircleServer) -> None:
+    done = invoke("play", circle.url, "40 + 2", env=SIGNED)
+    assert (done.exit_code, done.stdout, done.stderr) == (0, '"42"\n', "")
+
+
+def test_play_raw_prints_the_output_itself(circle: CircleServer) -> None:
+    assert invoke("play", circle.url, "40 + 2", "--raw", env=SIGNED).stdout == "42\n"
+
+
+def test_play_reads_its_script_from_stdin(circle: CircleServer) -> None:
+    assert invoke("play", circle.url, "-", stdin="6 * 7\n", env=SIGNED).stdout == '"42"\n'
+
+
+def test_a_script_may_begin_with_a_minus(circle: CircleServer) -> None:
+    assert invoke("play", circle.url, "--", "-1 - 1", env=SIGNED).stdout == '"-2"\n'
+
+
+@pytest.mark.parametrize("params", ['{"value": [1, "é", null, {"a": 1.5}]}', '[[1, "é", null, {"a": 1.5}]]'])
+def test_call_takes_params_by_name_and_by_position(circle: CircleServer, params: str) -> None:
+    done = invoke("call", circle.url, "echo", params, env=SIGNED)
+    assert (done.exit_code, done.stdout) == (0, '[1, "é", null, {"a": 1.5}]\n')
+
+
+def test_the_key_signs_in(circle: CircleServer, tmp_path: Path) -> None:
+    whoami = {"pubkey": derive_public_key(KEY, compressed=True)}
+    file = tmp_path / "key"
+    file.write_text(KEY)
+    assert json.loads(invoke("call", circle.url, "whoami", env=SIGNED).stdout) == whoami
+    assert json.loads(invoke("call", circle.url, "whoami", "--key-file", str(file)).stdout) == whoami
+    assert json.loads(invoke("call", circle.url, "whoami", "--key-file", "-", stdin=KEY).stdout) == whoami
+
+
+@pytest.mark.parametrize("profile", ["eip191", "sha256-compact"])
+def test_each_profile_signs_in(circle: CircleServer, profile: str) -> None:
+    assert invoke("call", circle.url, "whoami", "--profile", profile, env=SIGNED).exit_code == 0
+
+
+def test_the_dialect_is_the_one_asked_for() -> None:
+    with circle_in_thread(dialect="circles-1.0") as circle:
+        assert invoke("play", circle.url, "1", "--dialect", "circles-1.0", env=SIGNED).stdout == '"1"\n'
+        assert invoke("play", circle.url, "1", "--dialect", "hero-0.2", env=SIGNED).exit_code == 1
+
+
+def test_without_a_key_it_goes_unsigned_and_says_how_to_sign(circle: CircleServer) -> None:
+    assert invoke("call", circle.url, "rpc.ping").stdout == '"pong"\n'
+    done = invoke("play", circle.url, "1")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "authentication required" in done.stderr
+    assert "CIRCLE_WS_PRIVATE_KEY" in done.stderr
+
+
+def test_the_circles_refusal_is_one_sentence(circle: CircleServer) -> None:
+    done = invoke("play", circle.url, "1 / 0", env=SIGNED)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == "the server answered with error -32000: execution failed: this divides by zero\n"
+
+
+def test_a_key_that_is_not_admitted_is_told_so() -> None:
+    with circle_in_thread(keys=[derive_public_key(generate_private_key())]) as circle:
+        done = invoke("play", circle.url, "1", env=SIGNED)
+    assert done.exit_code == 1
+    assert done.stderr.count("\n") == 1
+    assert KEY not in done.output
+
+
+def test_no_circle_there_is_one_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    done = invoke("call", f"ws://127.0.0.1:{port}/", "whoami", env=SIGNED)
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert "refused" in done.stderr
+
+
+def test_the_time_is_limited() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"ws://127.0.0.1:{silent.getsockname()[1]}/"
+        done = invoke("call", url, "whoami", "--timeout", "0.2", env=SIGNED)
+    assert done.exit_code == 1
+    assert "0.2 s" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["call", "http://127.0.0.1/", "whoami"],
+        ["call", "ws://circle.example/", "whoami"],
+        ["call", "URL", "echo", "{"],
+        ["call", "URL", "echo", '"text"'],
+        ["call", "URL", "echo", "[NaN]"],
+        ["call", "URL"],
+        ["call", "URL", "whoami", "--timeout", "0"],
+        ["call", "URL", "whoami", "--profile", "rot13"],
+        ["call", "URL", "whoami", "--dialect", "esperanto"],
+        ["play", "URL", "-", "--key-file", "-"],
+        ["sing"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_asked_for_wrongly_is_exit_code_2(circle: CircleServer, arguments: list[str]) -> None:
+    done = invoke(*[circle.url if one == "URL" else one for one in arguments], env=SIGNED)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr
+    assert KEY not in done.stderr
+
+
+def test_what_a_peer_says_gives_no_commands_to_the_terminal(circle: CircleServer) -> None:
+    text = "\x1b[31m\x9b\x7f\u202e\U000e0001 é 😀"
+    done = invoke("call", circle.url, "echo", json.dumps([text]), env=SIGNED)
+    assert json.loads(done.stdout) == text
+    assert all(one.isprintable() or one == "\n" for one in done.stdout)
+    assert "é 😀" in done.stdout
+    refused = invoke("call", circle.url, "no\x1b[31m such\nmethod", env=SIGNED)
+    assert "\x1b" not in refused.stderr
+    assert refused.stderr.count("\n") == 1
+
+
+def test_on_a_terminal_the_result_has_line_breaks(circle: CircleServer) -> None:
+    primary, secondary = os.openpty()
+    process = start("call", circle.url, "echo", '[{"a": 1}]', env=environ(**SIGNED), stdout=secondary)
+    os.close(secondary)
+    assert process.communicate(timeout=30)[1] == ""
+    assert os.read(primary, 1000).decode().split() == ["{", '"a":', "1", "}"]
+    os.close(primary)
+
+
+def test_ctrl_c_ends_a_call_without_a_traceback() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        process = start("call", f"ws://127.0.0.1:{silent.getsockname()[1]}/", "whoami", env=environ(**SIGNED))
+        silent.settimeout(30)
+        link, _ = silent.accept()  # It has dialled, and waits for an answer that never comes.
+        with link:
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=10)
+    assert (process.returncode, output, errors) == (130, "", "")
+
+
+def test_the_version_is_the_packages() -> None:
+    from importlib.metadata import version
+
+    assert invoke("--version").stdout == version("circle-ws") + "\n"
+
+
+def test_without_typer_it_says_what_to_install() -> None:
+    code = "import sys; sys.modules['typer'] = None; from circle_ws.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "the command line needs typer and rich: pip install 'circle-ws[cli]'\n"
+
+
+def test_the_library_and_its_cli_package_import_no_typer() -> None:
+    code = "import sys, circle_ws, circle_ws.cli; print('typer' in sys.modules, 'rich' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False False\n"

@@ -1,0 +1,258 @@
+"""Proves the demo: its story, its page as a judge sees it, and what it says where something is missing.
+
+The browser and the bundle are stand-ins here, real processes that do what the test says; `tests/example` has real ones.
+"""
+
+import json
+import re
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import Result
+
+from circle_ws.auth import derive_public_key, generate_private_key
+from circle_ws.cli.browser import Browser, find_browser
+from circle_ws.cli.checkout import BundleError, Checkout, find_checkout
+from circle_ws.cli.report import judge
+from tests.native.command_line import environ, invoke, start
+
+KEY = generate_private_key()
+GOOD: dict[str, Any] = {
+    "runtime": "a stand-in",
+    "error": None,
+    "public_key": derive_public_key(KEY),
+    "whoami": {"pubkey": derive_public_key(KEY, compressed=True)},
+    "play": "42",
+    "echo": {"value": ["é", None, 1.5]},
+    "tick": {"n": 1},
+    "lost": "OutcomeUnknown: dropped",
+    "after": "42",
+    "statuses": [
+        *("connecting", "authenticating", "connected"),
+        *("waiting", "connecting", "authenticating", "connected"),
+    ],
+    "faults": [],
+}
+
+BUNDLER = """\
+import sys
+from pathlib import Path
+out = Path(sys.argv[sys.argv.index("--out") + 1])
+out.mkdir(parents=True)
+(out / "bundle.json").write_text("{}")
+"""
+
+BROWSER = """\
+#!{python}
+import os, sys, urllib.request
+url = next(one for one in sys.argv if one.startswith("http://"))
+origin = url.partition("/?")[0]
+for path in ("/", "/bundle/bundle.json"):
+    urllib.request.urlopen(origin + path).read()
+assert "report=1" in url and "circle=ws://127.0.0.1:" in url, url
+headers = {{"Origin": origin, "Content-Type": "application/json"}}
+if os.environ["REPORT"]:
+    body = os.environ["REPORT"].encode()
+    urllib.request.urlopen(urllib.request.Request(origin + "/report", body, headers)).read()
+    sys.stdin.read()
+    import time; time.sleep(60)
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout with a bundler of its own, as the working directory, and a browser of its own."""
+    root = tmp_path / "checkout"
+    (root / "examples" / "browser").mkdir(parents=True)
+    (root / "tools").mkdir()
+    (root / "examples" / "browser" / "index.html").write_text("the page")
+    (root / "pyproject.toml").write_text('[project]\nname = "circle-ws"\n')
+    (root / "tools" / "bundle.py").write_text(BUNDLER)
+    program = tmp_path / "browser"
+    program.write_text(BROWSER.format(python=sys.executable))
+    program.chmod(0o755)
+    monkeypatch.setenv("CIRCLE_WS_CHROMIUM", str(program))
+    monkeypatch.setattr("circle_ws.cli.demo.tell", _nothing)  # The story has its own tests, and takes seconds.
+    monkeypatch.chdir(root)
+    return root
+
+
+async def _nothing(*_: object) -> None:
+    """Tell no story."""
+
+
+def _demo_with(report: dict[str, Any] | None) -> Result:
+    return invoke("demo", "--once", "--page", env={"REPORT": "" if report is None else json.dumps(report)})
+
+
+# The story.
+
+
+def test_the_story_is_told_to_its_end() -> None:
+    done = invoke("demo", "--once")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert not re.search(r"[0-9a-f]{40}", done.stdout), "a key is told by its two ends only"
+    words = " ".join(re.sub(r"\d+\.\d+ s", "", done.stdout).split())
+    parts = [
+        "● connecting ● authenticating ● connected",
+        'client.play("40 + 2") → "42"',
+        '[1, "two", null]',
+        '→ pushed by the circle: {"n": ',
+        'client.call("drop") → OutcomeUnknown: the link went down',
+        "● waiting, next attempt in",
+        "● connecting ● authenticating ● connected",
+        "→ signed in again as 0",
+        "● closing ● closed",
+    ]
+    places = [words.find(part, 0) for part in parts]
+    assert -1 not in places, (parts[places.index(-1)], words)
+    assert places[0] < places[1] < places[2] < places[3] < places[4] < places[5] < places[7] < places[8]
+    assert words.count("● connected") == 2
+
+
+# The page.
+
+
+def test_a_page_that_did_everything_is_a_success(checkout: Path) -> None:
+    done = _demo_with(GOOD)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout.count("✓") == 8
+    assert "✗" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"public_key": derive_public_key(generate_private_key())},
+        {"whoami": {"pubkey": None}},
+        {"whoami": None},
+        {"play": 42},
+        {"play": "RpcError"},
+        {"echo": {"value": []}},
+        {"tick": {}},
+        {"lost": "42"},
+        {"after": "ClientClosed"},
+        {"statuses": GOOD["statuses"][:3]},
+        {"statuses": GOOD["statuses"][:-1]},
+        {"statuses": GOOD["statuses"][3:]},
+        {"faults": ["policy: script-src refused eval"]},
+    ],
+    ids=str,
+)
+def test_the_judge_believes_no_page_that_did_less(wrong: dict[str, Any]) -> None:
+    assert all(good for good, _ in judge(GOOD))
+    assert [good for good, _ in judge(GOOD | wrong)].count(False) == 1
+
+
+@pytest.mark.parametrize("name", [name for name in GOOD if name not in ("runtime", "error")])
+def test_the_judge_believes_no_page_that_leaves_something_out(name: str) -> None:
+    assert not all(good for good, _ in judge({one: GOOD[one] for one in GOOD if one != name}))
+
+
+def test_a_page_that_did_less_is_a_failure(checkout: Path) -> None:
+    done = _demo_with(GOOD | {"after": "nothing came"})
+    assert done.exit_code == 1
+    assert done.stdout.count("✗") == 1
+    assert done.stderr == "the page did not do what it should\n"
+
+
+def test_a_page_that_failed_is_quoted(checkout: Path) -> None:
+    done = _demo_with({"error": "There is no bundle"})
+    assert done.exit_code == 1
+    assert "There is no bundle" in done.stderr
+
+
+def test_a_browser_that_ends_without_a_report_is_a_failure(checkout: Path) -> None:
+    done = _demo_with(None)
+    assert done.exit_code == 1
+    assert "no report" in done.stderr
+
+
+def test_without_once_the_page_is_served_until_ctrl_c(checkout: Path) -> None:
+    process = start("demo", env=environ())
+    assert process.stdout
+    address = next(found[0] for line in process.stdout if (found := re.search(r"http://\S+", line)))
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=10)
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?circle=ws://127\.0\.0\.1:\d+/", address)
+    assert (process.returncode, errors) == (130, "")
+
+
+# What may be missing.
+
+
+def _failing_bundler(checkout: Path) -> None:
+    (checkout / "tools" / "bundle.py").write_text("import sys; sys.exit('bundle: npm is not on this machine')")
+
+
+def test_a_bundle_that_cannot_be_made_is_told(checkout: Path) -> None:
+    _failing_bundler(checkout)
+    done = _demo_with(GOOD)
+    assert done.exit_code == 1
+    assert "npm is not on this machine" in done.stderr
+
+
+def test_without_page_it_is_no_failure(checkout: Path) -> None:
+    _failing_bundler(checkout)
+    done = invoke("demo")
+    assert done.exit_code == 0
+    assert "npm is not on this machine" in " ".join(done.stdout.split())
+
+
+def test_outside_a_checkout_the_story_is_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    alone = invoke("demo")
+    assert alone.exit_code == 0
+    assert "inside a checkout of circle-ws" in " ".join(alone.stdout.split())
+    needed = invoke("demo", "--once", "--page")
+    assert needed.exit_code == 1
+    assert "inside a checkout of circle-ws" in needed.stderr
+
+
+def test_without_a_browser_it_says_what_to_install(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIRCLE_WS_CHROMIUM", "/nowhere/browser")
+    monkeypatch.setenv("CIRCLE_WS_FIREFOX", "/nowhere/browser")
+    done = _demo_with(GOOD)
+    assert done.exit_code == 1
+    assert "chromium" in done.stderr
+
+
+def test_a_port_that_is_taken_is_one_sentence(checkout: Path) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = invoke("demo", "--port", str(taken.getsockname()[1]))
+    assert done.exit_code == 1
+    assert "address already in use" in done.stderr
+
+
+def test_the_checkout_is_found_from_any_folder_of_it(checkout: Path, tmp_path: Path) -> None:
+    assert find_checkout(checkout / "examples" / "browser") == Checkout(checkout)
+    assert find_checkout(tmp_path) is None
+    (checkout / "pyproject.toml").write_text('[project]\nname = "another"\n')
+    assert find_checkout(checkout) is None
+    (checkout / "pyproject.toml").write_text("no toml")
+    assert find_checkout(checkout) is None
+
+
+def test_the_bundler_gets_the_pyodide_that_is_named(checkout: Path, tmp_path: Path) -> None:
+    assert (Checkout(checkout).bundle() / "bundle.json").is_file()
+    (checkout / "tools" / "bundle.py").write_text("import sys; sys.exit(' '.join(sys.argv[1:]))")
+    with pytest.raises(BundleError, match=f"--pyodide {re.escape(str(tmp_path))}$"):
+        Checkout(checkout).bundle(tmp_path)
+
+
+def test_a_browser_is_found_by_name(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in = checkout.parent / "browser"
+    assert find_browser() == Browser("chromium", stand_in)
+    monkeypatch.setenv("CIRCLE_WS_FIREFOX", str(stand_in))
+    assert find_browser(["firefox"]) == Browser("firefox", stand_in)
+
+
+def test_firefox_gets_a_profile_of_its_own(tmp_path: Path) -> None:
+    command = Browser("firefox", Path("/firefox")).command("http://127.0.0.1/", tmp_path)
+    assert command[-3:] == ["--profile", str(tmp_path), "http://127.0.0.1/"]
+    assert "user_pref" in (tmp_path / "user.js").read_text()

@@ -1,0 +1,93 @@
+"""Proves that keys are made, kept and read as said, and never shown by accident."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from circle_ws.auth import derive_public_key, generate_private_key
+from tests.native.command_line import invoke
+
+
+def test_keygen_prints_a_key_alone_and_its_public_key_on_stderr() -> None:
+    done = invoke("keygen")
+    private_key = done.stdout.removesuffix("\n")
+    assert len(private_key) == 64
+    assert derive_public_key(private_key) in done.stderr
+    assert private_key not in done.stderr
+    assert done.exit_code == 0
+
+
+def test_keygen_makes_another_key_each_time() -> None:
+    assert invoke("keygen").stdout != invoke("keygen").stdout
+
+
+def test_keygen_writes_a_file_that_only_its_owner_can_read(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    done = invoke("keygen", "--out", str(file))
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    private_key = file.read_text().strip()
+    assert done.stdout == derive_public_key(private_key) + "\n"
+    assert private_key not in done.output
+
+
+def test_keygen_never_overwrites(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("precious")
+    done = invoke("keygen", "--out", str(file))
+    assert (done.exit_code, file.read_text()) == (1, "precious")
+    assert "not overwritten" in done.stderr
+
+
+def test_keygen_says_where_it_cannot_write(tmp_path: Path) -> None:
+    done = invoke("keygen", "--out", str(tmp_path / "absent" / "key"))
+    assert done.exit_code == 1
+    assert "no such file or directory" in done.stderr
+
+
+@pytest.mark.parametrize(("options", "length"), [((), 130), (("--compressed",), 66)])
+def test_pubkey_is_the_same_from_everywhere(tmp_path: Path, options: tuple[str, ...], length: int) -> None:
+    private_key = generate_private_key()
+    file = tmp_path / "key"
+    file.write_text(f"0x{private_key.upper()}\n")
+    public_key = derive_public_key(private_key, compressed=bool(options)) + "\n"
+    assert len(public_key) == length + 1
+    assert invoke("pubkey", *options, env={"CIRCLE_WS_PRIVATE_KEY": private_key}).stdout == public_key
+    assert invoke("pubkey", *options, "--key-file", str(file)).stdout == public_key
+    assert invoke("pubkey", *options, "--key-file", "-", stdin=private_key).stdout == public_key
+
+
+def test_a_file_comes_before_the_environment(tmp_path: Path) -> None:
+    private_key = generate_private_key()
+    file = tmp_path / "key"
+    file.write_text(private_key)
+    done = invoke("pubkey", "--key-file", str(file), env={"CIRCLE_WS_PRIVATE_KEY": generate_private_key()})
+    assert done.stdout == derive_public_key(private_key) + "\n"
+
+
+@pytest.mark.parametrize("text", ["", "  \n"])
+def test_without_a_key_pubkey_says_what_to_do(text: str) -> None:
+    done = invoke("pubkey", env={"CIRCLE_WS_PRIVATE_KEY": text})
+    assert done.exit_code == 2
+    assert "CIRCLE_WS_PRIVATE_KEY" in done.stderr
+    assert "--key-file" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["5ec4e7" * 3, "5ec4e7zz" * 8, "0" * 64, "f" * 64, ""])
+def test_a_bad_key_is_refused_without_being_shown(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "key"
+    file.write_text(text)
+    done = invoke("pubkey", "--key-file", str(file))
+    assert done.exit_code == 1
+    assert "private key" in done.stderr
+    assert not text or text not in done.output
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_key_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    absent = invoke("pubkey", "--key-file", str(tmp_path / "absent"))
+    assert (absent.exit_code, "absent" in absent.stderr) == (1, True)
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff" * 32)
+    done = invoke("pubkey", "--key-file", str(binary))
+    assert (done.exit_code, "64 hex characters" in done.stderr) == (1, True)

@@ -1,0 +1,99 @@
+"""Proves `serve` as a process: what it offers, whom it admits, how it ends."""
+
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+import circle_ws
+from circle_ws import AuthRejected, KeyPair, OutcomeUnknown
+from tests.native.command_line import invoke, start
+
+
+@contextmanager
+def _served(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    process = start("serve", "--port", "0", *arguments)
+    try:
+        assert process.stdout
+        found = re.search(r"ws://\S+", process.stdout.readline())
+        assert found
+        yield process, found[0]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+async def test_it_offers_what_it_says() -> None:
+    with _served() as (_, url):
+        async with circle_ws.connect(url, private_key=KeyPair.generate()) as client:
+            assert await client.play("40 + 2") == "42"
+            assert await client.call("echo", {"value": [1]}) == [1]
+            assert (await client.whoami())["pubkey"]
+            async with client.notifications("tick") as ticks:
+                first, second = await anext(ticks), await anext(ticks)
+            assert second["n"] == first["n"] + 1
+            with pytest.raises(OutcomeUnknown):
+                await client.call("drop")
+            assert await client.play("1 + 1") == "2"
+
+
+@pytest.mark.parametrize("dialect", ["hero-0.2", "circles-1.0"])
+async def test_it_speaks_the_dialect_asked_for(dialect: circle_ws.Dialect) -> None:
+    with _served("--dialect", dialect) as (_, url):
+        async with circle_ws.connect(url, private_key=KeyPair.generate(), dialect=dialect) as client:
+            assert await client.play("1") == "1"
+
+
+async def test_it_admits_only_the_keys_that_are_named() -> None:
+    one, other, stranger = KeyPair.generate(), KeyPair.generate(), KeyPair.generate()
+    compressed = other.format_public_key(compressed=True)
+    with _served("--key", one.public_key, "--key", compressed) as (_, url):
+        for key in (one, other):
+            async with circle_ws.connect(url, private_key=key) as client:
+                assert await client.play("1") == "1"
+        with pytest.raises(AuthRejected):
+            await circle_ws.connect(url, private_key=stranger)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+async def test_a_signal_ends_it_and_tells_its_clients(number: signal.Signals, code: int) -> None:
+    with _served() as (process, url):
+        async with circle_ws.connect(url, private_key=KeyPair.generate(), backoff=None) as client:
+            changes = client.status_changes()
+            process.send_signal(number)
+            last = [change async for change in _until_failed(changes)][-1]
+        output, errors = process.communicate(timeout=10)
+    assert "1001" in str(last.cause)
+    assert (process.returncode, output, errors) == (code, "", "")
+
+
+async def _until_failed(changes: circle_ws.StatusChanges) -> AsyncIterator[circle_ws.StatusChange]:
+    async for change in changes:
+        yield change
+        if change.status is circle_ws.ConnectionStatus.FAILED:
+            return
+
+
+def test_a_port_that_is_taken_is_one_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = start("serve", "--port", str(port))
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert errors == f"127.0.0.1 port {port} cannot be listened on: address already in use\n"
+
+
+def test_a_key_that_is_none_is_one_sentence() -> None:
+    process = start("serve", "--port", "0", "--key", "04abcd")
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert errors.startswith("a public key is")
+    assert errors.count("\n") == 1
+
+
+def test_an_unknown_dialect_is_refused() -> None:
+    assert invoke("serve", "--dialect", "esperanto").exit_code == 2

@@ -1,0 +1,131 @@
+"""Proves the page's HTTP server: types, two folders and nothing beside them, and reports from the page only."""
+
+import asyncio
+import http.client
+import json
+import socket
+import struct
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+
+from circle_ws.cli.site import MAX_REPORT_BYTES, Site, serving
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncGenerator[Site]:
+    page, bundle = tmp_path / "page", tmp_path / "bundle-elsewhere"
+    (page / "folder").mkdir(parents=True)
+    (bundle / "pyodide").mkdir(parents=True)
+    (tmp_path / "secret.txt").write_text("secret")
+    for name in ("index.html", "main.mjs", "page.py", "style.css"):
+        (page / name).write_text(name)
+    for name in ("bundle.json", "pyodide/pyodide.asm.wasm", "python_stdlib.zip", "some.whl"):
+        (bundle / name).write_text(name)
+    running = Site(page, bundle)
+    async with serving(running):
+        yield running
+
+
+async def _ask(site: Site, path: str, body: object = None, **headers: str) -> tuple[int, str, bytes]:
+    """Ask as a browser would, but for the path: this one is not tidied up before it is sent."""
+
+    def ask() -> tuple[int, str, bytes]:
+        connection = http.client.HTTPConnection(site.origin.removeprefix("http://"), timeout=10)
+        try:
+            text = None if body is None else body if isinstance(body, bytes) else json.dumps(body)
+            connection.request("GET" if body is None else "POST", path, text, headers)
+            response = connection.getresponse()
+            return response.status, response.getheader("Content-Type") or "", response.read()
+        finally:
+            connection.close()
+
+    return await asyncio.to_thread(ask)
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/", "text/html; charset=utf-8"),
+        ("/?report=1", "text/html; charset=utf-8"),
+        ("/main.mjs", "text/javascript; charset=utf-8"),
+        ("/style.css", "text/css; charset=utf-8"),
+        ("/page.py", "text/x-python; charset=utf-8"),
+        ("/bundle/bundle.json", "application/json"),
+        ("/bundle/pyodide/pyodide.asm.wasm", "application/wasm"),
+        ("/bundle/python_stdlib.zip", "application/zip"),
+        ("/bundle/some.whl", "application/octet-stream"),
+    ],
+)
+async def test_each_file_has_the_type_that_browsers_insist_on(site: Site, path: str, kind: str) -> None:
+    status, found, body = await _ask(site, path)
+    assert (status, found) == (200, kind)
+    assert body.decode() in path or body == b"index.html"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/absent",
+        "/folder/",
+        "/bundle/",
+        "/bundle/pyodide/",
+        "/../secret.txt",
+        "/bundle/../../secret.txt",
+        "/bundle/..%2f..%2fsecret.txt",
+        "/bundle/%2e%2e/%2e%2e/secret.txt",
+        "/bundle/../page/index.html",
+    ],
+)
+async def test_nothing_else_is_served(site: Site, path: str) -> None:
+    status, _, body = await _ask(site, path)
+    assert status == 404
+    assert b"secret.txt" not in body.replace(path.encode(), b"")
+
+
+async def test_the_first_report_of_the_page_is_taken(site: Site) -> None:
+    assert (await _ask(site, "/report", {"play": "42"}, Origin=site.origin))[0] == 204
+    assert (await _ask(site, "/report", {"play": "43"}, Origin=site.origin))[0] == 204
+    assert await asyncio.wait_for(site.report, 5) == {"play": "42"}
+
+
+@pytest.mark.parametrize(
+    ("path", "origin", "body", "status"),
+    [
+        ("/report", "http://evil.example", {"play": "42"}, 403),
+        ("/report", "null", {"play": "42"}, 403),
+        ("/other", None, {"play": "42"}, 403),
+        ("/report", None, "x" * MAX_REPORT_BYTES, 403),
+        ("/report", None, b"{", 400),
+        ("/report", None, 42, 400),
+    ],
+)
+async def test_other_reports_are_not(site: Site, path: str, origin: str | None, body: object, status: int) -> None:
+    try:
+        found = (await _ask(site, path, body, Origin=origin or site.origin))[0]
+    except ConnectionError:
+        # The server hangs up without reading what is too large; how far the writing came is a matter of luck.
+        found = 403
+    assert found == status
+    await asyncio.sleep(0.05)
+    assert not site.report.done()
+
+
+async def test_a_port_that_is_taken_is_an_error(site: Site) -> None:
+    with pytest.raises(OSError, match="in use"):
+        Site(site.page, site.bundle, int(site.origin.rpartition(":")[2]))
+
+
+async def test_a_browser_that_hangs_up_is_no_news(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
+    def hang_up() -> None:
+        host, _, port = site.origin.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as link:
+            link.sendall(b"GET / HTTP/1.1\r\n")
+            # Closing with a reset, as a browser that is killed does.
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    await asyncio.to_thread(hang_up)
+    assert (await _ask(site, "/"))[0] == 200
+    await asyncio.sleep(0.1)
+    assert capfd.readouterr().err == ""
