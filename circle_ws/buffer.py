@@ -17,7 +17,7 @@ class Buffer(Generic[T]):
         size: How many items are kept at most.
     """
 
-    __slots__ = ("__weakref__", "_items", "dropped", "ended")
+    __slots__ = ("__weakref__", "_items", "dropped", "ended", "failure")
 
     def __init__(self, size: int) -> None:
         self._items: deque[T] = deque(maxlen=size)
@@ -25,6 +25,8 @@ class Buffer(Generic[T]):
         """How many items were lost because the buffer was full."""
         self.ended = False
         """Nothing comes any more; what is buffered can still be read."""
+        self.failure: Exception | None = None
+        """Why nothing comes at present; None while something may."""
 
     def put(self, item: T) -> None:
         """Add one item; drop the oldest where there is no room. Ignored once it has ended."""
@@ -33,6 +35,10 @@ class Buffer(Generic[T]):
         if len(self._items) == self._items.maxlen:
             self.dropped += 1
         self._items.append(item)
+
+    def fail(self, failure: Exception | None) -> None:
+        """Learn that nothing comes until the producer starts anew, or, with None, that it did."""
+        self.failure = failure
 
     def end(self) -> None:
         """Take nothing from now on."""

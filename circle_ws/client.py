@@ -208,7 +208,7 @@ class CircleWsClient:
 
         An async context manager and an async iterator over the notifications' params, as plain JSON values. 1,024 are
         kept for a slow reader; then the oldest goes, and `.dropped` counts it. Leaving the block, or dropping the
-        listener, ends it.
+        listener, ends it. When the client gives up, the iteration raises what it gave up for.
         """
         if type(method) is not str or not method:
             raise InvalidRequest(f"a method is named by a text that is not empty, not by {method!r}")

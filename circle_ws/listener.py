@@ -21,7 +21,8 @@ class Listener(Buffer[T]):
     """Iterate over what happens, from the moment it was made until `aclose()` or the end of the client.
 
     It is an async context manager and an async iterator. Leaving the block, or simply dropping the listener, ends it.
-    Cancelling a task that waits for the next item loses no item.
+    Cancelling a task that waits for the next item loses no item. When the client gives up (status FAILED) the iteration
+    raises what it gave up for; after a new `connect()` it goes on.
 
     Args:
         size: How many unread items are kept; then the oldest goes, and `dropped` counts it.
@@ -38,6 +39,11 @@ class Listener(Buffer[T]):
     def put(self, item: T) -> None:
         """Add one item and wake whoever waits for it."""
         super().put(item)
+        self._news.set()
+
+    def fail(self, failure: Exception | None) -> None:
+        """Let the iteration raise `failure` once what is buffered has been read."""
+        super().fail(failure)
         self._news.set()
 
     def end(self) -> None:
@@ -57,6 +63,8 @@ class Listener(Buffer[T]):
         while not len(self):
             if self.ended:
                 raise StopAsyncIteration
+            if self.failure is not None:
+                raise self.failure
             self._news.clear()
             await self._news.wait()
         return self.pop()

@@ -183,9 +183,10 @@ class Session:
             reason=cause.reason,
             local=cause.local,
         )
-        self._fail_in_flight(unknown)
+        # The supervisor first, so that whoever learns of the loss finds the status changed.
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+        self._fail_in_flight(unknown)
 
     async def wait_lost(self, until: float | None = None) -> None:
         """Return when the link is down, or at the time `until` on the event loop's clock."""

@@ -74,6 +74,7 @@ class Supervisor:
         """Begin to connect, unless it does already."""
         if self.board.status in (Status.IDLE, Status.FAILED):
             self.failure = None
+            self.subscriptions.revive()
             self._abandoned = False
             self._attempt = 0
             self._begin_attempt()
@@ -202,6 +203,7 @@ class Supervisor:
         self._handshake = None
         self.outbox.fail_queued(cause)
         self.outbox.stop()
+        self.subscriptions.fail(cause)
         self.board.set(Status.FAILED, attempt=self._attempt, cause=cause)
 
     def _cut_off(self) -> None:
@@ -241,3 +243,5 @@ class Supervisor:
         self.outbox.stop()
         self.subscriptions.end()
         self.board.set(Status.CLOSED)
+        # Status callbacks run in the next turn: let them, before `close()` returns and the program may end.
+        await asyncio.sleep(0)

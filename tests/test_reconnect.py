@@ -89,6 +89,35 @@ async def test_a_notification_listener_lives_through_it(peers: Peers) -> None:
             await it.wait_until_connected()
 
 
+async def test_a_listener_does_not_wait_for_a_client_that_gave_up(peers: Peers) -> None:
+    """When the client gives up, a listener raises why, old and new; started anew, it goes on where it was."""
+    circle = await peers.start("circle")
+    it = client(circle.url, backoff=None)
+    await it.connect()
+    ticks = it.notifications("tick")
+    await it.call("tick", [1])
+    waiting = later(anext(it.notifications("tick")))
+    await circle.ask("cut_all")
+    assert isinstance(await waiting, ConnectionLost)
+    assert await anext(ticks) == {"number": 0}
+    for listener in (ticks, it.notifications("tick")):
+        with pytest.raises(ConnectionLost):
+            await anext(listener)
+    await it.connect()
+    await it.call("tick", [1])
+    assert await anext(ticks) == {"number": 0}
+    await it.close()
+
+
+async def test_who_learns_of_a_loss_finds_the_status_changed(peers: Peers) -> None:
+    """When a call fails with `OutcomeUnknown` the client already says that it waits."""
+    circle = await peers.start("circle")
+    async with client(circle.url, backoff=Backoff(first=1, floor=1)) as it:
+        with pytest.raises(OutcomeUnknown):
+            await it.call("drop")
+        assert it.status is S.WAITING
+
+
 async def test_each_sign_in_has_a_nonce_and_a_signature_of_its_own(peers: Peers) -> None:
     """After a reconnect the client asks for a fresh nonce; ids go on and are never used twice."""
     second = {"result": "another_nonce_0987654321"}

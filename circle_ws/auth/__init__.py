@@ -2,6 +2,7 @@
 
 from .crypto_utils import (
     derive_public_key,
+    format_public_key,
     generate_private_key,
     parse_private_key,
     sign_message,
@@ -38,6 +39,7 @@ __all__ = [
     "Signer",
     "SignerFailed",
     "derive_public_key",
+    "format_public_key",
     "generate_private_key",
     "parse_private_key",
     "sign_message",

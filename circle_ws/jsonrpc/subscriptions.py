@@ -17,17 +17,19 @@ class Subscriptions:
     Buffers are held weakly: a listener that is simply dropped stops costing anything.
     """
 
-    __slots__ = ("_by_method", "_ended")
+    __slots__ = ("_by_method", "_ended", "_failure")
 
     def __init__(self) -> None:
         self._by_method: dict[str, WeakSet[Buffer[Any]]] = {}
         self._ended = False
+        self._failure: Exception | None = None
 
     def add(self, method: str, buffer: Buffer[Any]) -> None:
         """Let `buffer` have what comes for `method` from now on."""
         if self._ended:
             buffer.end()
         else:
+            buffer.fail(self._failure)
             self._by_method.setdefault(method, WeakSet()).add(buffer)
 
     def remove(self, method: str, buffer: Buffer[Any]) -> None:
@@ -43,10 +45,24 @@ class Subscriptions:
         for buffer in list(self._by_method.get(method, ())):
             buffer.put(params)
 
+    def fail(self, failure: Exception) -> None:
+        """Tell every listener that nothing comes any more until `revive`."""
+        self._failure = failure
+        for buffer in self._all():
+            buffer.fail(failure)
+
+    def revive(self) -> None:
+        """Tell every listener that something may come again."""
+        self._failure = None
+        for buffer in self._all():
+            buffer.fail(None)
+
     def end(self) -> None:
         """End every buffer, and each that is added later."""
         self._ended = True
-        for listeners in self._by_method.values():
-            for buffer in list(listeners):
-                buffer.end()
+        for buffer in self._all():
+            buffer.end()
         self._by_method.clear()
+
+    def _all(self) -> list[Buffer[Any]]:
+        return [buffer for listeners in self._by_method.values() for buffer in listeners]
