@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 
-from circle_ws import CircleWsClient, CircleWsClientBuilder, CircleWsError, ConnectionStatus, StatusChange
+from circle_ws import CircleWsClient, CircleWsClientBuilder, CircleWsError, StatusChange
 
 ASK_EVERY = 5.0
 
@@ -20,6 +20,7 @@ log = logging.getLogger("service")
 
 
 async def follow_ticks(client: CircleWsClient) -> None:
+    # Raises what the client gave up for, when it does.
     async with client.notifications("tick") as ticks:
         async for tick in ticks:
             log.info("tick %s", tick)
@@ -35,12 +36,6 @@ async def ask(client: CircleWsClient) -> None:
         await asyncio.sleep(ASK_EVERY)
 
 
-async def watch(client: CircleWsClient) -> None:
-    async for change in client.status_changes():
-        if change.status is ConnectionStatus.FAILED and client.failure is not None:
-            raise client.failure
-
-
 def tell(change: StatusChange) -> None:
     later = "" if change.retry_in is None else f", next attempt in {change.retry_in:.1f} s"
     log.info("%s%s%s", change.status.value, later, f" ({change.cause})" if change.cause else "")
@@ -49,7 +44,7 @@ def tell(change: StatusChange) -> None:
 async def serve(client: CircleWsClient) -> None:
     await client.connect()
     async with asyncio.TaskGroup() as tasks:
-        for job in (watch, follow_ticks, ask):
+        for job in (follow_ticks, ask):
             tasks.create_task(job(client))
 
 
