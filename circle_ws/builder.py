@@ -12,12 +12,13 @@ from .config import DEFAULT, ClientConfig, ClientOptions, Default, default_keepa
 from .errors import ConfigError
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Generator
     from types import TracebackType
     from typing import Self, Unpack
 
     from .auth.profiles import Profile
-    from .auth.types import Dialect, Signer
+    from .auth.types import Dialect, Policy, Signer
     from .config import FirstConnect
     from .liveness import KeepAliveMode
     from .transport import Connect
@@ -58,11 +59,19 @@ class CircleWsClientBuilder:
         self,
         *,
         profile: str | Profile | Default = DEFAULT,
+        policy: Policy | Default = DEFAULT,
         dialect: Dialect | Default = DEFAULT,
         allow_insecure: bool | Default = DEFAULT,
     ) -> Self:
-        """Choose the signature profile, the dialect, and whether to sign in over `ws://` to other machines."""
-        return self._with(profile=profile, dialect=dialect, allow_insecure=allow_insecure)
+        """Choose how it signs in.
+
+        Args:
+            profile: The signature profile: a `Profile` or its name.
+            policy: Whether the signature names the circle: `prefer-bound`, `require-bound`, `legacy-only`.
+            dialect: Which form of `authenticate` is sent; `auto` finds it out.
+            allow_insecure: Sign in over `ws://` to other machines too.
+        """
+        return self._with(profile=profile, policy=policy, dialect=dialect, allow_insecure=allow_insecure)
 
     def with_timeouts(
         self,
@@ -115,6 +124,10 @@ class CircleWsClientBuilder:
     def without_reconnect(self) -> Self:
         """Do not connect again: a lost link ends in status FAILED."""
         return self._with(backoff=None)
+
+    def with_tls(self, ssl_context: ssl.SSLContext) -> Self:
+        """Check the server's certificate by this context, for instance with a CA of your own. Natively only."""
+        return self._with(tls=ssl_context)
 
     def with_limits(
         self,

@@ -13,7 +13,7 @@ __all__ = ["Call"]
 class Call:
     """Be one request, or one notification, on its way."""
 
-    __slots__ = ("deadline", "future", "id", "limit", "method", "size", "text")
+    __slots__ = ("deadline", "future", "id", "limit", "method", "resent", "size", "text")
 
     def __init__(self, id: int | None, method: str, text: str, future: asyncio.Future[Any]) -> None:
         self.id = id
@@ -27,6 +27,8 @@ class Call:
         """On the event loop's clock."""
         self.limit: float | None = None
         """The time it was given, in seconds."""
+        self.resent = False
+        """Whether it was refused for want of a sign-in, and is sent once more."""
 
     def settle(self, result: Any) -> None:
         """Give the caller the result, unless it is gone."""

@@ -6,17 +6,20 @@ import math
 import sys
 from dataclasses import InitVar, dataclass, field, fields
 from enum import Enum
-from typing import Literal, TypedDict, get_args
+from typing import TYPE_CHECKING, Literal, TypedDict, get_args
 
 from .auth.keypair import KeyPair, KeyPairSigner
 from .auth.profiles import Profile, find_profile
-from .auth.types import Dialect, Signer
+from .auth.types import Dialect, Policy, Signer
 from .backoff import Backoff
 from .errors import ConfigError, UnsupportedRuntime
 from .liveness import KeepAlive
 from .transport import Connect
 from .transport import connect as runtime_connect
 from .url import check_url, is_loopback, is_plain, shown
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = ["DEFAULT", "ClientConfig", "ClientOptions", "Default", "default_keepalive"]
 
@@ -43,8 +46,10 @@ class ClientOptions(TypedDict, total=False):
     private_key: str | bytes | KeyPair | None
     signer: Signer | None
     profile: str | Profile
+    policy: Policy
     dialect: Dialect
     allow_insecure: bool
+    tls: ssl.SSLContext | None
     open_timeout: float | None
     call_timeout: float | None
     close_timeout: float | None
@@ -70,8 +75,11 @@ class ClientConfig:
         private_key: 64 hex characters, 32 bytes, or a `KeyPair`; it becomes `signer` at once and is not kept.
         signer: Who signs; None does not sign in.
         profile: How nonces are signed: a `Profile` or its name.
+        policy: `prefer-bound`: where the circle offers it, the signature names the circle, and a client that has signed
+            so once never falls back. `require-bound`: only so. `legacy-only`: never.
         dialect: Which form of `authenticate` is spoken; `auto` finds it out.
         allow_insecure: Sign in over `ws://` to other machines too. Anybody on the path can take the session over.
+        tls: An `ssl.SSLContext`, for instance with a CA of your own; None is the system's. Natively only.
         open_timeout: For one attempt: TCP, TLS, WebSocket handshake and sign-in, but for the signer.
         call_timeout: For one call, from `call()` to its result.
         close_timeout: For the closing handshake.
@@ -97,8 +105,10 @@ class ClientConfig:
     private_key: InitVar[str | bytes | KeyPair | None] = None
     signer: Signer | None = None
     profile: str | Profile = "eip191"
+    policy: Policy = "prefer-bound"
     dialect: Dialect = "auto"
     allow_insecure: bool = False
+    tls: ssl.SSLContext | None = None
     open_timeout: float | None = 10.0
     call_timeout: float | None = 30.0
     close_timeout: float | None = 5.0
@@ -146,7 +156,11 @@ class ClientConfig:
         object.__setattr__(self, "signer", KeyPairSigner(keypair, self.signature_profile))
 
     def _check_choices(self) -> None:
-        for option, allowed in (("dialect", get_args(Dialect)), ("first_connect", get_args(FirstConnect))):
+        for option, allowed in (
+            ("policy", get_args(Policy)),
+            ("dialect", get_args(Dialect)),
+            ("first_connect", get_args(FirstConnect)),
+        ):
             value = getattr(self, option)
             if value not in allowed:
                 raise ConfigError(f"{option} must be one of {', '.join(allowed)}, not {value!r}", option=option)
@@ -207,6 +221,19 @@ class ClientConfig:
                 option="allow_insecure",
             )
 
+    def _check_tls(self) -> None:
+        if self.tls is None:
+            return
+        if not self.transport.capabilities.tls:
+            raise UnsupportedRuntime(
+                "this runtime decides by itself whom it trusts; add your CA to the browser's or the system's",
+                option="tls",
+            )
+        if not hasattr(self.tls, "wrap_bio"):
+            raise ConfigError(f"tls must be an ssl.SSLContext or None, not {self.tls!r}", option="tls")
+        if is_plain(self.url):
+            raise ConfigError("tls is given, but the url begins with ws://; use wss://", option="tls")
+
     def _check_runtime(self) -> None:
         if not callable(self.transport) or not hasattr(self.transport, "capabilities"):
             raise ConfigError(
@@ -214,6 +241,7 @@ class ClientConfig:
                 f"{self.transport!r}",
                 option="transport",
             )
+        self._check_tls()
         if self.keepalive is not None and self.keepalive.mode == "ping" and not self.transport.capabilities.ping:
             raise UnsupportedRuntime(
                 "this runtime sends no ping frames; use keep-alive mode 'auto' or 'rpc'", option="keepalive"

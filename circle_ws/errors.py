@@ -15,7 +15,8 @@ CircleWsError
 │   ├── InvalidKey (ValueError)
 │   ├── InvalidNonce
 │   ├── AuthRejected
-│   └── SignerFailed
+│   ├── SignerFailed
+│   └── DowngradeDetected
 ├── RpcError                            the server said no
 ├── ProtocolError                       the peer broke JSON-RPC
 │   └── MessageTooLarge
@@ -40,6 +41,7 @@ __all__ = [
     "ConfigError",
     "ConnectionFailed",
     "ConnectionLost",
+    "DowngradeDetected",
     "InvalidKey",
     "InvalidNonce",
     "InvalidRequest",
@@ -187,6 +189,13 @@ class SignerFailed(AuthError):
     """Tell that the signer failed, refused, or took longer than `sign_timeout`."""
 
     def __init__(self, message: str, *, phase: str = "sign") -> None:
+        super().__init__(message, phase=phase)
+
+
+class DowngradeDetected(AuthError):
+    """Tell that the circle does not offer to bind signatures to itself, though it must or did before."""
+
+    def __init__(self, message: str, *, phase: str = "nonce") -> None:
         super().__init__(message, phase=phase)
 
 

@@ -18,7 +18,7 @@ PROBE = "rpc.ping"
 
 
 async def watch(session: Session, keepalive: KeepAlive, *, ping: bool) -> bool:
-    """Return when the link is lost, by itself or because nothing came in any more.
+    """Return when the link is lost, by itself or because nothing came in any more, or wants its sign-in renewed.
 
     Args:
         session: The connection.
@@ -31,10 +31,10 @@ async def watch(session: Session, keepalive: KeepAlive, *, ping: bool) -> bool:
     loop = asyncio.get_running_loop()
     transport = session.transport
     liveness = Liveness(keepalive, ping=ping, now=loop.time(), received=transport.bytes_received)
-    while session.loss is None:
+    while session.quiet:
         step = liveness.next(loop.time(), transport.bytes_received)
         if step.action is Action.WAIT:
-            await session.wait_lost(step.until)
+            await session.wait(step.until)
         elif step.action is Action.DEAD:
             session.abort(_silence(keepalive))
         else:

@@ -36,6 +36,7 @@ class Outbox:
         "_config",
         "_drained",
         "_next_id",
+        "_paused",
         "_phase",
         "_queue",
         "_queued_bytes",
@@ -48,6 +49,7 @@ class Outbox:
         self._config = config
         self._phase = phase
         self._next_id = 0
+        self._paused = False
         self._queue: deque[Call] = deque()
         self._queued_bytes = 0
         self._session: Session | None = None
@@ -80,7 +82,7 @@ class Outbox:
             QueueFull: Too many wait already.
         """
         session = self._session
-        if session is None or self._queue or not session.has_room(call) or not session.write(call):
+        if session is None or self._paused or self._queue or not session.has_room(call) or not session.write(call):
             self._enqueue(call)
         if timeout is not None:
             self._watch(call, timeout)
@@ -97,6 +99,7 @@ class Outbox:
     def attach(self, session: Session) -> None:
         """Let calls go out through `session` from now on, the waiting ones first."""
         self._session = session
+        self._paused = False
         self.flush()
 
     def detach(self, session: Session) -> None:
@@ -105,6 +108,32 @@ class Outbox:
             self._session = None
             self._tell_drained()
 
+    @property
+    def latest_id(self) -> int:
+        """The id of the latest request."""
+        return self._next_id
+
+    def pause(self) -> None:
+        """Let calls wait, though the link stands, until `resume`."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Write again."""
+        self._paused = False
+        self.flush()
+
+    def send_again(self, call: Call) -> None:
+        """Let a call that the circle refused to run go out once more, before all that waits, with an id of its own."""
+        self._next_id += 1
+        call.text = call.text.replace(f'"id":{call.id},', f'"id":{self._next_id},', 1)
+        call.id = self._next_id
+        call.resent = True
+        # Refused in the order in which they were written, they go out in that order again.
+        resent = sum(1 for waiting in self._queue if waiting.resent)
+        self._queue.insert(resent, call)
+        self._queued_bytes += call.size
+        self.flush()
+
     def slot_freed(self) -> None:
         """Learn that fewer calls are in flight."""
         self.flush()
@@ -112,7 +141,7 @@ class Outbox:
 
     def flush(self) -> None:
         """Write what waits, as far as there is room."""
-        while self._session is not None and self._queue:
+        while self._session is not None and self._queue and not self._paused:
             call = self._queue[0]
             if not call.future.done() and not (self._session.has_room(call) and self._session.write(call)):
                 return

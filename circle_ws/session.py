@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .errors import ConnectionLost, MessageTooLarge, OutcomeUnknown, ProtocolError, RpcError
 from .jsonrpc import envelope, json
 from .jsonrpc.envelope import Kind
+from .renewal import Renewal
 
 if TYPE_CHECKING:
     from .call import Call
@@ -20,6 +21,7 @@ __all__ = ["Session"]
 
 _logger = logging.getLogger("circle_ws")
 
+AUTHENTICATION_REQUIRED = -32001
 METHOD_NOT_FOUND = -32601
 _HIGH_WATER = 256 * 1024
 """Bytes on their way from which on calls wait for the peer to read."""
@@ -44,6 +46,14 @@ class Owner(Protocol):
         """Learn that this session's link is down."""
         ...
 
+    def pause(self) -> None:
+        """Let calls wait while the sign-in is renewed."""
+        ...
+
+    def send_again(self, call: Call) -> None:
+        """Let a call that was not run go out once more."""
+        ...
+
 
 class Session:
     """Receive for one transport; match replies with calls, hand notifications on.
@@ -63,6 +73,7 @@ class Session:
         "_waiter",
         "in_flight",
         "loss",
+        "renewal",
     )
 
     def __init__(self, owner: Owner, subscriptions: Subscriptions, max_in_flight: int) -> None:
@@ -76,6 +87,8 @@ class Session:
         """The calls that are written and unanswered, by id."""
         self.loss: ConnectionLost | None = None
         """How the link went down, or None."""
+        self.renewal = Renewal()
+        """The one renewal of the sign-in that this connection may have."""
 
     def open(self, transport: Transport) -> None:
         """Use this transport, which was made with this session as its receiver."""
@@ -184,22 +197,30 @@ class Session:
             local=cause.local,
         )
         # The supervisor first, so that whoever learns of the loss finds the status changed.
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        self._wake()
         self._fail_in_flight(unknown)
 
-    async def wait_lost(self, until: float | None = None) -> None:
-        """Return when the link is down, or at the time `until` on the event loop's clock."""
-        if self.loss is not None:
+    @property
+    def quiet(self) -> bool:
+        """Whether the link stands and nothing has to be done about its sign-in."""
+        return self.loss is None and not self.renewal.wanted
+
+    async def wait(self, until: float | None = None) -> None:
+        """Return when it is not quiet any more, or at the time `until` on the event loop's clock."""
+        if not self.quiet:
             return
         loop = asyncio.get_running_loop()
         self._waiter = waiter = loop.create_future()
-        timer = loop.call_later(max(until - loop.time(), 0), _wake, waiter) if until is not None else None
+        timer = loop.call_later(max(until - loop.time(), 0), _settle, waiter) if until is not None else None
         try:
             await waiter
         finally:
             if timer is not None:
                 timer.cancel()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     # Ending.
 
@@ -231,8 +252,20 @@ class Session:
             _logger.warning("the peer could not read one of our messages: error %d", error.code)
             return
         call = self._answered(frame["id"])
-        if call is not None:
+        if call is None:
+            return
+        if error.code == AUTHENTICATION_REQUIRED and self._may_send_again(call):
+            self._owner.send_again(call)
+        else:
             call.fail(error)
+
+    def _may_send_again(self, call: Call) -> bool:
+        if call.id is None or call.resent or call.future.done() or not self.renewal.refused(call.id):
+            return False
+        if self.renewal.wanted:
+            self._owner.pause()
+            self._wake()
+        return True
 
     def _refuse_request(self, frame: dict[str, Any]) -> None:
         if self._transport is None:
@@ -260,6 +293,6 @@ class Session:
         self._owner.slot_freed()
 
 
-def _wake(waiter: asyncio.Future[None]) -> None:
+def _settle(waiter: asyncio.Future[None]) -> None:
     if not waiter.done():
         waiter.set_result(None)

@@ -9,9 +9,9 @@ import asyncio
 import random
 from typing import TYPE_CHECKING
 
-from .auth.keypair import KeyPairSigner
+from .authenticator import Authenticator
 from .board import StatusBoard
-from .errors import CircleWsError, ClientClosed, ConnectionLost, NotConnected
+from .errors import CircleWsError, ClientClosed, ConnectionFailed, ConnectionLost, NotConnected
 from .handshake import Handshake
 from .jsonrpc.subscriptions import Subscriptions
 from .keepalive import watch
@@ -37,7 +37,6 @@ class Supervisor:
         outbox: What is on its way, over all connections.
         subscriptions: Who listens to notifications.
         failure: What ended it, in status FAILED.
-        public_key: The signer's, as hex, once it is known.
     """
 
     def __init__(self, config: ClientConfig) -> None:
@@ -46,8 +45,7 @@ class Supervisor:
         self.outbox = Outbox(config, lambda: self.phase)
         self.subscriptions = Subscriptions()
         self.failure: Exception | None = None
-        signer = config.signer
-        self.public_key = signer.own_public_key if isinstance(signer, KeyPairSigner) else None
+        self._authenticator = Authenticator(config, config.signer) if config.signer is not None else None
         self._rng = random.Random()
         self._ping = config.transport.capabilities.ping and not (config.keepalive and config.keepalive.mode == "rpc")
         self._task: asyncio.Task[None] | None = None
@@ -64,6 +62,11 @@ class Supervisor:
         """Whether calls can be written now."""
         session = self._session
         return self.board.status is Status.CONNECTED and session is not None and session.loss is None
+
+    @property
+    def public_key(self) -> str | None:
+        """The signer's, as hex in the configured profile's form, once it is known."""
+        return self._authenticator.public_key if self._authenticator is not None else None
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
@@ -169,10 +172,9 @@ class Supervisor:
 
     async def _establish(self) -> Session:
         self._session = session = Session(self.outbox, self.subscriptions, self.config.max_in_flight)
-        self._handshake = handshake = Handshake(self.config, session, self._signing_in)
+        self._handshake = handshake = Handshake(self.config, session, self._authenticator, self._signing_in)
         await handshake.run()
         self._handshake = None
-        self.public_key = handshake.public_key or self.public_key
         return session
 
     def _signing_in(self) -> None:
@@ -182,14 +184,38 @@ class Supervisor:
         self._attempt = 0
         if session.loss is None:
             self.board.set(Status.CONNECTED)
+            if self._authenticator is not None:
+                session.renewal.possible = True
             self.outbox.attach(session)
-            keepalive = self.config.keepalive
-            if keepalive is None:
-                await session.wait_lost()
-            else:
-                self._ping = await watch(session, keepalive, ping=self._ping)
+        while session.loss is None:
+            await self._watch(session)
+            if session.renewal.wanted and self._authenticator is not None:
+                await self._renew(session, self._authenticator)
         assert session.loss is not None, "a link is served until it is lost"
         return session.loss
+
+    async def _watch(self, session: Session) -> None:
+        if self.config.keepalive is None:
+            await session.wait()
+        else:
+            self._ping = await watch(session, self.config.keepalive, ping=self._ping)
+
+    async def _renew(self, session: Session, authenticator: Authenticator) -> None:
+        """Sign in again on the same connection, because the circle says that nobody is signed in. Calls wait."""
+        limit = asyncio.timeout(self.config.open_timeout)
+        try:
+            async with limit:
+                await authenticator.sign_in(session, limit)
+        except BaseException as error:
+            session.abort(ConnectionLost.closed(1006, local=True))
+            if isinstance(error, TimeoutError) and limit.expired():
+                raise ConnectionFailed(
+                    f"the sign-in was not renewed within open_timeout ({self.config.open_timeout:g} s)",
+                    phase=authenticator.phase,
+                ) from None
+            raise
+        session.renewal.done(self.outbox.latest_id)
+        self.outbox.resume()
 
     @property
     def phase(self) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+import re
+from ipaddress import IPv4Address, ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from .errors import ConfigError
 
-__all__ = ["check_url", "is_loopback", "is_plain", "shown"]
+__all__ = ["check_url", "find_fault", "is_loopback", "is_plain", "shown"]
+
+_HOST = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?")
+_HEXADECIMAL = re.compile(r"0x[0-9a-f]*")
 
 
 def check_url(url: str) -> None:
@@ -18,7 +22,9 @@ def check_url(url: str) -> None:
     """
     if not isinstance(url, str):
         raise ConfigError(f"url must be a text like 'wss://circle.example/...', not {type(url).__name__}", option="url")
-    fault = _fault(url)
+    fault = find_fault(url)
+    if fault is None and "#" in url:
+        fault = "has a fragment (#...), which is never sent"
     if fault is not None:
         raise ConfigError(f"url {shown(url)!r} {fault}", option="url")
 
@@ -49,7 +55,8 @@ def shown(url: str) -> str:
     return SplitResult(parts.scheme, host, parts.path, query, fragment).geturl()
 
 
-def _fault(url: str) -> str | None:
+def find_fault(url: str) -> str | None:
+    """Say what is wrong with a URL, a fragment apart; None where nothing is."""
     if not url.isascii() or any(character <= " " or character in "\\\x7f" for character in url):
         return "holds a space, a backslash, a control character or one beyond ASCII; percent-encode it"
     parts = _split(url)
@@ -63,7 +70,25 @@ def _fault(url: str) -> str | None:
         return "holds a user name or password; a circle knows its users by their keys"
     if parts.port == 0:
         return "has port 0, on which nothing can listen"
-    return "has a fragment (#...), which is never sent" if "#" in url else None
+    if any(segment.lower().replace("%2e", ".") in (".", "..") for segment in parts.path.split("/")):
+        return "has a dot segment (/./ or /../) in its path, which browsers remove"
+    return _host_fault(parts.hostname)
+
+
+def _host_fault(host: str) -> str | None:
+    if "%" in host:
+        return "has a percent sign in its host: no escapes and no IPv6 zones, which browsers rewrite or refuse"
+    if ":" in host:
+        return None
+    if not _HOST.fullmatch(host):
+        return "has a host with other characters than letters, digits, hyphens, underscores and dots"
+    last = host.removesuffix(".").rpartition(".")[2]
+    if last.isdigit() or _HEXADECIMAL.fullmatch(last):
+        try:
+            IPv4Address(host.removesuffix("."))
+        except ValueError:
+            return "has a numeric host that is not four plain decimals, which browsers rewrite"
+    return None
 
 
 def _split(url: str) -> SplitResult | None:

@@ -9,16 +9,19 @@ from .crypto_utils import (
     verify_signature,
 )
 from .keypair import KeyPair
-from .profiles import PROFILES, Profile, SignatureEncoding
+from .profiles import PROFILES, Profile
+from .signature import SignatureEncoding
 from .types import (
     AuthCredentials,
     AuthError,
     AuthRejected,
     Challenge,
     Dialect,
+    DowngradeDetected,
     InvalidKey,
     InvalidNonce,
     Nonce,
+    Policy,
     Signer,
     SignerFailed,
 )
@@ -30,10 +33,12 @@ __all__ = [
     "AuthRejected",
     "Challenge",
     "Dialect",
+    "DowngradeDetected",
     "InvalidKey",
     "InvalidNonce",
     "KeyPair",
     "Nonce",
+    "Policy",
     "Profile",
     "SignatureEncoding",
     "Signer",

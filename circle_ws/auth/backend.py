@@ -9,8 +9,8 @@ from __future__ import annotations
 import sys
 
 if sys.platform == "emscripten":
-    from .backend_ecdsa import convert_public_key, derive_public_key, recover, sign, verify
+    from .backend_ecdsa import CONSTANT_TIME, convert_public_key, derive_public_key, recover, sign, verify
 else:
-    from .backend_coincurve import convert_public_key, derive_public_key, recover, sign, verify
+    from .backend_coincurve import CONSTANT_TIME, convert_public_key, derive_public_key, recover, sign, verify
 
-__all__ = ["convert_public_key", "derive_public_key", "recover", "sign", "verify"]
+__all__ = ["CONSTANT_TIME", "convert_public_key", "derive_public_key", "recover", "sign", "verify"]

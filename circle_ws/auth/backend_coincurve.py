@@ -5,7 +5,10 @@ from __future__ import annotations
 import coincurve
 from coincurve.ecdsa import cdata_to_der, deserialize_compact
 
-__all__ = ["convert_public_key", "derive_public_key", "recover", "sign", "verify"]
+__all__ = ["CONSTANT_TIME", "convert_public_key", "derive_public_key", "recover", "sign", "verify"]
+
+CONSTANT_TIME = True
+"""Signing takes the same time whatever the key is."""
 
 
 def derive_public_key(secret: bytes, *, compressed: bool) -> bytes:

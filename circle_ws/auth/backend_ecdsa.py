@@ -9,7 +9,10 @@ from functools import cache
 from hashlib import sha256
 from typing import Any
 
-__all__ = ["convert_public_key", "derive_public_key", "recover", "sign", "verify"]
+__all__ = ["CONSTANT_TIME", "convert_public_key", "derive_public_key", "recover", "sign", "verify"]
+
+CONSTANT_TIME = False
+"""Signing takes a time that depends on the key: who measures many signatures closely can learn it."""
 
 
 @cache

@@ -7,19 +7,20 @@ import re
 
 from ..errors import InvalidKey
 from . import backend
-from .profiles import Profile, SignatureEncoding, find_profile
+from .profiles import Profile, find_profile
+from .signature import ORDER, decode, encode
 
 __all__ = [
     "derive_public_key",
-    "encode_signature",
     "format_public_key",
     "generate_private_key",
     "parse_private_key",
+    "recover_public_key",
+    "sign_digest",
     "sign_message",
     "verify_signature",
 ]
 
-_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _HEX = re.compile(r"(?:0[xX])?((?:[0-9a-fA-F]{2})*)")
 
 
@@ -27,7 +28,7 @@ def generate_private_key() -> str:
     """Make a private key from the system's randomness: 64 lower-case hex characters."""
     while True:
         secret = os.urandom(32)
-        if 0 < int.from_bytes(secret, "big") < _ORDER:
+        if 0 < int.from_bytes(secret, "big") < ORDER:
             return secret.hex()
 
 
@@ -55,7 +56,7 @@ def parse_private_key(text: str | bytes) -> bytes:
             raise InvalidKey(f"a private key is 64 hex characters or 32 bytes; these are {len(secret)} bytes")
     else:
         raise InvalidKey(f"a private key is 64 hex characters or 32 bytes, not {type(text).__name__}")
-    if not 0 < int.from_bytes(secret, "big") < _ORDER:
+    if not 0 < int.from_bytes(secret, "big") < ORDER:
         raise InvalidKey(
             "the private key is zero or not below the order of secp256k1; make one with `circle-ws keygen`"
         )
@@ -90,7 +91,7 @@ def sign_message(private_key: str | bytes, message: str | bytes, profile: str | 
 
     Args:
         private_key: 64 hex characters or 32 bytes.
-        message: What a nonce would be; a str is taken as UTF-8.
+        message: The statement: a nonce, or the six lines of a bound profile. A str is taken as UTF-8.
         profile: A `Profile` or its name.
 
     Returns:
@@ -102,14 +103,13 @@ def sign_message(private_key: str | bytes, message: str | bytes, profile: str | 
     """
     chosen = find_profile(profile)
     digest = chosen.digest(chosen.message(_bytes(message)))
-    return encode_signature(chosen, *backend.sign(parse_private_key(private_key), digest))
+    return sign_digest(parse_private_key(private_key), digest, chosen)
 
 
-def encode_signature(profile: Profile, signature: bytes, recovery_id: int) -> str:
-    """Write r and s (64 bytes) and the recovery id as the profile's hex."""
-    if profile.encoding is SignatureEncoding.RECOVERABLE:
-        signature += bytes([profile.v_offset + recovery_id])
-    return signature.hex()
+def sign_digest(secret: bytes, digest: bytes, profile: Profile) -> str:
+    """Sign a 32-byte digest; gives lower-case hex in the profile's encoding."""
+    signature, recovery_id = backend.sign(secret, digest)
+    return encode(profile.encoding, signature, profile.v_offset + recovery_id).hex()
 
 
 def verify_signature(public_key: str, message: str | bytes, signature: str, profile: str | Profile = "eip191") -> bool:
@@ -127,19 +127,35 @@ def verify_signature(public_key: str, message: str | bytes, signature: str, prof
     chosen = find_profile(profile)
     try:
         key = bytes.fromhex(format_public_key(public_key, compressed=False))
-        raw = _read_hex(signature)
+        pair, v = decode(chosen.encoding, _read_hex(signature))
     except (ValueError, TypeError):
         return False
-    recoverable = chosen.encoding is SignatureEncoding.RECOVERABLE
-    if len(raw) != (65 if recoverable else 64):
-        return False
-    if not 0 < int.from_bytes(raw[:32], "big") < _ORDER or not 0 < int.from_bytes(raw[32:64], "big") <= _ORDER // 2:
-        return False
     digest = chosen.digest(chosen.message(_bytes(message)))
-    if recoverable:
-        recovery_id = raw[64] - chosen.v_offset
-        return recovery_id in (0, 1) and backend.recover(digest, raw[:64], recovery_id) == key
-    return backend.verify(key, digest, raw)
+    if v is None:
+        return backend.verify(key, digest, pair)
+    recovery_id = v - chosen.v_offset
+    return recovery_id in (0, 1) and backend.recover(digest, pair, recovery_id) == key
+
+
+def recover_public_key(message: str | bytes, signature: str, profile: str | Profile = "eip191") -> str:
+    """Recover the public key that signed `message`: 130 lower-case hex characters.
+
+    Args:
+        message: What was signed; a str is taken as UTF-8.
+        signature: Hex, in the encoding of a profile that has v.
+        profile: A `Profile` or its name.
+
+    Raises:
+        ValueError: It is no low-S signature in this encoding, or of nobody.
+        ConfigError: There is no such profile.
+    """
+    chosen = find_profile(profile)
+    pair, v = decode(chosen.encoding, _read_hex(signature))
+    digest = chosen.digest(chosen.message(_bytes(message)))
+    key = None if v is None else backend.recover(digest, pair, v - chosen.v_offset)
+    if key is None:
+        raise ValueError("no public key can be recovered from this signature")
+    return key.hex()
 
 
 def _read_hex(text: str) -> bytes:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import backend
-from .crypto_utils import encode_signature, generate_private_key, parse_private_key
+from .crypto_utils import generate_private_key, parse_private_key, sign_digest
 from .profiles import PROFILES, Profile
+from .rate import SigningRate
 
 if TYPE_CHECKING:
     from .types import Challenge
@@ -24,11 +25,12 @@ class KeyPair:
         InvalidKey: It is none; the message does not hold it.
     """
 
-    __slots__ = ("_public_keys", "_secret")
+    __slots__ = ("_public_keys", "_rate", "_secret")
 
     def __init__(self, private_key: str | bytes) -> None:
         self._secret = parse_private_key(private_key)
         self._public_keys: dict[bool, str] = {}
+        self._rate = SigningRate()
 
     @classmethod
     def generate(cls) -> KeyPair:
@@ -57,7 +59,15 @@ class KeyPair:
 
     def sign(self, digest: bytes, profile: Profile) -> str:
         """Sign a 32-byte digest; gives hex in the profile's encoding."""
-        return encode_signature(profile, *backend.sign(self._secret, digest))
+        return sign_digest(self._secret, digest, profile)
+
+    def wait_to_sign(self, now: float) -> float:
+        """Take the next turn to sign in; gives the seconds until then. Always 0 where signing is constant-time.
+
+        Args:
+            now: A clock, in seconds.
+        """
+        return 0.0 if backend.CONSTANT_TIME else self._rate.reserve(now)
 
     def __repr__(self) -> str:
         return "KeyPair(private_key=<hidden>)"
@@ -94,9 +104,14 @@ class KeyPairSigner:
         """Give the public key in the profile's form."""
         return self.own_public_key
 
+    def wait_to_sign(self, now: float) -> float:
+        """Take the next turn to sign in; gives the seconds until then."""
+        return self._keypair.wait_to_sign(now)
+
     async def sign(self, challenge: Challenge) -> str:
         """Sign the challenge's digest."""
-        return self._keypair.sign(challenge.digest, self._profile)
+        own = challenge.profile == self._profile.name
+        return self._keypair.sign(challenge.digest, self._profile if own else PROFILES[challenge.profile])
 
     def __repr__(self) -> str:
         return f"KeyPairSigner({self._profile.name})"

@@ -12,19 +12,17 @@ from typing import Any
 from ..errors import InvalidNonce
 from .types import Nonce
 
-__all__ = ["read_nonce"]
+__all__ = ["read_nonce", "refuse_digest"]
 
 _GRAMMAR = re.compile(r"[A-Za-z0-9_\-+/=:]{8,256}")
 _HEX = re.compile(r"[0-9A-Fa-f]+")
 
 
-def read_nonce(answer: Any, *, hashed_bare: bool) -> Nonce:
+def read_nonce(answer: Any) -> Nonce:
     """Take the nonce out of what `fetch_nonce` answered.
 
     Args:
         answer: A string, or an object with a string member `nonce`.
-        hashed_bare: True for a profile that hashes the nonce with nothing before it. There a nonce of exactly 32
-            characters must be hexadecimal, because any 32 bytes could be somebody else's digest.
 
     Raises:
         InvalidNonce: It must not be signed.
@@ -37,7 +35,27 @@ def read_nonce(answer: Any, *, hashed_bare: bool) -> Nonce:
         raise InvalidNonce(
             "the circle's nonce is not 8 to 256 characters of A-Z a-z 0-9 _ - + / = : ; nothing was signed"
         )
-    if hashed_bare and len(value) == 32 and _HEX.fullmatch(value) is None:
+    return Nonce(value) if type(answer) is str else Nonce(value, _expiry(answer), _offered(answer))
+
+
+def refuse_digest(nonce: Nonce) -> None:
+    """Check a nonce that is hashed with nothing before it: of 32 characters it must be hexadecimal.
+
+    Any 32 bytes could be somebody else's digest.
+
+    Raises:
+        InvalidNonce: It is not.
+    """
+    if len(nonce.value) == 32 and _HEX.fullmatch(nonce.value) is None:
         raise InvalidNonce("the circle's nonce is 32 characters but not hexadecimal; nothing was signed")
-    expires_at = answer.get("expires_at") if type(answer) is dict else None
-    return Nonce(value, expires_at if type(expires_at) is int else None)
+
+
+def _expiry(answer: dict[str, Any]) -> int | None:
+    # Above 2^53 JavaScript cannot hold every integer, and would echo another one.
+    expires_at = answer.get("expires_at")
+    return expires_at if type(expires_at) is int and 0 <= expires_at < 2**53 else None
+
+
+def _offered(answer: dict[str, Any]) -> frozenset[str]:
+    names = answer.get("auth_profiles")
+    return frozenset(name for name in names if type(name) is str) if type(names) is list else frozenset()

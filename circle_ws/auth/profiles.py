@@ -1,43 +1,39 @@
-"""Signature profiles: what is hashed, how, and what the signature and the key look like on the wire."""
+"""Signature profiles: what is hashed, how, and what the signature and the key look like on the wire.
+
+What is signed is the *statement*: the circle's nonce for a legacy profile; for a bound one six lines that also name the
+circle, so that the signature is worth nothing to another one.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from hashlib import sha256
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from .keccak import keccak_256
+from .signature import SignatureEncoding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["PROFILES", "Profile", "SignatureEncoding", "find_profile"]
-
-
-class SignatureEncoding(Enum):
-    """Name how r, s and the recovery id become hex."""
-
-    COMPACT = "compact"
-    """r, s: 128 hex characters."""
-    RECOVERABLE = "recoverable"
-    """r, s, v, v being the profile's offset plus the recovery id: 130 hex characters."""
+__all__ = ["BOUND", "PROFILES", "Profile", "bound_statement", "find_profile"]
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Describe one way to sign a nonce. ECDSA over secp256k1, RFC 6979, low-S, is common to all.
+    """Describe one way to sign in. ECDSA over secp256k1, RFC 6979, low-S, is common to all.
 
     Attributes:
         name: How it is chosen, and what a `Signer` lists in `profiles`.
-        message: Makes the bytes that are hashed from the nonce, given as UTF-8.
+        message: Makes the bytes that are hashed from the statement, given as UTF-8.
         digest: Hashes those bytes to 32.
         encoding: The signature on the wire.
         compressed: The public key on the wire: 66 hex characters, or 130.
         v_offset: What is added to the recovery id, for the encoding RECOVERABLE.
         bare: True when the nonce itself is hashed, with nothing before it.
+        bound: True when the statement names the circle.
     """
 
     name: str
@@ -47,28 +43,37 @@ class Profile:
     compressed: bool
     v_offset: int = 27
     bare: bool = False
+    bound: bool = False
 
 
-def _personal_message(nonce: bytes) -> bytes:
+def _personal_message(statement: bytes) -> bytes:
     # EIP-191 version 0x45 ("personal_sign"); the length counts bytes.
-    return b"\x19Ethereum Signed Message:\n" + str(len(nonce)).encode() + nonce
+    return b"\x19Ethereum Signed Message:\n" + str(len(statement)).encode() + statement
 
 
 def _sha256(message: bytes) -> bytes:
     return sha256(message).digest()
 
 
-def _itself(nonce: bytes) -> bytes:
-    return nonce
+def _itself(statement: bytes) -> bytes:
+    return statement
 
 
+_COMPACT, _DER, _RECOVERABLE = SignatureEncoding.COMPACT, SignatureEncoding.DER, SignatureEncoding.RECOVERABLE
 _ALL = (
-    Profile("eip191", _personal_message, keccak_256, SignatureEncoding.RECOVERABLE, compressed=False),
-    Profile("sha256-compact", _itself, _sha256, SignatureEncoding.COMPACT, compressed=True, bare=True),
+    Profile("eip191", _personal_message, keccak_256, _RECOVERABLE, compressed=False),
+    Profile("eip191-v0", _personal_message, keccak_256, _RECOVERABLE, compressed=False, v_offset=0),
+    Profile("sha256-compact", _itself, _sha256, _COMPACT, compressed=True, bare=True),
+    Profile("sha256-der", _itself, _sha256, _DER, compressed=True, bare=True),
+    Profile("circle-bound-v1", _itself, _sha256, _COMPACT, compressed=True, bound=True),
+    Profile("circle-bound-eip191-v1", _personal_message, keccak_256, _RECOVERABLE, compressed=True, bound=True),
 )
 
 PROFILES: Mapping[str, Profile] = MappingProxyType({profile.name: profile for profile in _ALL})
 """The profiles that are known, by name."""
+
+BOUND = tuple(profile.name for profile in _ALL if profile.bound)
+"""The names of the bound profiles, in the order in which they are preferred."""
 
 
 def find_profile(profile: str | Profile) -> Profile:
@@ -83,3 +88,27 @@ def find_profile(profile: str | Profile) -> Profile:
     if found is None:
         raise ConfigError(f"profile must be one of {', '.join(PROFILES)}, not {profile!r}", option="profile")
     return found
+
+
+def bound_statement(
+    profile: str, *, audience: str, public_key: str, nonce: str, client_nonce: str, expires_at: int
+) -> bytes:
+    """Write the six lines that a bound profile signs.
+
+    Args:
+        profile: The profile's name, which is the first line.
+        audience: The circle, as `auth.audience.audience` writes it.
+        public_key: 66 hex characters.
+        nonce: The circle's.
+        client_nonce: 32 hex characters, fresh every time.
+        expires_at: The circle's, in seconds since 1970.
+    """
+    lines = (
+        profile,
+        f"audience={audience}",
+        f"pubkey={public_key}",
+        f"nonce={nonce}",
+        f"client_nonce={client_nonce}",
+        f"expires_at={expires_at}",
+    )
+    return "".join(f"{line}\n" for line in lines).encode("ascii")

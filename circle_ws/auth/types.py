@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from ..errors import AuthError, AuthRejected, InvalidKey, InvalidNonce, SignerFailed
+from ..errors import AuthError, AuthRejected, DowngradeDetected, InvalidKey, InvalidNonce, SignerFailed
 
 __all__ = [
     "AuthCredentials",
@@ -13,15 +13,20 @@ __all__ = [
     "AuthRejected",
     "Challenge",
     "Dialect",
+    "DowngradeDetected",
     "InvalidKey",
     "InvalidNonce",
     "Nonce",
+    "Policy",
     "Signer",
     "SignerFailed",
 ]
 
 Dialect = Literal["auto", "hero-0.2", "circles-1.0"]
 """Which published form of `authenticate` is spoken; `auto` finds it out."""
+
+Policy = Literal["prefer-bound", "require-bound", "legacy-only"]
+"""Whether a signature names the circle it is for: where the circle offers that, always, or never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +49,12 @@ class Nonce:
     Attributes:
         value: 8 to 256 characters of `A-Z a-z 0-9 _ - + / = :`.
         expires_at: When the circle forgets it, in seconds since 1970, or None when it did not say.
+        profiles: The bound profiles that the circle offers.
     """
 
     value: str = field(repr=False)
     expires_at: int | None = None
+    profiles: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +65,15 @@ class Challenge:
         profile: The name of the signature profile.
         url: The circle, as it was dialled.
         nonce: The circle's nonce.
-        message: The exact bytes before hashing; for `eip191` they include the Ethereum prefix.
+        statement: What is agreed to: the nonce, or the six lines of a bound profile; what a person may be shown.
+        message: The exact bytes before hashing; for `eip191` the statement with the Ethereum prefix.
         digest: The 32 bytes that are signed.
     """
 
     profile: str
     url: str
     nonce: str = field(repr=False)
+    statement: bytes = field(repr=False)
     message: bytes = field(repr=False)
     digest: bytes = field(repr=False)
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from websockets.asyncio.server import Server, ServerConnection, broadcast, serve
 
+from ..auth.audience import audience
 from ..auth.crypto_utils import format_public_key
-from ..auth.profiles import find_profile
+from ..auth.profiles import PROFILES, find_profile
 from ..errors import ConfigError, RpcError
 from ..jsonrpc import envelope
 from .connection import Connection
@@ -45,6 +46,8 @@ class CircleServer:
         port: 0 takes a free one, which `port` tells after `start()`.
         dialect: Which published form is spoken.
         profiles: The signature profiles that are accepted.
+        public_url: Where clients dial this circle. With it the bound profiles are offered, whose signatures name the
+            circle and are worth nothing to another one.
         keys: The public keys that may sign in, as hex; None admits every key.
         play: Runs a script and gives its output, sync or async; what it raises becomes error -32000 with its text.
             None: there is no method `play`.
@@ -65,7 +68,8 @@ class CircleServer:
         port: int = 0,
         *,
         dialect: Literal["hero-0.2", "circles-1.0"] = "hero-0.2",
-        profiles: Sequence[str] = ("eip191", "sha256-compact"),
+        profiles: Sequence[str] = tuple(PROFILES),
+        public_url: str | None = None,
         keys: Iterable[str] | None = None,
         play: Callable[[str], Any] | None = None,
         origins: Sequence[str | None] | None = None,
@@ -78,6 +82,7 @@ class CircleServer:
         self._rules = Rules(
             dialect,
             tuple(find_profile(profile).name for profile in profiles),
+            None if public_url is None else audience(public_url),
             None if keys is None else frozenset(format_public_key(key, compressed=True) for key in keys),
             nonce_lifetime,
         )

@@ -15,7 +15,7 @@ from ..errors import CircleWsError, InvalidKey, InvalidRequest, ProtocolError, R
 from ..jsonrpc import envelope, json
 from ..jsonrpc.envelope import Kind, Params
 from .methods import INVALID_PARAMS, Function, Method
-from .sign_in import Nonces
+from .sign_in import Nonces, Proof
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
@@ -46,7 +46,7 @@ class Connection:
     def __init__(self, rules: Rules, socket: ServerConnection) -> None:
         self._rules = rules
         self._socket = socket
-        self._nonces = Nonces(rules.nonce_lifetime)
+        self._nonces = Nonces(rules)
         self._running: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(MAX_RUNNING)
         self.public_key: str | None = None
@@ -127,11 +127,9 @@ class Connection:
             self._reply(frame, result)
 
     def _start(self, name: str, params: Any) -> Any:
-        own: dict[str, Function] = {
-            "fetch_nonce": self._fetch_nonce,
-            "authenticate": self._authenticate_nested if self._rules.dialect == "circles-1.0" else self._sign_in,
-            "rpc.ping": _pong,
-        }
+        if name == "authenticate":
+            return self._authenticate(params)
+        own: dict[str, Function] = {"fetch_nonce": self._fetch_nonce, "rpc.ping": _pong}
         if name in own:
             return Method.of(own[name], Connection).call(params, self)
         if self.public_key is None:
@@ -148,22 +146,31 @@ class Connection:
             nonce = self._nonces.issue(pubkey, time.time())
         except InvalidKey as error:
             raise RpcError(INVALID_PARAMS, f"invalid params: pubkey: {error}") from None
+        if self._rules.offered:
+            return {"nonce": nonce.value, "expires_at": nonce.expires_at, "auth_profiles": self._rules.offered}
         if self._rules.dialect == "circles-1.0":
-            return {"nonce": nonce.value, "expires_at": int(nonce.expires_at)}
+            return {"nonce": nonce.value, "expires_at": nonce.expires_at}
         return nonce.value
 
-    def _authenticate_nested(self, credentials: Any) -> Any:
-        if type(credentials) is not dict or set(credentials) != {"pubkey", "signature"}:
-            raise RpcError(INVALID_PARAMS, "invalid params: credentials: an object with pubkey and signature")
-        if not self._sign_in(credentials["pubkey"], credentials["signature"]):
+    def _authenticate(self, params: Any) -> Any:
+        if self._rules.dialect == "hero-0.2" or _is_bound(params):
+            return Method.of(self._sign_in, Connection).call(params, self)
+        if not Method.of(self._sign_in_nested, Connection).call(params, self):
             raise RpcError(INVALID_CREDENTIALS, "invalid credentials")
         return {"authenticated": True}
 
-    def _sign_in(self, pubkey: Any, signature: Any) -> bool:
-        if type(pubkey) is not str or type(signature) is not str:
-            raise RpcError(INVALID_PARAMS, "invalid params: pubkey and signature are strings of hex")
-        key = self._nonces.redeem(pubkey, signature, self._rules.profiles, time.time())
-        if key is None or not self._rules.admit(key):
+    def _sign_in_nested(self, credentials: Any) -> bool:
+        if type(credentials) is not dict or set(credentials) != {"pubkey", "signature"}:
+            raise RpcError(INVALID_PARAMS, "invalid params: credentials: an object with pubkey and signature")
+        return self._sign_in(**credentials)
+
+    def _sign_in(
+        self, pubkey: Any, signature: Any, profile: Any = None, client_nonce: Any = None, expires_at: Any = None
+    ) -> bool:
+        if type(pubkey) is not str or type(signature) is not str or type(profile) not in (str, type(None)):
+            raise RpcError(INVALID_PARAMS, "invalid params: pubkey, signature and profile are strings")
+        key = self._nonces.redeem(Proof(pubkey, signature, profile, client_nonce, expires_at), time.time())
+        if key is None:
             return False
         self.public_key = key
         return True
@@ -194,3 +201,8 @@ class Connection:
 
 def _pong() -> str:
     return "pong"
+
+
+def _is_bound(params: Any) -> bool:
+    """Tell whether a sign-in names a profile, which only bound ones do; they are flat in every dialect."""
+    return type(params) is dict and "profile" in params

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ..auth.profiles import BOUND
+
 if TYPE_CHECKING:
     from ..auth.types import Dialect
     from .methods import Method
@@ -19,6 +21,7 @@ class Rules:
     Attributes:
         dialect: Which published form is spoken.
         profiles: The signature profiles that are accepted.
+        audience: The circle's public URL, normalised, that a bound signature must name; None offers no bound profile.
         keys: The public keys (66 hex characters) that may sign in; None admits every key.
         nonce_lifetime: How long a nonce is good for, in seconds.
         methods: Who answers what.
@@ -26,9 +29,22 @@ class Rules:
 
     dialect: Dialect
     profiles: tuple[str, ...]
+    audience: str | None
     keys: frozenset[str] | None
     nonce_lifetime: float
     methods: dict[str, Method] = field(default_factory=dict)
+    signed_bound: set[str] = field(default_factory=set)
+    """The keys that ever signed in bound: a legacy signature of theirs is refused, it may have been relayed."""
+
+    @property
+    def legacy(self) -> tuple[str, ...]:
+        """The accepted profiles that do not name the circle."""
+        return tuple(name for name in self.profiles if name not in BOUND)
+
+    @property
+    def offered(self) -> list[str]:
+        """The bound profiles that `fetch_nonce` offers."""
+        return [name for name in BOUND if name in self.profiles] if self.audience is not None else []
 
     def admit(self, public_key: str) -> bool:
         """Tell whether this key (66 hex characters) may sign in."""

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from ..auth.crypto_utils import format_public_key, verify_signature
+from ..auth.profiles import PROFILES, bound_statement
 from ..errors import InvalidKey
 
-__all__ = ["IssuedNonce", "Nonces"]
+if TYPE_CHECKING:
+    from .rules import Rules
+
+__all__ = ["IssuedNonce", "Nonces", "Proof"]
 
 MAX_KEYS = 8
 """How many keys may have a nonce on one connection at the same time."""
+_CLIENT_NONCE = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +30,40 @@ class IssuedNonce:
         expires_at: In seconds since 1970.
     """
 
-    value: str
-    expires_at: float
+    value: str = field(repr=False)
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Hold what `authenticate` sent.
+
+    Attributes:
+        public_key: Hex, in either form.
+        signature: Hex.
+        profile: The bound profile that it says it is; None for a legacy signature.
+        client_nonce: With a bound profile, 32 hex characters.
+        expires_at: With a bound profile, the nonce's expiry, echoed.
+    """
+
+    public_key: str
+    signature: str = field(repr=False)
+    profile: str | None = None
+    client_nonce: Any = None
+    expires_at: Any = None
 
 
 class Nonces:
     """Give out nonces on one connection, and take each back at most once.
 
     Args:
-        lifetime: How long a nonce is good for, in seconds.
+        rules: The circle's.
     """
 
-    __slots__ = ("_issued", "_lifetime")
+    __slots__ = ("_issued", "_rules")
 
-    def __init__(self, lifetime: float) -> None:
-        self._lifetime = lifetime
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
         self._issued: dict[str, IssuedNonce] = {}
 
     def issue(self, public_key: str, now: float) -> IssuedNonce:
@@ -50,21 +76,49 @@ class Nonces:
         self._issued.pop(key, None)
         while len(self._issued) >= MAX_KEYS:
             del self._issued[next(iter(self._issued))]
-        nonce = self._issued[key] = IssuedNonce(secrets.token_hex(32), now + self._lifetime)
+        nonce = self._issued[key] = IssuedNonce(secrets.token_hex(32), int(now + self._rules.nonce_lifetime))
         return nonce
 
-    def redeem(self, public_key: str, signature: str, profiles: tuple[str, ...], now: float) -> str | None:
+    def redeem(self, proof: Proof, now: float) -> str | None:
         """Check a signature of the key's nonce, which is void afterwards in any case.
 
         Returns:
             The key, compressed, or None when the signature is not to be accepted.
         """
         try:
-            key = format_public_key(public_key, compressed=True)
+            key = format_public_key(proof.public_key, compressed=True)
         except InvalidKey:
             return None
         nonce = self._issued.pop(key, None)
-        if nonce is None or now >= nonce.expires_at:
+        if nonce is None or now >= nonce.expires_at or not self._rules.admit(key):
             return None
-        good = any(verify_signature(key, nonce.value, signature, profile) for profile in profiles)
-        return key if good else None
+        if proof.profile is not None:
+            return key if self._accept_bound(key, nonce, proof) else None
+        return key if self._accept_legacy(key, nonce, proof) else None
+
+    def _accept_legacy(self, key: str, nonce: IssuedNonce, proof: Proof) -> bool:
+        # Who can sign bound does: a bare signature of this key was relayed by a circle that stripped the offer.
+        if key in self._rules.signed_bound:
+            return False
+        return any(verify_signature(key, nonce.value, proof.signature, profile) for profile in self._rules.legacy)
+
+    def _accept_bound(self, key: str, nonce: IssuedNonce, proof: Proof) -> bool:
+        rules = self._rules
+        if rules.audience is None or proof.profile not in rules.offered or proof.expires_at != nonce.expires_at:
+            return False
+        if type(proof.client_nonce) is not str or _CLIENT_NONCE.fullmatch(proof.client_nonce) is None:
+            return False
+        profile = PROFILES[proof.profile]
+        # Rebuilt from what this circle knows itself; only the client's own nonce is the client's.
+        statement = bound_statement(
+            profile.name,
+            audience=rules.audience,
+            public_key=format_public_key(key, compressed=profile.compressed),
+            nonce=nonce.value,
+            client_nonce=proof.client_nonce,
+            expires_at=nonce.expires_at,
+        )
+        accepted = verify_signature(key, statement, proof.signature, profile)
+        if accepted:
+            rules.signed_bound.add(key)
+        return accepted

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    import ssl
+
     from ..errors import ConnectionLost, ProtocolError
 
 __all__ = ["Capabilities", "Connect", "Receiver", "Transport", "TransportOptions"]
@@ -40,10 +42,12 @@ class TransportOptions:
     Attributes:
         max_message_bytes: The largest incoming message, in bytes of UTF-8; None means no limit.
         close_timeout: How long the closing handshake may take, in seconds; None means no limit.
+        tls: How the server's certificate is checked; None is the system's way.
     """
 
     max_message_bytes: int | None = None
     close_timeout: float | None = None
+    tls: ssl.SSLContext | None = None
 
 
 class Receiver(Protocol):

@@ -211,6 +211,8 @@ class NativeConnect:
         Raises:
             ConnectionFailed: It could not be opened; the message says what to look at.
         """
+        # Without a context `websockets` makes the system's own, which checks the certificate and the host name.
+        tls: dict[str, Any] = {} if options.tls is None else {"ssl": options.tls}
         dial = _Dial(
             url,
             create_connection=cast("type[_Link]", partial(_Link, receiver=receiver)),
@@ -223,6 +225,7 @@ class NativeConnect:
             max_size=options.max_message_bytes,
             max_queue=None,
             logger=_websockets_logger,
+            **tls,
         )
         try:
             return NativeTransport(cast("_Link", await dial))

@@ -1,0 +1,33 @@
+"""Who a bound signature is for: the circle's URL, written so that every runtime writes the same."""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address
+from urllib.parse import urlsplit
+
+from ..errors import ConfigError
+from ..url import find_fault, shown
+
+__all__ = ["audience"]
+
+_DEFAULT_PORTS = {"ws": 80, "wss": 443}
+
+
+def audience(url: str) -> str:
+    """Write the audience of a circle's URL.
+
+    Scheme and host in lower case, without a dot at the host's end; IPv6 compressed, in brackets; without the default
+    port, query and fragment; the path as it stands, `/` where it is empty.
+
+    Raises:
+        ConfigError: The URL is none that every runtime dials alike (`circle_ws.url`).
+    """
+    fault = find_fault(url)
+    if fault is not None:
+        raise ConfigError(f"a circle's url {shown(url)!r} {fault}", option="url")
+    parts = urlsplit(url)
+    host = (parts.hostname or "").removesuffix(".")
+    if ":" in host:
+        host = f"[{IPv6Address(host).compressed}]"
+    port = "" if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}{parts.path or '/'}"

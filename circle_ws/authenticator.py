@@ -1,0 +1,157 @@
+"""Signing in over a session: drives the flow between the circle and the signer, and remembers what must not be lost.
+
+One lives as long as the client: the first sign-in, every one after a reconnect and every renewal come through here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+from .auth.crypto_utils import format_public_key
+from .auth.flow import Ask, SignIn, SignInOptions, Step, sign_in
+from .auth.keypair import KeyPairSigner
+from .auth.signature import SignatureEncoding
+from .errors import ConnectionFailed, ConnectionLost, InvalidKey, ProtocolError, RpcError, SignerFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from .auth.profiles import Profile
+    from .auth.types import Signer
+    from .config import ClientConfig
+    from .session import Session
+
+__all__ = ["Authenticator"]
+
+_SIGNATURE = {
+    SignatureEncoding.COMPACT: re.compile(r"[0-9a-f]{128}"),
+    SignatureEncoding.RECOVERABLE: re.compile(r"[0-9a-f]{130}"),
+    SignatureEncoding.DER: re.compile(r"30(?:[0-9a-f]{2}){7,71}"),
+}
+
+
+class Authenticator:
+    """Sign in with the configured signer.
+
+    Args:
+        config: The options.
+        signer: Who signs.
+
+    Attributes:
+        public_key: The signer's, in the configured profile's form, once it is known.
+        phase: Where it is: `nonce`, `sign` or `authenticate`.
+    """
+
+    __slots__ = ("_bound", "_config", "_signer", "phase", "public_key")
+
+    def __init__(self, config: ClientConfig, signer: Signer) -> None:
+        self._config = config
+        self._signer = signer
+        self._bound = False
+        self.phase = "sign"
+        self.public_key = signer.own_public_key if isinstance(signer, KeyPairSigner) else None
+
+    async def sign_in(self, session: Session, limit: asyncio.Timeout) -> None:
+        """Sign in once.
+
+        Args:
+            session: Where the circle is asked.
+            limit: The limit of the attempt; it stands still while the signer is asked.
+
+        Raises:
+            ConnectionFailed: The attempt failed; another may work.
+            AuthError: Signing in did not work.
+            ProtocolError: The circle's offer of a bound profile is incomplete.
+        """
+        config, signer = self._config, self._signer
+        self.phase = "sign"
+        public_key = await self._by_signer(signer.public_key(), limit)
+        try:
+            self.public_key = format_public_key(public_key, compressed=config.signature_profile.compressed)
+        except InvalidKey as error:
+            raise SignerFailed("what the signer gave as its public key is none of secp256k1") from error
+        options = SignInOptions(
+            url=config.url,
+            profile=config.signature_profile,
+            dialect=config.dialect,
+            policy=config.policy,
+            can_sign=signer.profiles,
+            bound_before=self._bound,
+            client_nonce=lambda: os.urandom(16).hex(),
+        )
+        self._bound = await self._drive(sign_in(options, self.public_key), session, limit)
+
+    async def _drive(self, flow: SignIn, session: Session, limit: asyncio.Timeout) -> bool:
+        try:
+            step = next(flow)
+            while True:
+                self.phase = step.phase
+                answer: Any = None
+                refusal: RpcError | None = None
+                try:
+                    answer = await self._perform(step, session, limit)
+                except RpcError as error:
+                    refusal = error
+                # Outside of the handler: what the flow raises must not have the refusal, which may echo a secret, as
+                # its context.
+                step = flow.send(answer) if refusal is None else flow.throw(refusal)
+        except StopIteration as end:
+            return bool(end.value)
+
+    async def _perform(self, step: Step, session: Session, limit: asyncio.Timeout) -> Any:
+        if not isinstance(step, Ask):
+            await self._take_turn(limit)
+            return _checked(await self._by_signer(self._signer.sign(step.challenge), limit), step.profile)
+        try:
+            return await session.request(step.method, step.params)
+        except ConnectionLost as error:
+            raise ConnectionFailed(
+                f"the server closed the connection during the sign-in ({step.phase})", phase=step.phase
+            ) from error
+        except ProtocolError as error:
+            raise ConnectionFailed(
+                f"the server's answer to {step.method} is not JSON-RPC; is this a circle?", phase=step.phase
+            ) from error
+
+    async def _take_turn(self, limit: asyncio.Timeout) -> None:
+        """Wait until the key may sign again, where that is limited."""
+        if isinstance(self._signer, KeyPairSigner):
+            delay = self._signer.wait_to_sign(asyncio.get_running_loop().time())
+            if delay > 0:
+                await self._apart(asyncio.sleep(delay), limit)
+
+    async def _by_signer(self, answer: Awaitable[str], limit: asyncio.Timeout) -> str:
+        # A key in this process answers at once; in a browser a timer that is not needed would stay for its whole time.
+        seconds = None if isinstance(self._signer, KeyPairSigner) else self._config.sign_timeout
+        own = asyncio.timeout(seconds)
+        try:
+            async with own:
+                given: str = await self._apart(answer, limit)
+                return given
+        except SignerFailed:
+            raise
+        except Exception as error:
+            if own.expired():
+                raise SignerFailed(f"the signer did not answer within sign_timeout ({seconds:g} s)") from None
+            raise SignerFailed(f"the signer failed or refused: {type(error).__name__}: {error}") from error
+
+    async def _apart(self, wait: Awaitable[Any], limit: asyncio.Timeout) -> Any:
+        """Wait for something while the limit of the attempt stands still."""
+        loop = asyncio.get_running_loop()
+        deadline, began = limit.when(), loop.time()
+        limit.reschedule(None)
+        try:
+            return await wait
+        finally:
+            if deadline is not None:
+                limit.reschedule(loop.time() + max(deadline - began, 0))
+
+
+def _checked(signature: str, profile: Profile) -> str:
+    plain = signature.lower().removeprefix("0x") if isinstance(signature, str) else ""
+    if _SIGNATURE[profile.encoding].fullmatch(plain) is None:
+        raise SignerFailed(f"what the signer gave is no signature in the encoding {profile.encoding.value!r}, as hex")
+    return plain
