@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import sys
 from typing import Any
 
 import pytest
@@ -19,8 +20,10 @@ from circle_ws import (
     InvalidKey,
     KeepAlive,
     KeyPair,
+    UnsupportedRuntime,
 )
 from circle_ws.config import ClientOptions, default_keepalive
+from circle_ws.transport import Capabilities
 from circle_ws.transport.memory import MemoryPeer, MemoryServer
 
 _URL = "wss://circle.example/02ab"
@@ -44,17 +47,29 @@ async def _silent(peer: MemoryPeer) -> None:
     """Serve nobody."""
 
 
-_WALLET = _Wallet()
-_SERVER = MemoryServer(_silent)
+class _Context:
+    """What stands for an `ssl.SSLContext`, which only the native transport uses."""
 
-_STEPS: list[tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = [
+    def wrap_bio(self) -> None:
+        raise NotImplementedError
+
+
+_WALLET = _Wallet()
+_SERVER = MemoryServer(
+    _silent, capabilities=Capabilities(ping=True, headers=False, proxy=False, tls=True, http_status=False)
+)
+_CONTEXT: Any = _Context()
+_IN_BROWSER = sys.platform == "emscripten"
+_ONLY_NATIVE = {"with_tls"}
+
+_ALL_STEPS: list[tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = [
     ("with_keypair", (_PAIR,), {}, {"private_key": _PAIR}),
     ("with_signer", (_WALLET,), {}, {"signer": _WALLET}),
     (
         "with_auth",
         (),
-        {"profile": "sha256-compact", "dialect": "hero-0.2", "allow_insecure": True},
-        {"profile": "sha256-compact", "dialect": "hero-0.2", "allow_insecure": True},
+        {"profile": "sha256-compact", "policy": "require-bound", "dialect": "hero-0.2", "allow_insecure": True},
+        {"profile": "sha256-compact", "policy": "require-bound", "dialect": "hero-0.2", "allow_insecure": True},
     ),
     (
         "with_timeouts",
@@ -118,9 +133,12 @@ _STEPS: list[tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = [
         {"max_message_bytes": None, "max_request_bytes": None},
         {"max_message_bytes": None, "max_request_bytes": None},
     ),
+    ("with_tls", (_CONTEXT,), {}, {"tls": _CONTEXT}),
     ("with_transport", (_SERVER,), {}, {"transport": _SERVER}),
 ]
 """A method of the builder, its arguments, and the same as keywords."""
+
+_STEPS = [step for step in _ALL_STEPS if not (_IN_BROWSER and step[0] in _ONLY_NATIVE)]
 
 
 def _config(client: CircleWsClient) -> ClientConfig:
@@ -142,8 +160,17 @@ def _apply(builder: CircleWsClientBuilder, step: tuple[str, tuple[Any, ...], dic
 def test_every_step_and_every_option_is_tried() -> None:
     """No method of the builder and no option is left out below."""
     methods = {name for name in vars(CircleWsClientBuilder) if name.startswith(("with_", "without_"))}
-    assert {name for name, _, _, _ in _STEPS} == methods
-    assert {option for _, _, _, options in _STEPS for option in options} == set(ClientOptions.__annotations__)
+    assert {name for name, _, _, _ in _ALL_STEPS} == methods
+    assert {option for _, _, _, options in _ALL_STEPS for option in options} == set(ClientOptions.__annotations__)
+
+
+@pytest.mark.skipif(not _IN_BROWSER, reason="natively every step can be honoured")
+@pytest.mark.parametrize("step", [step for step in _ALL_STEPS if step[0] in _ONLY_NATIVE], ids=lambda step: step[0])
+def test_what_a_browser_cannot_honour(step: tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]) -> None:
+    """An option that the runtime's transport has no means for is an error by `build()`, never ignored."""
+    with pytest.raises(UnsupportedRuntime) as caught:
+        _apply(CircleWsClientBuilder(_URL), step).build()
+    assert caught.value.option == next(iter(step[3]))
 
 
 def test_every_argument_is_tried() -> None:

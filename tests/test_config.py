@@ -6,6 +6,7 @@ import inspect
 import math
 import pickle
 import sys
+from types import SimpleNamespace
 from typing import Any, get_type_hints
 
 import pytest
@@ -34,8 +35,10 @@ _IN_BROWSER = sys.platform == "emscripten"
 _DEFAULTS: dict[str, Any] = {
     "signer": None,
     "profile": PROFILES["eip191"],
+    "policy": "prefer-bound",
     "dialect": "auto",
     "allow_insecure": False,
+    "tls": None,
     "open_timeout": 10,
     "call_timeout": 30,
     "close_timeout": 5,
@@ -58,6 +61,13 @@ _COUNTS = ("max_in_flight", "max_queued", "max_queued_bytes")
 _SIZES = ("max_message_bytes", "max_request_bytes")
 
 
+class _Context:
+    """What stands for an `ssl.SSLContext`, which only the native transport uses."""
+
+    def wrap_bio(self) -> None:
+        raise NotImplementedError
+
+
 @dataclasses.dataclass(frozen=True)
 class _Empty:
     """Something that is no option at all."""
@@ -71,6 +81,8 @@ _BAD: list[tuple[str, Any]] = [
     *((name, 0) for name in ("max_in_flight", *_SIZES)),
     *(("profile", value) for value in ("", "EIP191", "eip192", None, 7, b"eip191")),
     *(("dialect", value) for value in ("", "hero", "AUTO", None, 0, ["auto"])),
+    *(("policy", value) for value in ("", "bound", "PREFER-BOUND", "never", None, 1, ["prefer-bound"])),
+    *(("tls", value) for value in (True, "ca.pem", 1, b"", _Empty())),
     *(("first_connect", value) for value in ("", "twice", "RETRY", None, True)),
     *(("allow_insecure", value) for value in ("no", "false", 1, 0, None)),
     *(("keepalive", value) for value in (20, 0, False, "auto", {"interval": 20}, Backoff())),
@@ -115,11 +127,13 @@ def test_the_defaults_are_the_documented_ones() -> None:
 
 def test_the_keywords_are_the_fields() -> None:
     """`circle_ws.connect` takes exactly the fields of the config but the URL, with the same types."""
-    fields = get_type_hints(ClientConfig)
+    # `ssl` is not loaded for the sake of an annotation, and Pyodide comes without it.
+    named = {"ssl": SimpleNamespace(SSLContext=_Context)}
+    fields = get_type_hints(ClientConfig, localns=named)
     fields["private_key"] = fields["private_key"].type
     names = [name for name in inspect.signature(ClientConfig).parameters if name != "url"]
     assert list(ClientOptions.__annotations__) == names
-    assert get_type_hints(ClientOptions) == {name: fields[name] for name in names}
+    assert get_type_hints(ClientOptions, localns=named) == {name: fields[name] for name in names}
 
 
 def test_each_option_has_bad_values() -> None:
@@ -149,6 +163,9 @@ def test_bad_values_name_their_option(option: str, value: Any) -> None:
         ("keepalive", KeepAlive(1, mode="rpc")),
         ("backoff", None),
         ("backoff", Backoff(attempts=3)),
+        ("policy", "prefer-bound"),
+        ("policy", "require-bound"),
+        ("policy", "legacy-only"),
         ("dialect", "hero-0.2"),
         ("dialect", "circles-1.0"),
         ("first_connect", "retry"),
@@ -276,6 +293,34 @@ def test_ping_frames_need_a_runtime_that_has_them() -> None:
     assert caught.value.option == "keepalive"
     for mode in ("auto", "rpc"):
         assert _config(transport=transport, keepalive=KeepAlive(20, mode=mode)).keepalive is not None
+
+
+_TLS = Capabilities(ping=True, headers=False, proxy=False, tls=True, http_status=False)
+
+
+def test_a_context_for_tls_needs_a_transport_that_takes_one() -> None:
+    """An `ssl.SSLContext` is kept where the transport can use it, and an `UnsupportedRuntime` where it cannot."""
+    context: Any = _Context()
+    assert _config(transport=MemoryServer(_silent, capabilities=_TLS), tls=context).tls is context
+    with pytest.raises(UnsupportedRuntime, match="this runtime decides by itself whom it trusts") as caught:
+        _config(transport=MemoryServer(_silent), tls=context)
+    assert caught.value.option == "tls"
+
+
+@pytest.mark.parametrize("url", ["ws://circle.example/", "WS://localhost/"])
+def test_a_context_for_tls_is_of_no_use_without_tls(url: str) -> None:
+    """A CA that would check nobody is refused: the person who gives one means wss://."""
+    transport = MemoryServer(_silent, capabilities=_TLS)
+    with pytest.raises(ConfigError, match="use wss://") as caught:
+        _config(url=url, transport=transport, tls=_Context())
+    assert caught.value.option == "tls"
+
+
+def test_a_bound_profile_may_be_the_configured_one() -> None:
+    """The profile may be a bound one, of which the public key's form is the compressed one."""
+    config = _config(private_key=_KEY, profile="circle-bound-v1")
+    assert config.signature_profile is PROFILES["circle-bound-v1"]
+    assert getattr(config.signer, "own_public_key", None) == KeyPair(_KEY).format_public_key(compressed=True)
 
 
 def test_no_secret_is_shown() -> None:

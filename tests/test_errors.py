@@ -35,7 +35,7 @@ _TREE: dict[str, tuple[str, ...]] = {
 }
 """The whole tree of the documentation."""
 
-_NOT_YET = {"DowngradeDetected", "InvalidResult"}
+_NOT_YET = {"InvalidResult"}
 
 _SAMPLES: list[tuple[errors.CircleWsError, str, dict[str, object]]] = [
     (errors.CircleWsError("what"), "what", {}),
@@ -65,6 +65,7 @@ _SAMPLES: list[tuple[errors.CircleWsError, str, dict[str, object]]] = [
     (errors.InvalidNonce("a JWT"), "a JWT", {"phase": "nonce"}),
     (errors.AuthRejected("no"), "no", {"phase": "authenticate"}),
     (errors.SignerFailed("refused"), "refused", {"phase": "sign"}),
+    (errors.DowngradeDetected("no offer"), "no offer", {"phase": "nonce"}),
     (
         errors.RpcError(-32000, "it failed", {"line": [1, None]}),
         "the server answered with error -32000: it failed",

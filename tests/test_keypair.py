@@ -22,8 +22,9 @@ _SECRETS = (_KEY, _KEY.upper(), str(int(_KEY, 16)), repr(bytes.fromhex(_KEY))[2:
 
 
 def _challenge(profile: Profile, nonce: str = "nonce_01") -> Challenge:
-    message = profile.message(nonce.encode())
-    return Challenge(profile.name, "wss://circle.example/", nonce, message, profile.digest(message))
+    statement = nonce.encode()
+    message = profile.message(statement)
+    return Challenge(profile.name, "wss://circle.example/", nonce, statement, message, profile.digest(message))
 
 
 @pytest.mark.parametrize("key", [_KEY, "0x" + _KEY.upper(), bytes.fromhex(_KEY), bytearray.fromhex(_KEY)], ids=type)

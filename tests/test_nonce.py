@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from circle_ws.auth.nonce import read_nonce
+from circle_ws.auth.nonce import read_nonce, refuse_digest
 from circle_ws.errors import InvalidNonce
 
 _SAMPLE = "nonce_1234567890_abcdef"
@@ -55,7 +55,11 @@ _BAD = [
 
 
 def _read(answer: Any, *, hashed_bare: bool = True) -> Any:
-    return read_nonce(answer, hashed_bare=hashed_bare)
+    """Read a nonce as the sign-in does that hashes it with, or without, something before it."""
+    nonce = read_nonce(answer)
+    if hashed_bare:
+        refuse_digest(nonce)
+    return nonce
 
 
 @pytest.mark.parametrize("hashed_bare", [True, False])
@@ -126,12 +130,44 @@ def test_other_lengths_need_not_be_hex(length: int) -> None:
         ({"expires_at": 1.5}, None),
         ({"expires_at": True}, None),
         ({"expires_at": None}, None),
+        ({"expires_at": 2**53 - 1}, 2**53 - 1),
+        ({"expires_at": 2**53}, None),
+        ({"expires_at": -1}, None),
+        ({"expires_at": "1750000000"}, None),
+        ({"expires_at": 1750000000.0}, None),
     ],
     ids=repr,
 )
 def test_expiry(members: dict[str, Any], expires_at: int | None) -> None:
-    """`expires_at` is read where it is a whole number, and ignored where it is anything else."""
-    assert _read({"nonce": _SAMPLE, **members}).expires_at == expires_at
+    """`expires_at` is read where it is a whole number that JavaScript can hold; anything else counts as none."""
+    nonce = _read({"nonce": _SAMPLE, **members})
+    assert nonce.expires_at == expires_at
+    assert type(nonce.expires_at) is type(expires_at)
+
+
+@pytest.mark.parametrize(
+    ("offered", "profiles"),
+    [
+        ([], set()),
+        (["circle-bound-v1"], {"circle-bound-v1"}),
+        (["circle-bound-v1", "circle-bound-v1", "unheard-of"], {"circle-bound-v1", "unheard-of"}),
+        (["circle-bound-v1", 7, None, ["circle-bound-eip191-v1"], {}], {"circle-bound-v1"}),
+        ("circle-bound-v1", set()),
+        ({"circle-bound-v1": True}, set()),
+        (True, set()),
+        (None, set()),
+    ],
+    ids=repr,
+)
+def test_what_is_offered(offered: Any, profiles: set[str]) -> None:
+    """The names in an array `auth_profiles` are what the circle offers; whatever else is there offers nothing."""
+    assert _read({"nonce": _SAMPLE, "auth_profiles": offered}).profiles == profiles
+
+
+def test_a_text_says_nothing_more() -> None:
+    """A nonce that came as a bare string has neither an expiry nor an offer."""
+    nonce = _read(_SAMPLE)
+    assert (nonce.expires_at, nonce.profiles) == (None, frozenset())
 
 
 def test_a_nonce_is_not_printed() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from circle_ws.auth import PROFILES, Profile, SignatureEncoding
 from circle_ws.auth.keccak import keccak_256
-from circle_ws.auth.profiles import find_profile
+from circle_ws.auth.profiles import BOUND, bound_statement, find_profile
 from circle_ws.errors import ConfigError
 
 
@@ -16,51 +16,90 @@ def test_each_goes_by_its_name() -> None:
     """The table of profiles has each under its own name, the default first."""
     assert [profile.name for profile in PROFILES.values()] == list(PROFILES)
     assert next(iter(PROFILES)) == "eip191"
-    assert {"eip191", "sha256-compact"} <= set(PROFILES)
+    assert set(PROFILES) == {
+        "eip191",
+        "eip191-v0",
+        "sha256-compact",
+        "sha256-der",
+        "circle-bound-v1",
+        "circle-bound-eip191-v1",
+    }
+    assert BOUND == ("circle-bound-v1", "circle-bound-eip191-v1")
 
 
 @pytest.mark.parametrize(
-    ("name", "encoding", "compressed", "v_offset", "bare"),
+    ("name", "encoding", "compressed", "v_offset", "bare", "bound"),
     [
-        ("eip191", SignatureEncoding.RECOVERABLE, False, 27, False),
-        ("sha256-compact", SignatureEncoding.COMPACT, True, None, True),
+        ("eip191", SignatureEncoding.RECOVERABLE, False, 27, False, False),
+        ("eip191-v0", SignatureEncoding.RECOVERABLE, False, 0, False, False),
+        ("sha256-compact", SignatureEncoding.COMPACT, True, None, True, False),
+        ("sha256-der", SignatureEncoding.DER, True, None, True, False),
+        ("circle-bound-v1", SignatureEncoding.COMPACT, True, None, False, True),
+        ("circle-bound-eip191-v1", SignatureEncoding.RECOVERABLE, True, 27, False, True),
     ],
 )
 def test_the_wire_form(
-    name: str, encoding: SignatureEncoding, compressed: bool, v_offset: int | None, bare: bool
+    name: str, encoding: SignatureEncoding, compressed: bool, v_offset: int | None, bare: bool, bound: bool
 ) -> None:
-    """Encoding, form of the key, offset of v and bareness are those of the protocol."""
+    """Encoding, form of the key, offset of v, bareness and boundness are those of the protocol."""
     profile = PROFILES[name]
-    assert (profile.encoding, profile.compressed, profile.bare) == (encoding, compressed, bare)
+    assert (profile.encoding, profile.compressed) == (encoding, compressed)
+    assert (profile.bare, profile.bound) == (bare, bound)
     assert v_offset in (None, profile.v_offset)
 
 
+@pytest.mark.parametrize("name", ["eip191", "eip191-v0", "circle-bound-eip191-v1"])
 @pytest.mark.parametrize(
     ("nonce", "length"),
     [(b"", b"0"), (b"nonce_01", b"8"), (b"a" * 256, b"256"), ("ä😀".encode(), b"6")],
     ids=lambda value: repr(value)[:20],
 )
-def test_eip191(nonce: bytes, length: bytes) -> None:
+def test_eip191(nonce: bytes, length: bytes, name: str) -> None:
     """The personal message has Ethereum's prefix and the number of bytes, not of characters; Keccak-256 hashes it."""
-    profile = PROFILES["eip191"]
+    profile = PROFILES[name]
     message = profile.message(nonce)
     assert message == b"\x19Ethereum Signed Message:\n" + length + nonce
     assert profile.digest(message) == keccak_256(message)
 
 
+@pytest.mark.parametrize("name", ["sha256-compact", "sha256-der", "circle-bound-v1"])
 @pytest.mark.parametrize("nonce", [b"", b"nonce_01", b"00ff", "ä".encode()])
-def test_sha256(nonce: bytes) -> None:
-    """The nonce itself is hashed, with nothing around it and never decoded from hex; SHA-256 hashes it."""
-    profile = PROFILES["sha256-compact"]
+def test_sha256(nonce: bytes, name: str) -> None:
+    """The statement itself is hashed, with nothing around it and never decoded from hex; SHA-256 hashes it."""
+    profile = PROFILES[name]
     assert profile.message(nonce) == nonce
     assert profile.digest(nonce) == hashlib.sha256(nonce).digest()
 
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_bare_profile_is_one_without_a_prefix(name: str) -> None:
-    """`bare` is true exactly where the message is the nonce: the grammar relies on it."""
+    """`bare` is true exactly where the nonce alone is hashed: the grammar relies on it.
+
+    A bound profile's statement stands before the hash too, but it is never the nonce alone.
+    """
     profile = PROFILES[name]
-    assert profile.bare is (profile.message(b"nonce_01") == b"nonce_01")
+    assert profile.bare is (profile.message(b"nonce_01") == b"nonce_01" and not profile.bound)
+
+
+@pytest.mark.parametrize("name", BOUND)
+def test_the_six_lines(name: str) -> None:
+    """A bound statement is six lines of ASCII, each ended by LF, the profile's name the first of them."""
+    statement = bound_statement(
+        name,
+        audience="wss://circle.example/02ab",
+        public_key="02" + "ab" * 32,
+        nonce="nonce_1234567890_abcdef",
+        client_nonce="00" * 16,
+        expires_at=0,
+    )
+    assert statement.decode("ascii") == (
+        f"{name}\n"
+        "audience=wss://circle.example/02ab\n"
+        f"pubkey=02{'ab' * 32}\n"
+        "nonce=nonce_1234567890_abcdef\n"
+        f"client_nonce={'00' * 16}\n"
+        "expires_at=0\n"
+    )
 
 
 def test_the_table_cannot_be_altered() -> None:

@@ -1,12 +1,11 @@
 """Get one pinned release of Pyodide: its core and standard library, without any packages."""
 
 import json
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.cache import ToolError, locked, run
+from tools import npm
+from tools.cache import ToolError
 
 __all__ = ["FILES", "VERSION", "Core", "from_cdn", "from_folder", "from_npm"]
 
@@ -51,28 +50,11 @@ def from_npm() -> Core:
     Raises:
         ToolError: (3) when there is no npm.
     """
-    with locked("pyodide") as home:
-        path = home / f"pyodide-{VERSION}"
-        if not path.exists():
-            _pack(home, path)
-    return from_folder(path)
-
-
-def _pack(home: Path, path: Path) -> None:
-    """Have npm download the package; unpack it to `path` in one step."""
-    npm = shutil.which("npm")
-    if npm is None:
-        raise ToolError(
-            "npm is not on this machine and Pyodide comes from there: install it (apt-get install npm), "
-            "give an unpacked package with --pyodide DIR, or use --pyodide cdn",
-            code=3,
-        )
-    print(f"bundle: getting pyodide {VERSION} from npm", flush=True)
-    with tempfile.TemporaryDirectory(dir=home) as work:
-        run(npm, "pack", "--silent", f"pyodide@{VERSION}", cwd=Path(work))
-        archive = next(Path(work).glob("*.tgz"))
-        shutil.unpack_archive(archive, work, filter="data")
-        (Path(work) / "package").rename(path)
+    try:
+        return from_folder(npm.package("pyodide", VERSION))
+    except ToolError as error:
+        hint = "; or give an unpacked package with --pyodide DIR, or use --pyodide cdn" if error.code == 3 else ""
+        raise ToolError(f"{error}{hint}", code=error.code) from None
 
 
 def _info(path: Path, version: str) -> dict[str, str]:

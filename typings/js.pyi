@@ -2,3 +2,4 @@
 from typing import Any
 
 WebSocket: Any
+Object: Any

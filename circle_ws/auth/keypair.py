@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 from . import backend
 from .crypto_utils import generate_private_key, parse_private_key, sign_digest
+from .keyfile import read_key_file, write_key_file
 from .profiles import PROFILES, Profile
 from .rate import SigningRate
 
 if TYPE_CHECKING:
+    import os
+
     from .types import Challenge
 
 __all__ = ["KeyPair", "KeyPairSigner"]
@@ -45,6 +48,35 @@ class KeyPair:
             InvalidKey: It is none; the message does not hold it.
         """
         return cls(private_key)
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str], password: str | bytes) -> KeyPair:
+        """Read an encrypted key file (PKCS#8 in PEM), as `to_file` and OpenSSL write it. Needs the extra `keyfile`.
+
+        Args:
+            path: A file that only its owner may read (mode 0600 or stricter).
+            password: A str is taken as UTF-8.
+
+        Raises:
+            InvalidKey: Others may read the file, the password is wrong, or it holds no secp256k1 key.
+            ConfigError: The password is empty, or the extra is not installed.
+            OSError: It cannot be read.
+        """
+        return cls(read_key_file(path, password))
+
+    def to_file(self, path: str | os.PathLike[str], password: str | bytes) -> None:
+        """Write an encrypted key file (PKCS#8 in PEM) of mode 0600. Needs the extra `keyfile`.
+
+        Args:
+            path: Where; an existing file is never overwritten.
+            password: Not empty; a str is taken as UTF-8.
+
+        Raises:
+            ConfigError: The password is empty, or the extra is not installed.
+            FileExistsError: There is a file already.
+            OSError: It cannot be written.
+        """
+        write_key_file(path, self._secret, password)
 
     @property
     def public_key(self) -> str:

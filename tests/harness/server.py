@@ -13,6 +13,7 @@ from aiohttp import WSMsgType, web
 from tests.harness import archive
 from tests.harness.run import Run, RunFailed
 from tests.peers import PeerError, PeerHost
+from tools import npm
 
 __all__ = ["RunServer"]
 
@@ -20,6 +21,10 @@ _PAGE = Path(__file__).parent / "page"
 
 # The policy that Pyodide needs and no more, so that the whole suite proves that we evaluate no script.
 _POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' ws: wss: http://127.0.0.1:*"
+
+
+# What the page's wallet signs with (tests/harness/page/wallet.mjs): an implementation that is not ours.
+_NPM = {"@noble/secp256k1": "3.2.0", "@noble/hashes": "2.4.0"}
 
 
 class RunServer:
@@ -59,6 +64,8 @@ class RunServer:
         application.router.add_post("/coverage", self._coverage)
         application.router.add_static("/page", _PAGE)
         application.router.add_static("/bundle", self._run.bundle)
+        for name, version in _NPM.items() if self._run.runtime != "node" else ():
+            application.router.add_static(f"/npm/{name}", npm.package(name, version))
         return application
 
     async def _page(self, request: web.Request) -> web.FileResponse:

@@ -12,11 +12,13 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from circle_ws.auth import derive_public_key, sign_message
 from circle_ws.errors import ConfigError, InvalidKey, RpcError
 from circle_ws.server import CircleServer, Connection
-from circle_ws.server.sign_in import MAX_KEYS, Nonces
+from circle_ws.server.rules import Rules
+from circle_ws.server.sign_in import MAX_KEYS, IssuedNonce, Nonces, Proof
 from tests.support.clients import KEY, OTHER_KEY
 from tests.support.outcomes import eventually
 
 PUBLIC = derive_public_key(KEY)
+COMPRESSED = derive_public_key(KEY, compressed=True)
 
 
 @pytest.fixture
@@ -72,20 +74,32 @@ async def test_a_wrong_signature_voids_the_nonce(circle: CircleServer) -> None:
 
 def test_nonces_live_for_their_time_and_are_bounded() -> None:
     """After its lifetime a nonce is void; on one connection only the latest few keys have one."""
-    nonces = Nonces(lifetime=300)
+    nonces = Nonces(Rules("hero-0.2", ("eip191",), None, None, nonce_lifetime=300))
+
+    def proof(nonce: IssuedNonce, public_key: str = PUBLIC) -> Proof:
+        return Proof(public_key, sign_message(KEY, nonce.value))
+
     nonce = nonces.issue(PUBLIC, now=1000)
     assert nonce.expires_at == 1300
-    assert nonces.redeem(PUBLIC, sign_message(KEY, nonce.value), ("eip191",), now=1300) is None
+    assert nonces.redeem(proof(nonce), now=1300) is None
     nonce = nonces.issue(PUBLIC, now=1000)
-    compressed = derive_public_key(KEY, compressed=True)
-    assert nonces.redeem(compressed, sign_message(KEY, nonce.value), ("eip191",), now=1299.9) == compressed
+    assert nonces.redeem(proof(nonce, COMPRESSED), now=1299.9) == COMPRESSED
     nonce = nonces.issue(PUBLIC, now=0)
     for number in range(1, MAX_KEYS + 1):
         nonces.issue(derive_public_key(f"{number:064x}"), now=0)
-    assert nonces.redeem(PUBLIC, sign_message(KEY, nonce.value), ("eip191",), now=1) is None
+    assert nonces.redeem(proof(nonce), now=1) is None
     values = {nonces.issue(PUBLIC, now=0).value for _ in range(100)}
     assert len(values) == 100
-    assert nonces.redeem("no key", "no signature", ("eip191",), now=1) is None
+    assert nonces.redeem(Proof("no key", "no signature"), now=1) is None
+
+
+def test_nothing_given_out_or_proved_is_printed() -> None:
+    """Neither a nonce that was issued nor a proof shows its secrets."""
+    nonces = Nonces(Rules("hero-0.2", ("eip191",), None, None, nonce_lifetime=300))
+    nonce = nonces.issue(PUBLIC, now=1000)
+    proof = Proof(PUBLIC, sign_message(KEY, nonce.value), "circle-bound-v1", "ab" * 16, 1300)
+    assert nonce.value not in f"{nonce!r} {nonces!r}"
+    assert proof.signature not in f"{proof!r}"
 
 
 async def test_the_circles_dialect() -> None:
@@ -267,6 +281,9 @@ async def test_bad_options_are_refused() -> None:
         CircleServer(profiles=[wrong])
     with pytest.raises(InvalidKey):
         CircleServer(keys=["00"])
+    for url in ("https://circle.example/", "wss://127.1/", "wss://me@circle.example/"):
+        with pytest.raises(ConfigError, match="url"):
+            CircleServer(public_url=url)
     with pytest.raises(RuntimeError, match="start"):
         await CircleServer().serve_forever()
 

@@ -1,8 +1,10 @@
 """The peer `circle`: the reference circle itself, with a few methods and the means to look into it."""
 
 import asyncio
+import dataclasses
 from typing import Any
 
+from circle_ws.auth.audience import audience
 from circle_ws.server import CircleServer, Connection
 from tests.peers import kind
 
@@ -11,8 +13,11 @@ from tests.peers import kind
 class Circle(CircleServer):
     """A `CircleServer` that tests can start, kill and ask."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(play=_play, **options)
+    def __init__(self, *, public_url: str | None = None, **options: Any) -> None:
+        # "self" stands for its own URL, which is known only when it listens.
+        own = public_url == "self"
+        super().__init__(play=_play, public_url=None if own else public_url, **options)
+        self._names_itself = own
         self.ran: list[Any] = []
         """What `record` and `hold` were called with, in order."""
         self._released = asyncio.Event()
@@ -22,6 +27,8 @@ class Circle(CircleServer):
     async def open(self, port: int) -> int:
         self._port = port
         await self.start()
+        if self._names_itself:
+            self._rules = dataclasses.replace(self._rules, audience=audience(self.url))
         return self.port
 
     async def close(self) -> None:

@@ -1,0 +1,141 @@
+"""A person's wallet as the signer of a page: the key never enters Python.
+
+The browser's `window.ethereum` (EIP-1193) is asked for an account and for `personal_sign` (EIP-191). It gives no public
+key, so that is recovered from a first signature over a fixed, harmless text, and kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import SignerFailed, UnsupportedRuntime
+from .crypto_utils import recover_public_key
+from .keccak import keccak_256
+from .profiles import PROFILES
+
+if TYPE_CHECKING:
+    from .types import Challenge
+
+__all__ = ["INTRODUCTION", "Eip1193Signer"]
+
+INTRODUCTION = (
+    "circle-ws asks for your public key.\n\n"
+    "Signing this text shows it to this page. It signs you in nowhere and moves nothing."
+)
+"""What the wallet shows and signs once, so that the public key can be recovered."""
+
+_USER_REFUSED = 4001
+_UNAUTHORISED = 4100
+_ALREADY_ASKING = -32002
+_WORDS = {
+    _USER_REFUSED: "the person refused in the wallet",
+    _UNAUTHORISED: "the wallet does not allow this page to use the account; connect the page in the wallet",
+    _ALREADY_ASKING: "the wallet is asking already; open it and answer there",
+}
+
+
+class Eip1193Signer:
+    """Sign in with the wallet of the page that this runs in.
+
+    Give it to `with_signer`. A person has to confirm each sign-in, so also each reconnect; `sign_timeout` says how long
+    that may take. It signs the profiles `eip191`, `eip191-v0` and `circle-bound-eip191-v1`.
+
+    Args:
+        js_provider: An EIP-1193 provider; by default the page's `window.ethereum`.
+
+    Raises:
+        UnsupportedRuntime: There is no wallet: this is no page, a worker, or no wallet is installed.
+    """
+
+    profiles = frozenset({"eip191", "eip191-v0", "circle-bound-eip191-v1"})
+
+    __slots__ = ("_account", "_js_provider", "_public_key")
+
+    def __init__(self, js_provider: Any = None) -> None:
+        self._js_provider = js_provider if js_provider is not None else _find_provider()
+        self._account: str | None = None
+        self._public_key: str | None = None
+
+    async def public_key(self) -> str:
+        """Give the public key: 130 hex characters. The first time the person is asked for an account and a signature.
+
+        Raises:
+            SignerFailed: The person refused, or the wallet gave what it should not.
+        """
+        if self._public_key is None:
+            account = self._account = (await self._accounts("eth_requestAccounts"))[0]
+            self._public_key = self._signed_by(account, INTRODUCTION, await self._personal_sign(INTRODUCTION, account))
+        return self._public_key
+
+    async def sign(self, challenge: Challenge) -> str:
+        """Have the person sign; gives r, s, v as 130 hex characters, v in the form of the profile.
+
+        Raises:
+            SignerFailed: The person refused, changed the account, or the wallet gave what it should not.
+        """
+        public_key = await self.public_key()
+        accounts = await self._accounts("eth_accounts")
+        if accounts[0] != self._account:
+            raise SignerFailed(
+                "the account in the wallet has changed; change it back, or make a new signer for the new account"
+            )
+        statement = challenge.statement.decode()
+        signature = await self._personal_sign(statement, accounts[0])
+        if self._signed_by(accounts[0], statement, signature) != public_key:
+            raise SignerFailed("the wallet signed with another key than before")
+        v = int(signature[128:], 16) - PROFILES["eip191"].v_offset + PROFILES[challenge.profile].v_offset
+        return f"{signature[:128]}{v:02x}"
+
+    async def _accounts(self, method: str) -> list[str]:
+        accounts = await self._request(method, [])
+        if not isinstance(accounts, list) or not accounts or not all(isinstance(it, str) for it in accounts):
+            raise SignerFailed("the wallet shows this page no account; unlock it and connect the page in it")
+        return [account.lower() for account in accounts]
+
+    async def _personal_sign(self, text: str, account: str) -> str:
+        """Give r, s, v as 130 lower-case hex characters, v being 27 or 28."""
+        answer = await self._request("personal_sign", ["0x" + text.encode().hex(), account])
+        signature = answer.lower().removeprefix("0x") if isinstance(answer, str) else ""
+        # Some hardware wallets give the recovery id itself.
+        if signature[128:] in ("00", "01"):
+            signature = f"{signature[:128]}{27 + int(signature[128:]):02x}"
+        return signature
+
+    def _signed_by(self, account: str, text: str, signature: str) -> str:
+        """Give the public key that made the signature, once it is known to be the account's."""
+        try:
+            public_key = recover_public_key(text, signature)
+        except ValueError as error:
+            raise SignerFailed("the wallet gave something that is no signature (r, s, v as hex)") from error
+        if "0x" + keccak_256(bytes.fromhex(public_key)[1:])[-20:].hex() != account:
+            raise SignerFailed("the wallet's signature is not that of its account; smart-contract accounts have no key")
+        return public_key
+
+    async def _request(self, method: str, params: list[str]) -> Any:
+        from js import Object
+        from pyodide.ffi import JsException, JsProxy, to_js
+
+        js_request = to_js({"method": method, "params": params}, dict_converter=Object.fromEntries)
+        try:
+            js_answer = await self._js_provider.request(js_request)
+        except JsException as error:
+            code = getattr(error, "code", None)
+            words = _WORDS.get(code) if isinstance(code, int) else None
+            raise SignerFailed(words or f"the wallet failed: {getattr(error, 'message', error)}") from error
+        return js_answer.to_py() if isinstance(js_answer, JsProxy) else js_answer
+
+
+def _find_provider() -> Any:
+    try:
+        import js
+    except ImportError:
+        raise UnsupportedRuntime(
+            "a wallet lives in a page of a browser; here use a private key or a signer of your own", option="signer"
+        ) from None
+    js_provider = getattr(js, "ethereum", None)
+    if js_provider is None:
+        raise UnsupportedRuntime(
+            "this page has no wallet (window.ethereum): install one and reload the page; workers have none",
+            option="signer",
+        )
+    return js_provider

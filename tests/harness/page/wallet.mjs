@@ -1,0 +1,60 @@
+// A wallet as pages know it (EIP-1193), which really signs (EIP-191 personal_sign) with a library that is not ours.
+import { getPublicKey, recoverPublicKey, signAsync } from "/npm/@noble/secp256k1/index.js";
+import { keccak_256 } from "/npm/@noble/hashes/sha3.js";
+
+const fromHex = (hex) => Uint8Array.from(hex.replace(/^0x/, "").match(/../g) ?? [], (byte) => parseInt(byte, 16));
+const toHex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+function addressOf(key) {
+  return "0x" + toHex(keccak_256(getPublicKey(key, false).slice(1)).slice(-20));
+}
+
+function digestOf(message) {
+  const prefix = new TextEncoder().encode(`\x19Ethereum Signed Message:\n${message.length}`);
+  return keccak_256(new Uint8Array([...prefix, ...message]));
+}
+
+function refusal(code, message) {
+  return Object.assign(new Error(message), { code });
+}
+
+export function makeWallet(hex) {
+  const wallet = {
+    key: fromHex(hex),
+    answer: null, // What the next requests are answered with: {refuse: code}, {give: value}, {hang: true}.
+    asked: [], // What the person was shown.
+    rawRecoveryId: false,
+    async request({ method, params }) {
+      if (wallet.answer?.refuse !== undefined) {
+        throw refusal(wallet.answer.refuse, "User denied the request.");
+      }
+      if (wallet.answer?.give !== undefined && method === "personal_sign") {
+        return wallet.answer.give;
+      }
+      if (wallet.answer?.hang) {
+        await new Promise(() => {});
+      }
+      if (method === "eth_requestAccounts" || method === "eth_accounts") {
+        return wallet.locked ? [] : [addressOf(wallet.key)];
+      }
+      if (method === "personal_sign") {
+        return await personalSign(...params);
+      }
+      throw refusal(4200, `unsupported method ${method}`);
+    },
+  };
+
+  async function personalSign(text, account) {
+    if (account.toLowerCase() !== addressOf(wallet.key)) {
+      throw refusal(4100, "unauthorized");
+    }
+    const message = fromHex(text);
+    wallet.asked.push(new TextDecoder().decode(message));
+    // noble's form is recovery id, r, s; Ethereum's is r, s, v.
+    const signature = await signAsync(digestOf(message), wallet.key, { prehash: false, format: "recovered" });
+    const v = signature[0] + (wallet.rawRecoveryId ? 0 : 27);
+    return "0x" + toHex(signature.slice(1)) + v.toString(16).padStart(2, "0");
+  }
+
+  return wallet;
+}

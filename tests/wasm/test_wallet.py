@@ -1,0 +1,118 @@
+"""Signing in with a wallet of the page: an EIP-1193 provider that really signs, against the real circle."""
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import js
+import pytest
+from pyodide.ffi import to_js
+
+from circle_ws import CircleWsClient, CircleWsClientBuilder, SignerFailed, UnsupportedRuntime
+from circle_ws.auth import derive_public_key
+from circle_ws.auth.wallet import INTRODUCTION, Eip1193Signer
+from tests.support.clients import KEY, OTHER_KEY, QUICK
+from tests.support.peers import Peers
+
+pytestmark = pytest.mark.skipif(not hasattr(js, "makeWallet"), reason="only a page has a wallet, Node has none")
+
+
+@pytest.fixture
+async def js_wallet() -> AsyncGenerator[Any]:
+    yield await js.makeWallet(KEY)
+
+
+def answering(js_wallet: Any, **answer: Any) -> Any:
+    js_wallet.answer = to_js(answer, dict_converter=js.Object.fromEntries)
+    return js_wallet
+
+
+def client(url: str, js_wallet: Any, **auth: Any) -> CircleWsClient:
+    builder = CircleWsClientBuilder(url).with_signer(Eip1193Signer(js_wallet)).with_reconnect(backoff=QUICK)
+    return builder.with_auth(**auth).with_timeouts(sign=0.3).build()
+
+
+@pytest.mark.parametrize("profile", ["eip191", "eip191-v0"])
+@pytest.mark.parametrize("raw", [False, True], ids=["v", "recovery id"])
+async def test_a_wallet_signs_in(peers: Peers, js_wallet: Any, profile: str, raw: bool) -> None:
+    """The circle knows the wallet's key, which Python never had; the person saw a harmless text and the nonce."""
+    circle = await peers.start("circle", profiles=[profile])
+    js_wallet.rawRecoveryId = raw
+    async with client(circle.url, js_wallet, profile=profile) as it:
+        assert await it.call("echo", ["signed in"]) == "signed in"
+        assert await it.whoami() == {"pubkey": derive_public_key(KEY, compressed=True)}
+        assert it.public_key == derive_public_key(KEY)
+        asked = js_wallet.asked.to_py()
+        assert len(asked) == 2
+        assert asked[0] == INTRODUCTION
+        await circle.ask("cut_all")
+        assert await it.call("echo", ["again"]) == "again"
+        assert len(js_wallet.asked) == 3
+
+
+async def test_a_wallet_signs_bound(peers: Peers, js_wallet: Any) -> None:
+    """Where the circle offers it, the person is shown six lines that name the circle."""
+    circle = await peers.start("circle", public_url="self")
+    async with client(circle.url, js_wallet, policy="require-bound") as it:
+        assert await it.call("echo", [1]) == 1
+    shown = js_wallet.asked.to_py()[1].splitlines()
+    assert shown[:2] == ["circle-bound-eip191-v1", f"audience={circle.url}"]
+    assert len(shown) == 6
+
+
+async def refused(peers: Peers, js_wallet: Any) -> SignerFailed:
+    circle = await peers.start("circle")
+    it = client(circle.url, js_wallet)
+    with pytest.raises(SignerFailed) as caught:
+        await it.connect()
+    await it.close()
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"refuse": 4001}, "the person refused"),
+        ({"refuse": 4100}, "connect the page"),
+        ({"refuse": -32002}, "asking already"),
+        ({"refuse": 5}, "User denied"),
+        ({"hang": True}, "sign_timeout"),
+        ({"give": "0x00"}, "no signature"),
+        ({"give": 42}, "no signature"),
+    ],
+)
+async def test_what_a_wallet_can_do_wrong_is_told(peers: Peers, js_wallet: Any, answer: Any, words: str) -> None:
+    """A refusal, silence and nonsense each end in words, and the client is not signed in."""
+    assert words in str(await refused(peers, answering(js_wallet, **answer)))
+
+
+async def test_a_locked_wallet_is_told(peers: Peers, js_wallet: Any) -> None:
+    """Without an account there is nothing to sign with."""
+    js_wallet.locked = True
+    assert "no account" in str(await refused(peers, js_wallet))
+
+
+async def test_a_changed_account_is_told(peers: Peers, js_wallet: Any) -> None:
+    """The person chose another account meanwhile: the client does not go on under another name."""
+    circle = await peers.start("circle")
+    it = client(circle.url, js_wallet)
+    await it.connect()
+    js_wallet.key = (await js.makeWallet(OTHER_KEY)).key
+    await circle.ask("cut_all")
+    with pytest.raises(SignerFailed, match="account"):
+        await it.call("echo", [1])
+    await it.close()
+
+
+def test_a_page_without_a_wallet_says_so() -> None:
+    """There is no `window.ethereum` in this page."""
+    with pytest.raises(UnsupportedRuntime, match="no wallet"):
+        Eip1193Signer()
+
+
+async def test_the_pages_own_wallet_is_found(js_wallet: Any) -> None:
+    """`window.ethereum` is taken by default."""
+    js.ethereum = js_wallet
+    try:
+        assert await Eip1193Signer().public_key() == derive_public_key(KEY)
+    finally:
+        del js.ethereum
