@@ -13,7 +13,7 @@ __all__ = ["Call"]
 class Call:
     """Be one request, or one notification, on its way."""
 
-    __slots__ = ("deadline", "future", "id", "limit", "method", "resent", "size", "text")
+    __slots__ = ("deadline", "future", "id", "limit", "method", "resent", "size", "text", "users")
 
     def __init__(self, id: int | None, method: str, text: str, future: asyncio.Future[Any]) -> None:
         self.id = id
@@ -29,6 +29,8 @@ class Call:
         """The time it was given, in seconds."""
         self.resent = False
         """Whether it was refused for want of a sign-in, and is sent once more."""
+        self.users = True
+        """Whether it is the user's; one of the client's own (sign-in, probe) is never sent again."""
 
     def settle(self, result: Any) -> None:
         """Give the caller the result, unless it is gone."""

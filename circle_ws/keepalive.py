@@ -44,11 +44,8 @@ async def watch(session: Session, keepalive: KeepAlive, *, ping: bool) -> bool:
 
 async def _ask(session: Session, step: Step) -> None:
     try:
-        async with asyncio.timeout_at(step.until):
-            if step.action is Action.PING:
-                await session.transport.ping()
-            else:
-                await session.request(PROBE)
+        sign = session.transport.ping() if step.action is Action.PING else session.request(PROBE)
+        await session.wait_for(sign, step.until)
     except (TimeoutError, CircleWsError):
         # Whether the link is alive is told by the bytes that came in, not by this answer.
         return

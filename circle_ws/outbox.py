@@ -108,11 +108,6 @@ class Outbox:
             self._session = None
             self._tell_drained()
 
-    @property
-    def latest_id(self) -> int:
-        """The id of the latest request."""
-        return self._next_id
-
     def pause(self) -> None:
         """Let calls wait, though the link stands, until `resume`."""
         self._paused = True
@@ -132,20 +127,19 @@ class Outbox:
         resent = sum(1 for waiting in self._queue if waiting.resent)
         self._queue.insert(resent, call)
         self._queued_bytes += call.size
-        self.flush()
 
     def slot_freed(self) -> None:
         """Learn that fewer calls are in flight."""
         self.flush()
-        self._tell_drained()
 
     def flush(self) -> None:
         """Write what waits, as far as there is room."""
         while self._session is not None and self._queue and not self._paused:
             call = self._queue[0]
             if not call.future.done() and not (self._session.has_room(call) and self._session.write(call)):
-                return
+                break
             self._pop()
+        self._tell_drained()
 
     def fail_queued(self, error: Exception) -> None:
         """Fail everything that was never written."""
@@ -225,7 +219,8 @@ class Outbox:
             self._timer = loop.call_later(earliest - now, self._sweep, loop)
 
     def _expire(self, call: Call, *, written: bool) -> None:
-        phase = "reply" if written else ("queue" if self._session is not None else self._phase())
+        connected = self._session is not None and not self._paused
+        phase = "reply" if written else ("queue" if connected else self._phase())
         self.forget(call)
         ending = "it was written and may have run" if written else "it was never written and has not run"
         call.fail(CallTimeout(f"{call.method!r} took longer than {call.limit:g} s ({phase}); {ending}", phase=phase))

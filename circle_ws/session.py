@@ -12,6 +12,8 @@ from .jsonrpc.envelope import Kind
 from .renewal import Renewal
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from .call import Call
     from .jsonrpc.envelope import Params
     from .jsonrpc.subscriptions import Subscriptions
@@ -67,6 +69,7 @@ class Session:
     __slots__ = (
         "_owner",
         "_congestion",
+        "_limit",
         "_max_in_flight",
         "_subscriptions",
         "_transport",
@@ -83,6 +86,7 @@ class Session:
         self._transport: Transport | None = None
         self._congestion: asyncio.Task[None] | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._limit: asyncio.Timeout | None = None
         self.in_flight: dict[int, Call] = {}
         """The calls that are written and unanswered, by id."""
         self.loss: ConnectionLost | None = None
@@ -133,6 +137,7 @@ class Session:
             ConnectionLost: The link went down.
         """
         call = self._owner.request(method, params)
+        call.users = False
         if not self.write(call):
             raise self.loss or ConnectionLost.closed(1006)
         try:
@@ -168,6 +173,7 @@ class Session:
             call = self._answered(frame["id"])
             if call is not None:
                 call.settle(frame["result"])
+                self._owner.slot_freed()
         elif kind is Kind.NOTIFICATION:
             self._subscriptions.publish(frame["method"], frame.get("params"))
         elif kind is Kind.ERROR:
@@ -218,9 +224,25 @@ class Session:
             if timer is not None:
                 timer.cancel()
 
+    async def wait_for(self, sign: Awaitable[object], until: float) -> None:
+        """Wait for a sign of life, up to the time `until`, but no longer than it is quiet.
+
+        Raises:
+            TimeoutError: It did not come.
+            ConnectionLost: The link went down.
+        """
+        try:
+            async with asyncio.timeout_at(until) as self._limit:
+                await sign
+        finally:
+            self._limit = None
+
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+        # An unanswered sign of life would hold up what has to be done for its whole time.
+        if self._limit is not None and not self._limit.expired():
+            self._limit.reschedule(asyncio.get_running_loop().time())
 
     # Ending.
 
@@ -238,12 +260,14 @@ class Session:
         self.lost(cause)
 
     def _answered(self, id: Any) -> Call | None:
+        """Take the call with this id out of those in flight. Once it is settled its slot is free, and not before.
+
+        A call that waits for the slot must not go out if this one tells that nobody is signed in any more.
+        """
         # 1.0 and True are equal to 1 and would find its call.
         call = self.in_flight.pop(id, None) if type(id) is int else None
         if call is None:
             _logger.debug("a reply that nobody waits for is ignored")
-        else:
-            self._owner.slot_freed()
         return call
 
     def _take_error(self, frame: dict[str, Any]) -> None:
@@ -258,9 +282,12 @@ class Session:
             self._owner.send_again(call)
         else:
             call.fail(error)
+        self._owner.slot_freed()
 
     def _may_send_again(self, call: Call) -> bool:
-        if call.id is None or call.resent or call.future.done() or not self.renewal.refused(call.id):
+        if call.id is None or not call.users or call.resent or call.future.done():
+            return False
+        if not self.renewal.refused(call.id):
             return False
         if self.renewal.wanted:
             self._owner.pause()
@@ -282,6 +309,7 @@ class Session:
         call = self._answered(frame.get("id")) if is_reply else None
         if call is not None:
             call.fail(error)
+            self._owner.slot_freed()
         else:
             _logger.warning("a malformed message is ignored: %s", error)
 

@@ -189,7 +189,7 @@ class Supervisor:
             self.outbox.attach(session)
         while session.loss is None:
             await self._watch(session)
-            if session.renewal.wanted and self._authenticator is not None:
+            if session.loss is None and session.renewal.wanted and self._authenticator is not None:
                 await self._renew(session, self._authenticator)
         assert session.loss is not None, "a link is served until it is lost"
         return session.loss
@@ -214,7 +214,7 @@ class Supervisor:
                     phase=authenticator.phase,
                 ) from None
             raise
-        session.renewal.done(self.outbox.latest_id)
+        session.renewal.done(session.in_flight)
         self.outbox.resume()
 
     @property

@@ -122,7 +122,7 @@ def _choose(options: SignInOptions, nonce: Nonce) -> Profile:
         wanted = () if options.policy == "legacy-only" else BOUND
     for name in wanted:
         if name in nonce.profiles and name in options.can_sign:
-            return PROFILES[name]
+            return options.profile if name == options.profile.name else PROFILES[name]
     if options.bound_before:
         raise DowngradeDetected(
             "the circle no longer offers to bind signatures to itself, as it did before; nothing was signed"
