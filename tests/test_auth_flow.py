@@ -1,5 +1,6 @@
 """The sign-in, driven by hand: what is asked, in which order, and what each answer leads to."""
 
+import dataclasses
 import json
 import logging
 from collections.abc import Iterator
@@ -9,9 +10,19 @@ import pytest
 
 from circle_ws import CircleWsClientBuilder
 from circle_ws.auth import PROFILES, Challenge, KeyPair, Profile
-from circle_ws.auth.flow import Ask, Sign, SignIn, sign_in
-from circle_ws.auth.types import AuthCredentials, Dialect
-from circle_ws.errors import AuthError, AuthRejected, CircleWsError, ConnectionFailed, InvalidNonce, RpcError
+from circle_ws.auth.flow import Ask, Sign, SignIn, SignInOptions, sign_in
+from circle_ws.auth.profiles import BOUND, bound_statement
+from circle_ws.auth.types import AuthCredentials, Dialect, Policy
+from circle_ws.errors import (
+    AuthError,
+    AuthRejected,
+    CircleWsError,
+    ConnectionFailed,
+    DowngradeDetected,
+    InvalidNonce,
+    ProtocolError,
+    RpcError,
+)
 from circle_ws.transport.memory import MemoryPeer, MemoryServer
 
 _URL = "wss://circle.example/02ab"
@@ -24,8 +35,26 @@ _NESTED = {"credentials": _FLAT}
 _INVALID_PARAMS = RpcError(-32602, "invalid params")
 
 
-def _flow(*, profile: Profile = PROFILES["eip191"], dialect: Dialect = "auto") -> SignIn:
-    return sign_in(url=_URL, public_key=_PUBLIC, profile=profile, dialect=dialect)
+_COMPRESSED = KeyPair(_KEY).format_public_key(compressed=True)
+_CLIENT_NONCE = "000102030405060708090a0b0c0d0e0f"
+_EXPIRES = 1750000000
+_OFFER = {"nonce": _NONCE, "expires_at": _EXPIRES, "auth_profiles": list(BOUND)}
+_LEGACY = [name for name in PROFILES if name not in BOUND]
+
+
+def _options(
+    *,
+    profile: Profile = PROFILES["eip191"],
+    dialect: Dialect = "auto",
+    policy: Policy = "prefer-bound",
+    can_sign: frozenset[str] = frozenset(PROFILES),
+    bound_before: bool = False,
+) -> SignInOptions:
+    return SignInOptions(_URL, profile, dialect, policy, can_sign, bound_before, lambda: _CLIENT_NONCE)
+
+
+def _flow(**options: Any) -> SignIn:
+    return sign_in(_options(**options), _PUBLIC)
 
 
 def _signed(nonce: Any = _NONCE, **options: Any) -> tuple[SignIn, Ask]:
@@ -39,11 +68,11 @@ def _signed(nonce: Any = _NONCE, **options: Any) -> tuple[SignIn, Ask]:
     return flow, asked
 
 
-def _ends(flow: SignIn, answer: Any) -> None:
-    """Send the last answer; the flow is through, signed in."""
+def _ends(flow: SignIn, answer: Any, *, bound: bool = False) -> None:
+    """Send the last answer; the flow is through, signed in, and says whether the signature named the circle."""
     with pytest.raises(StopIteration) as caught:
         flow.send(answer)
-    assert caught.value.value is None
+    assert caught.value.value is bound
 
 
 def _all_of(error: BaseException | None) -> Iterator[BaseException]:
@@ -59,13 +88,196 @@ def _text_of(error: BaseException) -> str:
     return " ".join(f"{one!r} {one} {one.args} {vars(one)}" for one in _all_of(error)).lower()
 
 
-@pytest.mark.parametrize("name", PROFILES)
+@pytest.mark.parametrize("name", _LEGACY)
 def test_what_is_signed(name: str) -> None:
     """The signer gets the profile, the URL, the nonce, the exact bytes and their digest."""
     flow, profile = _flow(profile=PROFILES[name]), PROFILES[name]
     next(flow)
     message = profile.message(_NONCE.encode())
-    assert flow.send(_NONCE) == Sign(Challenge(name, _URL, _NONCE, message, profile.digest(message)))
+    challenge = Challenge(name, _URL, _NONCE, _NONCE.encode(), message, profile.digest(message))
+    assert flow.send(_NONCE) == Sign(challenge, profile)
+
+
+def _bound_challenge(profile: Profile) -> Challenge:
+    statement = bound_statement(
+        profile.name,
+        audience=_URL,
+        public_key=_COMPRESSED,
+        nonce=_NONCE,
+        client_nonce=_CLIENT_NONCE,
+        expires_at=_EXPIRES,
+    )
+    message = profile.message(statement)
+    return Challenge(profile.name, _URL, _NONCE, statement, message, profile.digest(message))
+
+
+@pytest.mark.parametrize("dialect", ["auto", "hero-0.2", "circles-1.0"])
+@pytest.mark.parametrize("policy", ["prefer-bound", "require-bound"])
+@pytest.mark.parametrize("configured", PROFILES)
+@pytest.mark.parametrize("name", BOUND)
+def test_a_bound_sign_in(name: str, configured: str, policy: Policy, dialect: Dialect) -> None:
+    """Where both know a bound profile the six lines are signed, and sent flat with what the circle has to know.
+
+    `fetch_nonce` has the configured profile's form of the key, `authenticate` the compressed one; whatever the dialect
+    and the configured profile. A bound profile that is configured itself is signed, and no other.
+    """
+    expected = configured if configured in BOUND else name
+    offer = {**_OFFER, "auth_profiles": [name, expected, "unheard-of"]}
+    flow = _flow(profile=PROFILES[configured], policy=policy, dialect=dialect)
+    assert next(flow) == Ask("nonce", "fetch_nonce", {"pubkey": _PUBLIC})
+    assert flow.send(offer) == Sign(_bound_challenge(PROFILES[expected]), PROFILES[expected])
+    sent = {
+        "pubkey": _COMPRESSED,
+        "signature": _SIGNATURE,
+        "profile": expected,
+        "client_nonce": _CLIENT_NONCE,
+        "expires_at": _EXPIRES,
+    }
+    assert flow.send(_SIGNATURE) == Ask("authenticate", "authenticate", sent)
+    _ends(flow, {"authenticated": True}, bound=True)
+
+
+@pytest.mark.parametrize(
+    ("offered", "can_sign", "chosen"),
+    [
+        (list(BOUND), set(PROFILES), "circle-bound-v1"),
+        (list(reversed(BOUND)), set(PROFILES), "circle-bound-v1"),
+        (list(BOUND), {"eip191", "circle-bound-eip191-v1"}, "circle-bound-eip191-v1"),
+        (["circle-bound-eip191-v1"], set(PROFILES), "circle-bound-eip191-v1"),
+        (["circle-bound-v2", "circle-bound-v1"], set(PROFILES), "circle-bound-v1"),
+        (["circle-bound-v1"], {"eip191", "circle-bound-eip191-v1"}, "eip191"),
+        (["CIRCLE-BOUND-V1", "circle-bound-v1 "], set(PROFILES), "eip191"),
+        (["eip191-v0", "sha256-compact"], set(PROFILES), "eip191"),
+        ([], set(PROFILES), "eip191"),
+    ],
+    ids=repr,
+)
+def test_the_choice(offered: list[str], can_sign: set[str], chosen: str) -> None:
+    """The first of the two that is offered and can be signed; where there is none, what is configured.
+
+    A circle cannot have another profile signed than those by offering it.
+    """
+    flow = _flow(can_sign=frozenset(can_sign))
+    next(flow)
+    sign = flow.send({**_OFFER, "auth_profiles": offered})
+    assert isinstance(sign, Sign)
+    assert (sign.profile.name, sign.challenge.profile) == (chosen, chosen)
+
+
+def test_legacy_only_ignores_the_offer() -> None:
+    """With `legacy-only` the configured profile signs the bare nonce, flat, as there is an offer."""
+    flow = _flow(policy="legacy-only")
+    next(flow)
+    sign = flow.send(_OFFER)
+    assert isinstance(sign, Sign)
+    assert sign.challenge.statement == _NONCE.encode()
+    assert flow.send(_SIGNATURE) == Ask("authenticate", "authenticate", _FLAT)
+    _ends(flow, True)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"policy": "require-bound"},
+        {"bound_before": True},
+        {"profile": PROFILES["circle-bound-v1"]},
+        {"profile": PROFILES["circle-bound-eip191-v1"], "policy": "legacy-only"},
+    ],
+    ids=["required", "before", "profile", "contradiction"],
+)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        _NONCE,
+        {"nonce": _NONCE},
+        {"nonce": _NONCE, "expires_at": _EXPIRES},
+        {**_OFFER, "auth_profiles": []},
+        {**_OFFER, "auth_profiles": "circle-bound-v1"},
+        {**_OFFER, "auth_profiles": {"circle-bound-v1": True}},
+        {**_OFFER, "auth_profiles": ["circle-bound-v2", "eip191", 1]},
+    ],
+    ids=range(7),
+)
+def test_no_downgrade(options: dict[str, Any], answer: Any) -> None:
+    """Where the signature must name the circle and the circle does not offer it, nothing is signed."""
+    flow = _flow(**options)
+    next(flow)
+    with pytest.raises(DowngradeDetected, match="offer") as caught:
+        flow.send(answer)
+    assert caught.value.phase == "nonce"
+    with pytest.raises(StopIteration):
+        next(flow)
+
+
+def test_no_downgrade_by_a_signer() -> None:
+    """A signer that can sign none of what is offered does not make a required bound signature a legacy one."""
+    flow = _flow(policy="require-bound", can_sign=frozenset({"eip191"}))
+    next(flow)
+    with pytest.raises(DowngradeDetected):
+        flow.send(_OFFER)
+
+
+@pytest.mark.parametrize(
+    "expires_at", [None, True, False, 1.5, 1750000000.0, -1, 2**53, 2**60, "1", "1750000000", [1], {}], ids=repr
+)
+def test_an_offer_needs_its_expiry(expires_at: Any) -> None:
+    """A bound profile that is offered without a whole number below 2^53 is a `ProtocolError`; nothing is signed."""
+    for answer in ({**_OFFER, "expires_at": expires_at}, {"nonce": _NONCE, "auth_profiles": list(BOUND)}):
+        flow = _flow()
+        next(flow)
+        with pytest.raises(ProtocolError, match="without expires_at"):
+            flow.send(answer)
+        with pytest.raises(StopIteration):
+            next(flow)
+
+
+@pytest.mark.parametrize("expires_at", [0, 1, 2**53 - 1])
+def test_the_expiry_is_echoed(expires_at: int) -> None:
+    """Any time the circle names is signed and sent back as it is: a wrong clock here has no effect."""
+    flow = _flow()
+    next(flow)
+    sign = flow.send({**_OFFER, "expires_at": expires_at})
+    assert isinstance(sign, Sign)
+    assert sign.challenge.statement.endswith(f"\nexpires_at={expires_at}\n".encode())
+    ask = flow.send(_SIGNATURE)
+    assert isinstance(ask, Ask)
+    assert ask.params["expires_at"] == expires_at
+
+
+@pytest.mark.parametrize("dialect", ["auto", "hero-0.2", "circles-1.0"])
+def test_a_bound_signature_is_sent_once(dialect: Dialect) -> None:
+    """There is one form of a bound sign-in: -32602 ends it, in every dialect."""
+    flow = _flow(dialect=dialect)
+    next(flow)
+    flow.send(_OFFER)
+    flow.send(_SIGNATURE)
+    with pytest.raises(AuthError, match="-32602") as caught:
+        flow.throw(_INVALID_PARAMS)
+    assert type(caught.value) is AuthError
+
+
+def test_each_bound_sign_in_has_a_client_nonce_of_its_own() -> None:
+    """The client's own nonce is asked for each time, and only where it is used."""
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(f"{len(made):032x}")
+        return made[-1]
+
+    for answer in (_OFFER, _NONCE, _OFFER):
+        flow = sign_in(dataclasses.replace(_options(), client_nonce=make), _PUBLIC)
+        next(flow)
+        flow.send(answer)
+    assert made == [f"{0:032x}", f"{1:032x}"]
+
+
+def test_the_grammar_holds_for_bound_nonces() -> None:
+    """A nonce that could end a line of the six, or any other outside the grammar, is not signed."""
+    for nonce in (_NONCE + "\nexpires_at=1", "short", "a b c d e f g"):
+        flow = _flow(policy="require-bound")
+        next(flow)
+        with pytest.raises(InvalidNonce):
+            flow.send({**_OFFER, "nonce": nonce})
 
 
 @pytest.mark.parametrize(
@@ -299,12 +511,13 @@ async def test_an_echo_does_not_reach_the_caller(code: int, caplog: pytest.LogCa
 
 def test_steps_do_not_print_their_secrets() -> None:
     """What the flow yields can be logged: neither nonce nor signature is in a `repr`."""
-    flow = _flow()
-    next(flow)
-    sign = flow.send(_NONCE)
-    ask = flow.send(_SIGNATURE)
-    printed = f"{sign!r} {ask!r} {AuthCredentials(_PUBLIC, _SIGNATURE)!r}"
-    assert "authenticate" in printed
-    assert _PUBLIC in printed
-    for secret in (_NONCE, _SIGNATURE, _NONCE.encode().hex()):
-        assert secret not in printed
+    for answer in (_NONCE, _OFFER):
+        flow = _flow()
+        next(flow)
+        sign = flow.send(answer)
+        ask = flow.send(_SIGNATURE)
+        printed = f"{sign!r} {ask!r} {AuthCredentials(_PUBLIC, _SIGNATURE)!r}"
+        assert "authenticate" in printed
+        assert _PUBLIC in printed
+        for secret in (_NONCE, _SIGNATURE, _NONCE.encode().hex()):
+            assert secret not in printed

@@ -302,7 +302,7 @@ def test_a_context_for_tls_needs_a_transport_that_takes_one() -> None:
     """An `ssl.SSLContext` is kept where the transport can use it, and an `UnsupportedRuntime` where it cannot."""
     context: Any = _Context()
     assert _config(transport=MemoryServer(_silent, capabilities=_TLS), tls=context).tls is context
-    with pytest.raises(UnsupportedRuntime, match="this runtime decides by itself whom it trusts") as caught:
+    with pytest.raises(UnsupportedRuntime, match="this runtime, which decides by itself whom it trusts") as caught:
         _config(transport=MemoryServer(_silent), tls=context)
     assert caught.value.option == "tls"
 
