@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Literal, TypedDict, get_args
 
 from .auth.keypair import KeyPair, KeyPairSigner
-from .auth.profiles import Profile, find_profile
+from .auth.profiles import BOUND, Profile, find_profile
 from .auth.types import Dialect, Policy, Signer
 from .backoff import Backoff
 from .errors import ConfigError, UnsupportedRuntime
@@ -164,6 +164,11 @@ class ClientConfig:
             value = getattr(self, option)
             if value not in allowed:
                 raise ConfigError(f"{option} must be one of {', '.join(allowed)}, not {value!r}", option=option)
+        if self.policy == "legacy-only" and self.signature_profile.bound:
+            raise ConfigError(
+                f"profile {self.signature_profile.name} names the circle, which policy legacy-only never does",
+                option="policy",
+            )
         if type(self.allow_insecure) is not bool:
             raise ConfigError(
                 f"allow_insecure must be True or False, not {self.allow_insecure!r}", option="allow_insecure"
@@ -213,6 +218,14 @@ class ClientConfig:
                 f"the signer cannot sign profile {self.signature_profile.name!r}, "
                 f"only {', '.join(sorted(self.signer.profiles))}",
                 option="profile",
+            )
+        if self.policy == "require-bound" and not (
+            self.signature_profile.bound or self.signer.profiles.intersection(BOUND)
+        ):
+            raise ConfigError(
+                f"policy require-bound needs a signer that can sign one of {', '.join(BOUND)}, "
+                f"not only {', '.join(sorted(self.signer.profiles))}",
+                option="policy",
             )
         if is_plain(self.url) and not is_loopback(self.url) and not self.allow_insecure:
             raise ConfigError(

@@ -222,7 +222,8 @@ class Outbox:
         connected = self._session is not None and not self._paused
         phase = "reply" if written else ("queue" if connected else self._phase())
         self.forget(call)
-        ending = "it was written and may have run" if written else "it was never written and has not run"
+        never = "it was refused, as nobody was signed in," if call.resent else "it was never written"
+        ending = "it was written and may have run" if written else f"{never} and has not run"
         call.fail(CallTimeout(f"{call.method!r} took longer than {call.limit:g} s ({phase}); {ending}", phase=phase))
 
 

@@ -219,8 +219,12 @@ class Supervisor:
 
     @property
     def phase(self) -> str:
-        """What it is doing while it is not connected, for the words of a timeout."""
-        return self._handshake.phase if self._handshake is not None else "queue"
+        """What it is doing while nothing can be written, for the words of a timeout."""
+        if self._handshake is not None:
+            return self._handshake.phase
+        session, authenticator = self._session, self._authenticator
+        renewing = session is not None and session.loss is None and session.renewal.wanted
+        return authenticator.phase if renewing and authenticator is not None else "queue"
 
     # Its ends.
 

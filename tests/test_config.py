@@ -323,6 +323,23 @@ def test_a_bound_profile_may_be_the_configured_one() -> None:
     assert getattr(config.signer, "own_public_key", None) == KeyPair(_KEY).format_public_key(compressed=True)
 
 
+@pytest.mark.parametrize("profile", ["circle-bound-v1", "circle-bound-eip191-v1"])
+def test_a_policy_may_not_contradict_the_profile(profile: str) -> None:
+    """A bound profile and the policy never to sign one are a mistake that is told at once."""
+    with pytest.raises(ConfigError, match="policy legacy-only") as caught:
+        _config(private_key=_KEY, profile=profile, policy="legacy-only")
+    assert caught.value.option == "policy"
+
+
+def test_a_policy_may_not_ask_for_what_the_signer_cannot() -> None:
+    """Requiring a bound signature of a signer that can give none would never connect, and is told at once."""
+    with pytest.raises(ConfigError, match="policy require-bound needs a signer") as caught:
+        _config(signer=_Wallet("eip191"), policy="require-bound")
+    assert caught.value.option == "policy"
+    wallet = _Wallet("eip191", "circle-bound-eip191-v1")
+    assert _config(signer=wallet, policy="require-bound").signer is wallet
+
+
 def test_no_secret_is_shown() -> None:
     """Neither `repr`, `str` nor the URL for messages has the key or what may be a token; the rest is there."""
     config = _config(url=f"{_URL}path?token=hunter2", private_key=_KEY, call_timeout=77)

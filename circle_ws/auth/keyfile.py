@@ -15,7 +15,7 @@ from ..errors import ConfigError, InvalidKey
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["read_key_file", "write_key_file"]
+__all__ = ["read_key_file", "refuse_open_file", "write_key_file"]
 
 
 def write_key_file(path: str | os.PathLike[str], secret: bytes, password: str | bytes) -> None:
@@ -60,7 +60,7 @@ def read_key_file(path: str | os.PathLike[str], password: str | bytes) -> bytes:
         OSError: It cannot be read.
     """
     serialization, ec = _cryptography()
-    _refuse_open_file(Path(path))
+    refuse_open_file(Path(path))
     text, raw_password = Path(path).read_bytes(), _checked(password)
     try:
         key = serialization.load_pem_private_key(text, raw_password)
@@ -73,7 +73,13 @@ def read_key_file(path: str | os.PathLike[str], password: str | bytes) -> bytes:
     return number.to_bytes(32, "big")
 
 
-def _refuse_open_file(path: Path) -> None:
+def refuse_open_file(path: Path) -> None:
+    """Check that only its owner may read and change a file; where the system has such modes.
+
+    Raises:
+        InvalidKey: Others may; the message says how to mend it.
+        OSError: There is no such file.
+    """
     mode = stat.S_IMODE(path.stat().st_mode)
     if os.name == "posix" and mode & 0o077:
         raise InvalidKey(f"{path} can be read or changed by others (mode {mode:04o}); run: chmod 600 {path}")

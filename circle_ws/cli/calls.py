@@ -4,11 +4,11 @@ import json
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import typer
 
-from ..auth.types import Dialect
+from ..auth.types import Dialect, Policy
 from ..builder import CircleWsClientBuilder
 from ..client import CircleWsClient
 from ..config import DEFAULT
@@ -28,7 +28,14 @@ Timeout = Annotated[
         metavar="SECONDS", help="For connecting and signing in, and again for the answer. [default: 10 and 30]"
     ),
 ]
-ProfileName = Annotated[Literal["eip191", "sha256-compact"], typer.Option(help="How the sign-in is signed.")]
+ProfileName = Annotated[
+    Literal["eip191", "eip191-v0", "sha256-compact", "sha256-der"],
+    typer.Option(help="How the sign-in is signed where it is not bound to the circle."),
+]
+PolicyName = Annotated[
+    Literal["prefer-bound", "require-bound", "legacy-only"],
+    typer.Option(help="Whether the signature names the circle."),
+]
 DialectName = Annotated[
     Literal["auto", "hero-0.2", "circles-1.0"], typer.Option(help="Which form of authenticate is spoken.")
 ]
@@ -42,12 +49,14 @@ def call(
     key_file: KeyFile = None,
     timeout: Timeout = None,
     profile: ProfileName = "eip191",
+    policy: PolicyName = "prefer-bound",
     dialect: DialectName = "auto",
     allow_insecure: AllowInsecure = False,
 ) -> None:
     """Call a method and print its result as JSON."""
     asked = None if params is None else _decoded(params)
-    client = _client(url, key_file, timeout, profile, dialect, allow_insecure)
+    auth = _Auth(profile, policy, dialect, allow_insecure)
+    client = _client(url, key_file, timeout, auth)
     _show(run(_ask(client, lambda: client.call(method, asked))))
 
 
@@ -57,6 +66,7 @@ def play(
     key_file: KeyFile = None,
     timeout: Timeout = None,
     profile: ProfileName = "eip191",
+    policy: PolicyName = "prefer-bound",
     dialect: DialectName = "auto",
     allow_insecure: AllowInsecure = False,
     raw: Annotated[bool, typer.Option("--raw", help="Print the output as it is, not as JSON.")] = False,
@@ -64,7 +74,8 @@ def play(
     """Run a script on a circle and print its output, a string, as JSON."""
     if script == "-" and str(key_file) == "-":
         fail("the script and the key cannot both come from stdin", code=USAGE)
-    client = _client(url, key_file, timeout, profile, dialect, allow_insecure)
+    auth = _Auth(profile, policy, dialect, allow_insecure)
+    client = _client(url, key_file, timeout, auth)
     text = sys.stdin.read() if script == "-" else script
     output = run(_ask(client, lambda: client.play(text)))
     if raw:
@@ -73,14 +84,21 @@ def play(
         _show(output)
 
 
-def _client(
-    url: str, key_file: Path | None, timeout: float | None, profile: str, dialect: Dialect, allow_insecure: bool
-) -> CircleWsClient:
+class _Auth(NamedTuple):
+    """How it signs in."""
+
+    profile: str
+    policy: Policy
+    dialect: Dialect
+    allow_insecure: bool
+
+
+def _client(url: str, key_file: Path | None, timeout: float | None, auth: _Auth) -> CircleWsClient:
     key = read_key(key_file)
     seconds = DEFAULT if timeout is None else timeout
     try:
         builder = CircleWsClientBuilder(url).without_reconnect().with_timeouts(open=seconds, call=seconds)
-        builder = builder.with_auth(profile=profile, dialect=dialect, allow_insecure=allow_insecure)
+        builder = builder.with_auth(**auth._asdict())
         return (builder if key is None else builder.with_keypair(key)).build()
     except CircleWsError as error:
         fail(str(error), code=USAGE)

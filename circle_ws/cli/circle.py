@@ -24,10 +24,11 @@ async def running_circle(
     *,
     dialect: ServedDialect = "hero-0.2",
     keys: Sequence[str] | None = None,
+    public_url: str | None = None,
     play: Callable[[str], Any] = evaluate,
 ) -> AsyncIterator[CircleServer]:
     """Run the circle for the length of a block."""
-    circle = CircleServer(host, port, dialect=dialect, keys=keys, play=play)
+    circle = CircleServer(host, port, dialect=dialect, keys=keys, public_url=public_url, play=play)
     circle.method("echo")(_echo)
     circle.method("drop")(_drop)
     async with circle:

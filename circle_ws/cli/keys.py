@@ -2,24 +2,34 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..auth.crypto_utils import derive_public_key, generate_private_key
+from ..auth.keyfile import refuse_open_file
 from ..auth.keypair import KeyPair
-from ..errors import InvalidKey
+from ..errors import ConfigError, InvalidKey
 from .running import USAGE, fail, reason
 
 __all__ = ["VARIABLE", "KeyFile", "keygen", "pubkey", "read_key"]
 
 VARIABLE = "CIRCLE_WS_PRIVATE_KEY"
 """The environment variable that may hold a private key, in hex."""
+PASSWORD = "CIRCLE_WS_KEY_PASSWORD"
+"""The environment variable that may hold the password of an encrypted key file."""
+_PEM = "-----BEGIN "
 
 KeyFile = Annotated[
     Path | None,
-    typer.Option("--key-file", metavar="FILE", help=f"A file with the private key; - is stdin. Else ${VARIABLE}."),
+    typer.Option(
+        "--key-file",
+        metavar="FILE",
+        help=f"A file with the private key, encrypted or not; - is stdin. Else ${VARIABLE}.",
+    ),
 ]
 
 
@@ -28,6 +38,8 @@ def read_key(file: Path | None) -> KeyPair | None:
     text = _read(file) if file is not None else os.environ.get(VARIABLE, "")
     if not text.strip() and file is None:
         return None
+    if file is not None and text.startswith(_PEM) and str(file) != "-":
+        return _decrypted(file)
     try:
         return KeyPair.from_hex(text)
     except InvalidKey as error:
@@ -35,15 +47,31 @@ def read_key(file: Path | None) -> KeyPair | None:
         fail(f"{where}: {error}")
 
 
+def _decrypted(file: Path) -> KeyPair:
+    password = os.environ.get(PASSWORD) or typer.prompt(f"password of {file}", hide_input=True, err=True)
+    try:
+        return KeyPair.from_file(file, password)
+    except (InvalidKey, ConfigError) as error:
+        fail(str(error))
+
+
 def keygen(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write it to a new file that only you can read.")
     ] = None,
+    encrypt: Annotated[
+        bool, typer.Option("--encrypt", help=f"Encrypt the file with a password that is asked for, or in ${PASSWORD}.")
+    ] = False,
 ) -> None:
     """Make a private key. It goes to stdout, or to a file; its public key is told."""
     private_key = generate_private_key()
     public_key = derive_public_key(private_key)
-    if out is None:
+    if encrypt:
+        if out is None:
+            fail("--encrypt needs --out FILE", code=USAGE)
+        _encrypted(out, private_key)
+        typer.echo(public_key)
+    elif out is None:
         typer.echo(private_key)
         typer.echo(f"its public key is {public_key}", err=True)
     else:
@@ -67,8 +95,13 @@ def pubkey(
 
 
 def _read(file: Path) -> str:
+    if str(file) == "-":
+        return sys.stdin.read()
     try:
-        return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="ascii")
+        refuse_open_file(file)
+        return file.read_text(encoding="ascii")
+    except InvalidKey as error:
+        fail(str(error))
     except UnicodeDecodeError:
         fail(f"{file}: a private key is 64 hex characters; this file holds something else")
     except OSError as error:
@@ -76,11 +109,26 @@ def _read(file: Path) -> str:
 
 
 def _write(file: Path, private_key: str) -> None:
+    with _writing(file), os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
+        opened.write(private_key + "\n")
+
+
+def _encrypted(file: Path, private_key: str) -> None:
+    password = os.environ.get(PASSWORD) or typer.prompt(
+        f"password for {file}", hide_input=True, confirmation_prompt=True, err=True
+    )
+    with _writing(file):
+        KeyPair(private_key).to_file(file, password)
+
+
+@contextmanager
+def _writing(file: Path) -> Iterator[None]:
+    """Say in words why a key file cannot be written."""
     try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        yield
     except FileExistsError:
         fail(f"{file} is there already and is not overwritten: a key that is gone cannot be made again")
     except OSError as error:
         fail(f"{file} cannot be written: {reason(error)}")
-    with os.fdopen(descriptor, "w") as opened:
-        opened.write(private_key + "\n")
+    except ConfigError as error:
+        fail(str(error))

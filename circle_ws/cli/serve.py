@@ -21,17 +21,21 @@ def serve(
     key: Annotated[
         list[str] | None, typer.Option(metavar="PUBKEY", help="Admit this public key; repeat it. Else every key.")
     ] = None,
+    public_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Where clients dial it; with it, signatures bound to the circle are offered."),
+    ] = None,
 ) -> None:
     """Serve a circle that knows play (arithmetic), echo, whoami and drop, and that ticks, until Ctrl-C."""
-    run(_serve(host, port, dialect, key or None))
+    run(_serve(host, port, dialect, key or None, public_url))
 
 
-async def _serve(host: str, port: int, dialect: ServedDialect, keys: list[str] | None) -> None:
+async def _serve(host: str, port: int, dialect: ServedDialect, keys: list[str] | None, public_url: str | None) -> None:
     ended = asyncio.Event()
     with suppress(NotImplementedError):  # On Windows, where a process is ended without being asked.
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     try:
-        async with running_circle(host, port, dialect=dialect, keys=keys) as circle:
+        async with running_circle(host, port, dialect=dialect, keys=keys, public_url=public_url) as circle:
             typer.echo(f"{circle.url} speaks {dialect}; Ctrl-C ends it")
             await ended.wait()
     except OSError as error:

@@ -52,6 +52,7 @@ def test_the_key_signs_in(circle: CircleServer, tmp_path: Path) -> None:
     whoami = {"pubkey": derive_public_key(KEY, compressed=True)}
     file = tmp_path / "key"
     file.write_text(KEY)
+    file.chmod(0o600)
     assert json.loads(invoke("call", circle.url, "whoami", env=SIGNED).stdout) == whoami
     assert json.loads(invoke("call", circle.url, "whoami", "--key-file", str(file)).stdout) == whoami
     assert json.loads(invoke("call", circle.url, "whoami", "--key-file", "-", stdin=KEY).stdout) == whoami

@@ -9,6 +9,12 @@ from circle_ws.auth import derive_public_key, generate_private_key
 from tests.native.command_line import invoke
 
 
+def own(file: Path, text: str) -> None:
+    """Write a file that only its owner can read."""
+    file.write_text(text)
+    file.chmod(0o600)
+
+
 def test_keygen_prints_a_key_alone_and_its_public_key_on_stderr() -> None:
     done = invoke("keygen")
     private_key = done.stdout.removesuffix("\n")
@@ -33,7 +39,7 @@ def test_keygen_writes_a_file_that_only_its_owner_can_read(tmp_path: Path) -> No
 
 def test_keygen_never_overwrites(tmp_path: Path) -> None:
     file = tmp_path / "key"
-    file.write_text("precious")
+    own(file, "precious")
     done = invoke("keygen", "--out", str(file))
     assert (done.exit_code, file.read_text()) == (1, "precious")
     assert "not overwritten" in done.stderr
@@ -49,7 +55,7 @@ def test_keygen_says_where_it_cannot_write(tmp_path: Path) -> None:
 def test_pubkey_is_the_same_from_everywhere(tmp_path: Path, options: tuple[str, ...], length: int) -> None:
     private_key = generate_private_key()
     file = tmp_path / "key"
-    file.write_text(f"0x{private_key.upper()}\n")
+    own(file, f"0x{private_key.upper()}\n")
     public_key = derive_public_key(private_key, compressed=bool(options)) + "\n"
     assert len(public_key) == length + 1
     assert invoke("pubkey", *options, env={"CIRCLE_WS_PRIVATE_KEY": private_key}).stdout == public_key
@@ -60,7 +66,7 @@ def test_pubkey_is_the_same_from_everywhere(tmp_path: Path, options: tuple[str, 
 def test_a_file_comes_before_the_environment(tmp_path: Path) -> None:
     private_key = generate_private_key()
     file = tmp_path / "key"
-    file.write_text(private_key)
+    own(file, private_key)
     done = invoke("pubkey", "--key-file", str(file), env={"CIRCLE_WS_PRIVATE_KEY": generate_private_key()})
     assert done.stdout == derive_public_key(private_key) + "\n"
 
@@ -76,7 +82,7 @@ def test_without_a_key_pubkey_says_what_to_do(text: str) -> None:
 @pytest.mark.parametrize("text", ["5ec4e7" * 3, "5ec4e7zz" * 8, "0" * 64, "f" * 64, ""])
 def test_a_bad_key_is_refused_without_being_shown(tmp_path: Path, text: str) -> None:
     file = tmp_path / "key"
-    file.write_text(text)
+    own(file, text)
     done = invoke("pubkey", "--key-file", str(file))
     assert done.exit_code == 1
     assert "private key" in done.stderr
@@ -89,5 +95,39 @@ def test_a_key_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert (absent.exit_code, "absent" in absent.stderr) == (1, True)
     binary = tmp_path / "binary"
     binary.write_bytes(b"\xff" * 32)
+    binary.chmod(0o600)
     done = invoke("pubkey", "--key-file", str(binary))
     assert (done.exit_code, "64 hex characters" in done.stderr) == (1, True)
+
+
+def test_an_encrypted_key_file_is_made_and_read(tmp_path: Path) -> None:
+    file, env = tmp_path / "key.pem", {"CIRCLE_WS_KEY_PASSWORD": "correct horse"}
+    made = invoke("keygen", "--out", str(file), "--encrypt", env=env)
+    assert made.exit_code == 0
+    assert file.read_text().startswith("-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert invoke("pubkey", "--key-file", str(file), env=env).stdout == made.stdout
+    asked = invoke("pubkey", "--key-file", str(file), stdin="correct horse\n")
+    assert asked.stdout.endswith(made.stdout)
+    assert "correct horse" not in asked.output
+    wrong = invoke("pubkey", "--key-file", str(file), env={"CIRCLE_WS_KEY_PASSWORD": "battery"})
+    assert wrong.exit_code == 1
+    assert "password is wrong" in wrong.stderr
+    again = invoke("keygen", "--out", str(file), "--encrypt", env=env)
+    assert (again.exit_code, "not overwritten" in again.stderr) == (1, True)
+
+
+def test_encrypting_needs_a_file() -> None:
+    done = invoke("keygen", "--encrypt")
+    assert done.exit_code == 2
+    assert "--out" in done.stderr
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path, encrypted: bool) -> None:
+    file, env = tmp_path / "key", {"CIRCLE_WS_KEY_PASSWORD": "correct horse"}
+    invoke("keygen", "--out", str(file), *(["--encrypt"] if encrypted else []), env=env)
+    file.chmod(0o644)
+    done = invoke("pubkey", "--key-file", str(file), env=env)
+    assert done.exit_code == 1
+    assert "chmod 600" in done.stderr
