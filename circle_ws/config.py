@@ -239,8 +239,8 @@ class ClientConfig:
             return
         if not self.transport.capabilities.tls:
             raise UnsupportedRuntime(
-                "tls is not for this runtime, which decides by itself whom it trusts; add your CA to the browser's or the "
-                "system's",
+                "tls is not for this runtime, which decides by itself whom it trusts; add your CA to the browser's or "
+                "the system's",
                 option="tls",
             )
         if not hasattr(self.tls, "wrap_bio"):

@@ -125,8 +125,7 @@ class Outbox:
         call.resent = True
         # Refused in the order in which they were written, they go out in that order again.
         resent = sum(1 for waiting in self._queue if waiting.resent)
-        self._queue.insert(resent, call)
-        self._queued_bytes += call.size
+        self._put(resent, call)
 
     def slot_freed(self) -> None:
         """Learn that fewer calls are in flight."""
@@ -136,9 +135,13 @@ class Outbox:
         """Write what waits, as far as there is room."""
         while self._session is not None and self._queue and not self._paused:
             call = self._queue[0]
-            if not call.future.done() and not (self._session.has_room(call) and self._session.write(call)):
+            if not self._session.has_room(call) and not call.future.done():
                 break
+            # Out of the queue before it is written: a reply, or a loss, may come back on this very stack.
             self._pop()
+            if not call.future.done() and not self._session.write(call):
+                self._put(0, call)
+                break
         self._tell_drained()
 
     def fail_queued(self, error: Exception) -> None:
@@ -183,7 +186,10 @@ class Outbox:
                 f"{len(self._queue)} calls ({self._queued_bytes} bytes) wait already, for a slot or for the link; "
                 "send fewer at once, or raise max_queued and max_queued_bytes with with_limits()"
             )
-        self._queue.append(call)
+        self._put(len(self._queue), call)
+
+    def _put(self, position: int, call: Call) -> None:
+        self._queue.insert(position, call)
         self._queued_bytes += call.size
 
     def _pop(self) -> Call:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 from typing import Any
 
 import pytest
@@ -17,8 +18,11 @@ from circle_ws import (
     RpcError,
 )
 from circle_ws.auth import derive_public_key
+from circle_ws.transport import TransportOptions
+from circle_ws.transport.base import Receiver
+from circle_ws.transport.memory import CAPABILITIES, MemoryPeer, MemoryTransport
 from tests.support.clients import KEY, client
-from tests.support.outcomes import later, until
+from tests.support.outcomes import eventually, later, until
 from tests.support.peers import Peers
 
 
@@ -357,3 +361,42 @@ async def test_a_request_of_the_circle_is_answered_with_method_not_found(peers: 
     assert len(answers) == 1
     assert '"id":"s1"' in answers[0]
     assert "-32601" in answers[0]
+
+
+class _Instant(MemoryTransport):
+    """Answers on the stack of `send`: the first call when the test says so, all others at once."""
+
+    def __init__(self, receiver: Receiver, options: TransportOptions, peer: MemoryPeer) -> None:
+        super().__init__(receiver, options, peer)
+        self.sent: list[dict[str, Any]] = []
+
+    def send(self, text: str) -> None:
+        self.sent.append(json.loads(text))
+        if len(self.sent) > 1:
+            self.answer(self.sent[-1])
+
+    def answer(self, request: dict[str, Any]) -> None:
+        self.take(json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": request["params"]}))
+
+
+class _Instants:
+    """Opens one such link."""
+
+    capabilities = CAPABILITIES
+
+    async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> _Instant:
+        peer = MemoryPeer(url)
+        self.link = _Instant(receiver, options, peer)
+        peer.attach(self.link)
+        return self.link
+
+
+async def test_a_reply_on_the_stack_of_send_runs_nothing_twice() -> None:
+    """A transport may deliver a reply before `send` returns: the calls that wait still go out once each, in order."""
+    instants = _Instants()
+    async with client("ws://localhost/", key=None, transport=instants, max_in_flight=1) as it:
+        made = [later(it.call("f", [number])) for number in range(4)]
+        await eventually(lambda: instants.link.sent)
+        instants.link.answer(instants.link.sent[0])
+        assert await asyncio.gather(*made) == [[0], [1], [2], [3]]
+        assert [request["params"] for request in instants.link.sent] == [[0], [1], [2], [3]]
