@@ -391,7 +391,7 @@ class _Instants:
         return self.link
 
 
-async def test_a_reply_on_the_stack_of_send_runs_nothing_twice() -> None:
+async def test_a_reply_on_the_stack_of_send_runs_nothing_twice(caplog: pytest.LogCaptureFixture) -> None:
     """A transport may deliver a reply before `send` returns: the calls that wait still go out once each, in order."""
     instants = _Instants()
     async with client("ws://localhost/", key=None, transport=instants, max_in_flight=1) as it:
@@ -400,3 +400,4 @@ async def test_a_reply_on_the_stack_of_send_runs_nothing_twice() -> None:
         instants.link.answer(instants.link.sent[0])
         assert await asyncio.gather(*made) == [[0], [1], [2], [3]]
         assert [request["params"] for request in instants.link.sent] == [[0], [1], [2], [3]]
+    assert caplog.records == []
