@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.support.asynchronous", "tests.support.leaks", "tests.support.peers"]
+pytest_plugins = [
+    "tests.support.asynchronous",
+    "tests.support.leaks",
+    "tests.support.peers",
+    "tests.support.properties",
+]
 
 _HERE = Path(__file__).parent
 _IN_WASM = sys.platform == "emscripten"

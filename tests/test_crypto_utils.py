@@ -1,23 +1,36 @@
 """Keys and signatures as hex."""
 
+import dataclasses
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from circle_ws.auth import (
     PROFILES,
+    backend_ecdsa,
+    crypto_utils,
     derive_public_key,
     generate_private_key,
     parse_private_key,
     sign_message,
     verify_signature,
 )
-from circle_ws.auth.crypto_utils import format_public_key
+from circle_ws.auth.crypto_utils import format_public_key, recover_public_key, sign_digest
 from circle_ws.auth.keccak import keccak_256
+from circle_ws.auth.signature import decode
 from circle_ws.errors import ConfigError, InvalidKey
+
+if sys.platform == "emscripten":
+    _BACKENDS: list[ModuleType] = [backend_ecdsa]
+else:
+    from circle_ws.auth import backend_coincurve
+
+    _BACKENDS = [backend_coincurve, backend_ecdsa]
 
 _KEY = "4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"
 _RAW = bytes.fromhex(_KEY)
@@ -184,6 +197,21 @@ def test_the_default_profile() -> None:
     assert verify_signature(derive_public_key(_KEY), "nonce_01", signature)
 
 
+_TWINS = {
+    "eip191": "circle-bound-eip191-v1",
+    "circle-bound-eip191-v1": "eip191",
+    "sha256-compact": "circle-bound-v1",
+    "circle-bound-v1": "sha256-compact",
+}
+"""Profiles that hash and encode alike; what they sign differs, as the first of the six lines is the profile's name."""
+
+
+def test_twins_sign_alike() -> None:
+    """A bound profile is its twin over another statement: the same text has the same signature under both."""
+    for one, other in _TWINS.items():
+        assert sign_message(_KEY, "nonce_01", one) == sign_message(_KEY, "nonce_01", other)
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 def test_what_was_tampered_with_does_not_verify(profile: str) -> None:
     """Another message, key, profile, or one flipped bit anywhere in the signature: False, never an exception."""
@@ -192,7 +220,7 @@ def test_what_was_tampered_with_does_not_verify(profile: str) -> None:
     assert verify_signature(key, "nonce_01", signature, profile) is True
     assert verify_signature(key, "nonce_02", signature, profile) is False
     assert verify_signature(other, "nonce_01", signature, profile) is False
-    for another in set(PROFILES) - {profile}:
+    for another in set(PROFILES) - {profile, _TWINS.get(profile)}:
         assert verify_signature(key, "nonce_01", signature, another) is False
     raw = bytes.fromhex(signature)
     for position in range(0, 8 * len(raw), 37):
@@ -257,9 +285,23 @@ def test_an_unknown_profile_is_the_callers_fault(profile: Any) -> None:
         verify_signature("", "nonce_01", "", profile)
 
 
+@pytest.fixture(params=_BACKENDS, ids=lambda module: module.__name__.rpartition(".")[2])
+def _each_backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the same functions work over each backend of this runtime."""
+    monkeypatch.setattr(crypto_utils, "backend", request.param)
+
+
+each_backend = pytest.mark.usefixtures("_each_backend")
+
+
+@each_backend
 def test_personal_sign_of_others(vectors: Path) -> None:
-    """What Ethereum's libraries publish as signatures and addresses comes out, byte for byte."""
+    """What Ethereum's libraries publish as hashes, signatures and addresses comes out, byte for byte."""
     cases = json.loads((vectors / "eip191" / "personal_sign.json").read_text())["vectors"]
+    profile = PROFILES["eip191"]
+    hashed = [case for case in cases if "message_hash" in case]
+    for case in hashed:
+        assert profile.digest(profile.message(bytes.fromhex(case["message_hex"]))).hex() == case["message_hash"]
     signed = [case for case in cases if "signature" in case]
     for case in signed:
         message = bytes.fromhex(case["message_hex"])
@@ -267,24 +309,66 @@ def test_personal_sign_of_others(vectors: Path) -> None:
         assert (signature, int(signature[128:], 16)) == (case["signature"], case["v"]), case["source"]
         public_key = derive_public_key(case["private_key"])
         assert verify_signature(public_key, message, signature)
-        if "address" in case:
-            address = keccak_256(bytes.fromhex(public_key)[1:])[-20:].hex()
-            assert address == case["address"].removeprefix("0x").lower()
-    assert len(signed) == 7
-    assert sum("address" in case for case in signed) == 4
+    # The address is the end of the hash of the key that the signature alone gives back.
+    named = [case for case in signed if "address" in case]
+    for case in named:
+        recovered = recover_public_key(bytes.fromhex(case["message_hex"]), case["signature"])
+        address = keccak_256(bytes.fromhex(recovered)[1:])[-20:].hex()
+        assert address == case["address"].removeprefix("0x").lower()
+    assert (len(hashed), len(signed), len(named)) == (11, 7, 4)
 
 
-def test_wycheproof(vectors: Path) -> None:
-    """Of Wycheproof's 252 P1363 signatures exactly the valid ones with a low s are accepted."""
-    suite = json.loads((vectors / "wycheproof" / "ecdsa_secp256k1_sha256_p1363_test.json").read_text())
-    cases = high = 0
-    for group in suite["testGroups"]:
+def _der_integers(signature: str) -> tuple[int, int]:
+    """Read r and s of a valid DER signature, by other means than the library's."""
+    raw = bytes.fromhex(signature)
+    end = 4 + raw[3]
+    return int.from_bytes(raw[4:end], "big"), int.from_bytes(raw[end + 2 :], "big")
+
+
+def _wycheproof(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for group in json.loads(path.read_text())["testGroups"]:
         for case in group["tests"]:
-            low = int(case["sig"][64:] or "0", 16) <= _ORDER // 2
-            accepted = verify_signature(
-                group["publicKey"]["uncompressed"], bytes.fromhex(case["msg"]), case["sig"], "sha256-compact"
-            )
-            assert accepted is (case["result"] == "valid" and low), case["tcId"]
-            high += case["result"] == "valid" and not low
-            cases += 1
-    assert (cases, high) == (252, 72)
+            yield group["publicKey"]["uncompressed"], case
+
+
+@each_backend
+@pytest.mark.parametrize(
+    ("file", "profile", "count"),
+    [
+        ("ecdsa_secp256k1_sha256_p1363_test.json", "sha256-compact", 252),
+        ("ecdsa_secp256k1_sha256_test.json", "sha256-der", 476),
+    ],
+    ids=["P1363", "DER"],
+)
+def test_wycheproof(vectors: Path, file: str, profile: str, count: int) -> None:
+    """Of Wycheproof's signatures exactly the valid ones with a low s are accepted, in either encoding."""
+    cases = high = accepted = 0
+    for public_key, case in _wycheproof(vectors / "wycheproof" / file):
+        valid = case["result"] == "valid"
+        s = 0
+        if valid:
+            s = int(case["sig"][64:], 16) if profile == "sha256-compact" else _der_integers(case["sig"])[1]
+        verdict = verify_signature(public_key, bytes.fromhex(case["msg"]), case["sig"], profile)
+        assert verdict is (valid and s <= _ORDER // 2), case["tcId"]
+        accepted += verdict
+        high += valid and s > _ORDER // 2
+        cases += 1
+    assert (cases, high) == (count, 72)
+    assert accepted > 50
+
+
+@each_backend
+def test_tiny_secp256k1_through_the_profiles(vectors: Path) -> None:
+    """The published signatures are the library's, in every encoding, and verify in it; a sample of the 2,020."""
+    cases = json.loads((vectors / "tiny_secp256k1" / "ecdsa.json").read_text())["valid"][::101]
+    assert len(cases) == 20
+    for case in cases:
+        secret, digest = bytes.fromhex(case["d"]), bytes.fromhex(case["m"])
+        for profile in PROFILES.values():
+            # The profile's own hash has no part in this: the digest is given.
+            plain = dataclasses.replace(profile, message=bytes, digest=bytes)
+            signature = sign_digest(secret, digest, plain)
+            pair, v = decode(profile.encoding, bytes.fromhex(signature))
+            assert pair.hex() == case["signature"]
+            assert v in (None, profile.v_offset + case["recoveryId"])
+            assert verify_signature(derive_public_key(secret), digest, signature, plain)

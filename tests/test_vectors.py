@@ -133,6 +133,27 @@ def test_refused_audiences(url: str) -> None:
     assert caught.value.option == "url"
 
 
+@pytest.mark.parametrize(
+    ("url", "written"),
+    [
+        # Python writes these with dots from 3.13 on and without before; browsers write them without.
+        ("wss://[::ffff:127.0.0.1]/", "wss://[::ffff:7f00:1]/"),
+        ("wss://[::FFFF:7f00:1]/", "wss://[::ffff:7f00:1]/"),
+        ("wss://[::ffff:0.0.0.1]/", "wss://[::ffff:0:1]/"),
+        ("wss://[::ffff:0:0]:443", "wss://[::ffff:0:0]/"),
+        ("wss://[::127.0.0.1]/", "wss://[::7f00:1]/"),
+        ("wss://[0:0:0:0:0:0:0:0]/", "wss://[::]/"),
+        ("wss://circle.example:/", "wss://circle.example/"),
+        ("ws://circle.example:0443/", "ws://circle.example:443/"),
+        ("wss://127.0.0.1./", "wss://127.0.0.1/"),
+    ],
+)
+def test_audiences_that_runtimes_write_differently(url: str, written: str) -> None:
+    """What Python's versions and browsers disagree about has one form here."""
+    assert audience(url) == written
+    assert audience(written) == written
+
+
 def test_the_lists_of_audiences_are_complete() -> None:
     """Eight are accepted, fifteen refused."""
     assert (len(_GIVEN["audience"]), len(_GIVEN["audience_rejected"])) == (8, 15)

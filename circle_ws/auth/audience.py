@@ -28,6 +28,14 @@ def audience(url: str) -> str:
     parts = urlsplit(url)
     host = (parts.hostname or "").removesuffix(".")
     if ":" in host:
-        host = f"[{IPv6Address(host).compressed}]"
+        host = f"[{_compressed(IPv6Address(host))}]"
     port = "" if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
     return f"{parts.scheme}://{host}{port}{parts.path or '/'}"
+
+
+def _compressed(address: IPv6Address) -> str:
+    if address.ipv4_mapped is None:
+        return address.compressed
+    # From 3.13 on Python writes these with dots; older ones and browsers do not.
+    number = int(address.ipv4_mapped)
+    return f"::ffff:{number >> 16:x}:{number & 0xFFFF:x}"

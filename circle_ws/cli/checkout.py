@@ -1,5 +1,6 @@
 """The source checkout, where the browser page lives: found from the working directory upward, and bundled."""
 
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -32,7 +33,8 @@ class Checkout:
         """Make a folder with Pyodide, this checkout's wheel and its dependencies; blocks for some seconds.
 
         Args:
-            pyodide: An unpacked Pyodide; None has the tool get one from npm.
+            pyodide: An unpacked Pyodide; None takes one from npm, or, where there is no npm, has the page load it
+                from the official CDN.
 
         Raises:
             BundleError: It cannot be made; the text says why.
@@ -41,6 +43,8 @@ class Checkout:
         command = [sys.executable, str(self.root / "tools" / "bundle.py"), "--out", str(out)]
         if pyodide is not None:
             command += ["--pyodide", str(pyodide.resolve())]
+        elif shutil.which("npm") is None:
+            command += ["--pyodide", "cdn"]
         done = subprocess.run(command, cwd=self.root, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode != 0:
             raise BundleError(done.stderr.strip() or f"tools/bundle.py ended with exit code {done.returncode}")

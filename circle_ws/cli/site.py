@@ -10,6 +10,7 @@ from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 __all__ = ["Site", "serving"]
 
@@ -34,6 +35,8 @@ class Site:
         self.report: asyncio.Future[dict[str, Any]] = loop.create_future()
         """What the page tells of itself, once it does."""
         self._loop = loop
+        self.policy_addition = _cdn_origin(bundle)
+        """Where the page loads Pyodide from, when that is not here; its content security policy must allow it."""
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.site = self
 
@@ -70,6 +73,11 @@ async def serving(site: Site) -> AsyncIterator[None]:
     finally:
         site.close()
         thread.join()
+
+
+def _cdn_origin(bundle: Path) -> str | None:
+    parts = urlsplit(json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["index_url"])
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else None
 
 
 class _Server(ThreadingHTTPServer):
@@ -114,6 +122,21 @@ class _Handler(SimpleHTTPRequestHandler):
         self.send_header("Cache-Control", "no-cache")
         self.send_header("X-Content-Type-Options", "nosniff")
         super().end_headers()
+
+    def do_GET(self) -> None:
+        """Serve a file; the page itself with a policy that lets Pyodide come from where the bundle says."""
+        if self.site.policy_addition is None or self.path.partition("?")[0] not in ("/", "/index.html"):
+            super().do_GET()
+            return
+        text = (self.site.page / "index.html").read_text(encoding="utf-8")
+        for directive in ("script-src", "connect-src"):
+            text = text.replace(f"{directive} 'self'", f"{directive} 'self' {self.site.policy_addition}")
+        body = text.encode()
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", self.extensions_map[".html"])
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def do_POST(self) -> None:
         """Take the page's report, from the page and nobody else."""

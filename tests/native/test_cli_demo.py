@@ -42,7 +42,7 @@ import sys
 from pathlib import Path
 out = Path(sys.argv[sys.argv.index("--out") + 1])
 out.mkdir(parents=True)
-(out / "bundle.json").write_text("{}")
+(out / "bundle.json").write_text('{"index_url": "pyodide/"}')
 """
 
 BROWSER = """\
@@ -243,6 +243,13 @@ def test_the_bundler_gets_the_pyodide_that_is_named(checkout: Path, tmp_path: Pa
     (checkout / "tools" / "bundle.py").write_text("import sys; sys.exit(' '.join(sys.argv[1:]))")
     with pytest.raises(BundleError, match=f"--pyodide {re.escape(str(tmp_path))}$"):
         Checkout(checkout).bundle(tmp_path)
+
+
+def test_without_npm_the_page_loads_pyodide_from_the_cdn(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (checkout / "tools" / "bundle.py").write_text("import sys; sys.exit(' '.join(sys.argv[1:]))")
+    monkeypatch.setenv("PATH", str(checkout))
+    with pytest.raises(BundleError, match="--pyodide cdn$"):
+        Checkout(checkout).bundle()
 
 
 def test_a_browser_is_found_by_name(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:

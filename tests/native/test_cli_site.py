@@ -21,7 +21,8 @@ async def site(tmp_path: Path) -> AsyncGenerator[Site]:
     (tmp_path / "secret.txt").write_text("secret")
     for name in ("index.html", "main.mjs", "page.py", "style.css"):
         (page / name).write_text(name)
-    for name in ("bundle.json", "pyodide/pyodide.asm.wasm", "python_stdlib.zip", "some.whl"):
+    (bundle / "bundle.json").write_text('{"index_url": "pyodide/"}')
+    for name in ("pyodide/pyodide.asm.wasm", "python_stdlib.zip", "some.whl"):
         (bundle / name).write_text(name)
     running = Site(page, bundle)
     async with serving(running):
@@ -61,7 +62,38 @@ async def _ask(site: Site, path: str, body: object = None, **headers: str) -> tu
 async def test_each_file_has_the_type_that_browsers_insist_on(site: Site, path: str, kind: str) -> None:
     status, found, body = await _ask(site, path)
     assert (status, found) == (200, kind)
-    assert body.decode() in path or body == b"index.html"
+    assert body.decode() in path or body in (b"index.html", b'{"index_url": "pyodide/"}')
+
+
+POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self' ws://localhost:*"
+)
+
+
+@pytest.mark.parametrize(
+    ("index_url", "script", "connect"),
+    [
+        ("pyodide/", "script-src 'self' 'wasm", "connect-src 'self' ws:"),
+        (
+            "https://cdn.example/v1/full/",
+            "script-src 'self' https://cdn.example 'wasm",
+            "connect-src 'self' https://cdn.example ws:",
+        ),
+    ],
+)
+async def test_the_policy_lets_pyodide_come_from_where_the_bundle_says(
+    tmp_path: Path, index_url: str, script: str, connect: str
+) -> None:
+    (tmp_path / "index.html").write_text(POLICY)
+    (tmp_path / "bundle.json").write_text(json.dumps({"index_url": index_url}))
+    running = Site(tmp_path, tmp_path)
+    async with serving(running):
+        for path in ("/", "/index.html", "/?report=1"):
+            status, found, body = await _ask(running, path)
+            assert (status, found) == (200, "text/html; charset=utf-8")
+            assert script in body.decode()
+            assert connect in body.decode()
+            assert "style-src 'self';" in body.decode()
 
 
 @pytest.mark.parametrize(
