@@ -33,7 +33,7 @@ class Scripted:
 
     async def open(self, port: int) -> int:
         self._server = await serve(
-            self._serve, "127.0.0.1", port, compression=None, close_timeout=1, ping_interval=None
+            self._serve, "127.0.0.1", port, compression=None, close_timeout=1, ping_interval=None, max_size=None
         )
         taken: int = next(iter(self._server.sockets)).getsockname()[1]
         self.url = f"ws://127.0.0.1:{taken}/"
@@ -83,6 +83,19 @@ class Scripted:
         """Abort every connection: EOF or RST without a closing handshake."""
         for one in self._connections():
             one.transport.abort()
+
+    def received_sizes(self) -> list[int]:
+        return [len(text) for text in self.received_texts]
+
+    def listen(self) -> None:
+        """Read, where it was deaf."""
+        self.deaf = False
+        for one in self._connections():
+            one.transport.resume_reading()
+
+    def hear_from_now_on(self) -> None:
+        """Read on the connections that come."""
+        self.deaf = False
 
     def fall_silent(self) -> None:
         """Read and write nothing from now on, as a link that is half open."""
