@@ -80,7 +80,6 @@ async def tell(narrator: Narrator, url: str) -> None:
     finally:
         narrator.chapter("Goodbye")
         await client.close()
-        await _settle()
 
 
 async def _sign_in(narrator: Narrator, client: CircleWsClient) -> None:

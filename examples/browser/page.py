@@ -180,8 +180,9 @@ class Page:
         self.view.log(change.at, status.value, cause)
 
     async def _listen(self, client: CircleWsClient) -> None:
-        async with client.notifications("tick") as ticks:
-            async for tick in ticks:
+        # When the client gives up, the loop raises why; the status tells a person.
+        with suppress(CircleWsError):
+            async for tick in client.notifications("tick"):
                 if not self.first_tick.done():
                     self.first_tick.set_result(tick)
                 self._ticks += 1
