@@ -82,7 +82,11 @@ class Authenticator:
             bound_before=self._bound,
             client_nonce=lambda: os.urandom(16).hex(),
         )
-        self._bound = await self._drive(sign_in(options, self.public_key), session, limit)
+        session.signing_in = True
+        try:
+            self._bound = await self._drive(sign_in(options, self.public_key), session, limit)
+        finally:
+            session.signing_in = False
 
     async def _drive(self, flow: SignIn, session: Session, limit: asyncio.Timeout) -> bool:
         try:

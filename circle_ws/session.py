@@ -77,6 +77,7 @@ class Session:
         "in_flight",
         "loss",
         "renewal",
+        "signing_in",
     )
 
     def __init__(self, owner: Owner, subscriptions: Subscriptions, max_in_flight: int) -> None:
@@ -93,6 +94,8 @@ class Session:
         """How the link went down, or None."""
         self.renewal = Renewal()
         """The one renewal of the sign-in that this connection may have."""
+        self.signing_in = False
+        """Whether a sign-in is on its way. What the peer says when it closes the link meanwhile may echo a secret."""
 
     def open(self, transport: Transport) -> None:
         """Use this transport, which was made with this session as its receiver."""
@@ -191,6 +194,8 @@ class Session:
         """Learn that the link is down: what is unanswered fails at once."""
         if self.loss is not None:
             return
+        if self.signing_in and cause.reason:
+            cause = ConnectionLost.closed(cause.code, local=cause.local)
         self.loss = cause
         # At once, so that a call made before the supervisor wakes up waits for the next link.
         self._owner.detach(self)

@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.support.leaks",
     "tests.support.peers",
     "tests.support.properties",
+    "tests.support.redaction",
 ]
 
 _HERE = Path(__file__).parent

@@ -17,6 +17,7 @@ from circle_ws import (
     ConnectionStatus,
     InvalidNonce,
     KeyPair,
+    OutcomeUnknown,
     SignerFailed,
 )
 from circle_ws.auth import PROFILES, derive_public_key, sign_message
@@ -191,6 +192,58 @@ async def test_no_secret_is_in_a_log_or_an_exception(peers: Peers, caplog: pytes
     words += [record.getMessage() for record in caplog.records if not record.name.startswith("websockets.server")]
     for secret in (KEY, signature, NONCE):
         assert not any(secret.lower() in text.lower() for text in words)
+
+
+SIGNATURE = sign_message(KEY, NONCE)
+ECHO = f"{NONCE} {SIGNATURE}"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"close": 1011, "reason": f"no {NONCE}"},
+        {"close": 1008, "reason": SIGNATURE[:120]},
+        {"close": 4401, "reason": NONCE},
+        {"raw": f'{{"jsonrpc":"2.0","id":$id,"result":"{ECHO}"'},
+        {"raw": f'{{"jsonrpc":"2.0","id":$id,"result":1,"error":"{ECHO}"}}'},
+        {"raw": f'{{"jsonrpc":"2.0","id":$id,"{ECHO}":true}}'},
+        {"raw": f'{{"jsonrpc":"2.0","id":$id,"error":{{"code":"{ECHO}","message":"{ECHO}"}}}}'},
+        {"raw": f'{{"jsonrpc":"2.0","id":"{ECHO}","result":true}}'},
+        {"raw": ECHO},
+        {"result": ECHO},
+        {"result": {"authenticated": ECHO, ECHO: ECHO}},
+        *(
+            {"error": {"code": code, "message": ECHO.upper(), "data": [ECHO]}}
+            for code in (-32000, -32001, -32002, -32601, -32602, -32603)
+        ),
+    ],
+    ids=range(17),
+)
+@pytest.mark.parametrize("when", ["at first", "on a renewal"])
+async def test_what_a_circle_echoes_is_told_to_nobody(peers: Peers, answer: Any, when: str) -> None:
+    """In whatever way a circle sends the nonce or the signature back, at any log level neither is to be read.
+
+    The suite watches every test for it (`tests/support/redaction.py`); here there is something to be seen.
+    """
+    late = when == "on a renewal"
+    answers = {
+        "fetch_nonce": BARE,
+        "authenticate": [{"result": True}, answer, answer] if late else [answer, answer],
+        "f": [error(-32001), {"result": 1}],
+    }
+    peer = await peers.start("scripted", answers=answers)
+    it = client(peer.url, open_timeout=0.3, backoff=None)
+    failure: BaseException | None
+    if late:
+        await it.connect()
+        unanswered = later(it.call("silent"))
+        failure = await later(it.call("f"))
+        assert isinstance(await unanswered, OutcomeUnknown)
+    else:
+        failure = await later(it.connect())
+    assert isinstance(failure, CircleWsError)
+    assert it.failure is failure
+    await it.close()
 
 
 class Programmed:

@@ -37,6 +37,9 @@ def decode(text: str) -> Any:
     try:
         value = _decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError) as error:
-        raise ProtocolError(f"the message is not strict JSON: {error}") from error
-    refuse_long_integers(text)
-    return value
+        why = str(error)
+    else:
+        refuse_long_integers(text)
+        return value
+    # Outside of the handler: some of those errors keep the whole text, which may hold a secret, and so would a context.
+    raise ProtocolError(f"the message is not strict JSON: {why}")

@@ -48,9 +48,11 @@ def decode(text: str) -> Any:
             text.encode()
         if _SURROGATE_ESCAPE.search(text):
             _refuse_lone_surrogates(text)
+        return value
     except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"the message is not strict JSON: {error}") from error
-    return value
+        why = str(error)
+    # Outside of the handler: those errors keep the whole text, which may hold a secret, and a context is kept too.
+    raise ProtocolError(f"the message is not strict JSON: {why}")
 
 
 def _finite(digits: str) -> float:

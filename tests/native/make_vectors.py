@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import coincurve
-import ecdsa
+import ecdsa  # type: ignore[import-untyped,unused-ignore]
 from coincurve.ecdsa import cdata_to_der, deserialize_compact
-from ecdsa.util import sigencode_der_canonize, sigencode_string_canonize
+from ecdsa.util import (  # type: ignore[import-untyped,unused-ignore]
+    sigencode_der_canonize,
+    sigencode_string_canonize,
+)
 
 from circle_ws.auth.keccak import keccak_256
 

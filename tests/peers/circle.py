@@ -28,7 +28,7 @@ class Circle(CircleServer):
         self._port = port
         await self.start()
         if self._names_itself:
-            self._rules = dataclasses.replace(self._rules, audience=audience(self.url))
+            self.call_itself(self.url)
         return self.port
 
     async def close(self) -> None:
@@ -69,6 +69,19 @@ class Circle(CircleServer):
 
     def push(self, method: str, params: Any) -> int:
         return self.publish(method, params)
+
+    def call_itself(self, url: str | None) -> None:
+        """Be known under another URL from the next connection on; None offers no bound profile any more."""
+        self._rules = dataclasses.replace(self._rules, audience=None if url is None else audience(url))
+
+    def signed_bound(self) -> list[str]:
+        """The keys that ever signed in with a signature that names this circle."""
+        return sorted(self._rules.signed_bound)
+
+    def forget_sign_ins(self) -> None:
+        """Forget who is signed in, as a circle does whose sessions have ended, and keep the connections."""
+        for connection in self.connections:
+            connection.public_key = None
 
     def public_keys(self) -> list[str | None]:
         return [connection.public_key for connection in self.connections]
