@@ -39,6 +39,7 @@ from .errors import (
 )
 from .listener import Listener
 from .liveness import KeepAlive
+from .policy import Failure, Verdict
 from .status import ConnectionStatus, StatusChange
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "ConnectionStatus",
     "Dialect",
     "DowngradeDetected",
+    "Failure",
     "InvalidKey",
     "InvalidNonce",
     "InvalidRequest",
@@ -78,5 +80,6 @@ __all__ = [
     "StatusChange",
     "StatusChanges",
     "UnsupportedRuntime",
+    "Verdict",
     "connect",
 ]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .auth.types import Dialect, Policy, Signer
     from .config import FirstConnect
     from .liveness import KeepAliveMode
+    from .policy import Classifier
     from .transport import Connect
 
 __all__ = ["CircleWsClientBuilder", "Connecting", "connect"]
@@ -124,6 +125,14 @@ class CircleWsClientBuilder:
     def without_reconnect(self) -> Self:
         """Do not connect again: a lost link ends in status FAILED."""
         return self._with(backoff=None)
+
+    def with_classifier(self, function: Classifier) -> Self:
+        """Decide before the library does whether, and when, to connect again after a failure.
+
+        Args:
+            function: Is given a `Failure` and answers with a `Verdict`, or with None to leave it to the default.
+        """
+        return self._with(classifier=function)
 
     def with_tls(self, ssl_context: ssl.SSLContext) -> Self:
         """Check the server's certificate by this context, for instance with a CA of your own. Natively only."""

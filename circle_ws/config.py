@@ -21,6 +21,8 @@ from .url import check_url, is_loopback, is_plain, shown
 if TYPE_CHECKING:
     import ssl
 
+    from .policy import Classifier
+
 __all__ = ["DEFAULT", "ClientConfig", "ClientOptions", "Default", "default_keepalive"]
 
 FirstConnect = Literal["once", "retry"]
@@ -58,6 +60,7 @@ class ClientOptions(TypedDict, total=False):
     keepalive: KeepAlive | None
     backoff: Backoff | None
     first_connect: FirstConnect
+    classifier: Classifier | None
     max_message_bytes: int | None
     max_request_bytes: int | None
     max_in_flight: int
@@ -88,6 +91,8 @@ class ClientConfig:
         keepalive: How the link is watched; None does not watch it.
         backoff: When to connect again; None does not.
         first_connect: `once`: the first `connect()` makes one attempt. `retry`: it keeps trying.
+        classifier: Decides before `circle_ws.policy.classify` whether and when to connect again; what it answers with
+            None is left to that.
         max_message_bytes: The largest incoming message, in bytes of UTF-8.
         max_request_bytes: The largest request, in bytes of UTF-8; published circles refuse more than the default.
         max_in_flight: How many calls may be written and unanswered.
@@ -117,6 +122,7 @@ class ClientConfig:
     keepalive: KeepAlive | None = field(default_factory=default_keepalive)
     backoff: Backoff | None = Backoff()
     first_connect: FirstConnect = "once"
+    classifier: Classifier | None = None
     max_message_bytes: int | None = 10 * 1024 * 1024
     max_request_bytes: int | None = 64 * 1024
     max_in_flight: int = 256
@@ -169,6 +175,8 @@ class ClientConfig:
                 f"profile {self.signature_profile.name} names the circle, which policy legacy-only never does",
                 option="policy",
             )
+        if self.classifier is not None and not callable(self.classifier):
+            raise ConfigError(f"classifier must be a function or None, not {self.classifier!r}", option="classifier")
         if type(self.allow_insecure) is not bool:
             raise ConfigError(
                 f"allow_insecure must be True or False, not {self.allow_insecure!r}", option="allow_insecure"

@@ -100,6 +100,7 @@ class ConnectionFailed(CircleWsError, ConnectionError):
         http_status: The HTTP status that the server answered the upgrade with; None where there was none, and
             always None in a browser, which does not show it.
         retry_after: The server's `Retry-After`, in seconds, or None.
+        bad_certificate: Whether the server's TLS certificate is not to be trusted; always False in a browser.
     """
 
     def __init__(
@@ -109,11 +110,13 @@ class ConnectionFailed(CircleWsError, ConnectionError):
         phase: str = "open",
         http_status: int | None = None,
         retry_after: float | None = None,
+        bad_certificate: bool = False,
     ) -> None:
         super().__init__(message)
         self.phase = phase
         self.http_status = http_status
         self.retry_after = retry_after
+        self.bad_certificate = bad_certificate
 
 
 class RedirectRefused(ConnectionFailed):

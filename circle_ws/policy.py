@@ -5,14 +5,42 @@ The table it implements stands in docs/reliability.md.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
 
-from .errors import AuthError, ConfigError, ConnectionFailed, RedirectRefused
+from .errors import AuthError, AuthRejected, ConfigError, ConnectionFailed, ConnectionLost, RedirectRefused
 
-__all__ = ["Failure", "Verdict", "classify"]
+__all__ = ["Classifier", "Failure", "Reason", "Verdict", "classify", "reason_of"]
 
 LONGEST_RETRY_AFTER = 300.0
 """The longest `Retry-After` that is honoured, in seconds."""
+TRY_AGAIN_LATER = 10.0
+"""The shortest delay after a close with code 1013, in seconds."""
+RESTART = (0.5, 5.0)
+"""Between these the delay is drawn after a close with code 1012 (service restart), in seconds."""
+PATIENCE = 3
+"""So many failures in a row, of a kind that waiting seldom mends, are enough."""
+REJECTIONS = 2
+"""So many rejections in a row, on the way back, are enough."""
+
+_TRANSIENT_STATUSES = frozenset({408, 425, 429})
+_PROTOCOL_CODES = frozenset({1002, 1003, 1007, 1008, 1010})
+_REJECTING_CODES = frozenset({4401, 4403})
+
+
+class Reason(Enum):
+    """Name the kinds of failure that waiting seldom mends, so that they are counted."""
+
+    CERTIFICATE = "certificate"
+    """The server's certificate is not to be trusted."""
+    HTTP = "http"
+    """The server refused the upgrade with HTTP 4xx, but for 408, 425 and 429."""
+    PROTOCOL = "protocol"
+    """The peer closed with 1002, 1003, 1007, 1008 or 1010."""
+    REJECTED = "rejected"
+    """The circle refused the key, in the sign-in or by closing with 4401 or 4403."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +49,16 @@ class Failure:
 
     Attributes:
         cause: The error.
-        ever_connected: Whether this client was connected before, or keeps trying from the start
-            (`first_connect="retry"`).
+        phase: Where it was: `open`, `nonce`, `sign`, `authenticate`, `setup`; `serve` when a link was lost.
+        ever_connected: Whether this client was connected before.
+        consecutive: How many failures of this kind there have been in a row, this one included; of a kind without a
+            `Reason`, how many attempts.
     """
 
     cause: Exception
+    phase: str
     ever_connected: bool
+    consecutive: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +68,62 @@ class Verdict:
     Attributes:
         retry: Back off and connect again; False gives up with status FAILED.
         at_least: No delay is shorter, in seconds.
+        between: Draw the delay between these, in seconds, instead of from the back-off; None leaves it to that.
     """
 
     retry: bool
     at_least: float = 0.0
+    between: tuple[float, float] | None = None
 
+
+Classifier: TypeAlias = Callable[[Failure], Verdict | None]
+"""A user's function that answers before `classify`; None leaves the answer to that."""
 
 _FATAL = Verdict(retry=False)
 
 
 def classify(failure: Failure) -> Verdict:
-    """Decide whether `failure` is worth another attempt."""
+    """Decide whether `failure` is worth another attempt, and when."""
     cause = failure.cause
-    if not failure.ever_connected or isinstance(cause, AuthError | ConfigError | RedirectRefused):
+    if isinstance(cause, ConfigError | RedirectRefused):
         return _FATAL
+    if isinstance(cause, AuthError) and not isinstance(cause, AuthRejected):
+        return _FATAL
+    reason = reason_of(cause)
+    if reason is not None and not _bearable(reason, failure):
+        return _FATAL
+    return _when(cause)
+
+
+def reason_of(cause: Exception) -> Reason | None:
+    """Tell the kind of a failure that waiting seldom mends; None for all others."""
+    if isinstance(cause, AuthRejected):
+        return Reason.REJECTED
+    if isinstance(cause, ConnectionFailed):
+        status = cause.http_status or 0
+        if 400 <= status < 500 and status not in _TRANSIENT_STATUSES:
+            return Reason.HTTP
+        return Reason.CERTIFICATE if cause.bad_certificate else None
+    if isinstance(cause, ConnectionLost) and not cause.local:
+        if cause.code in _REJECTING_CODES:
+            return Reason.REJECTED
+        return Reason.PROTOCOL if cause.code in _PROTOCOL_CODES else None
+    return None
+
+
+def _bearable(reason: Reason, failure: Failure) -> bool:
+    if reason is Reason.PROTOCOL:
+        return failure.consecutive < PATIENCE
+    # A deploy, a certificate that is just being renewed, a circle that has not loaded its keys yet: worth a few
+    # attempts to a client that has been here before, a mistake in the configuration to one that has not.
+    return failure.ever_connected and failure.consecutive < (REJECTIONS if reason is Reason.REJECTED else PATIENCE)
+
+
+def _when(cause: Exception) -> Verdict:
+    if isinstance(cause, ConnectionLost) and not cause.local:
+        if cause.code == 1012:
+            return Verdict(retry=True, between=RESTART)
+        if cause.code == 1013:
+            return Verdict(retry=True, at_least=TRY_AGAIN_LATER)
     retry_after = cause.retry_after if isinstance(cause, ConnectionFailed) else None
     return Verdict(retry=True, at_least=min(retry_after or 0.0, LONGEST_RETRY_AFTER))

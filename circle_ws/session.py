@@ -74,6 +74,7 @@ class Session:
         "_subscriptions",
         "_transport",
         "_waiter",
+        "answered",
         "in_flight",
         "loss",
         "renewal",
@@ -96,6 +97,8 @@ class Session:
         """The one renewal of the sign-in that this connection may have."""
         self.signing_in = False
         """Whether a sign-in is on its way. What the peer says when it closes the link meanwhile may echo a secret."""
+        self.answered = False
+        """Whether any of the user's calls was answered."""
 
     def open(self, transport: Transport) -> None:
         """Use this transport, which was made with this session as its receiver."""
@@ -273,6 +276,8 @@ class Session:
         call = self.in_flight.pop(id, None) if type(id) is int else None
         if call is None:
             _logger.debug("a reply that nobody waits for is ignored")
+        elif call.users:
+            self.answered = True
         return call
 
     def _take_error(self, frame: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from .handshake import Handshake
 from .jsonrpc.subscriptions import Subscriptions
 from .keepalive import watch
 from .outbox import Outbox
-from .policy import Failure, classify
+from .recovery import Recovery
 from .session import Session
 from .status import ConnectionStatus as Status
 
@@ -46,7 +46,12 @@ class Supervisor:
         self.subscriptions = Subscriptions()
         self.failure: Exception | None = None
         self._authenticator = Authenticator(config, config.signer) if config.signer is not None else None
-        self._rng = random.Random()
+        self._recovery = Recovery(
+            config.backoff,
+            config.classifier,
+            persistent=config.first_connect == "retry",
+            rng=random.Random(),
+        )
         self._ping = config.transport.capabilities.ping and not (config.keepalive and config.keepalive.mode == "rpc")
         self._task: asyncio.Task[None] | None = None
         self._session: Session | None = None
@@ -140,31 +145,35 @@ class Supervisor:
                 self._give_up(error)
 
     async def _stay_connected(self) -> None:
-        failures = 0
-        ever_connected = self.config.first_connect == "retry"
         while True:
-            started = None
-            try:
-                session = await self._establish()
-                ever_connected, started = True, asyncio.get_running_loop().time()
-                cause: CircleWsError = await self._serve(session)
-            except CircleWsError as error:
-                cause = error
+            cause, phase = await self._live_once()
             if self._ending is not None:
                 return
-            backoff = self.config.backoff
-            if started is not None and backoff is not None:
-                uptime = asyncio.get_running_loop().time() - started
-                failures = 0 if uptime >= backoff.reset_after else failures
-            verdict = classify(Failure(cause, ever_connected=ever_connected))
-            if not verdict.retry or backoff is None or backoff.exhausted(self._attempt):
+            delay = self._recovery.plan(cause, phase, self._attempt)
+            if delay is None:
                 self._give_up(cause)
                 return
-            delay = max(backoff.delay(failures, self._rng), verdict.at_least)
-            failures += 1
             self.board.set(Status.WAITING, attempt=self._attempt, retry_in=delay, cause=cause)
             await asyncio.sleep(delay)
             self._begin_attempt()
+
+    async def _live_once(self) -> tuple[CircleWsError, str]:
+        """Connect and serve; give what ended it, and in which phase."""
+        try:
+            session = await self._establish()
+        except CircleWsError as error:
+            return error, self.phase
+        finally:
+            self._handshake = None
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        self._recovery.connected()
+        try:
+            return await self._serve(session), "serve"
+        except CircleWsError as error:
+            return error, "authenticate"
+        finally:
+            self._recovery.lost(loop.time() - started, answered=session.answered)
 
     def _begin_attempt(self) -> None:
         self._attempt += 1
@@ -174,7 +183,6 @@ class Supervisor:
         self._session = session = Session(self.outbox, self.subscriptions, self.config.max_in_flight)
         self._handshake = handshake = Handshake(self.config, session, self._authenticator, self._signing_in)
         await handshake.run()
-        self._handshake = None
         return session
 
     def _signing_in(self) -> None:

@@ -1,24 +1,35 @@
-"""What is worth another attempt, and how soon."""
+"""What is worth another attempt, and how soon: the table of docs/reliability.md, row by row."""
 
 import pytest
 
 from circle_ws import errors
 from circle_ws.policy import Failure, Verdict, classify
 
+
+def http(status: int) -> errors.ConnectionFailed:
+    return errors.ConnectionFailed(f"HTTP {status}", http_status=status)
+
+
+def closed(code: int, *, local: bool = False) -> errors.ConnectionLost:
+    return errors.ConnectionLost.closed(code, local=local)
+
+
+CERTIFICATE = errors.ConnectionFailed("a bad certificate", bad_certificate=True)
+REJECTED = errors.AuthRejected("no")
+
 _RETRIED: list[Exception] = [
     errors.ConnectionFailed("refused"),
-    errors.ConnectionFailed("bad gateway", http_status=502),
     errors.ConnectionFailed("internal error", phase="authenticate"),
-    errors.ConnectionLost.closed(1006),
-    errors.ConnectionLost.closed(1001),
-    errors.ConnectionLost.closed(1000),
-    errors.ConnectionLost.closed(1009),
-    errors.ProtocolError("five malformed messages"),
+    errors.ProtocolError("an incomplete offer"),
+    *(http(status) for status in (408, 425, 429, 500, 502, 503, 504)),
+    *(closed(code) for code in (1000, 1001, 1005, 1006, 1009, 1011, 4000)),
+    *(closed(code, local=True) for code in (1002, 1006, 1007, 1009, 1012, 1013, 4401)),
 ]
 _FATAL: list[Exception] = [
     errors.InvalidKey("no key"),
     errors.InvalidNonce("a JWT"),
     errors.SignerFailed("the person said no"),
+    errors.DowngradeDetected("stripped"),
     errors.AuthError("no circle"),
     errors.RedirectRefused("moved", http_status=301),
     errors.ConfigError("no proxy here"),
@@ -26,27 +37,55 @@ _FATAL: list[Exception] = [
 ]
 
 
-def _name(error: Exception) -> str:
+def _name(error: object) -> str:
     return f"{type(error).__name__}: {error}"
 
 
+@pytest.mark.parametrize("consecutive", [1, 100])
+@pytest.mark.parametrize("ever_connected", [True, False])
 @pytest.mark.parametrize("cause", _RETRIED, ids=_name)
-def test_a_client_that_was_connected_tries_again(cause: Exception) -> None:
-    """After a first success a lost link or a failed attempt is retried, with no delay but the back-off's."""
-    assert classify(Failure(cause, ever_connected=True)) == Verdict(retry=True, at_least=0.0)
+def test_what_time_may_mend_is_tried_again(cause: Exception, ever_connected: bool, consecutive: int) -> None:
+    """A lost link or a failed attempt is retried, however often, with no delay but the back-off's."""
+    assert classify(Failure(cause, "open", ever_connected, consecutive)) == Verdict(retry=True)
 
 
 @pytest.mark.parametrize("ever_connected", [True, False])
 @pytest.mark.parametrize("cause", _FATAL, ids=_name)
 def test_what_no_attempt_can_mend_is_fatal(cause: Exception, ever_connected: bool) -> None:
-    """A bad key, nonce or option, a refusing signer and a redirect end the client, connected before or not."""
-    assert classify(Failure(cause, ever_connected=ever_connected)).retry is False
+    """A bad key, nonce or option, a refusing signer, a downgrade and a redirect end the client."""
+    assert classify(Failure(cause, "open", ever_connected)).retry is False
 
 
-@pytest.mark.parametrize("cause", [*_RETRIED, *_FATAL], ids=_name)
-def test_the_first_connect_makes_one_attempt(cause: Exception) -> None:
-    """Whatever fails before the client was ever connected is told at once."""
-    assert classify(Failure(cause, ever_connected=False)).retry is False
+@pytest.mark.parametrize(
+    "cause", [CERTIFICATE, *(http(status) for status in (400, 401, 403, 404, 426, 451))], ids=_name
+)
+def test_what_is_seldom_mended_is_fatal_at_first_and_after_three(cause: Exception) -> None:
+    """A bad certificate or HTTP 4xx: fatal to a client that was never connected, else at the third in a row."""
+    assert classify(Failure(cause, "open", ever_connected=False)).retry is False
+    verdicts = [classify(Failure(cause, "open", ever_connected=True, consecutive=n)).retry for n in (1, 2, 3, 4)]
+    assert verdicts == [True, True, False, False]
+
+
+@pytest.mark.parametrize("cause", [REJECTED, closed(4401), closed(4403)], ids=_name)
+def test_a_rejection_is_fatal_at_first_and_after_two(cause: Exception) -> None:
+    """A refused key: fatal on the first connect; on the way back once more, then fatal."""
+    assert classify(Failure(cause, "authenticate", ever_connected=False)).retry is False
+    verdicts = [classify(Failure(cause, "authenticate", ever_connected=True, consecutive=n)).retry for n in (1, 2, 3)]
+    assert verdicts == [True, False, False]
+
+
+@pytest.mark.parametrize("code", [1002, 1003, 1007, 1008, 1010])
+@pytest.mark.parametrize("ever_connected", [True, False])
+def test_three_closes_with_a_protocol_code_are_fatal(code: int, ever_connected: bool) -> None:
+    """A peer that keeps complaining about us will not stop."""
+    verdicts = [classify(Failure(closed(code), "serve", ever_connected, n)).retry for n in (1, 2, 3)]
+    assert verdicts == [True, True, False]
+
+
+def test_a_restart_and_a_full_house_have_their_own_delays() -> None:
+    """1012: between 0.5 and 5 s. 1013: 10 s at least."""
+    assert classify(Failure(closed(1012), "serve", ever_connected=True)) == Verdict(retry=True, between=(0.5, 5.0))
+    assert classify(Failure(closed(1013), "serve", ever_connected=True)) == Verdict(retry=True, at_least=10.0)
 
 
 @pytest.mark.parametrize(
@@ -55,4 +94,4 @@ def test_the_first_connect_makes_one_attempt(cause: Exception) -> None:
 def test_retry_after_is_a_floor(retry_after: float | None, at_least: float) -> None:
     """The server's `Retry-After` is kept, up to 300 s."""
     cause = errors.ConnectionFailed("busy", http_status=503, retry_after=retry_after)
-    assert classify(Failure(cause, ever_connected=True)) == Verdict(retry=True, at_least=at_least)
+    assert classify(Failure(cause, "open", ever_connected=True)) == Verdict(retry=True, at_least=at_least)

@@ -197,11 +197,10 @@ async def test_the_first_connect_may_keep_trying(peers: Peers) -> None:
     await it.close()
 
 
-async def test_a_refused_sign_in_on_a_reconnect_is_fatal(peers: Peers) -> None:
-    """A circle that says no on the way back ends the client; everything that waits fails with it."""
-    peer = await peers.start(
-        "scripted", answers={"fetch_nonce": NONCE, "authenticate": [{"result": True}, {"result": False}]}
-    )
+async def test_a_sign_in_that_is_refused_twice_on_the_way_back_is_fatal(peers: Peers) -> None:
+    """Once more with a fresh nonce after a delay; refused again it ends the client, and everything that waits."""
+    no = {"result": False}
+    peer = await peers.start("scripted", answers={"fetch_nonce": NONCE, "authenticate": [{"result": True}, no, no]})
     it = client(peer.url)
     await it.connect()
     await peer.ask("cut")
@@ -209,7 +208,19 @@ async def test_a_refused_sign_in_on_a_reconnect_is_fatal(peers: Peers) -> None:
     failure = await later(it.call("f"))
     assert isinstance(failure, AuthRejected)
     assert it.failure is failure
+    assert await peer.ask("count") == 3
     await it.close()
+
+
+async def test_a_sign_in_that_is_refused_once_on_the_way_back_is_borne(peers: Peers) -> None:
+    """A circle that has not loaded its keys yet says no once; the client is back after the next attempt."""
+    yes, no = {"result": True}, {"result": False}
+    answers = {"fetch_nonce": NONCE, "authenticate": [yes, no, yes], "f": {"result": 1}}
+    peer = await peers.start("scripted", answers=answers)
+    async with client(peer.url) as it:
+        await peer.ask("cut")
+        await eventually(lambda: not it.is_connected())
+        assert await it.call("f") == 1
 
 
 async def test_a_server_that_closes_at_once_does_not_make_a_hot_loop(peers: Peers) -> None:

@@ -250,7 +250,8 @@ def _failure(error: Exception) -> ConnectionFailed:
     if isinstance(error, ssl.SSLCertVerificationError):
         return ConnectionFailed(
             f"the server's TLS certificate is not to be trusted: {error.verify_message}; "
-            "check the host name in the URL and the server's certificate"
+            "check the host name in the URL and the server's certificate",
+            bad_certificate=True,
         )
     if isinstance(error, ssl.SSLError):
         return ConnectionFailed(f"TLS failed ({error.reason}); does it speak wss:// on this port?")
