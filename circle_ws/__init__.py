@@ -40,6 +40,7 @@ from .errors import (
 from .listener import Listener
 from .liveness import KeepAlive
 from .policy import Failure, Verdict
+from .setup import SetupSession
 from .status import ConnectionStatus, StatusChange
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "RedirectRefused",
     "RpcError",
     "Signer",
+    "SetupSession",
     "SignerFailed",
     "StatusChange",
     "StatusChanges",

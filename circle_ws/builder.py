@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .config import FirstConnect
     from .liveness import KeepAliveMode
     from .policy import Classifier
+    from .setup import Setup
     from .transport import Connect
 
 __all__ = ["CircleWsClientBuilder", "Connecting", "connect"]
@@ -125,6 +126,14 @@ class CircleWsClientBuilder:
     def without_reconnect(self) -> Self:
         """Do not connect again: a lost link ends in status FAILED."""
         return self._with(backoff=None)
+
+    def with_setup(self, function: Setup) -> Self:
+        """Run an async function after every sign-in and before the calls that wait go out: register, subscribe anew.
+
+        Args:
+            function: Is given a `SetupSession`, which has `call` and `notify`. What it raises fails the attempt.
+        """
+        return self._with(setup=function)
 
     def with_classifier(self, function: Classifier) -> Self:
         """Decide before the library does whether, and when, to connect again after a failure.

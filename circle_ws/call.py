@@ -9,11 +9,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Call"]
 
+MOST_REWRITES = 3
+"""How often a call that may run twice is written again."""
+
 
 class Call:
     """Be one request, or one notification, on its way."""
 
-    __slots__ = ("deadline", "future", "id", "limit", "method", "resent", "size", "text", "users")
+    __slots__ = ("deadline", "future", "id", "limit", "method", "resent", "rewrites", "size", "text", "users")
 
     def __init__(self, id: int | None, method: str, text: str, future: asyncio.Future[Any]) -> None:
         self.id = id
@@ -29,8 +32,15 @@ class Call:
         """The time it was given, in seconds."""
         self.resent = False
         """Whether it was refused for want of a sign-in, and is sent once more."""
+        self.rewrites: int | None = None
+        """How often it may still be written again after a loss; None says that it may not."""
         self.users = True
         """Whether it is the user's; one of the client's own (sign-in, probe) is never sent again."""
+
+    @property
+    def rewritten(self) -> bool:
+        """Whether it was written before, on a link that was lost."""
+        return self.rewrites is not None and self.rewrites < MOST_REWRITES
 
     def settle(self, result: Any) -> None:
         """Give the caller the result, unless it is gone."""

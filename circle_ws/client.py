@@ -7,6 +7,7 @@ import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from .call import MOST_REWRITES
 from .config import DEFAULT, ClientConfig, Default
 from .errors import CallTimeout, ClientClosed, InvalidRequest, NotConnected, ProtocolError
 from .listener import Listener
@@ -103,6 +104,19 @@ class CircleWsClient:
         warnings.warn(f"{self!r} was dropped without close()", ResourceWarning, stacklevel=2, source=self)
         loop.call_soon_threadsafe(supervisor.abandon_soon)
 
+    def reconnect(self) -> None:
+        """Dial now: skip the delay before the next attempt, or leave the present link for a fresh one.
+
+        What is written and unanswered then fails with `OutcomeUnknown`, or is written again where it is idempotent. An
+        attempt that is under way goes on.
+
+        Raises:
+            NotConnected: The client was never started, or gave up.
+            ClientClosed: It is closed.
+        """
+        self._check_running()
+        self._supervisor.reconnect()
+
     # Its state.
 
     def is_connected(self) -> bool:
@@ -166,17 +180,27 @@ class CircleWsClient:
 
     # What it is for.
 
-    async def call(self, method: str, params: Params = None, *, timeout: float | None | Default = DEFAULT) -> Any:
+    async def call(
+        self,
+        method: str,
+        params: Params = None,
+        *,
+        timeout: float | None | Default = DEFAULT,
+        idempotent: bool = False,
+    ) -> Any:
         """Call a method of the circle and return its result.
 
         A call that cannot be written yet waits, within its timeout, for the link or for a slot. It is never sent
-        twice. Cancelling it frees everything at once; the reply, should it come, is ignored.
+        twice, unless you declare it idempotent. Cancelling it frees everything at once; the reply, should it come, is
+        ignored.
 
         Args:
             method: The method's name.
             params: A list or tuple (by position) or a dict (by name) of finite plain JSON values; None leaves them out.
             timeout: For everything until the result is there, in seconds; None means no limit. By default the
                 configured `call_timeout`.
+            idempotent: Running it twice is the same as running it once: when the link goes down after it was written,
+                it is written again on the next one, at most three times, instead of failing with `OutcomeUnknown`.
 
         Returns:
             The result as plain JSON values.
@@ -193,7 +217,10 @@ class CircleWsClient:
             QueueFull: Too many calls wait already.
         """
         self._check_running()
-        return await self._complete(self._supervisor.outbox.request(method, params), timeout)
+        call = self._supervisor.outbox.request(method, params)
+        if idempotent:
+            call.rewrites = MOST_REWRITES
+        return await self._complete(call, timeout)
 
     async def notify(self, method: str, params: Params = None, *, timeout: float | None | Default = DEFAULT) -> None:
         """Send a notification, which is not answered; return when it is written.

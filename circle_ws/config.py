@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import ssl
 
     from .policy import Classifier
+    from .setup import Setup
 
 __all__ = ["DEFAULT", "ClientConfig", "ClientOptions", "Default", "default_keepalive"]
 
@@ -60,6 +61,7 @@ class ClientOptions(TypedDict, total=False):
     keepalive: KeepAlive | None
     backoff: Backoff | None
     first_connect: FirstConnect
+    setup: Setup | None
     classifier: Classifier | None
     max_message_bytes: int | None
     max_request_bytes: int | None
@@ -91,6 +93,8 @@ class ClientConfig:
         keepalive: How the link is watched; None does not watch it.
         backoff: When to connect again; None does not.
         first_connect: `once`: the first `connect()` makes one attempt. `retry`: it keeps trying.
+        setup: An async function that runs after every sign-in and before the calls that wait go out; it is given a
+            `SetupSession` with `call` and `notify`.
         classifier: Decides before `circle_ws.policy.classify` whether and when to connect again; what it answers with
             None is left to that.
         max_message_bytes: The largest incoming message, in bytes of UTF-8.
@@ -122,6 +126,7 @@ class ClientConfig:
     keepalive: KeepAlive | None = field(default_factory=default_keepalive)
     backoff: Backoff | None = Backoff()
     first_connect: FirstConnect = "once"
+    setup: Setup | None = None
     classifier: Classifier | None = None
     max_message_bytes: int | None = 10 * 1024 * 1024
     max_request_bytes: int | None = 64 * 1024
@@ -175,8 +180,10 @@ class ClientConfig:
                 f"profile {self.signature_profile.name} names the circle, which policy legacy-only never does",
                 option="policy",
             )
-        if self.classifier is not None and not callable(self.classifier):
-            raise ConfigError(f"classifier must be a function or None, not {self.classifier!r}", option="classifier")
+        for option in ("setup", "classifier"):
+            value = getattr(self, option)
+            if value is not None and not callable(value):
+                raise ConfigError(f"{option} must be a function or None, not {value!r}", option=option)
         if type(self.allow_insecure) is not bool:
             raise ConfigError(
                 f"allow_insecure must be True or False, not {self.allow_insecure!r}", option="allow_insecure"

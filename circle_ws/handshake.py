@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from .errors import ConnectionFailed, ConnectionLost
+from .setup import run_setup
 from .transport import TransportOptions
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _AWAITED = {
     "nonce": "fetch_nonce",
     "sign": "the signer",
     "authenticate": "authenticate",
+    "setup": "the setup function",
 }
 
 
@@ -35,7 +37,7 @@ class Handshake:
         signing_in: Called when the socket is open and the sign-in begins.
     """
 
-    __slots__ = ("_authenticator", "_config", "_opened", "_session", "_signing_in")
+    __slots__ = ("_authenticator", "_config", "_in_setup", "_opened", "_session", "_signing_in")
 
     def __init__(
         self,
@@ -49,14 +51,17 @@ class Handshake:
         self._authenticator = authenticator
         self._signing_in = signing_in
         self._opened = False
+        self._in_setup = False
 
     @property
     def phase(self) -> str:
-        """Where it is: `open`, `nonce`, `sign` or `authenticate`."""
+        """Where it is: `open`, `nonce`, `sign`, `authenticate` or `setup`."""
+        if self._in_setup:
+            return "setup"
         return self._authenticator.phase if self._opened and self._authenticator is not None else "open"
 
     async def run(self) -> None:
-        """Dial and sign in, within `open_timeout`; the signer has its own `sign_timeout`.
+        """Dial, sign in and set up, within `open_timeout`; the signer has its own `sign_timeout`.
 
         Raises:
             ConnectionFailed: The attempt failed; another may work.
@@ -69,6 +74,9 @@ class Handshake:
                 if self._authenticator is not None:
                     self._signing_in()
                     await self._authenticator.sign_in(self._session, limit)
+                if self._config.setup is not None:
+                    self._in_setup = True
+                    await run_setup(self._config.setup, self._session)
         except BaseException as error:
             self._session.abort(ConnectionLost.closed(1006, local=True))
             if isinstance(error, TimeoutError) and limit.expired():

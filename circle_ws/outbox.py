@@ -11,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from .call import Call
-from .errors import CallTimeout, MessageTooLarge, QueueFull
+from .errors import CallTimeout, MessageTooLarge, OutcomeUnknown, QueueFull
 from .jsonrpc import envelope
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .config import ClientConfig
     from .jsonrpc.envelope import Params
     from .session import Session
+    from .transport import Transport
 
 __all__ = ["Outbox"]
 
@@ -30,9 +31,11 @@ class Outbox:
     Args:
         config: The limits.
         phase: Tells what the client is doing while it is not connected, for the words of a timeout.
+        say_goodbye: Closes a transport with the handshake, without waiting for it.
     """
 
     __slots__ = (
+        "_closed",
         "_config",
         "_drained",
         "_next_id",
@@ -43,12 +46,20 @@ class Outbox:
         "_session",
         "_sweep_at",
         "_timer",
+        "say_goodbye",
     )
 
-    def __init__(self, config: ClientConfig, phase: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        config: ClientConfig,
+        phase: Callable[[], str],
+        say_goodbye: Callable[[Transport, int, str], None],
+    ) -> None:
+        self.say_goodbye = say_goodbye
         self._config = config
         self._phase = phase
         self._next_id = 0
+        self._closed = False
         self._paused = False
         self._queue: deque[Call] = deque()
         self._queued_bytes = 0
@@ -119,13 +130,24 @@ class Outbox:
 
     def send_again(self, call: Call) -> None:
         """Let a call that the circle refused to run go out once more, before all that waits, with an id of its own."""
-        self._next_id += 1
-        call.text = call.text.replace(f'"id":{call.id},', f'"id":{self._next_id},', 1)
-        call.id = self._next_id
+        self._readdress(call)
         call.resent = True
         # Refused in the order in which they were written, they go out in that order again.
         resent = sum(1 for waiting in self._queue if waiting.resent)
         self._put(resent, call)
+
+    def write_again(self, call: Call) -> bool:
+        """Let a call that was written and is unanswered go out on the next link, where its caller allows that.
+
+        Returns:
+            Whether it will.
+        """
+        if not call.rewrites or self._closed or call.future.done():
+            return False
+        call.rewrites -= 1
+        self._readdress(call)
+        self._put(sum(1 for waiting in self._queue if waiting.rewritten), call)
+        return True
 
     def slot_freed(self) -> None:
         """Learn that fewer calls are in flight."""
@@ -145,9 +167,14 @@ class Outbox:
         self._tell_drained()
 
     def fail_queued(self, error: Exception) -> None:
-        """Fail everything that was never written."""
+        """Fail everything that waits; what was written before may have run, and is told so."""
         while self._queue:
-            self._pop().fail(error)
+            call = self._pop()
+            call.fail(_unknown(error) if call.rewritten else error)
+
+    def close(self) -> None:
+        """Write nothing again from now on."""
+        self._closed = True
 
     def stop(self) -> None:
         """Let go of the timer; nothing is submitted any more."""
@@ -167,6 +194,12 @@ class Outbox:
     def _tell_drained(self) -> None:
         if self._drained is not None and not self._drained.done() and self._idle():
             self._drained.set_result(None)
+
+    def _readdress(self, call: Call) -> None:
+        """Give a call a new id: one that was used before could be answered twice."""
+        self._next_id += 1
+        call.text = call.text.replace(f'"id":{call.id},', f'"id":{self._next_id},', 1)
+        call.id = self._next_id
 
     def _checked(self, call: Call) -> Call:
         limit = self._config.max_request_bytes
@@ -228,9 +261,20 @@ class Outbox:
         connected = self._session is not None and not self._paused
         phase = "reply" if written else ("queue" if connected else self._phase())
         self.forget(call)
-        never = "it was refused, as nobody was signed in," if call.resent else "it was never written"
-        ending = "it was written and may have run" if written else f"{never} and has not run"
+        ending = (
+            "it was written and may have run" if written or call.rewritten else f"{_unwritten(call)} and has not run"
+        )
         call.fail(CallTimeout(f"{call.method!r} took longer than {call.limit:g} s ({phase}); {ending}", phase=phase))
+
+
+def _unwritten(call: Call) -> str:
+    return "it was refused, as nobody was signed in," if call.resent else "it was never written"
+
+
+def _unknown(cause: Exception) -> OutcomeUnknown:
+    unknown = OutcomeUnknown(f"the request was written before and may have run; it was not written again: {cause}")
+    unknown.__cause__ = cause
+    return unknown
 
 
 def _future() -> asyncio.Future[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from .errors import ConnectionLost, MessageTooLarge, OutcomeUnknown, ProtocolError, RpcError
 from .jsonrpc import envelope, json
@@ -17,44 +17,22 @@ if TYPE_CHECKING:
     from .call import Call
     from .jsonrpc.envelope import Params
     from .jsonrpc.subscriptions import Subscriptions
+    from .owner import Owner
     from .transport import Transport
 
-__all__ = ["Session"]
+__all__ = ["Session", "settle"]
 
 _logger = logging.getLogger("circle_ws")
 
 AUTHENTICATION_REQUIRED = -32001
 METHOD_NOT_FOUND = -32601
+_MESSAGE_TOO_BIG = 1009
+_MALFORMED = 4002
+"""The close code for a peer that sends too much that is no JSON-RPC."""
+_MALFORMED_BEARABLE = 5
+"""So many malformed messages end a connection."""
 _HIGH_WATER = 256 * 1024
 """Bytes on their way from which on calls wait for the peer to read."""
-
-
-class Owner(Protocol):
-    """Own the calls that a session carries."""
-
-    def request(self, method: str, params: Params) -> Call:
-        """Make a request with an id of its own."""
-        ...
-
-    def slot_freed(self) -> None:
-        """Learn that fewer calls are in flight."""
-        ...
-
-    def flush(self) -> None:
-        """Write what waits, as far as there is room."""
-        ...
-
-    def detach(self, session: Session) -> None:
-        """Learn that this session's link is down."""
-        ...
-
-    def pause(self) -> None:
-        """Let calls wait while the sign-in is renewed."""
-        ...
-
-    def send_again(self, call: Call) -> None:
-        """Let a call that was not run go out once more."""
-        ...
 
 
 class Session:
@@ -70,6 +48,7 @@ class Session:
         "_owner",
         "_congestion",
         "_limit",
+        "_malformed_messages",
         "_max_in_flight",
         "_subscriptions",
         "_transport",
@@ -97,6 +76,7 @@ class Session:
         """The one renewal of the sign-in that this connection may have."""
         self.signing_in = False
         """Whether a sign-in is on its way. What the peer says when it closes the link meanwhile may echo a secret."""
+        self._malformed_messages = 0
         self.answered = False
         """Whether any of the user's calls was answered."""
 
@@ -135,8 +115,17 @@ class Session:
             self._congestion = asyncio.get_running_loop().create_task(self._relieve(transport))
         return True
 
-    async def request(self, method: str, params: dict[str, Any] | None = None) -> Any:
-        """Call the peer for the client itself (sign-in, probe): past the queue and the slots.
+    def notify(self, method: str, params: Params) -> None:
+        """Send a notification past the queue.
+
+        Raises:
+            ConnectionLost: The link is down.
+        """
+        if not self.write(self._owner.notification(method, params)):
+            raise self.loss or ConnectionLost.closed(1006)
+
+    async def request(self, method: str, params: Params = None) -> Any:
+        """Call the peer for the client itself (sign-in, setup, probe): past the queue and the slots.
 
         Raises:
             RpcError: The peer answered with an error.
@@ -192,6 +181,8 @@ class Session:
         _logger.warning("the peer sent what is no JSON-RPC message: %s", cause)
         if isinstance(cause, MessageTooLarge):
             self._fail_in_flight(cause)
+        else:
+            self._count_malformed()
 
     def lost(self, cause: ConnectionLost) -> None:
         """Learn that the link is down: what is unanswered fails at once."""
@@ -212,6 +203,11 @@ class Session:
         )
         # The supervisor first, so that whoever learns of the loss finds the status changed.
         self._wake()
+        if cause.code == _MESSAGE_TOO_BIG and not cause.local:
+            self._blame_the_largest()
+        for id, call in list(self.in_flight.items()):
+            if self._owner.write_again(call):
+                del self.in_flight[id]
         self._fail_in_flight(unknown)
 
     @property
@@ -225,7 +221,7 @@ class Session:
             return
         loop = asyncio.get_running_loop()
         self._waiter = waiter = loop.create_future()
-        timer = loop.call_later(max(until - loop.time(), 0), _settle, waiter) if until is not None else None
+        timer = loop.call_later(max(until - loop.time(), 0), settle, waiter) if until is not None else None
         try:
             await waiter
         finally:
@@ -320,8 +316,29 @@ class Session:
         if call is not None:
             call.fail(error)
             self._owner.slot_freed()
-        else:
-            _logger.warning("a malformed message is ignored: %s", error)
+            return
+        _logger.warning("a malformed message is ignored: %s", error)
+        self._count_malformed()
+
+    def _count_malformed(self) -> None:
+        self._malformed_messages += 1
+        if self._malformed_messages == _MALFORMED_BEARABLE:
+            words = f"{_MALFORMED_BEARABLE} malformed messages on one connection"
+            self._owner.say_goodbye(self.transport, _MALFORMED, words)
+            self.lost(ConnectionLost.closed(_MALFORMED, words, local=True))
+
+    def _blame_the_largest(self) -> None:
+        """Fail the call that the peer most likely found too large: it would be the end of the next link too."""
+        call = max(self.in_flight.values(), key=lambda call: call.size, default=None)
+        if call is not None:
+            self.forget(call.id)
+            call.fail(
+                MessageTooLarge(
+                    f"the peer refused a message as too large (close code 1009); the largest unanswered request was "
+                    f"{call.method!r} with {call.size} bytes: send less, or have the circle take more",
+                    size=call.size,
+                )
+            )
 
     def _fail_in_flight(self, error: ProtocolError | ConnectionLost) -> None:
         calls = list(self.in_flight.values())
@@ -331,6 +348,7 @@ class Session:
         self._owner.slot_freed()
 
 
-def _settle(waiter: asyncio.Future[None]) -> None:
+def settle(waiter: asyncio.Future[None]) -> None:
+    """Resolve a future that may be done already."""
     if not waiter.done():
         waiter.set_result(None)

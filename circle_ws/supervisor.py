@@ -17,11 +17,12 @@ from .jsonrpc.subscriptions import Subscriptions
 from .keepalive import watch
 from .outbox import Outbox
 from .recovery import Recovery
-from .session import Session
+from .session import Session, settle
 from .status import ConnectionStatus as Status
 
 if TYPE_CHECKING:
     from .config import ClientConfig
+    from .transport import Transport
 
 __all__ = ["Supervisor"]
 
@@ -42,7 +43,7 @@ class Supervisor:
     def __init__(self, config: ClientConfig) -> None:
         self.config = config
         self.board = StatusBoard()
-        self.outbox = Outbox(config, lambda: self.phase)
+        self.outbox = Outbox(config, lambda: self.phase, self._say_goodbye)
         self.subscriptions = Subscriptions()
         self.failure: Exception | None = None
         self._authenticator = Authenticator(config, config.signer) if config.signer is not None else None
@@ -59,6 +60,9 @@ class Supervisor:
         self._abandoned = False
         self._attempt = 0
         self._ending: asyncio.Task[None] | None = None
+        self._goodbyes: set[asyncio.Task[None]] = set()
+        self._hurried = False
+        self._pause: asyncio.Future[None] | None = None
 
     # What the client asks for.
 
@@ -130,6 +134,19 @@ class Supervisor:
             self._ending = asyncio.get_running_loop().create_task(self._shut_down(drain))
         await asyncio.shield(self._ending)
 
+    def reconnect(self) -> None:
+        """Dial now: skip the delay, or leave the present link for a fresh one.
+
+        Raises:
+            NotConnected: The client was never started, or gave up.
+        """
+        if self._pause is not None and not self._pause.done():
+            self._pause.set_result(None)
+        elif self.connected and self._session is not None:
+            self._hurried = True
+            self._say_goodbye(self._session.transport, 1000, "")
+            self._session.lost(ConnectionLost("the link was left for a fresh one", code=1000, local=True))
+
     # The task.
 
     async def _run(self) -> None:
@@ -149,13 +166,24 @@ class Supervisor:
             cause, phase = await self._live_once()
             if self._ending is not None:
                 return
-            delay = self._recovery.plan(cause, phase, self._attempt)
+            delay = 0.0 if self._hurried else self._recovery.plan(cause, phase, self._attempt)
+            self._hurried = False
             if delay is None:
                 self._give_up(cause)
                 return
             self.board.set(Status.WAITING, attempt=self._attempt, retry_in=delay, cause=cause)
-            await asyncio.sleep(delay)
+            await self._sleep(delay)
             self._begin_attempt()
+
+    async def _sleep(self, delay: float) -> None:
+        """Wait for the next attempt, or until `reconnect` is called."""
+        loop = asyncio.get_running_loop()
+        self._pause = pause = loop.create_future()
+        timer = loop.call_later(delay, settle, pause)
+        try:
+            await pause
+        finally:
+            timer.cancel()
 
     async def _live_once(self) -> tuple[CircleWsError, str]:
         """Connect and serve; give what ended it, and in which phase."""
@@ -257,6 +285,11 @@ class Supervisor:
         else:
             self._give_up(NotConnected("the client's task was cancelled, as when its event loop ends"))
 
+    def _say_goodbye(self, transport: Transport, code: int, reason: str) -> None:
+        task = asyncio.get_running_loop().create_task(transport.close(code, reason))
+        self._goodbyes.add(task)
+        task.add_done_callback(self._goodbyes.discard)
+
     def _cut_link(self) -> None:
         if self._session is not None:
             self._session.abort(ConnectionLost.closed(1006, local=True))
@@ -270,12 +303,15 @@ class Supervisor:
                     await self.outbox.drained()
             except TimeoutError:
                 pass
+        self.outbox.close()
         self.outbox.fail_queued(ClientClosed("the client was closed before the request was written; it has not run"))
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task])
         if running and self._session is not None and self._session.loss is None:
             await self._session.close()
+        if self._goodbyes:
+            await asyncio.wait(self._goodbyes)
         # A link that was lost may still be flushing its last bytes to a peer that does not read.
         self._cut_link()
         self.outbox.stop()

@@ -1,0 +1,144 @@
+"""What a program does on every new connection, in both runtimes."""
+
+import asyncio
+import json
+
+import pytest
+
+from circle_ws import (
+    CallTimeout,
+    CircleWsClientBuilder,
+    ConnectionFailed,
+    ConnectionStatus,
+    InvalidRequest,
+    RpcError,
+    SetupSession,
+)
+from tests.support.clients import KEY, QUICK, client
+from tests.support.outcomes import eventually, later
+from tests.support.peers import Peers
+
+
+async def subscribe(session: SetupSession) -> None:
+    assert await session.call("record", ["set up"]) is not None
+    await session.notify("record", ["and told"])
+
+
+async def test_it_runs_after_every_sign_in_and_before_what_waits(peers: Peers) -> None:
+    """Signed in, first the setup, then the calls that waited; the same after each reconnect."""
+    circle = await peers.start("circle")
+    builder = CircleWsClientBuilder(circle.url).with_keypair(KEY).with_reconnect(backoff=QUICK)
+    it = builder.with_setup(subscribe).build()
+    connecting = later(it.connect())
+    await asyncio.sleep(0)
+    early = later(it.call("record", ["early"]))
+    await connecting
+    assert await early == 3
+    await circle.ask("cut_all")
+    await eventually(lambda: not it.is_connected())
+    assert await it.call("record", ["later"]) == 6
+    await it.close()
+    assert await circle.ask("runs") == ["set up", "and told", "early", "set up", "and told", "later"]
+
+
+async def test_what_it_subscribes_to_is_heard(peers: Peers) -> None:
+    """A notification that comes during the setup reaches a listener that was there."""
+    circle = await peers.start("circle")
+
+    async def ask_for_ticks(session: SetupSession) -> None:
+        await session.call("tick", [1])
+
+    it = client(circle.url, setup=ask_for_ticks)
+    ticks = it.notifications("tick")
+    await it.connect()
+    assert await anext(ticks) == {"number": 0}
+    await it.close()
+
+
+async def test_a_refusal_fails_the_attempt(peers: Peers) -> None:
+    """An error of the circle's ends the first connect with its words; later it is tried again."""
+    error = {"error": {"code": 7, "message": "not yet"}}
+    peer = await peers.start(
+        "scripted", answers={"subscribe": [error, {"result": 1}, error, {"result": 1}], "f": {"result": 1}}
+    )
+
+    async def setup(session: SetupSession) -> None:
+        await session.call("subscribe")
+
+    it = client(peer.url, key=None, setup=setup)
+    with pytest.raises(ConnectionFailed, match="not yet") as caught:
+        await it.connect()
+    assert caught.value.phase == "setup"
+    assert isinstance(caught.value.__cause__, RpcError)
+    await it.connect()
+    await peer.ask("cut")
+    await eventually(lambda: not it.is_connected())
+    assert await it.call("f") == 1
+    await it.close()
+    methods = [json.loads(text)["method"] for text in await peer.ask("received")]
+    assert methods == ["subscribe", "subscribe", "subscribe", "subscribe", "f"]
+
+
+async def test_a_setup_that_hangs_costs_the_open_timeout(peers: Peers) -> None:
+    """The attempt ends, and the error and a waiting call's say where."""
+    peer = await peers.start("scripted")
+
+    async def hang(session: SetupSession) -> None:
+        await session.call("silent")
+
+    it = client(peer.url, key=None, setup=hang, open_timeout=0.3)
+    connecting = later(it.connect())
+    while not await peer.ask("received"):  # noqa: ASYNC110 - it is on the host
+        await asyncio.sleep(0.01)
+    waiting = await later(it.call("f", timeout=0.05))
+    assert isinstance(waiting, CallTimeout)
+    assert waiting.phase == "setup"
+    failure = await connecting
+    assert isinstance(failure, ConnectionFailed)
+    assert failure.phase == "setup"
+    assert "setup" in str(failure)
+    await it.close()
+
+
+async def test_a_fault_in_the_setup_ends_the_client(peers: Peers) -> None:
+    """A fault of the program's own is told as it is, at once: no attempt would mend it."""
+    peer = await peers.start("scripted")
+
+    async def faulty(session: SetupSession) -> None:
+        raise KeyError("a fault")
+
+    it = client(peer.url, key=None, setup=faulty, first_connect="retry")
+    with pytest.raises(KeyError):
+        await it.connect()
+    assert it.status is ConnectionStatus.FAILED
+    await it.close()
+
+
+async def test_a_link_that_goes_down_in_the_setup_fails_the_attempt(peers: Peers) -> None:
+    """The setup need not notice it."""
+    peer = await peers.start("scripted")
+
+    async def careless(session: SetupSession) -> None:
+        await session.notify("first")
+        await peer.ask("cut")
+        for _ in range(20):
+            await asyncio.sleep(0.01)
+
+    it = client(peer.url, key=None, setup=careless)
+    with pytest.raises(ConnectionFailed, match="setup"):
+        await it.connect()
+    await it.close()
+
+
+async def test_what_it_sends_is_checked(peers: Peers) -> None:
+    """What is no JSON is a fault of the program's, and told as the failed attempt's cause."""
+    peer = await peers.start("scripted")
+
+    async def unplain(session: SetupSession) -> None:
+        await session.notify("f", {1})  # type: ignore[arg-type]
+
+    it = client(peer.url, key=None, setup=unplain)
+    with pytest.raises(ConnectionFailed) as caught:
+        await it.connect()
+    assert isinstance(caught.value.__cause__, InvalidRequest)
+    await it.close()
