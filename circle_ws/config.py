@@ -14,6 +14,8 @@ from .auth.types import Dialect, Policy, Signer
 from .backoff import Backoff
 from .errors import ConfigError, UnsupportedRuntime
 from .liveness import KeepAlive
+from .policy import Classifier  # noqa: TC001 - `typing.get_type_hints` must find it
+from .setup import Setup  # noqa: TC001 - likewise
 from .transport import Connect
 from .transport import connect as runtime_connect
 from .url import check_url, is_loopback, is_plain, shown
@@ -21,8 +23,6 @@ from .url import check_url, is_loopback, is_plain, shown
 if TYPE_CHECKING:
     import ssl
 
-    from .policy import Classifier
-    from .setup import Setup
 
 __all__ = ["DEFAULT", "ClientConfig", "ClientOptions", "Default", "default_keepalive"]
 

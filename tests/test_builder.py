@@ -17,10 +17,13 @@ from circle_ws import (
     ConfigError,
     Connecting,
     ConnectionStatus,
+    Failure,
     InvalidKey,
     KeepAlive,
     KeyPair,
+    SetupSession,
     UnsupportedRuntime,
+    Verdict,
 )
 from circle_ws.config import ClientOptions, default_keepalive
 from circle_ws.transport import Capabilities
@@ -29,6 +32,14 @@ from circle_ws.transport.memory import MemoryPeer, MemoryServer
 _URL = "wss://circle.example/02ab"
 _KEY = "4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"
 _PAIR = KeyPair(_KEY)
+
+
+async def _set_up(session: SetupSession) -> None:
+    """Do nothing."""
+
+
+def _give_up(failure: Failure) -> Verdict:
+    return Verdict(retry=False)
 
 
 class _Wallet:
@@ -109,6 +120,8 @@ _ALL_STEPS: list[tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = 
         {"backoff": Backoff(attempts=3), "first_connect": "retry"},
     ),
     ("without_reconnect", (), {}, {"backoff": None}),
+    ("with_setup", (_set_up,), {}, {"setup": _set_up}),
+    ("with_classifier", (_give_up,), {}, {"classifier": _give_up}),
     (
         "with_limits",
         (),

@@ -47,12 +47,12 @@ _SAMPLES: list[tuple[errors.CircleWsError, str, dict[str, object]]] = [
     (
         errors.ConnectionFailed("503", phase="nonce", http_status=503, retry_after=2.5),
         "503",
-        {"phase": "nonce", "http_status": 503, "retry_after": 2.5},
+        {"phase": "nonce", "http_status": 503, "retry_after": 2.5, "bad_certificate": False},
     ),
     (
         errors.RedirectRefused("301", http_status=301),
         "301",
-        {"phase": "open", "http_status": 301, "retry_after": None},
+        {"phase": "open", "http_status": 301, "retry_after": None, "bad_certificate": False},
     ),
     (
         errors.ConnectionLost("gone", code=1012, reason="restart", local=True),

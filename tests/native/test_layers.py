@@ -14,7 +14,7 @@ _PACKAGE = Path(circle_ws.__file__).parent
 
 _FLOORS: tuple[set[str], ...] = (
     {"errors", "status", "backoff", "url", "buffer"},
-    {"jsonrpc", "auth", "policy", "liveness"},
+    {"jsonrpc", "auth", "policy", "recovery", "liveness"},
     {"transport"},
     {
         "authenticator",
@@ -26,8 +26,10 @@ _FLOORS: tuple[set[str], ...] = (
         "keepalive",
         "listener",
         "outbox",
+        "owner",
         "renewal",
         "session",
+        "setup",
         "supervisor",
     },
     {"builder", "cli", "server", "testing", "sync", "__main__", "__init__"},
