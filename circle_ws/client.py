@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .call import Call
     from .jsonrpc.envelope import Params
     from .status import StatusChange
+    from .transport import Capabilities
 
 __all__ = ["CircleWsClient"]
 
@@ -137,6 +138,11 @@ class CircleWsClient:
     def public_key(self) -> str | None:
         """The public key it signs in with: hex, in the profile's form. None without a signer, or not known yet."""
         return self._supervisor.public_key
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this runtime's WebSocket can do: ping frames, headers, proxy, TLS options, HTTP status."""
+        return self._supervisor.config.transport.capabilities
 
     def status_changes(self) -> StatusChanges:
         """Iterate over the changes of status, the present one first; it ends after CLOSED.

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 import time
 import warnings
 
@@ -18,6 +19,7 @@ from circle_ws import (
     StatusChange,
 )
 from circle_ws.status import TRANSITIONS
+from circle_ws.transport import Capabilities
 from tests.support.clients import KEY, OTHER_KEY, client
 from tests.support.outcomes import eventually, later, until
 from tests.support.peers import Peers
@@ -49,6 +51,13 @@ async def test_the_status_tells_the_story(peers: Peers) -> None:
         assert change.status in TRANSITIONS[change.previous]
         assert before - 1 <= change.at <= time.time() + 1
     assert [change.attempt for change in seen[1:3]] == [1, 1]
+
+
+def test_what_the_runtime_can_do_is_told_before_anything_is_dialled() -> None:
+    """Natively everything; a browser has its own ways."""
+    capable = sys.platform != "emscripten"
+    expected = Capabilities(ping=capable, headers=capable, proxy=capable, tls=capable, http_status=capable)
+    assert client("ws://localhost/").capabilities == expected
 
 
 async def test_connect_again_returns_at_once(peers: Peers) -> None:
