@@ -185,16 +185,23 @@ async def test_a_call_that_is_refused_twice(peers: Peers) -> None:
     assert await sent(peer) == ["fetch_nonce", "authenticate", "f", "fetch_nonce", "authenticate", "f", "f"]
 
 
+INVALID: dict[str, Any] = {"error": {"code": -32002, "message": "no"}}
+
+
 @pytest.mark.parametrize(
-    "refusal", [{"result": False}, REFUSED, {"error": {"code": -32002, "message": "no"}}], ids=repr
+    ("step", "refusal"),
+    [
+        ("fetch_nonce", REFUSED),
+        ("fetch_nonce", INVALID),
+        ("authenticate", REFUSED),
+        ("authenticate", INVALID),
+        ("authenticate", {"result": False}),
+    ],
 )
-@pytest.mark.parametrize("step", ["fetch_nonce", "authenticate"])
 async def test_a_refused_renewal_is_the_end(peers: Peers, step: str, refusal: dict[str, Any]) -> None:
-    """A circle that will not have this key any more ends the client at once, and everybody who waits fails with it."""
-    if step == "fetch_nonce" and "result" in refusal:
-        pytest.skip("false is no nonce")
+    """It is tried once more on a fresh link; refused again it ends the client, and everybody who waits."""
     answers: dict[str, Any] = {"fetch_nonce": NONCE, "authenticate": YES, "f": [REFUSED], "silent": None}
-    answers[step] = [answers[step], refusal]
+    answers[step] = [answers[step], refusal, refusal]
     peer = await peers.start("scripted", answers=answers)
     slow = Slow()
     it = client(peer.url, key=None, signer=slow)
@@ -212,7 +219,7 @@ async def test_a_refused_renewal_is_the_end(peers: Peers, step: str, refusal: di
     assert it.status is S.FAILED
     # It was written, and is not known to have been refused.
     assert isinstance(await unanswered, OutcomeUnknown)
-    assert await peer.ask("count") == 1
+    assert await peer.ask("count") == 2
     assert (await sent(peer)).count("f") == 1
     assert (await sent(peer)).count("g") == 0
     await it.close()
