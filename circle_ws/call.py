@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["Call"]
+__all__ = ["MOST_REWRITES", "Call", "settle"]
 
 MOST_REWRITES = 3
 """How often a call that may run twice is written again."""
@@ -44,10 +44,15 @@ class Call:
 
     def settle(self, result: Any) -> None:
         """Give the caller the result, unless it is gone."""
-        if not self.future.done():
-            self.future.set_result(result)
+        settle(self.future, result)
 
     def fail(self, error: Exception) -> None:
         """Give the caller an error, unless it is gone."""
         if not self.future.done():
             self.future.set_exception(error)
+
+
+def settle(future: asyncio.Future[Any], result: Any = None) -> None:
+    """Resolve a future that may be done already."""
+    if not future.done():
+        future.set_result(result)

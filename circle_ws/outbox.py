@@ -43,10 +43,10 @@ class Outbox:
         "_phase",
         "_queue",
         "_queued_bytes",
+        "_say_goodbye",
         "_session",
         "_sweep_at",
         "_timer",
-        "say_goodbye",
     )
 
     def __init__(
@@ -55,7 +55,7 @@ class Outbox:
         phase: Callable[[], str],
         say_goodbye: Callable[[Transport, int, str], None],
     ) -> None:
-        self.say_goodbye = say_goodbye
+        self._say_goodbye = say_goodbye
         self._config = config
         self._phase = phase
         self._next_id = 0
@@ -148,6 +148,10 @@ class Outbox:
         self._readdress(call)
         self._put(sum(1 for waiting in self._queue if waiting.rewritten), call)
         return True
+
+    def say_goodbye(self, transport: Transport, code: int, reason: str) -> None:
+        """Close a transport with the handshake, without waiting for it."""
+        self._say_goodbye(transport, code, reason)
 
     def slot_freed(self) -> None:
         """Learn that fewer calls are in flight."""

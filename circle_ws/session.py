@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
+from .call import settle
 from .errors import ConnectionLost, MessageTooLarge, OutcomeUnknown, ProtocolError, RpcError
 from .jsonrpc import envelope, json
 from .jsonrpc.envelope import Kind
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from .owner import Owner
     from .transport import Transport
 
-__all__ = ["Session", "settle"]
+__all__ = ["Session"]
 
 _logger = logging.getLogger("circle_ws")
 
@@ -346,9 +347,3 @@ class Session:
         for call in calls:
             call.fail(error)
         self._owner.slot_freed()
-
-
-def settle(waiter: asyncio.Future[None]) -> None:
-    """Resolve a future that may be done already."""
-    if not waiter.done():
-        waiter.set_result(None)

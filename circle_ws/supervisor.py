@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from .authenticator import Authenticator
 from .board import StatusBoard
+from .call import settle
 from .errors import CircleWsError, ClientClosed, ConnectionFailed, ConnectionLost, NotConnected
 from .handshake import Handshake
 from .jsonrpc.subscriptions import Subscriptions
 from .keepalive import watch
 from .outbox import Outbox
 from .recovery import Recovery
-from .session import Session, settle
+from .session import Session
 from .status import ConnectionStatus as Status
 
 if TYPE_CHECKING:

@@ -1,5 +1,4 @@
-# The part of a page's global scope that circle-ws uses.
+# A page's global scope, which holds what the page put there.
 from typing import Any
 
-WebSocket: Any
-Object: Any
+def __getattr__(name: str) -> Any: ...
