@@ -164,6 +164,21 @@ def test_the_choice(offered: list[str], can_sign: set[str], chosen: str) -> None
     assert (sign.profile.name, sign.challenge.profile) == (chosen, chosen)
 
 
+def test_a_bound_profile_of_ones_own() -> None:
+    """A user's own bound profile is signed where the circle offers it by name, and only that one."""
+    mine = dataclasses.replace(PROFILES["circle-bound-v1"], name="mine-v1")
+    flow = _flow(profile=mine, can_sign=frozenset({"mine-v1", *PROFILES}))
+    next(flow)
+    sign = flow.send({**_OFFER, "auth_profiles": ["circle-bound-v1", "mine-v1"]})
+    assert isinstance(sign, Sign)
+    assert sign.profile is mine
+    assert sign.challenge.statement.startswith(b"mine-v1\naudience=")
+    flow = _flow(profile=mine, can_sign=frozenset({"mine-v1", *PROFILES}))
+    next(flow)
+    with pytest.raises(DowngradeDetected):
+        flow.send(_OFFER)
+
+
 def test_legacy_only_ignores_the_offer() -> None:
     """With `legacy-only` the configured profile signs the bare nonce, flat, as there is an offer."""
     flow = _flow(policy="legacy-only")

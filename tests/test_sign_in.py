@@ -232,7 +232,7 @@ async def test_what_a_circle_echoes_is_told_to_nobody(peers: Peers, answer: Any,
         "f": [error(-32001), {"result": 1}],
     }
     peer = await peers.start("scripted", answers=answers)
-    it = client(peer.url, open_timeout=0.3, backoff=None)
+    it = client(peer.url, open_timeout=0.5, backoff=None)
     failure: BaseException | None
     if late:
         await it.connect()

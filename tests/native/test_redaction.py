@@ -15,8 +15,7 @@ _SIGNATURE = "4d" + "5e6f" * 32
 
 def test_every_sample_is_seen() -> None:
     """Each test that tells a secret fails, in itself; those that tell none pass."""
-    command = [sys.executable, "-m", "pytest", "-q", "tests/native/samples/telling.py", "-p", "no:cacheprovider"]
-    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=120)
+    done = _run("telling")
     assert done.returncode == 1, done.stdout
     told = set(re.findall(r"^ERROR \S+::(\w+)", done.stdout, re.MULTILINE))
     names = set(re.findall(r"^(?:async )?def (test_\w+)", _source(), re.MULTILINE))
@@ -25,6 +24,19 @@ def test_every_sample_is_seen() -> None:
         quiet.add("test_a_cause_holds_it")
     assert told == names - quiet
     assert f"{len(names)} passed, {len(told)} errors" in done.stdout
+
+
+def test_what_is_told_too_early_fails_the_session() -> None:
+    """A secret that was told in an earlier test than the one that uses it fails the run, though every test passed."""
+    done = _run("telling_late")
+    assert "2 passed" in done.stdout
+    assert "telling_late.py::test_tells tells a private key" in done.stderr
+    assert done.returncode == 1
+
+
+def _run(sample: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/native/samples/{sample}.py"]
+    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=120)
 
 
 def _source() -> str:

@@ -49,16 +49,18 @@ class Secrets:
     def learn_key(self, secret: bytes) -> None:
         """Learn a private key: as hex, whole and by halves, as a number, as base64. Bytes are looked at as hex."""
         digits = secret.hex()
-        for form in (digits, digits[:32], digits[32:]):
-            self._add(form, "a private key")
+        self._add(digits, "a private key")
+        self._add_part(digits[:32], "a private key")
+        self._add_part(digits[32:], "a private key")
         self._add(str(int(digits, 16)), "a private key")
         self._add(base64.b64encode(secret).decode(), "a private key")
 
     def learn_signature(self, signature: str) -> None:
         """Learn a signature in hex: whole, and r and s."""
         digits = signature.lower().removeprefix("0x")
-        for form in (digits, digits[:64], digits[64:128]):
-            self._add(form, "a signature")
+        self._add(digits, "a signature")
+        self._add_part(digits[:64], "a signature")
+        self._add_part(digits[64:128], "a signature")
 
     def learn_nonce(self, nonce: str) -> None:
         """Learn a circle's nonce: as it is, and as hex of its text."""
@@ -78,9 +80,13 @@ class Secrets:
 
     def _add(self, form: str, what: str) -> None:
         form = form.lower()
-        # Zeros are no secret, and the half of a key that is a small number is nothing but zeros.
-        if len(form) >= _SHORTEST and len(set(form)) > min(5, len(form) // 16):
+        if len(form) >= _SHORTEST and len(set(form)) > 1:
             self._by_start.setdefault(form[:_SHORTEST], {})[form] = what
+
+    def _add_part(self, form: str, what: str) -> None:
+        # Half of a key that is a small number is nothing but zeros, which are no secret.
+        if len(set(form)) > 5:
+            self._add(form, what)
 
 
 def tokens(text: str) -> Iterator[str]:
