@@ -481,11 +481,10 @@ async def test_an_unanswered_probe_does_not_hold_the_renewal_up(peers: Peers) ->
     async with client(peer.url, keepalive=KeepAlive(1, timeout=20, mode="rpc")) as it:
         while "rpc.ping" not in await sent(peer):  # noqa: ASYNC110 - the peer is asked
             await asyncio.sleep(0.01)
-        began = asyncio.get_running_loop().time()
         assert await it.call("f") is True
-        # It would be waited for up to the next one, a second later.
-        assert asyncio.get_running_loop().time() - began < 0.6
         assert it.is_connected()
+        # The renewal did not wait for the probe, or the next one would have gone out before it.
+        assert (await sent(peer)).count("rpc.ping") == 1
     assert await peer.ask("count") == 1
 
 
