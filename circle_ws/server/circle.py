@@ -82,7 +82,7 @@ class CircleServer:
         self._rules = Rules(
             dialect,
             tuple(find_profile(profile).name for profile in profiles),
-            None if public_url is None else audience(public_url),
+            None if public_url is None else _audience(public_url),
             None if keys is None else frozenset(format_public_key(key, compressed=True) for key in keys),
             nonce_lifetime,
         )
@@ -198,6 +198,13 @@ class CircleServer:
             await connection.serve()
         finally:
             del self._connections[socket]
+
+
+def _audience(public_url: str) -> str:
+    try:
+        return audience(public_url)
+    except ConfigError as error:
+        raise ConfigError(f"public_url: {error}", option="public_url") from None
 
 
 def _whoami(connection: Connection) -> dict[str, str | None]:

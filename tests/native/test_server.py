@@ -279,6 +279,9 @@ async def test_bad_options_are_refused() -> None:
         CircleServer(dialect=wrong)
     with pytest.raises(ConfigError, match="profile"):
         CircleServer(profiles=[wrong])
+    with pytest.raises(ConfigError, match="public_url") as caught:
+        CircleServer(public_url="https://circle.example/")
+    assert caught.value.option == "public_url"
     with pytest.raises(InvalidKey):
         CircleServer(keys=["00"])
     for url in ("https://circle.example/", "wss://127.1/", "wss://me@circle.example/"):
