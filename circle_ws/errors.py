@@ -96,7 +96,7 @@ class ConnectionFailed(CircleWsError, ConnectionError):
     """Tell that one attempt to connect failed.
 
     Attributes:
-        phase: How far it came: `open`, `nonce`, `authenticate`.
+        phase: How far it came: `open`, `nonce`, `authenticate`, `setup`.
         http_status: The HTTP status that the server answered the upgrade with; None where there was none, and
             always None in a browser, which does not show it.
         retry_after: The server's `Retry-After`, in seconds, or None.
@@ -243,8 +243,8 @@ class CallTimeout(CircleWsError, TimeoutError):
     """Tell that the time for a call or a wait is over.
 
     Attributes:
-        phase: Where it ended: `open`, `nonce`, `sign`, `authenticate`, `queue` or `reply`. After `reply` the
-            request was written and may have run.
+        phase: Where it ended: `open`, `nonce`, `sign`, `authenticate`, `setup`, `queue` or `reply`. After `reply`
+            the request was written and may have run; the message says so too of one that was written before a loss.
     """
 
     def __init__(self, message: str, *, phase: str = "reply") -> None:

@@ -51,8 +51,8 @@ class Failure:
         cause: The error.
         phase: Where it was: `open`, `nonce`, `sign`, `authenticate`, `setup`; `serve` when a link was lost.
         ever_connected: Whether this client was connected before.
-        consecutive: How many failures of this kind there have been in a row, this one included; of a kind without a
-            `Reason`, how many attempts.
+        consecutive: How many failures of this `Reason` there have been in a row, this one included; those without one
+            are counted together.
     """
 
     cause: Exception
