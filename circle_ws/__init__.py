@@ -41,6 +41,7 @@ from .listener import Listener
 from .liveness import KeepAlive
 from .policy import Failure, Verdict
 from .setup import SetupSession
+from .stats import ClientStats
 from .status import ConnectionStatus, StatusChange
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "CircleWsError",
     "ClientClosed",
     "ClientConfig",
+    "ClientStats",
     "ConfigError",
     "Connecting",
     "ConnectionFailed",

@@ -10,6 +10,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
+from .alarm import Rang
 from .auth.crypto_utils import format_public_key
 from .auth.flow import Ask, SignIn, SignInOptions, Step, sign_in
 from .auth.keypair import KeyPairSigner
@@ -68,7 +69,7 @@ class Authenticator:
         """
         config, signer = self._config, self._signer
         self.phase = "sign"
-        public_key = await self._by_signer(signer.public_key(), limit)
+        public_key = await self._by_signer(signer.public_key(), session, limit)
         try:
             self.public_key = format_public_key(public_key, compressed=config.signature_profile.compressed)
         except InvalidKey as error:
@@ -108,13 +109,11 @@ class Authenticator:
     async def _perform(self, step: Step, session: Session, limit: asyncio.Timeout) -> Any:
         if not isinstance(step, Ask):
             await self._take_turn(limit)
-            return _checked(await self._by_signer(self._signer.sign(step.challenge), limit), step.profile)
+            return _checked(await self._by_signer(self._signer.sign(step.challenge), session, limit), step.profile)
         try:
             return await session.request(step.method, step.params)
         except ConnectionLost as error:
-            raise ConnectionFailed(
-                f"the server closed the connection during the sign-in ({step.phase})", phase=step.phase
-            ) from error
+            raise _hung_up(step.phase) from error
         except ProtocolError as error:
             raise ConnectionFailed(
                 f"the server's answer to {step.method} is not JSON-RPC; is this a circle?", phase=step.phase
@@ -127,19 +126,21 @@ class Authenticator:
             if delay > 0:
                 await self._apart(asyncio.sleep(delay), limit)
 
-    async def _by_signer(self, answer: Awaitable[str], limit: asyncio.Timeout) -> str:
+    async def _by_signer(self, answer: Awaitable[str], session: Session, limit: asyncio.Timeout) -> str:
         # A key in this process answers at once; in a browser a timer that is not needed would stay for its whole time.
         seconds = None if isinstance(self._signer, KeyPairSigner) else self._config.sign_timeout
-        own = asyncio.timeout(seconds)
+        until = None if seconds is None else asyncio.get_running_loop().time() + seconds
         try:
-            async with own:
-                given: str = await self._apart(answer, limit)
-                return given
+            given: str = await self._apart(session.alarm.wait_for(answer, until), limit)
+            return given
         except SignerFailed:
             raise
+        except Rang:
+            # No signature is of use on a link that is lost; the person is asked anew on the next one.
+            if session.loss is not None:
+                raise _hung_up(self.phase) from session.loss
+            raise SignerFailed(f"the signer did not answer within sign_timeout ({seconds:g} s)") from None
         except Exception as error:
-            if own.expired():
-                raise SignerFailed(f"the signer did not answer within sign_timeout ({seconds:g} s)") from None
             raise SignerFailed(f"the signer failed or refused: {type(error).__name__}: {error}") from error
 
     async def _apart(self, wait: Awaitable[Any], limit: asyncio.Timeout) -> Any:
@@ -152,6 +153,10 @@ class Authenticator:
         finally:
             if deadline is not None:
                 limit.reschedule(loop.time() + max(deadline - began, 0))
+
+
+def _hung_up(phase: str) -> ConnectionFailed:
+    return ConnectionFailed(f"the server closed the connection during the sign-in ({phase})", phase=phase)
 
 
 def _checked(signature: str, profile: Profile) -> str:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+from .callbacks import Callbacks
 from .listener import Listener
 from .status import TRANSITIONS, ConnectionStatus, StatusChange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["StatusBoard", "StatusChanges"]
 
 _logger = logging.getLogger("circle_ws")
 
 KEPT_FOR_SLOW_READERS = 256
-
-StatusCallback = Callable[[StatusChange], object]
 
 
 class StatusChanges(Listener[StatusChange]):
@@ -40,7 +42,7 @@ class StatusBoard:
         self.last = StatusChange(ConnectionStatus.IDLE, ConnectionStatus.IDLE, time.time())
         """The latest change."""
         self._listeners: WeakSet[Listener[StatusChange]] = WeakSet()
-        self._callbacks: dict[object, StatusCallback] = {}
+        self._callbacks: Callbacks[StatusChange] = Callbacks("status")
         self._waiters: set[asyncio.Future[None]] = set()
 
     @property
@@ -65,9 +67,7 @@ class StatusBoard:
             listener.put(change)
             if status is ConnectionStatus.CLOSED:
                 listener.end()
-        for token in list(self._callbacks):
-            # Never on the stack of whoever changed the status: the callback may do anything to the client.
-            asyncio.get_running_loop().call_soon(self._call, token, change)
+        self._callbacks.tell(change)
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
@@ -84,15 +84,9 @@ class StatusBoard:
             self._listeners.add(listener)
         return listener
 
-    def on_change(self, callback: StatusCallback) -> Callable[[], None]:
+    def on_change(self, callback: Callable[[StatusChange], object]) -> Callable[[], None]:
         """Call back at each change; gives a function that ends it."""
-        token = object()
-        self._callbacks[token] = callback
-
-        def remove() -> None:
-            self._callbacks.pop(token, None)
-
-        return remove
+        return self._callbacks.add(callback)
 
     async def changed(self) -> None:
         """Return at the next change."""
@@ -105,11 +99,3 @@ class StatusBoard:
 
     def _forget(self, listener: Listener[StatusChange]) -> None:
         self._listeners.discard(listener)
-
-    def _call(self, token: object, change: StatusChange) -> None:
-        callback = self._callbacks.get(token)
-        try:
-            if callback is not None:
-                callback(change)
-        except Exception:
-            _logger.exception("a status callback raised; the client goes on")

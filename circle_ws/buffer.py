@@ -28,13 +28,14 @@ class Buffer(Generic[T]):
         self.failure: Exception | None = None
         """Why nothing comes at present; None while something may."""
 
-    def put(self, item: T) -> None:
-        """Add one item; drop the oldest where there is no room. Ignored once it has ended."""
+    def put(self, item: T) -> bool:
+        """Add one item; drop the oldest where there is no room, and tell whether it was. Ignored once it has ended."""
         if self.ended:
-            return
-        if len(self._items) == self._items.maxlen:
-            self.dropped += 1
+            return False
+        full = len(self._items) == self._items.maxlen
+        self.dropped += full
         self._items.append(item)
+        return full
 
     def fail(self, failure: Exception | None) -> None:
         """Learn that nothing comes until the producer starts anew, or, with None, that it did."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .board import StatusChanges
     from .call import Call
     from .jsonrpc.envelope import Params
+    from .stats import ClientStats
     from .status import StatusChange
     from .transport import Capabilities
 
@@ -144,6 +145,11 @@ class CircleWsClient:
         """What this runtime's WebSocket can do: ping frames, headers, proxy, TLS options, HTTP status."""
         return self._supervisor.config.transport.capabilities
 
+    @property
+    def stats(self) -> ClientStats:
+        """What the client has done so far, in numbers."""
+        return self._supervisor.stats()
+
     def status_changes(self) -> StatusChanges:
         """Iterate over the changes of status, the present one first; it ends after CLOSED.
 
@@ -160,6 +166,17 @@ class CircleWsClient:
             A function that removes the callback.
         """
         return self._supervisor.board.on_change(callback)
+
+    def on_protocol_error(self, callback: Callable[[ProtocolError], object]) -> Callable[[], None]:
+        """Call `callback(error)`, from the event loop, whenever the circle breaks JSON-RPC and no call fails for it.
+
+        A malformed or binary message, a reply to a request that was never sent, an error without an id: each is
+        counted in `stats` and survived. A callback that raises is logged and breaks nothing.
+
+        Returns:
+            A function that removes the callback.
+        """
+        return self._supervisor.trouble.callbacks.add(callback)
 
     async def wait_until_connected(self, timeout: float | None = None) -> None:
         """Return when the client is ready.
@@ -266,11 +283,16 @@ class CircleWsClient:
         supervisor = self._supervisor
         if isinstance(timeout, Default):
             timeout = supervisor.config.call_timeout
-        supervisor.outbox.submit(call, _checked_timeout(timeout))
+        timeout = _checked_timeout(timeout)
+        supervisor.counters.calls += call.id is not None
         try:
+            supervisor.outbox.submit(call, timeout)
             return await call.future
         except asyncio.CancelledError:
             supervisor.outbox.forget(call)
+            raise
+        except Exception:
+            supervisor.counters.failures += call.id is not None
             raise
 
     def _check_open(self) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .authenticator import Authenticator
     from .config import ClientConfig
     from .session import Session
+    from .transport import Receiver
 
 __all__ = ["Handshake"]
 
@@ -32,22 +33,25 @@ class Handshake:
 
     Args:
         config: The options.
-        session: A new one; it becomes the receiver of the transport.
+        session: A new one.
+        receiver: The session's, for the transport.
         authenticator: Who signs in; None does not.
         signing_in: Called when the socket is open and the sign-in begins.
     """
 
-    __slots__ = ("_authenticator", "_config", "_in_setup", "_opened", "_session", "_signing_in")
+    __slots__ = ("_authenticator", "_config", "_in_setup", "_opened", "_receiver", "_session", "_signing_in")
 
     def __init__(
         self,
         config: ClientConfig,
         session: Session,
+        receiver: Receiver,
         authenticator: Authenticator | None,
         signing_in: Callable[[], None],
     ) -> None:
         self._config = config
         self._session = session
+        self._receiver = receiver
         self._authenticator = authenticator
         self._signing_in = signing_in
         self._opened = False
@@ -88,7 +92,7 @@ class Handshake:
         options = TransportOptions(
             max_message_bytes=config.max_message_bytes, close_timeout=config.close_timeout, tls=config.tls
         )
-        self._session.open(await config.transport(config.url, self._session, options))
+        self._session.open(await config.transport(config.url, self._receiver, options))
         self._opened = True
 
     def _too_slow(self) -> ConnectionFailed:

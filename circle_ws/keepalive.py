@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
-from .errors import CircleWsError, ConnectionLost
+from .alarm import Rang
+from .errors import CircleWsError, ConnectionLost, RpcError
 from .liveness import Action, KeepAlive, Liveness, Step
 
 if TYPE_CHECKING:
     from .session import Session
+    from .stats import Counters
 
 __all__ = ["PROBE", "watch"]
 
@@ -17,12 +20,13 @@ PROBE = "rpc.ping"
 """The request that asks for a sign of life; any reply, an error too, is one."""
 
 
-async def watch(session: Session, keepalive: KeepAlive, *, ping: bool) -> bool:
+async def watch(session: Session, keepalive: KeepAlive, counters: Counters, *, ping: bool) -> bool:
     """Return when the link is lost, by itself or because nothing came in any more, or wants its sign-in renewed.
 
     Args:
         session: The connection.
         keepalive: How it is watched.
+        counters: Each answer is a sample of the round trip.
         ping: Whether ping frames can be sent and this peer may answer them.
 
     Returns:
@@ -30,29 +34,38 @@ async def watch(session: Session, keepalive: KeepAlive, *, ping: bool) -> bool:
     """
     loop = asyncio.get_running_loop()
     transport = session.transport
-    liveness = Liveness(keepalive, ping=ping, now=loop.time(), received=transport.bytes_received)
+    liveness = Liveness(keepalive, ping=ping, now=loop.time(), wall=time.time(), received=transport.bytes_received)
     while session.quiet:
-        step = liveness.next(loop.time(), transport.bytes_received)
-        if step.action is Action.WAIT:
-            await session.wait(step.until)
-        elif step.action is Action.DEAD:
-            session.abort(_silence(keepalive))
+        if session.doubted:
+            session.doubted = False
+            step = liveness.doubt(loop.time(), transport.bytes_received)
         else:
-            await _ask(session, step)
+            step = liveness.next(loop.time(), time.time(), transport.bytes_received)
+        if step.action is Action.WAIT:
+            await session.alarm.wait(step.until)
+        elif step.action is Action.DEAD:
+            session.abort(_silence(liveness.patience))
+        else:
+            await _ask(session, step, counters)
     return not liveness.prefers_probe
 
 
-async def _ask(session: Session, step: Step) -> None:
+async def _ask(session: Session, step: Step, counters: Counters) -> None:
+    loop = asyncio.get_running_loop()
+    asked = loop.time()
     try:
         sign = session.transport.ping() if step.action is Action.PING else session.request(PROBE)
-        await session.wait_for(sign, step.until)
-    except (TimeoutError, CircleWsError):
+        await session.alarm.wait_for(sign, step.until)
+    except RpcError:
+        # An answer all the same.
+        pass
+    except (Rang, CircleWsError):
         # Whether the link is alive is told by the bytes that came in, not by this answer.
         return
+    counters.round_trip(loop.time() - asked)
 
 
-def _silence(keepalive: KeepAlive) -> ConnectionLost:
+def _silence(seconds: float) -> ConnectionLost:
     return ConnectionLost(
-        f"the link went down: nothing came in for {keepalive.timeout:g} s after a sign of life was asked for",
-        local=True,
+        f"the link went down: nothing came in for {seconds:g} s after a sign of life was asked for", local=True
     )

@@ -36,10 +36,11 @@ class Listener(Buffer[T]):
         self._forget = forget
         self._news = asyncio.Event()
 
-    def put(self, item: T) -> None:
-        """Add one item and wake whoever waits for it."""
-        super().put(item)
+    def put(self, item: T) -> bool:
+        """Add one item and wake whoever waits for it; tells whether another had to go for it."""
+        full = super().put(item)
         self._news.set()
+        return full
 
     def fail(self, failure: Exception | None) -> None:
         """Let the iteration raise `failure` once what is buffered has been read."""

@@ -4,6 +4,10 @@ Any inbound byte counts as life. Every `interval` seconds it asks for a sign of 
 transport has them, else a JSON-RPC probe; when nothing at all comes in for `timeout` seconds after that, the link is
 dead. In mode `auto` an unanswered ping is followed by one probe, because some servers never answer pings; a peer that
 answers the probe is probed from then on.
+
+A machine or a tab that slept is known by its clocks: the wall clock went on while the monotonic one stood still, or the
+moment that was waited for is long past. Then the link is probed at once, and given up soon if it keeps silent; it is
+never given up for a timer that came late.
 """
 
 from __future__ import annotations
@@ -15,12 +19,16 @@ from typing import Literal
 
 from .errors import ConfigError
 
-__all__ = ["LAST_PROBE_TIMEOUT", "Action", "KeepAlive", "KeepAliveMode", "Liveness", "Step"]
+__all__ = ["DOUBT_TIMEOUT", "LAST_PROBE_TIMEOUT", "Action", "KeepAlive", "KeepAliveMode", "Liveness", "Step"]
 
 KeepAliveMode = Literal["auto", "ping", "rpc"]
 
 LAST_PROBE_TIMEOUT = 5.0
 """How long the probe after an unanswered ping is waited for, in seconds."""
+DOUBT_TIMEOUT = 3.0
+"""How long the probe after a sleep is waited for, in seconds."""
+_LATE = 1.0
+"""A timer that comes this much after its time may have overtaken what came in meanwhile, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +90,66 @@ class Liveness:
     Args:
         keepalive: The times and the mode.
         ping: Whether ping frames can be sent and the peer is known or hoped to answer them.
-        now: The clock, in seconds.
+        now: The monotonic clock, in seconds.
+        wall: The wall clock, in seconds.
         received: Bytes received so far.
     """
 
-    __slots__ = ("_asked", "_keepalive", "_limit", "_mark", "_next", "prefers_probe")
+    __slots__ = (
+        "_ahead",
+        "_asked",
+        "_keepalive",
+        "_limit",
+        "_mark",
+        "_next",
+        "_overtaken",
+        "_second_chance",
+        "_timer",
+        "patience",
+        "prefers_probe",
+    )
 
-    def __init__(self, keepalive: KeepAlive, *, ping: bool, now: float, received: int) -> None:
+    def __init__(self, keepalive: KeepAlive, *, ping: bool, now: float, wall: float, received: int) -> None:
         self._keepalive = keepalive
         self._asked: Action | None = None
         self._limit = now
         self._mark = received
         self._next = now + keepalive.interval
+        self._timer = self._next
+        self._ahead = wall - now
+        self._overtaken = False
+        self._second_chance = False
+        self.patience = keepalive.timeout
+        """How long the latest sign of life is waited for, in seconds."""
         self.prefers_probe = not ping
         """True when the peer is asked by probes; learnt in mode `auto`, worth keeping for the next link."""
 
-    def next(self, now: float, received: int) -> Step:
-        """Decide the next step at the time `now`, `received` bytes having come in so far."""
+    def next(self, now: float, wall: float, received: int) -> Step:
+        """Decide the next step.
+
+        Args:
+            now: The monotonic clock, in seconds.
+            wall: The wall clock, in seconds.
+            received: Bytes received so far.
+        """
+        step = self.doubt(now, received) if self._slept(now, wall) else self._decide(now, received)
+        self._timer = step.until
+        return step
+
+    def doubt(self, now: float, received: int) -> Step:
+        """Ask for a sign of life at once, whatever was asked for before, and wait only shortly for it."""
+        action = Action.PING if self._keepalive.mode == "ping" else Action.PROBE
+        step = self._ask(action, now, received, DOUBT_TIMEOUT)
+        self._timer = step.until
+        return step
+
+    def _slept(self, now: float, wall: float) -> bool:
+        ahead = wall - now
+        gained, self._ahead = ahead - self._ahead, ahead
+        interval = self._keepalive.interval
+        return gained > interval or now - self._timer > 2 * interval
+
+    def _decide(self, now: float, received: int) -> Step:
         if self._asked is not None:
             if received != self._mark:
                 self._settle()
@@ -111,18 +162,25 @@ class Liveness:
         return Step(Action.WAIT, self._next)
 
     def _settle(self) -> None:
-        if self._asked is Action.PROBE:
+        if self._second_chance:
             self.prefers_probe = True
         self._asked = None
+        self._overtaken = self._second_chance = False
 
     def _unanswered(self, now: float, received: int) -> Step:
         if self._asked is Action.PING and self._keepalive.mode == "auto":
+            self._second_chance = True
             return self._ask(Action.PROBE, now, received, LAST_PROBE_TIMEOUT)
+        if now - self._limit > _LATE and not self._overtaken:
+            # Once only, or a dead link would live on in a tab whose every timer is late.
+            self._overtaken = True
+            return self.doubt(now, received)
         return Step(Action.DEAD, now)
 
     def _ask(self, action: Action, now: float, received: int, timeout: float | None = None) -> Step:
         self._asked = action
         self._mark = received
-        self._limit = now + (self._keepalive.timeout if timeout is None else timeout)
+        self.patience = self._keepalive.timeout if timeout is None else timeout
+        self._limit = now + self.patience
         self._next = now + self._keepalive.interval
         return Step(action, min(self._limit, self._next))

@@ -153,6 +153,10 @@ class Outbox:
         """Close a transport with the handshake, without waiting for it."""
         self._say_goodbye(transport, code, reason)
 
+    def knows(self, id: object) -> bool:
+        """Tell whether a request ever had this id."""
+        return type(id) is int and 0 < id <= self._next_id
+
     def slot_freed(self) -> None:
         """Learn that fewer calls are in flight."""
         self.flush()

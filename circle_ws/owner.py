@@ -24,6 +24,10 @@ class Owner(Protocol):
         """Make a notification."""
         ...
 
+    def knows(self, id: object) -> bool:
+        """Tell whether a request ever had this id."""
+        ...
+
     def slot_freed(self) -> None:
         """Learn that fewer calls are in flight."""
         ...

@@ -34,6 +34,7 @@ class Recovery:
         "_persistent",
         "_reason",
         "_rng",
+        "at_least",
     )
 
     def __init__(
@@ -47,6 +48,8 @@ class Recovery:
         self._delays = 0
         self._reason: Reason | None = None
         self._consecutive = 0
+        self.at_least = 0.0
+        """So much of the latest delay is the server's wish, in seconds."""
 
     def connected(self) -> None:
         """Learn that the client is connected."""
@@ -97,4 +100,5 @@ class Recovery:
         else:
             delay = backoff.delay(self._delays, self._rng)
         self._delays += 1
+        self.at_least = verdict.at_least
         return max(delay, verdict.at_least)

@@ -1,4 +1,4 @@
-"""One connection: what is written to it, what comes in, and the calls that wait for a reply on it."""
+"""One connection: what is written to it, the calls that wait for a reply on it, and its end."""
 
 from __future__ import annotations
 
@@ -6,69 +6,58 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
-from .call import settle
-from .errors import ConnectionLost, MessageTooLarge, OutcomeUnknown, ProtocolError, RpcError
-from .jsonrpc import envelope, json
-from .jsonrpc.envelope import Kind
+from .alarm import Alarm
+from .errors import ConnectionLost, MessageTooLarge, OutcomeUnknown, ProtocolError
 from .renewal import Renewal
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
     from .call import Call
     from .jsonrpc.envelope import Params
-    from .jsonrpc.subscriptions import Subscriptions
     from .owner import Owner
+    from .stats import Counters
     from .transport import Transport
 
 __all__ = ["Session"]
 
 _logger = logging.getLogger("circle_ws")
 
-AUTHENTICATION_REQUIRED = -32001
-METHOD_NOT_FOUND = -32601
 _MESSAGE_TOO_BIG = 1009
-_MALFORMED = 4002
-"""The close code for a peer that sends too much that is no JSON-RPC."""
-_MALFORMED_BEARABLE = 5
-"""So many malformed messages end a connection."""
 _HIGH_WATER = 256 * 1024
 """Bytes on their way from which on calls wait for the peer to read."""
 
 
 class Session:
-    """Receive for one transport; match replies with calls, hand notifications on.
+    """Write to one transport, and know which calls wait for a reply on it.
 
     Args:
         owner: Makes requests, and is told when a slot is free or the link is down.
-        subscriptions: Where notifications go.
+        counters: What is written is counted there.
         max_in_flight: How many calls may be written and unanswered.
     """
 
     __slots__ = (
-        "_owner",
         "_congestion",
-        "_limit",
-        "_malformed_messages",
+        "_counters",
         "_max_in_flight",
-        "_subscriptions",
+        "_owner",
         "_transport",
-        "_waiter",
+        "alarm",
         "answered",
+        "doubted",
         "in_flight",
         "loss",
         "renewal",
         "signing_in",
     )
 
-    def __init__(self, owner: Owner, subscriptions: Subscriptions, max_in_flight: int) -> None:
+    def __init__(self, owner: Owner, counters: Counters, max_in_flight: int) -> None:
         self._owner = owner
-        self._subscriptions = subscriptions
+        self._counters = counters
         self._max_in_flight = max_in_flight
         self._transport: Transport | None = None
         self._congestion: asyncio.Task[None] | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._limit: asyncio.Timeout | None = None
+        self.alarm = Alarm()
+        """Ends the wait of whoever serves the link when there is something to do."""
         self.in_flight: dict[int, Call] = {}
         """The calls that are written and unanswered, by id."""
         self.loss: ConnectionLost | None = None
@@ -77,12 +66,13 @@ class Session:
         """The one renewal of the sign-in that this connection may have."""
         self.signing_in = False
         """Whether a sign-in is on its way. What the peer says when it closes the link meanwhile may echo a secret."""
-        self._malformed_messages = 0
         self.answered = False
         """Whether any of the user's calls was answered."""
+        self.doubted = False
+        """Whether a sign of life is to be asked for at once."""
 
     def open(self, transport: Transport) -> None:
-        """Use this transport, which was made with this session as its receiver."""
+        """Use this transport, whose receiver is an `Inbound` of this session."""
         self._transport = transport
 
     @property
@@ -110,6 +100,7 @@ class Session:
                 del self.in_flight[call.id]
             self.lost(loss)
             return False
+        self._counters.bytes_out += call.size
         if call.id is None:
             call.settle(None)
         if transport.buffered > _HIGH_WATER and self._congestion is None:
@@ -154,36 +145,18 @@ class Session:
         self._congestion = None
         self._owner.flush()
 
-    # Receiving: the methods of `Receiver`.
-
-    def message(self, text: str) -> None:
-        """Take one message: resolve the call it answers, or hand the notification on."""
-        frame: Any = None
-        try:
-            frame = json.decode(text)
-            kind = envelope.kind_of(frame)
-        except ProtocolError as error:
-            self._malformed(frame, error)
+    def answer(self, text: str) -> None:
+        """Answer a request of the peer's, unless the link is down or the handshake is not over."""
+        if self._transport is None:
+            _logger.debug("a request that came before the handshake was over is ignored")
             return
-        if kind is Kind.RESULT:
-            call = self._answered(frame["id"])
-            if call is not None:
-                call.settle(frame["result"])
-                self._owner.slot_freed()
-        elif kind is Kind.NOTIFICATION:
-            self._subscriptions.publish(frame["method"], frame.get("params"))
-        elif kind is Kind.ERROR:
-            self._take_error(frame)
-        else:
-            self._refuse_request(frame)
+        self._counters.bytes_out += len(text.encode())
+        try:
+            self._transport.send(text)
+        except ConnectionLost as loss:
+            self.lost(loss)
 
-    def invalid(self, cause: ProtocolError) -> None:
-        """Learn of what is no text message. One over the size may have been any call's reply, so all fail with it."""
-        _logger.warning("the peer sent what is no JSON-RPC message: %s", cause)
-        if isinstance(cause, MessageTooLarge):
-            self._fail_in_flight(cause)
-        else:
-            self._count_malformed()
+    # Its end, as it comes and as it is made.
 
     def lost(self, cause: ConnectionLost) -> None:
         """Learn that the link is down: what is unanswered fails at once."""
@@ -203,53 +176,29 @@ class Session:
             local=cause.local,
         )
         # The supervisor first, so that whoever learns of the loss finds the status changed.
-        self._wake()
+        self.alarm.ring()
         if cause.code == _MESSAGE_TOO_BIG and not cause.local:
             self._blame_the_largest()
         for id, call in list(self.in_flight.items()):
             if self._owner.write_again(call):
                 del self.in_flight[id]
-        self._fail_in_flight(unknown)
+        self.fail_in_flight(unknown)
 
     @property
     def quiet(self) -> bool:
         """Whether the link stands and nothing has to be done about its sign-in."""
         return self.loss is None and not self.renewal.wanted
 
-    async def wait(self, until: float | None = None) -> None:
-        """Return when it is not quiet any more, or at the time `until` on the event loop's clock."""
-        if not self.quiet:
-            return
-        loop = asyncio.get_running_loop()
-        self._waiter = waiter = loop.create_future()
-        timer = loop.call_later(max(until - loop.time(), 0), settle, waiter) if until is not None else None
-        try:
-            await waiter
-        finally:
-            if timer is not None:
-                timer.cancel()
+    def doubt(self) -> None:
+        """Have the link asked for a sign of life at once: the machine or the tab may have slept."""
+        if self.quiet:
+            self.doubted = True
+            self.alarm.ring()
 
-    async def wait_for(self, sign: Awaitable[object], until: float) -> None:
-        """Wait for a sign of life, up to the time `until`, but no longer than it is quiet.
-
-        Raises:
-            TimeoutError: It did not come.
-            ConnectionLost: The link went down.
-        """
-        try:
-            async with asyncio.timeout_at(until) as self._limit:
-                await sign
-        finally:
-            self._limit = None
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-        # An unanswered sign of life would hold up what has to be done for its whole time.
-        if self._limit is not None and not self._limit.expired():
-            self._limit.reschedule(asyncio.get_running_loop().time())
-
-    # Ending.
+    def leave(self, cause: ConnectionLost) -> None:
+        """Take the link for lost, and close it with the handshake meanwhile."""
+        self._owner.say_goodbye(self.transport, cause.code, cause.reason)
+        self.lost(cause)
 
     async def close(self) -> None:
         """Close the link with the handshake, bounded; what is unanswered fails."""
@@ -264,69 +213,17 @@ class Session:
             self._transport.abort()
         self.lost(cause)
 
-    def _answered(self, id: Any) -> Call | None:
-        """Take the call with this id out of those in flight. Once it is settled its slot is free, and not before.
-
-        A call that waits for the slot must not go out if this one tells that nobody is signed in any more.
-        """
-        # 1.0 and True are equal to 1 and would find its call.
-        call = self.in_flight.pop(id, None) if type(id) is int else None
-        if call is None:
-            _logger.debug("a reply that nobody waits for is ignored")
-        elif call.users:
-            self.answered = True
-        return call
-
-    def _take_error(self, frame: dict[str, Any]) -> None:
-        error = envelope.rpc_error(frame)
-        if frame["id"] is None:
-            _logger.warning("the peer could not read one of our messages: error %d", error.code)
-            return
-        call = self._answered(frame["id"])
-        if call is None:
-            return
-        if error.code == AUTHENTICATION_REQUIRED and self._may_send_again(call):
-            self._owner.send_again(call)
-        else:
-            call.fail(error)
-        self._owner.slot_freed()
-
-    def _may_send_again(self, call: Call) -> bool:
+    def may_send_again(self, call: Call) -> bool:
+        """Tell whether a call that was refused for want of a sign-in may be sent once more; see to the renewal."""
         if call.id is None or not call.users or call.resent or call.future.done():
             return False
+        wanted_before = self.renewal.wanted
         if not self.renewal.refused(call.id):
             return False
-        if self.renewal.wanted:
+        if self.renewal.wanted and not wanted_before:
             self._owner.pause()
-            self._wake()
+            self.alarm.ring()
         return True
-
-    def _refuse_request(self, frame: dict[str, Any]) -> None:
-        if self._transport is None:
-            _logger.debug("a request that came before the handshake was over is ignored")
-            return
-        error = RpcError(METHOD_NOT_FOUND, "this client answers no requests")
-        try:
-            self._transport.send(envelope.error(frame["id"], error))
-        except ConnectionLost as loss:
-            self.lost(loss)
-
-    def _malformed(self, frame: Any, error: ProtocolError) -> None:
-        is_reply = type(frame) is dict and "method" not in frame
-        call = self._answered(frame.get("id")) if is_reply else None
-        if call is not None:
-            call.fail(error)
-            self._owner.slot_freed()
-            return
-        _logger.warning("a malformed message is ignored: %s", error)
-        self._count_malformed()
-
-    def _count_malformed(self) -> None:
-        self._malformed_messages += 1
-        if self._malformed_messages == _MALFORMED_BEARABLE:
-            words = f"{_MALFORMED_BEARABLE} malformed messages on one connection"
-            self._owner.say_goodbye(self.transport, _MALFORMED, words)
-            self.lost(ConnectionLost.closed(_MALFORMED, words, local=True))
 
     def _blame_the_largest(self) -> None:
         """Fail the call that the peer most likely found too large: it would be the end of the next link too."""
@@ -341,7 +238,8 @@ class Session:
                 )
             )
 
-    def _fail_in_flight(self, error: ProtocolError | ConnectionLost) -> None:
+    def fail_in_flight(self, error: ProtocolError | ConnectionLost) -> None:
+        """Fail what is written and unanswered."""
         calls = list(self.in_flight.values())
         self.in_flight.clear()
         for call in calls:

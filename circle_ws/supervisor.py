@@ -6,23 +6,26 @@ It knows nothing of the client object, so that a client that is dropped can be c
 from __future__ import annotations
 
 import asyncio
-import random
 from typing import TYPE_CHECKING
 
 from .authenticator import Authenticator
 from .board import StatusBoard
-from .call import settle
+from .comeback import Comeback
 from .errors import CircleWsError, ClientClosed, ConnectionFailed, ConnectionLost, NotConnected
 from .handshake import Handshake
+from .inbound import Inbound
 from .jsonrpc.subscriptions import Subscriptions
 from .keepalive import watch
 from .outbox import Outbox
-from .recovery import Recovery
 from .session import Session
+from .stats import Counters
 from .status import ConnectionStatus as Status
+from .transport import surroundings
+from .trouble import Trouble
 
 if TYPE_CHECKING:
     from .config import ClientConfig
+    from .stats import ClientStats
     from .transport import Transport
 
 __all__ = ["Supervisor"]
@@ -38,32 +41,30 @@ class Supervisor:
         board: The status.
         outbox: What is on its way, over all connections.
         subscriptions: Who listens to notifications.
+        counters: What it has done so far.
+        trouble: Who is told what the peer got wrong.
         failure: What ended it, in status FAILED.
     """
 
     def __init__(self, config: ClientConfig) -> None:
         self.config = config
         self.board = StatusBoard()
+        self.counters = Counters()
         self.outbox = Outbox(config, lambda: self.phase, self._say_goodbye)
         self.subscriptions = Subscriptions()
+        self.trouble = Trouble(self.counters)
         self.failure: Exception | None = None
         self._authenticator = Authenticator(config, config.signer) if config.signer is not None else None
-        self._recovery = Recovery(
-            config.backoff,
-            config.classifier,
-            persistent=config.first_connect == "retry",
-            rng=random.Random(),
-        )
+        self._comeback = Comeback(config)
         self._ping = config.transport.capabilities.ping and not (config.keepalive and config.keepalive.mode == "rpc")
         self._task: asyncio.Task[None] | None = None
         self._session: Session | None = None
         self._handshake: Handshake | None = None
         self._abandoned = False
+        self._returning = False
         self._attempt = 0
         self._ending: asyncio.Task[None] | None = None
         self._goodbyes: set[asyncio.Task[None]] = set()
-        self._hurried = False
-        self._pause: asyncio.Future[None] | None = None
 
     # What the client asks for.
 
@@ -88,7 +89,7 @@ class Supervisor:
         if self.board.status in (Status.IDLE, Status.FAILED):
             self.failure = None
             self.subscriptions.revive()
-            self._abandoned = False
+            self._abandoned = self._returning = False
             self._attempt = 0
             self._begin_attempt()
             self._task = asyncio.get_running_loop().create_task(self._run())
@@ -141,16 +142,20 @@ class Supervisor:
         Raises:
             NotConnected: The client was never started, or gave up.
         """
-        if self._pause is not None and not self._pause.done():
-            self._pause.set_result(None)
+        if self._comeback.waiting:
+            self._comeback.skip()
         elif self.connected and self._session is not None:
-            self._hurried = True
-            self._say_goodbye(self._session.transport, 1000, "")
-            self._session.lost(ConnectionLost("the link was left for a fresh one", code=1000, local=True))
+            self._comeback.hurry()
+            self._session.leave(ConnectionLost("the link was left for a fresh one", code=1000, local=True))
+
+    def stats(self) -> ClientStats:
+        """Give what it has done so far, in numbers."""
+        return self.counters.snapshot(self.board.last.at if self.connected else None)
 
     # The task.
 
     async def _run(self) -> None:
+        watch_no_more = surroundings.watch(self._awake)
         try:
             await self._stay_connected()
         except asyncio.CancelledError:
@@ -161,30 +166,27 @@ class Supervisor:
             if self._ending is None:
                 self._cut_link()
                 self._give_up(error)
+        finally:
+            watch_no_more()
 
     async def _stay_connected(self) -> None:
         while True:
             cause, phase = await self._live_once()
             if self._ending is not None:
                 return
-            delay = 0.0 if self._hurried else self._recovery.plan(cause, phase, self._attempt)
-            self._hurried = False
+            delay = self._comeback.plan(cause, phase, self._attempt)
             if delay is None:
                 self._give_up(cause)
                 return
             self.board.set(Status.WAITING, attempt=self._attempt, retry_in=delay, cause=cause)
-            await self._sleep(delay)
+            await self._comeback.wait(delay)
             self._begin_attempt()
 
-    async def _sleep(self, delay: float) -> None:
-        """Wait for the next attempt, or until `reconnect` is called."""
-        loop = asyncio.get_running_loop()
-        self._pause = pause = loop.create_future()
-        timer = loop.call_later(delay, settle, pause)
-        try:
-            await pause
-        finally:
-            timer.cancel()
+    def _awake(self) -> None:
+        """Learn that the machine or the page may have slept, or is online again: look after the link at once."""
+        self._comeback.awake()
+        if self.connected and self._session is not None:
+            self._session.doubt()
 
     async def _live_once(self) -> tuple[CircleWsError, str]:
         """Connect and serve; give what ended it, and in which phase."""
@@ -196,21 +198,24 @@ class Supervisor:
             self._handshake = None
         loop = asyncio.get_running_loop()
         started = loop.time()
-        self._recovery.connected()
+        self._comeback.recovery.connected()
         try:
             return await self._serve(session), "serve"
         except CircleWsError as error:
             return error, "authenticate"
         finally:
-            self._recovery.lost(loop.time() - started, answered=session.answered)
+            self._comeback.recovery.lost(loop.time() - started, answered=session.answered)
 
     def _begin_attempt(self) -> None:
         self._attempt += 1
         self.board.set(Status.CONNECTING, attempt=self._attempt)
 
     async def _establish(self) -> Session:
-        self._session = session = Session(self.outbox, self.subscriptions, self.config.max_in_flight)
-        self._handshake = handshake = Handshake(self.config, session, self._authenticator, self._signing_in)
+        if not self._comeback.may_dial:
+            raise ConnectionFailed("the browser says that it is offline; other machines are dialled when it is online")
+        self._session = session = Session(self.outbox, self.counters, self.config.max_in_flight)
+        inbound = Inbound(session, self.outbox, self.subscriptions, self.trouble)
+        self._handshake = handshake = Handshake(self.config, session, inbound, self._authenticator, self._signing_in)
         await handshake.run()
         return session
 
@@ -221,6 +226,9 @@ class Supervisor:
         self._attempt = 0
         if session.loss is None:
             self.board.set(Status.CONNECTED)
+            self.counters.connects += 1
+            self.counters.reconnects += self._returning
+            self._returning = True
             if self._authenticator is not None:
                 session.renewal.possible = True
             self.outbox.attach(session)
@@ -233,9 +241,9 @@ class Supervisor:
 
     async def _watch(self, session: Session) -> None:
         if self.config.keepalive is None:
-            await session.wait()
+            await session.alarm.wait()
         else:
-            self._ping = await watch(session, self.config.keepalive, ping=self._ping)
+            self._ping = await watch(session, self.config.keepalive, self.counters, ping=self._ping)
 
     async def _renew(self, session: Session, authenticator: Authenticator) -> None:
         """Sign in again on the same connection, because the circle says that nobody is signed in. Calls wait."""

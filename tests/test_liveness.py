@@ -6,81 +6,89 @@ from typing import Any
 import pytest
 
 from circle_ws.errors import ConfigError
-from circle_ws.liveness import LAST_PROBE_TIMEOUT, Action, KeepAlive, KeepAliveMode, Liveness, Step
+from circle_ws.liveness import DOUBT_TIMEOUT, LAST_PROBE_TIMEOUT, Action, KeepAlive, KeepAliveMode, Liveness, Step
 
+_EPOCH = 1.8e9
 _ORDINARY = KeepAlive(interval=20, timeout=10)
 
 
-def _watch(keepalive: KeepAlive = _ORDINARY, *, ping: bool = True) -> Liveness:
-    return Liveness(keepalive, ping=ping, now=0.0, received=0)
+class _Clocked(Liveness):
+    """Has a wall clock that goes like the other one, but for the time that the machine slept."""
+
+    def at(self, now: float, received: int, *, slept: float = 0.0) -> Step:
+        return self.next(now, _EPOCH + now + slept, received)
+
+
+def _watch(keepalive: KeepAlive = _ORDINARY, *, ping: bool = True) -> _Clocked:
+    return _Clocked(keepalive, ping=ping, now=0.0, wall=_EPOCH, received=0)
 
 
 def test_it_asks_at_the_interval() -> None:
     """Nothing is asked before the interval is over, and a ping then."""
     liveness = _watch()
-    assert liveness.next(0, 0) == Step(Action.WAIT, 20)
-    assert liveness.next(19.999, 0) == Step(Action.WAIT, 20)
-    assert liveness.next(20, 0) == Step(Action.PING, 30)
+    assert liveness.at(0, 0) == Step(Action.WAIT, 20)
+    assert liveness.at(19.999, 0) == Step(Action.WAIT, 20)
+    assert liveness.at(20, 0) == Step(Action.PING, 30)
 
 
 def test_a_busy_link_is_asked_too() -> None:
     """Traffic does not put the question off: its answer is the round-trip sample."""
     liveness = _watch()
-    assert liveness.next(10, 5000).action is Action.WAIT
-    assert liveness.next(20, 9000).action is Action.PING
+    assert liveness.at(10, 5000).action is Action.WAIT
+    assert liveness.at(20, 9000).action is Action.PING
 
 
 @pytest.mark.parametrize("ping", [True, False])
 def test_any_byte_is_life(ping: bool) -> None:
     """One byte after asking, whatever it is, and the next question comes one interval after the last."""
     liveness = _watch(ping=ping)
-    liveness.next(20, 100)
-    assert liveness.next(25, 101) == Step(Action.WAIT, 40)
-    assert liveness.next(40, 101).action in (Action.PING, Action.PROBE)
+    liveness.at(20, 100)
+    assert liveness.at(25, 101) == Step(Action.WAIT, 40)
+    assert liveness.at(40, 101).action in (Action.PING, Action.PROBE)
 
 
 def test_bytes_before_the_question_are_no_answer() -> None:
     """Only what comes in after asking counts."""
     liveness = _watch(KeepAlive(interval=20, timeout=10, mode="ping"))
-    liveness.next(20, 100)
-    assert liveness.next(30, 100) == Step(Action.DEAD, 30)
+    liveness.at(20, 100)
+    assert liveness.at(30, 100) == Step(Action.DEAD, 30)
 
 
 @pytest.mark.parametrize(("mode", "ping"), [("ping", True), ("rpc", False), ("auto", False)])
 def test_dead_after_the_timeout(mode: KeepAliveMode, ping: bool) -> None:
     """Where there is no second chance, the link is dead when the timeout is over, and not a moment before."""
     liveness = _watch(KeepAlive(interval=20, timeout=10, mode=mode), ping=ping)
-    assert liveness.next(20, 0).action is (Action.PING if ping else Action.PROBE)
-    assert liveness.next(29.999, 0) == Step(Action.WAIT, 30)
-    assert liveness.next(30, 0) == Step(Action.DEAD, 30)
+    assert liveness.at(20, 0).action is (Action.PING if ping else Action.PROBE)
+    assert liveness.at(29.999, 0) == Step(Action.WAIT, 30)
+    assert liveness.at(30, 0) == Step(Action.DEAD, 30)
 
 
 def test_auto_gives_a_second_chance() -> None:
     """In `auto` an unanswered ping is followed by one probe, and that by the end."""
     liveness = _watch()
-    liveness.next(20, 0)
-    assert liveness.next(30, 0) == Step(Action.PROBE, 30 + LAST_PROBE_TIMEOUT)
-    assert liveness.next(30 + LAST_PROBE_TIMEOUT, 0) == Step(Action.DEAD, 30 + LAST_PROBE_TIMEOUT)
+    liveness.at(20, 0)
+    assert liveness.at(30, 0) == Step(Action.PROBE, 30 + LAST_PROBE_TIMEOUT)
+    assert liveness.at(30 + LAST_PROBE_TIMEOUT, 0) == Step(Action.DEAD, 30 + LAST_PROBE_TIMEOUT)
     assert liveness.prefers_probe is False
 
 
 def test_auto_learns_to_probe() -> None:
     """A peer that answers the probe but not the ping is probed from then on, with the whole timeout."""
     liveness = _watch()
-    liveness.next(20, 0)
-    liveness.next(30, 0)
-    assert liveness.next(31, 1).action is Action.WAIT
+    liveness.at(20, 0)
+    liveness.at(30, 0)
+    assert liveness.at(31, 1).action is Action.WAIT
     assert liveness.prefers_probe is True
-    assert liveness.next(50, 1) == Step(Action.PROBE, 60)
+    assert liveness.at(50, 1) == Step(Action.PROBE, 60)
 
 
 def test_auto_keeps_pinging_who_answers() -> None:
     """A peer that answers pings is never probed."""
     liveness, received = _watch(), 0
     for now in range(20, 2000, 20):
-        assert liveness.next(now, received).action is Action.PING
+        assert liveness.at(now, received).action is Action.PING
         received += 2
-        assert liveness.next(now + 1, received).action is Action.WAIT
+        assert liveness.at(now + 1, received).action is Action.WAIT
     assert liveness.prefers_probe is False
 
 
@@ -88,23 +96,76 @@ def test_without_ping_frames_it_probes() -> None:
     """Where ping frames cannot be sent, the first question is a probe already."""
     liveness = _watch(ping=False)
     assert liveness.prefers_probe is True
-    assert liveness.next(20, 0).action is Action.PROBE
+    assert liveness.at(20, 0).action is Action.PROBE
 
 
 def test_a_timeout_longer_than_the_interval() -> None:
     """While an answer is out nothing more is asked, and life that came late is life."""
     liveness = _watch(KeepAlive(interval=10, timeout=60, mode="ping"))
-    assert liveness.next(10, 0) == Step(Action.PING, 20)
-    assert liveness.next(20, 0) == Step(Action.WAIT, 70)
-    assert liveness.next(69, 1).action is Action.PING
-    assert liveness.next(129, 1) == Step(Action.DEAD, 129)
+    assert liveness.at(10, 0) == Step(Action.PING, 20)
+    assert liveness.at(20, 0) == Step(Action.WAIT, 70)
+    assert liveness.at(69, 1).action is Action.PING
+    assert liveness.at(79, 1) == Step(Action.WAIT, 129)
+    assert liveness.at(129, 1) == Step(Action.DEAD, 129)
 
 
-def test_a_late_timer_does_not_kill() -> None:
-    """When the process slept through the timeout but bytes are there, the link lives and is asked anew."""
+def test_bytes_that_a_late_timer_overtook_are_life() -> None:
+    """When the timer comes late but bytes are there, the link lives and is asked anew in its turn."""
     liveness = _watch(KeepAlive(interval=20, timeout=10, mode="ping"))
-    liveness.next(20, 0)
-    assert liveness.next(5000, 1) == Step(Action.PING, 5010)
+    liveness.at(20, 0)
+    assert liveness.at(35, 1) == Step(Action.WAIT, 40)
+
+
+@pytest.mark.parametrize(
+    ("mode", "ping", "action"),
+    [("ping", True, Action.PING), ("rpc", False, Action.PROBE), ("auto", True, Action.PROBE)],
+)
+def test_after_a_sleep_it_asks_at_once(mode: KeepAliveMode, ping: bool, action: Action) -> None:
+    """The wall clock went on while the other one stood: a sign of life is asked for at once, and waited for shortly."""
+    liveness = _watch(KeepAlive(interval=20, timeout=10, mode=mode), ping=ping)
+    assert liveness.at(5, 0, slept=0) == Step(Action.WAIT, 20)
+    assert liveness.at(6, 0, slept=3600) == Step(action, 6 + DOUBT_TIMEOUT)
+    assert liveness.at(6 + DOUBT_TIMEOUT, 0, slept=3600) == Step(Action.DEAD, 6 + DOUBT_TIMEOUT)
+    assert liveness.patience == DOUBT_TIMEOUT
+
+
+def test_a_sleep_while_an_answer_is_out_kills_nothing() -> None:
+    """The time of the answer is over because nobody was awake to receive it: it is asked for again."""
+    liveness = _watch()
+    assert liveness.at(20, 0) == Step(Action.PING, 30)
+    assert liveness.at(31, 0, slept=3600) == Step(Action.PROBE, 31 + DOUBT_TIMEOUT)
+    assert liveness.at(32, 1, slept=3600) == Step(Action.WAIT, 51)
+    assert liveness.prefers_probe is False, "that it answers a probe says nothing of its pongs"
+
+
+def test_a_timer_that_is_very_late_is_a_sleep() -> None:
+    """A frozen process or tab whose clocks both went on is known by the moment that is long past."""
+    liveness = _watch()
+    assert liveness.at(0, 0) == Step(Action.WAIT, 20)
+    assert liveness.at(20 + 2 * 20 + 1, 0) == Step(Action.PROBE, 61 + DOUBT_TIMEOUT)
+
+
+def test_a_clock_that_is_set_back_is_no_sleep() -> None:
+    """Only a wall clock that gains on the other one tells of a sleep; a small correction does not."""
+    liveness = _watch()
+    assert liveness.at(5, 0, slept=-3600) == Step(Action.WAIT, 20)
+    assert liveness.at(6, 0, slept=-3590) == Step(Action.WAIT, 20)
+
+
+def test_a_late_timer_gives_one_more_chance() -> None:
+    """The limit is over, but the timer came late: it is asked once more, and not for ever."""
+    liveness = _watch(KeepAlive(interval=20, timeout=10, mode="rpc"), ping=False)
+    liveness.at(20, 0)
+    assert liveness.at(32, 0) == Step(Action.PROBE, 32 + DOUBT_TIMEOUT)
+    assert liveness.at(37, 0) == Step(Action.DEAD, 37)
+
+
+def test_doubt_asks_at_once() -> None:
+    """Told that the machine may have slept, it asks whatever was asked for before."""
+    liveness = _watch()
+    assert liveness.at(20, 0) == Step(Action.PING, 30)
+    assert liveness.doubt(25, 0) == Step(Action.PROBE, 25 + DOUBT_TIMEOUT)
+    assert liveness.at(26, 1) == Step(Action.WAIT, 45)
 
 
 @pytest.mark.parametrize("mode", ["auto", "ping", "rpc"])
@@ -118,7 +179,7 @@ def test_a_half_open_link_is_found_in_time(
     liveness = _watch(keepalive, ping=mode != "rpc")
     now, received, step = 0.0, 0, Step(Action.WAIT, 0.0)
     while step.action is not Action.DEAD:
-        step = liveness.next(now, received)
+        step = liveness.at(now, received)
         assert step.until > now or step.action is Action.DEAD, "a step that ends at once would be a hot loop"
         received += step.action in (Action.PING, Action.PROBE) and now < dies_at
         now = step.until

@@ -19,10 +19,11 @@ from circle_ws import (
     KeyPair,
     OutcomeUnknown,
     SignerFailed,
+    StatusChange,
 )
 from circle_ws.auth import PROFILES, derive_public_key, sign_message
 from tests.support.clients import KEY, OTHER_KEY, client
-from tests.support.outcomes import later
+from tests.support.outcomes import eventually, later
 from tests.support.peers import Peers, RemotePeer
 
 NONCE = "nonce_1234567890_abcdef"
@@ -332,6 +333,38 @@ async def test_a_person_may_take_longer_than_the_open_timeout(peers: Peers) -> N
 
     async with client(circle.url, key=None, signer=Programmed(slowly), open_timeout=0.3) as it:
         assert it.is_connected()
+
+
+async def test_a_link_lost_while_a_person_signs_is_noticed_at_once(peers: Peers) -> None:
+    """The person's answer would be worth nothing any more: the attempt fails now, and the next link asks anew."""
+    circle = await peers.start("circle")
+    asked: list[Challenge] = []
+    given_up: list[Challenge] = []
+
+    async def sign(challenge: Challenge) -> str:
+        asked.append(challenge)
+        if len(asked) > 1:
+            return sign_message(KEY, challenge.statement, challenge.profile)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            given_up.append(challenge)
+        raise AssertionError("nobody sets it")
+
+    it = client(circle.url, key=None, signer=Programmed(sign), first_connect="retry", sign_timeout=50)
+    changes: list[StatusChange] = []
+    it.on_status(changes.append)
+    connecting = later(it.connect())
+    await eventually(lambda: asked)
+    await circle.ask("cut_all")
+    await connecting
+    assert it.is_connected()
+    await it.close()
+    assert given_up == asked[:1]
+    assert asked[0].nonce != asked[1].nonce
+    waiting = next(change for change in changes if change.status is ConnectionStatus.WAITING)
+    assert isinstance(waiting.cause, ConnectionFailed)
+    assert waiting.cause.phase == "sign"
 
 
 async def test_a_signature_of_another_key_is_refused(peers: Peers) -> None:

@@ -40,10 +40,9 @@ class Subscriptions:
             if not listeners:
                 del self._by_method[method]
 
-    def publish(self, method: str, params: Any) -> None:
-        """Hand one notification to its listeners."""
-        for buffer in list(self._by_method.get(method, ())):
-            buffer.put(params)
+    def publish(self, method: str, params: Any) -> int:
+        """Hand one notification to its listeners; tells how many of them had to drop one for it."""
+        return sum(buffer.put(params) for buffer in list(self._by_method.get(method, ())))
 
     def fail(self, failure: Exception) -> None:
         """Tell every listener that nothing comes any more until `revive`."""

@@ -13,16 +13,20 @@ import circle_ws
 _PACKAGE = Path(circle_ws.__file__).parent
 
 _FLOORS: tuple[set[str], ...] = (
-    {"errors", "status", "backoff", "url", "buffer"},
+    {"errors", "status", "backoff", "url", "buffer", "stats"},
     {"jsonrpc", "auth", "policy", "recovery", "liveness"},
     {"transport"},
     {
+        "alarm",
         "authenticator",
         "board",
         "call",
+        "callbacks",
         "client",
+        "comeback",
         "config",
         "handshake",
+        "inbound",
         "keepalive",
         "listener",
         "outbox",
@@ -31,6 +35,7 @@ _FLOORS: tuple[set[str], ...] = (
         "session",
         "setup",
         "supervisor",
+        "trouble",
     },
     {"builder", "cli", "server", "testing", "sync", "__main__", "__init__"},
 )
@@ -41,8 +46,8 @@ _FOREIGN: dict[str, tuple[str, ...]] = {
     "coincurve": ("auth/backend_coincurve.py",),
     "ecdsa": ("auth/backend_ecdsa.py",),
     "msgspec": ("jsonrpc/codec_msgspec.py",),
-    "js": ("transport/pyodide.py", "auth/wallet.py", "sync.py"),
-    "pyodide": ("transport/pyodide.py", "auth/wallet.py", "sync.py"),
+    "js": ("transport/pyodide.py", "transport/page.py", "auth/wallet.py", "sync.py"),
+    "pyodide": ("transport/pyodide.py", "transport/page.py", "auth/wallet.py", "sync.py"),
     "typer": ("cli/",),
     "rich": ("cli/",),
     "cryptography": ("auth/keyfile.py",),

@@ -1,0 +1,40 @@
+"""A peer that breaks JSON-RPC: counted, logged, told to whoever wants to know, and survived."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from .callbacks import Callbacks
+
+if TYPE_CHECKING:
+    from .errors import ProtocolError
+    from .stats import Counters
+
+__all__ = ["Trouble"]
+
+_logger = logging.getLogger("circle_ws")
+
+_LOGGED_LOUDLY = 5
+"""So many are warnings in the log of one client; a peer that goes on must not fill it."""
+
+
+class Trouble:
+    """Tell of what a peer got wrong.
+
+    Args:
+        counters: Where it is counted.
+    """
+
+    __slots__ = ("callbacks", "counters")
+
+    def __init__(self, counters: Counters) -> None:
+        self.counters = counters
+        self.callbacks: Callbacks[ProtocolError] = Callbacks("protocol error")
+
+    def tell(self, error: ProtocolError) -> None:
+        """Count, log and hand on."""
+        self.counters.protocol_errors += 1
+        loud = self.counters.protocol_errors <= _LOGGED_LOUDLY
+        _logger.log(logging.WARNING if loud else logging.DEBUG, "the peer broke the protocol: %s", error)
+        self.callbacks.tell(error)
