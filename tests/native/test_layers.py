@@ -13,7 +13,7 @@ import circle_ws
 _PACKAGE = Path(circle_ws.__file__).parent
 
 _FLOORS: tuple[set[str], ...] = (
-    {"errors", "status", "backoff", "url", "buffer"},
+    {"errors", "status", "backoff", "url", "buffer", "opening", "proxy"},
     {"jsonrpc", "auth", "policy", "recovery", "liveness"},
     {"transport"},
     {
@@ -31,6 +31,7 @@ _FLOORS: tuple[set[str], ...] = (
         "session",
         "setup",
         "supervisor",
+        "validation",
     },
     {"builder", "cli", "server", "testing", "sync", "__main__", "__init__"},
 )
