@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .auth.types import Dialect, Policy, Signer
     from .config import FirstConnect
     from .liveness import KeepAliveMode
+    from .opening import HeaderSource
     from .policy import Classifier
     from .setup import Setup
     from .transport import Connect
@@ -146,6 +147,36 @@ class CircleWsClientBuilder:
     def with_tls(self, ssl_context: ssl.SSLContext) -> Self:
         """Check the server's certificate by this context, for instance with a CA of your own. Natively only."""
         return self._with(tls=ssl_context)
+
+    def with_headers(self, headers: HeaderSource) -> Self:
+        """Send these headers with the opening handshake. Natively only.
+
+        Args:
+            headers: Names and values, or an async function without arguments that gives them and is asked at every
+                attempt, for tokens that expire. The values are shown nowhere. A later call replaces all of them.
+        """
+        return self._with(headers=headers)
+
+    def with_subprotocols(self, *names: str) -> Self:
+        """Offer these subprotocols, the best first; a circle that takes none of them is not connected to."""
+        return self._with(subprotocols=names)
+
+    def with_proxy(self, url: str) -> Self:
+        """Go through this proxy, but for loopback; by default it is what the environment names. Natively only.
+
+        Args:
+            url: `http://`, `https://`, or, with the extra `socks`, `socks5://`, `socks5h://`, `socks4://`, `socks4a://`;
+                with `user:password@` where it wants one. `environment` is the default again.
+        """
+        return self._with(proxy=url)
+
+    def without_proxy(self) -> Self:
+        """Go through no proxy, whatever the environment says. Natively only."""
+        return self._with(proxy=None)
+
+    def with_compression(self) -> Self:
+        """Offer to compress messages (permessage-deflate). Natively only; a browser decides by itself."""
+        return self._with(compression=True)
 
     def with_limits(
         self,

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import math
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields
 from enum import Enum
-from typing import TYPE_CHECKING, Literal, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 from .auth.keypair import KeyPair, KeyPairSigner
-from .auth.profiles import BOUND, Profile, find_profile
+from .auth.profiles import Profile, find_profile
 from .auth.types import Dialect, Policy, Signer
 from .backoff import Backoff
-from .errors import ConfigError, UnsupportedRuntime
+from .errors import ConfigError
 from .liveness import KeepAlive
+from .opening import HeaderSource, OpeningHeaders, check_subprotocols
 from .policy import Classifier  # noqa: TC001 - `typing.get_type_hints` must find it
+from .proxy import ENVIRONMENT, shown_proxy
 from .setup import Setup  # noqa: TC001 - likewise
 from .transport import Connect
 from .transport import connect as runtime_connect
-from .url import check_url, is_loopback, is_plain, shown
+from .url import check_url, shown
+from .validation import check_choices, check_headers_function, check_kinds, check_numbers, check_runtime, check_signer
 
 if TYPE_CHECKING:
     import ssl
@@ -53,6 +56,10 @@ class ClientOptions(TypedDict, total=False):
     dialect: Dialect
     allow_insecure: bool
     tls: ssl.SSLContext | None
+    headers: HeaderSource | None
+    subprotocols: Sequence[str]
+    proxy: str | None
+    compression: bool
     open_timeout: float | None
     call_timeout: float | None
     close_timeout: float | None
@@ -85,6 +92,15 @@ class ClientConfig:
         dialect: Which form of `authenticate` is spoken; `auto` finds it out.
         allow_insecure: Sign in over `ws://` to other machines too. Anybody on the path can take the session over.
         tls: An `ssl.SSLContext`, for instance with a CA of your own; None is the system's. Natively only.
+        headers: What the opening handshake sends besides its own: a mapping, or an async function that is asked for one
+            at every attempt, within `open_timeout`. The values are shown nowhere. Natively only.
+        subprotocols: What is offered to the circle in `Sec-WebSocket-Protocol`, the best first. A circle that takes
+            none of them is not connected to.
+        proxy: The URL of a proxy: `http`, `https` or, with the extra `socks`, `socks5`, `socks5h`, `socks4`, `socks4a`.
+            `environment`: what the environment names, a browser its settings. None: no proxy at all. Never for
+            loopback. Natively only.
+        compression: Offer permessage-deflate (RFC 7692). What is inflated is bounded by `max_message_bytes`. Natively
+            only; a browser decides by itself.
         open_timeout: For one attempt: TCP, TLS, WebSocket handshake and sign-in, but for the signer.
         call_timeout: For one call, from `call()` to its result.
         close_timeout: For the closing handshake.
@@ -118,6 +134,10 @@ class ClientConfig:
     dialect: Dialect = "auto"
     allow_insecure: bool = False
     tls: ssl.SSLContext | None = None
+    headers: HeaderSource | None = None
+    subprotocols: Sequence[str] = ()
+    proxy: str | None = ENVIRONMENT
+    compression: bool = False
     open_timeout: float | None = 10.0
     call_timeout: float | None = 30.0
     close_timeout: float | None = 5.0
@@ -137,18 +157,16 @@ class ClientConfig:
 
     def __post_init__(self, private_key: str | bytes | KeyPair | None) -> None:
         check_url(self.url)
-        object.__setattr__(self, "profile", find_profile(self.profile))
-        if private_key is not None:
-            self._adopt(private_key)
-        self._check_choices()
-        self._check_numbers()
-        self._check_signer()
-        self._check_runtime()
+        self._adopt(private_key)
+        choices = {"policy": Policy, "dialect": Dialect, "first_connect": FirstConnect}
+        check_choices(self, **{option: get_args(choice) for option, choice in choices.items()})
+        check_kinds(self)
+        check_numbers(self)
+        check_signer(self)
+        check_runtime(self)
 
     def __repr__(self) -> str:
-        # The query of the URL may hold a token.
-        options = (f"{field.name}={getattr(self, field.name)!r}" for field in fields(self) if field.name != "url")
-        return f"ClientConfig(url={self.shown_url!r}, {', '.join(options)})"
+        return f"ClientConfig({', '.join(f'{field.name}={self._show(field.name)}' for field in fields(self))})"
 
     @property
     def signature_profile(self) -> Profile:
@@ -160,122 +178,32 @@ class ClientConfig:
         """The URL as it may appear in a message."""
         return shown(self.url)
 
-    def _adopt(self, private_key: str | bytes | KeyPair) -> None:
-        if self.signer is not None:
-            raise ConfigError("private_key and signer exclude each other: give one of them", option="private_key")
-        keypair = private_key if isinstance(private_key, KeyPair) else KeyPair(private_key)
-        object.__setattr__(self, "signer", KeyPairSigner(keypair, self.signature_profile))
+    def _show(self, name: str) -> str:
+        """Give the value of a field without what may be a secret: a token in the query, a header, a password."""
+        value = getattr(self, name)
+        if name == "url":
+            return repr(self.shown_url)
+        if name == "proxy" and value is not None:
+            return repr(shown_proxy(value))
+        if name == "headers" and callable(value):
+            # Arguments that were bound to it may be a secret.
+            return f"<function {getattr(value, '__qualname__', type(value).__name__)}>"
+        return repr(value)
 
-    def _check_choices(self) -> None:
-        for option, allowed in (
-            ("policy", get_args(Policy)),
-            ("dialect", get_args(Dialect)),
-            ("first_connect", get_args(FirstConnect)),
-        ):
-            value = getattr(self, option)
-            if value not in allowed:
-                raise ConfigError(f"{option} must be one of {', '.join(allowed)}, not {value!r}", option=option)
-        if self.policy == "legacy-only" and self.signature_profile.bound:
-            raise ConfigError(
-                f"profile {self.signature_profile.name} names the circle, which policy legacy-only never does",
-                option="policy",
-            )
-        for option in ("setup", "classifier"):
-            value = getattr(self, option)
-            if value is not None and not callable(value):
-                raise ConfigError(f"{option} must be a function or None, not {value!r}", option=option)
-        if type(self.allow_insecure) is not bool:
-            raise ConfigError(
-                f"allow_insecure must be True or False, not {self.allow_insecure!r}", option="allow_insecure"
-            )
-        for option, kind in (("keepalive", KeepAlive), ("backoff", Backoff)):
-            value = getattr(self, option)
-            if value is not None and not isinstance(value, kind):
-                raise ConfigError(f"{option} must be a {kind.__name__} or None, not {value!r}", option=option)
-
-    def _check_numbers(self) -> None:
-        for option in ("open_timeout", "call_timeout", "close_timeout", "drain_timeout", "sign_timeout"):
-            value = getattr(self, option)
-            if value is not None and (not _is_number(value) or not 0 < value < math.inf):
-                if option == "drain_timeout" and value == 0:
-                    continue
-                raise ConfigError(
-                    f"{option} must be a positive number of seconds, or None for no limit, not {value!r}",
-                    option=option,
-                )
-        for option in (
-            "max_message_bytes",
-            "max_request_bytes",
-            "max_in_flight",
-            "max_queued",
-            "max_queued_bytes",
-        ):
-            value = getattr(self, option)
-            least = 0 if option in ("max_queued", "max_queued_bytes") else 1
-            if value is None and option in ("max_message_bytes", "max_request_bytes"):
-                continue
-            if type(value) is not int or value < least:
-                raise ConfigError(f"{option} must be a whole number from {least}, not {value!r}", option=option)
-
-    def _check_signer(self) -> None:
-        if self.signer is None:
-            return
+    def _adopt(self, private_key: str | bytes | KeyPair | None) -> None:
+        """Take the options in the form in which they are used."""
+        self._set(profile=find_profile(self.profile), subprotocols=check_subprotocols(self.subprotocols))
+        if isinstance(self.headers, Mapping):
+            self._set(headers=OpeningHeaders(self.headers))
+        elif self.headers is not None:
+            check_headers_function(self.headers)
+        if private_key is not None:
+            if self.signer is not None:
+                raise ConfigError("private_key and signer exclude each other: give one of them", option="private_key")
+            self._set(signer=private_key if isinstance(private_key, KeyPair) else KeyPair(private_key))
         if isinstance(self.signer, KeyPair):
-            object.__setattr__(self, "signer", KeyPairSigner(self.signer, self.signature_profile))
-        if not all(hasattr(self.signer, name) for name in ("profiles", "public_key", "sign")):
-            raise ConfigError(
-                f"signer must have profiles, public_key() and sign(), as circle_ws.Signer says, which "
-                f"{type(self.signer).__name__} has not",
-                option="signer",
-            )
-        if self.signature_profile.name not in self.signer.profiles:
-            raise ConfigError(
-                f"the signer cannot sign profile {self.signature_profile.name!r}, "
-                f"only {', '.join(sorted(self.signer.profiles))}",
-                option="profile",
-            )
-        if self.policy == "require-bound" and not (
-            self.signature_profile.bound or self.signer.profiles.intersection(BOUND)
-        ):
-            raise ConfigError(
-                f"policy require-bound needs a signer that can sign one of {', '.join(BOUND)}, "
-                f"not only {', '.join(sorted(self.signer.profiles))}",
-                option="policy",
-            )
-        if is_plain(self.url) and not is_loopback(self.url) and not self.allow_insecure:
-            raise ConfigError(
-                "signing in over ws:// to another machine lets anybody on the path take the session over; "
-                "use wss://, or allow_insecure=True where you know the network",
-                option="allow_insecure",
-            )
+            self._set(signer=KeyPairSigner(self.signer, self.signature_profile))
 
-    def _check_tls(self) -> None:
-        if self.tls is None:
-            return
-        if not self.transport.capabilities.tls:
-            raise UnsupportedRuntime(
-                "tls is not for this runtime, which decides by itself whom it trusts; add your CA to the browser's or "
-                "the system's",
-                option="tls",
-            )
-        if not hasattr(self.tls, "wrap_bio"):
-            raise ConfigError(f"tls must be an ssl.SSLContext or None, not {self.tls!r}", option="tls")
-        if is_plain(self.url):
-            raise ConfigError("tls is given, but the url begins with ws://; use wss://", option="tls")
-
-    def _check_runtime(self) -> None:
-        if not callable(self.transport) or not hasattr(self.transport, "capabilities"):
-            raise ConfigError(
-                f"transport must be called to connect and have capabilities, as circle_ws.transport.Connect says, not "
-                f"{self.transport!r}",
-                option="transport",
-            )
-        self._check_tls()
-        if self.keepalive is not None and self.keepalive.mode == "ping" and not self.transport.capabilities.ping:
-            raise UnsupportedRuntime(
-                "this runtime sends no ping frames; use keep-alive mode 'auto' or 'rpc'", option="keepalive"
-            )
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    def _set(self, **values: Any) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from .errors import ConnectionFailed, ConnectionLost
+from .errors import ConfigError, ConnectionFailed, ConnectionLost
+from .opening import OpeningHeaders
 from .setup import run_setup
 from .transport import TransportOptions
 
@@ -14,13 +17,13 @@ if TYPE_CHECKING:
 
     from .authenticator import Authenticator
     from .config import ClientConfig
+    from .opening import HeadersFunction
     from .session import Session
     from .transport import Receiver
 
 __all__ = ["Handshake"]
 
 _AWAITED = {
-    "open": "the WebSocket to open",
     "nonce": "fetch_nonce",
     "sign": "the signer",
     "authenticate": "authenticate",
@@ -39,7 +42,16 @@ class Handshake:
         signing_in: Called when the socket is open and the sign-in begins.
     """
 
-    __slots__ = ("_authenticator", "_config", "_in_setup", "_opened", "_receiver", "_session", "_signing_in")
+    __slots__ = (
+        "_authenticator",
+        "_awaited",
+        "_config",
+        "_in_setup",
+        "_opened",
+        "_receiver",
+        "_session",
+        "_signing_in",
+    )
 
     def __init__(
         self,
@@ -54,6 +66,7 @@ class Handshake:
         self._receiver = receiver
         self._authenticator = authenticator
         self._signing_in = signing_in
+        self._awaited = "the WebSocket to open"
         self._opened = False
         self._in_setup = False
 
@@ -90,14 +103,55 @@ class Handshake:
     async def _connect(self) -> None:
         config = self._config
         options = TransportOptions(
-            max_message_bytes=config.max_message_bytes, close_timeout=config.close_timeout, tls=config.tls
+            max_message_bytes=config.max_message_bytes,
+            close_timeout=config.close_timeout,
+            tls=config.tls,
+            headers=await self._headers(),
+            subprotocols=tuple(config.subprotocols),
+            proxy=config.proxy,
+            compression=config.compression,
+            waiting_for=self._wait_for,
         )
         self._session.open(await config.transport(config.url, self._receiver, options))
         self._opened = True
 
+    async def _headers(self) -> Mapping[str, str] | None:
+        source = self._config.headers
+        if source is None or isinstance(source, Mapping):
+            return source
+        self._wait_for("the headers function")
+        headers = await _ask(source)
+        self._wait_for("the WebSocket to open")
+        return headers
+
+    def _wait_for(self, awaited: str) -> None:
+        self._awaited = awaited
+
     def _too_slow(self) -> ConnectionFailed:
+        phase = self.phase
         return ConnectionFailed(
             f"no connection within open_timeout ({self._config.open_timeout:g} s); "
-            f"it ended while waiting for {_AWAITED[self.phase]}",
-            phase=self.phase,
+            f"it ended while waiting for {self._awaited if phase == 'open' else _AWAITED[phase]}",
+            phase=phase,
         )
+
+
+async def _ask(function: HeadersFunction) -> OpeningHeaders:
+    """Ask a user's function for the headers of one attempt.
+
+    Raises:
+        ConnectionFailed: It failed, or gave what cannot be sent; another attempt may work.
+    """
+    try:
+        given: Any = function()
+        at_once = not inspect.isawaitable(given)
+        values = given if at_once else await given
+    except Exception as error:
+        # Its words are left to the cause: they may hold what it asked with.
+        raise ConnectionFailed(f"the headers function raised {type(error).__name__}") from error
+    if at_once:
+        raise ConnectionFailed(f"headers must come from an async function, but it gave {type(given).__name__} at once")
+    try:
+        return OpeningHeaders(values)
+    except ConfigError as error:
+        raise ConnectionFailed(f"the headers function gave what cannot be sent: {error}") from error

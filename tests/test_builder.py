@@ -54,6 +54,10 @@ class _Wallet:
         raise NotImplementedError
 
 
+async def _headers() -> dict[str, str]:
+    return {"Authorization": "Bearer of the hour"}
+
+
 async def _silent(peer: MemoryPeer) -> None:
     """Serve nobody."""
 
@@ -67,11 +71,14 @@ class _Context:
 
 _WALLET = _Wallet()
 _SERVER = MemoryServer(
-    _silent, capabilities=Capabilities(ping=True, headers=False, proxy=False, tls=True, http_status=False)
+    _silent,
+    capabilities=Capabilities(
+        ping=True, headers=True, proxy=True, tls=True, http_status=True, subprotocols=True, compression=True
+    ),
 )
 _CONTEXT: Any = _Context()
 _IN_BROWSER = sys.platform == "emscripten"
-_ONLY_NATIVE = {"with_tls"}
+_ONLY_NATIVE = {"with_tls", "with_headers", "with_proxy", "without_proxy", "with_compression"}
 
 _ALL_STEPS: list[tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = [
     ("with_keypair", (_PAIR,), {}, {"private_key": _PAIR}),
@@ -147,6 +154,12 @@ _ALL_STEPS: list[tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = 
         {"max_message_bytes": None, "max_request_bytes": None},
     ),
     ("with_tls", (_CONTEXT,), {}, {"tls": _CONTEXT}),
+    ("with_headers", ({"X-Tenant": "a"},), {}, {"headers": {"X-Tenant": "a"}}),
+    ("with_headers", (_headers,), {}, {"headers": _headers}),
+    ("with_subprotocols", ("circle.v2", "circle.v1"), {}, {"subprotocols": ["circle.v2", "circle.v1"]}),
+    ("with_proxy", ("http://proxy.example:3128",), {}, {"proxy": "http://proxy.example:3128"}),
+    ("without_proxy", (), {}, {"proxy": None}),
+    ("with_compression", (), {}, {"compression": True}),
     ("with_transport", (_SERVER,), {}, {"transport": _SERVER}),
 ]
 """A method of the builder, its arguments, and the same as keywords."""
@@ -218,7 +231,10 @@ def test_nothing_said_is_the_default() -> None:
     assert _values(_config(CircleWsClientBuilder(_URL).build())) == _values(ClientConfig(_URL))
 
 
-@pytest.mark.parametrize("method", sorted({name for name, _, _, _ in _STEPS if name.startswith("with_")}))
+_WITH_ARGUMENTS = {name for name, _, _, _ in _STEPS if name.startswith("with_")} - {"with_compression"}
+
+
+@pytest.mark.parametrize("method", sorted(_WITH_ARGUMENTS))
 def test_a_step_without_arguments_changes_nothing(method: str) -> None:
     """An argument that is left out keeps what was said before."""
     arguments = inspect.signature(getattr(CircleWsClientBuilder, method)).parameters.values()
@@ -257,6 +273,13 @@ def test_the_last_word_counts() -> None:
     keyed = CircleWsClientBuilder(_URL).with_signer(_WALLET).with_keypair(_KEY)
     assert _values(_config(keyed.build()))["signer"] == _PAIR.public_key
     assert _config(keyed.with_signer(_WALLET).build()).signer is _WALLET
+
+
+def test_the_environments_proxy_can_come_back() -> None:
+    """What was named or turned off gives way to the default again."""
+    builder = CircleWsClientBuilder(_URL).with_transport(_SERVER).with_proxy("http://proxy.example:3128")
+    assert _config(builder.without_proxy().build()).proxy is None
+    assert _config(builder.without_proxy().with_proxy("environment").build()).proxy == "environment"
 
 
 def test_keepalive_and_reconnect_can_come_back() -> None:

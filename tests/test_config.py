@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import functools
 import inspect
 import math
 import pickle
@@ -39,6 +40,10 @@ _DEFAULTS: dict[str, Any] = {
     "dialect": "auto",
     "allow_insecure": False,
     "tls": None,
+    "headers": None,
+    "subprotocols": (),
+    "proxy": "environment",
+    "compression": False,
     "open_timeout": 10,
     "call_timeout": 30,
     "close_timeout": 5,
@@ -63,6 +68,14 @@ _COUNTS = ("max_in_flight", "max_queued", "max_queued_bytes")
 _SIZES = ("max_message_bytes", "max_request_bytes")
 
 
+async def _headers() -> dict[str, str]:
+    return {}
+
+
+async def _headers_of(tenant: str) -> dict[str, str]:
+    return {"X-Tenant": tenant}
+
+
 class _Context:
     """What stands for an `ssl.SSLContext`, which only the native transport uses."""
 
@@ -85,6 +98,26 @@ _BAD: list[tuple[str, Any]] = [
     *(("dialect", value) for value in ("", "hero", "AUTO", None, 0, ["auto"])),
     *(("policy", value) for value in ("", "bound", "PREFER-BOUND", "never", None, 1, ["prefer-bound"])),
     *(("tls", value) for value in (True, "ca.pem", 1, b"", _Empty())),
+    *(("headers", value) for value in (True, 1, "X-Tenant: a", [("X-Tenant", "a")], b"", _Empty(), _headers_of)),
+    *(
+        ("headers", {name: "a"})
+        for name in ("", " ", "X Tenant", "X-Tenant:", "é", "X\r\nY", b"X-Tenant", None)
+        + ("Host", "HOST", "upgrade", "Connection", "Content-Length", "Transfer-Encoding")
+        + ("Sec-WebSocket-Key", "sec-websocket-extensions", "Sec-WebSocket-Protocol", "Proxy-Authorization")
+    ),
+    *(("headers", {"X-Tenant": value}) for value in ("a\r\nX-Admin: 1", "a\n", "\0", "\x7f", "é", b"a", 1, None)),
+    ("headers", {"X-Tenant": "a", "x-tenant": "a"}),
+    *(("subprotocols", value) for value in ("circle", b"circle", None, 1, {"circle"}, [""], [None], [b"circle"])),
+    *(("subprotocols", [name]) for name in ("a b", "a,b", "a/b", "a=b", "{a}", "é", "a\r\n")),
+    *(("subprotocols", names) for names in (["a", "b", "a"], ["a", "A"])),
+    *(("proxy", value) for value in ("", "ENVIRONMENT", "none", True, False, 1, b"http://proxy.example:3128")),
+    *(("proxy", value) for value in ("proxy.example:3128", "ftp://proxy.example:3128", "http://", "http://:3128")),
+    *(("proxy", f"http://proxy.example{rest}") for rest in (":0", ":70000", ":x", "/path", "?query", "#part", "\n")),
+    *(("proxy", f"http://{user}@proxy.example") for user in ("name", "name:", ":word", "na me:word", "n%ff:word")),
+    *(("proxy", f"socks5h://{rest}") for rest in ("proxy.example", "n%c3%a9:word@proxy.example:1080")),
+    ("proxy", f"socks5://{'n' * 256}:word@proxy.example:1080"),
+    ("proxy", "http://name:wo%0drd@proxy.example"),
+    *(("compression", value) for value in (None, 1, 0, "deflate")),
     *(("first_connect", value) for value in ("", "twice", "RETRY", None, True)),
     *((name, value) for name in ("setup", "classifier") for value in (True, "function", 1, _Empty())),
     *(("allow_insecure", value) for value in ("no", "false", 1, 0, None)),
@@ -173,6 +206,7 @@ def test_bad_values_name_their_option(option: str, value: Any) -> None:
         ("dialect", "circles-1.0"),
         ("first_connect", "retry"),
         ("allow_insecure", True),
+        ("subprotocols", ("circle.v1", "!#$%&'*+-.^_`|~09")),
         ("profile", PROFILES["sha256-compact"]),
         ("transport", MemoryServer(_silent)),
     ],
@@ -287,10 +321,15 @@ def test_a_key_where_nobody_listens(url: str) -> None:
     assert _config(url=url, private_key=_KEY).signer is not None
 
 
+_INCAPABLE = Capabilities(ping=False, headers=False, proxy=False, tls=False, http_status=False)
+_CAPABLE = Capabilities(
+    ping=True, headers=True, proxy=True, tls=True, http_status=True, subprotocols=True, compression=True, socks=True
+)
+
+
 def test_ping_frames_need_a_runtime_that_has_them() -> None:
     """Mode `ping` without ping frames is an `UnsupportedRuntime`; the other modes work."""
-    without = Capabilities(ping=False, headers=False, proxy=False, tls=False, http_status=False)
-    transport = MemoryServer(_silent, capabilities=without)
+    transport = MemoryServer(_silent, capabilities=_INCAPABLE)
     with pytest.raises(UnsupportedRuntime, match="use keep-alive mode 'auto' or 'rpc'") as caught:
         _config(transport=transport, keepalive=KeepAlive(20, mode="ping"))
     assert caught.value.option == "keepalive"
@@ -299,6 +338,108 @@ def test_ping_frames_need_a_runtime_that_has_them() -> None:
 
 
 _TLS = Capabilities(ping=True, headers=False, proxy=False, tls=True, http_status=False)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("headers", {"X-Tenant": "a"}, "lets nobody set headers"),
+        ("headers", _headers, "lets nobody set headers"),
+        ("subprotocols", ("circle.v1",), "offers none"),
+        ("proxy", "http://proxy.example:3128", "proxies of its own settings"),
+        ("proxy", None, "proxies of its own settings"),
+        ("compression", True, "decides by itself"),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_what_the_transport_cannot_do(option: str, value: Any, words: str) -> None:
+    """An option that the transport has no means for is an `UnsupportedRuntime`; where it has, it is kept."""
+    assert _values(_config(transport=MemoryServer(_silent, capabilities=_CAPABLE), **{option: value}))[option] == value
+    for without in (MemoryServer(_silent), MemoryServer(_silent, capabilities=_INCAPABLE)):
+        with pytest.raises(UnsupportedRuntime, match=f"{option} is not for this runtime, which .*{words}") as caught:
+            _config(transport=without, **{option: value})
+        assert caught.value.option == option
+
+
+@pytest.mark.parametrize("scheme", ["socks5", "socks5h", "socks4", "socks4a", "SOCKS5"])
+def test_a_socks_proxy_needs_its_package(scheme: str) -> None:
+    """Where the package is missing, the error says how to get it; the password is not in it."""
+    url = f"{scheme}://name:word@proxy.example:1080"
+    assert _config(transport=MemoryServer(_silent, capabilities=_CAPABLE), proxy=url).proxy == url
+    without = MemoryServer(_silent, capabilities=dataclasses.replace(_CAPABLE, socks=False))
+    with pytest.raises(ConfigError, match=r"pip install 'circle-ws\[socks\]'") as caught:
+        _config(transport=without, proxy=url)
+    assert caught.value.option == "proxy"
+    assert "word" not in str(caught.value)
+
+
+def test_headers_are_taken_as_they_are_now() -> None:
+    """What happens later to the mapping that was given is nothing to the config, which checked it."""
+    given = {"X-Tenant": "a", "Authorization": "Bearer hunter2"}
+    config = _config(transport=MemoryServer(_silent, capabilities=_CAPABLE), headers=given)
+    given["X-Tenant"] = "b\r\n"
+    assert config.headers == {"X-Tenant": "a", "Authorization": "Bearer hunter2"}
+    assert dataclasses.replace(config, open_timeout=1).headers == config.headers
+
+
+async def _token(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "shown"),
+    [
+        ("headers", {"Authorization": "Bearer hunter2", "X-Tenant": "hunter2"}, "<headers: Authorization, X-Tenant>"),
+        ("headers", functools.partial(_token, "hunter2"), "<function partial>"),
+        ("headers", _headers, "<function _headers>"),
+        ("proxy", "http://name:hunter2@proxy.example:3128/", "'http://proxy.example:3128'"),
+        ("proxy", "https://hunter2:hunter2@[::1]", "'https://[::1]'"),
+        ("proxy", None, "None"),
+        ("proxy", "environment", "'environment'"),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_values_that_may_be_secrets_are_not_shown(option: str, value: Any, shown: str) -> None:
+    """Of headers the names are shown, of a proxy where it is."""
+    config = _config(transport=MemoryServer(_silent, capabilities=_CAPABLE), **{option: value})
+    for text in (repr(config), str(config), f"{config}"):
+        assert f"{option}={shown}" in text
+        assert "hunter2" not in text
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("headers", {"Authorization": "Bearer hunter2\n"}),
+        ("headers", {"Authorization": b"Bearer hunter2"}),
+        ("headers", {"Authorization: Bearer hunter2": ""}),
+        ("headers", {"Authorization ": "hunter2"}),
+        ("headers", "Authorization: Bearer hunter2"),
+        ("proxy", "name:hunter2@proxy.example:3128"),
+        ("proxy", "ftp://name:hunter2@proxy.example:3128"),
+        ("proxy", "http:name:hunter2@proxy.example:3128"),
+        ("proxy", "http://name:hunter2@proxy.example:0"),
+        ("proxy", "http://name:hunter2@proxy.example:x"),
+        ("proxy", "http://name:hunter2/@proxy.example:3128"),
+        ("proxy", "http://name:1#hunter2@proxy.example:3128"),
+        ("proxy", "http://hunter2:1?2@proxy.example:3128"),
+        ("proxy", "http://hunter2:@proxy.example:3128"),
+        ("proxy", "http://name:hunter2%ff@proxy.example:3128"),
+        ("proxy", "http://name:hunter2\n@proxy.example:3128"),
+        ("proxy", "http://name:hunter2@proxy.example:3128/hunter2"),
+        ("proxy", "http://proxy.example/hunter2"),
+        ("proxy", "http://proxy.example?hunter2"),
+        ("proxy", b"http://name:hunter2@proxy.example:3128"),
+    ],
+)
+def test_errors_do_not_repeat_what_may_be_a_secret(option: str, value: Any) -> None:
+    """Wherever a secret was put wrongly, the error has nothing of it, and neither has what it came from."""
+    with pytest.raises(ConfigError) as caught:
+        _config(transport=MemoryServer(_silent, capabilities=_CAPABLE), **{option: value})
+    assert caught.value.option == option
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None or caught.value.__suppress_context__
 
 
 def test_a_context_for_tls_needs_a_transport_that_takes_one() -> None:

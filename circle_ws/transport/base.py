@@ -5,11 +5,14 @@ Sending is synchronous, as in asyncio: it hands the text over; `drain` is where 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from ..proxy import ENVIRONMENT
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable, Mapping
 
     from ..errors import ConnectionLost, ProtocolError
 
@@ -26,6 +29,9 @@ class Capabilities:
         proxy: Go through a proxy of the program's choice.
         tls: Take TLS options.
         http_status: See the HTTP status of a refused handshake.
+        subprotocols: Offer subprotocols, and refuse a server that takes none of them.
+        compression: Compress where the program says so.
+        socks: Go through SOCKS proxies too.
     """
 
     ping: bool
@@ -33,6 +39,13 @@ class Capabilities:
     proxy: bool
     tls: bool
     http_status: bool
+    subprotocols: bool = False
+    compression: bool = False
+    socks: bool = False
+
+
+def _ignore(awaited: str) -> None:
+    """Take what a dial waits for, where nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +56,23 @@ class TransportOptions:
         max_message_bytes: The largest incoming message, in bytes of UTF-8; None means no limit.
         close_timeout: How long the closing handshake may take, in seconds; None means no limit.
         tls: How the server's certificate is checked; None is the system's way.
+        headers: Checked headers for the opening handshake with the server, and for nobody else; None adds none.
+        subprotocols: Names to offer; a server that takes none of them is a failed attempt.
+        proxy: The URL of a proxy; `environment` is what the environment names, None goes straight to the server, and so
+            does whatever is loopback.
+        compression: Offer permessage-deflate; what is inflated counts for `max_message_bytes`.
+        waiting_for: Told what a dial waits for, in words, whenever that changes, so that an attempt that takes too long
+            can say it.
     """
 
     max_message_bytes: int | None = None
     close_timeout: float | None = None
     tls: ssl.SSLContext | None = None
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
+    subprotocols: tuple[str, ...] = ()
+    proxy: str | None = field(default=ENVIRONMENT, repr=False)
+    compression: bool = False
+    waiting_for: Callable[[str], None] = _ignore
 
 
 class Receiver(Protocol):
@@ -130,5 +155,6 @@ class Connect(Protocol):
 
         Raises:
             ConnectionFailed: It could not be opened.
+            ConfigError: The environment names a proxy that cannot be used.
         """
         ...

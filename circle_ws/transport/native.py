@@ -8,12 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
-import ssl
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from functools import partial
-from typing import Any, cast
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, cast
 
 import websockets.asyncio.client as websockets_client
 from websockets.exceptions import (
@@ -21,15 +17,25 @@ from websockets.exceptions import (
     InvalidHandshake,
     InvalidMessage,
     InvalidStatus,
+    NegotiationError,
     PayloadTooBig,
 )
 from websockets.frames import Frame, Opcode
 from websockets.http11 import USER_AGENT
 from websockets.protocol import OPEN, Event
+from websockets.typing import Subprotocol
 
-from ..errors import ConnectionFailed, ConnectionLost, MessageTooLarge, ProtocolError, RedirectRefused
+from ..errors import ConnectionFailed, ConnectionLost, MessageTooLarge, ProtocolError
+from ..proxy import ENVIRONMENT, is_socks, shown_proxy
 from ..url import is_loopback
 from .base import Capabilities, Receiver, TransportOptions
+from .environment import environment_proxy
+from .failures import network_failure, proxy_failure, upgrade_refusal
+from .tunnel import open_tunnel
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
 
 __all__ = ["NativeConnect", "NativeTransport", "connect"]
 
@@ -37,6 +43,7 @@ _logger = logging.getLogger("circle_ws.transport")
 # At level DEBUG `websockets` logs whole frames, and with them signatures.
 _websockets_logger = logging.getLogger("circle_ws.transport.websockets")
 _websockets_logger.setLevel(logging.WARNING)
+_AGENT = f"circle-ws {USER_AGENT}"
 
 
 class NativeTransport:
@@ -131,12 +138,23 @@ class _Link(websockets_client.ClientConnection):
         return ConnectionLost.closed(1006)
 
     def process_event(self, event: Event) -> None:
+        if self.response is None:
+            self._check_subprotocol()
         if self.response is None or not isinstance(event, Frame):
             super().process_event(event)
         elif event.opcode is Opcode.PONG:
             self.acknowledge_pings(bytes(event.data))
         elif event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT) and not self.silent:
             self._take(event)
+
+    def _check_subprotocol(self) -> None:
+        """Fail the handshake where the server took none that was offered, as the browsers' standard has it."""
+        offered = self.protocol.available_subprotocols
+        if offered and self.protocol.subprotocol is None and self.protocol.handshake_exc is None:
+            self.silent = True
+            self.protocol.handshake_exc = NegotiationError(
+                f"the server took none of the subprotocols that were offered: {', '.join(offered)}"
+            )
 
     def _take(self, frame: Frame) -> None:
         if frame.opcode is not Opcode.CONT:
@@ -148,7 +166,19 @@ class _Link(websockets_client.ClientConnection):
         if self._fragments:
             data = b"".join([*self._fragments, data])
             self._fragments.clear()
-        self._deliver(data)
+        limit = self.protocol.max_message_size
+        if limit is not None and len(data) > limit:
+            self._refuse(PayloadTooBig(len(data), limit))
+        else:
+            self._deliver(data)
+
+    def _refuse(self, error: PayloadTooBig) -> None:
+        """End the link for what zlib had held back: `websockets` lets it in with an empty last fragment."""
+        self.protocol.parser_exc = error
+        self.protocol.fail(1009, str(error))
+        self.send_data()
+        self._end()
+        self.silent = True
 
     def _deliver(self, data: Any) -> None:
         try:
@@ -193,8 +223,58 @@ class _Link(websockets_client.ClientConnection):
             _logger.exception("a receiver raised; the connection is down all the same")
 
 
+class _Way:
+    """Make the link once TCP to the server stands, through a proxy or not; know until then whose fault a failure is."""
+
+    def __init__(self, proxy: str | None, receiver: Receiver, waiting_for: Callable[[str], None]) -> None:
+        self._proxy = None if proxy is None else shown_proxy(proxy)
+        self._at_proxy = proxy is not None
+        self._receiver = receiver
+        self._waiting_for = waiting_for
+        if proxy is not None:
+            waiting_for(f"the proxy {self._proxy}")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> _Link:
+        self.pass_proxy()
+        return _Link(*args, receiver=self._receiver, **kwargs)
+
+    def pass_proxy(self) -> None:
+        self._at_proxy = False
+        self._waiting_for("the WebSocket to open")
+
+    def describe(self, error: Exception) -> ConnectionFailed:
+        if self._at_proxy and self._proxy is not None:
+            return proxy_failure(error, self._proxy)
+        way = "" if self._proxy is None else f" (through the proxy {self._proxy})"
+        if isinstance(error, InvalidStatus):
+            return upgrade_refusal(error.response.status_code, error.response.headers.get("Retry-After"), way)
+        if isinstance(error, InvalidMessage | EOFError):
+            return ConnectionFailed(f"the server did not answer with HTTP; is this a WebSocket server?{way}")
+        if isinstance(error, InvalidHandshake):
+            return ConnectionFailed(f"the WebSocket handshake failed: {error}{way}")
+        return network_failure(error, way)
+
+
 class _Dial(websockets_client.connect):
-    """Dial once; follow no redirect."""
+    """Dial once; follow no redirect; go through an HTTP proxy by our own tunnel."""
+
+    def __init__(self, url: str, way: _Way, tls: ssl.SSLContext | None, **options: Any) -> None:
+        self._way = way
+        self._tls = tls
+        # Without a context `websockets` makes the system's own, which checks the certificate and the host name.
+        given: dict[str, Any] = {} if tls is None else {"ssl": tls}
+        super().__init__(url, create_connection=cast("type[_Link]", way), user_agent_header=_AGENT, **given, **options)
+
+    async def open_tcp_connection(self) -> websockets_client.ClientConnection:
+        if not isinstance(self.proxy, str) or is_socks(self.proxy):
+            return await super().open_tcp_connection()
+        transport = await open_tunnel(
+            self.proxy, self.uri, tls=self._tls, user_agent=_AGENT, passed=self._way.pass_proxy
+        )
+        link = self.factory(self.ws_uri)
+        transport.set_protocol(link)
+        link.connection_made(transport)
+        return link
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
@@ -203,34 +283,55 @@ class _Dial(websockets_client.connect):
 class NativeConnect:
     """Open WebSockets through the package `websockets`."""
 
-    capabilities = Capabilities(ping=True, headers=True, proxy=True, tls=True, http_status=True)
+    @property
+    def capabilities(self) -> Capabilities:
+        """Everything; SOCKS where its package is there."""
+        return Capabilities(
+            ping=True,
+            headers=True,
+            proxy=True,
+            tls=True,
+            http_status=True,
+            subprotocols=True,
+            compression=True,
+            socks=find_spec("python_socks") is not None,
+        )
 
     async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> NativeTransport:
         """Dial `url`; return once the socket is open. A cancelled one leaves nothing behind.
 
         Raises:
             ConnectionFailed: It could not be opened; the message says what to look at.
+            ConfigError: The environment names a proxy that cannot be used.
         """
-        # Without a context `websockets` makes the system's own, which checks the certificate and the host name.
-        tls: dict[str, Any] = {} if options.tls is None else {"ssl": options.tls}
+        proxy = self._find_proxy(url, options.proxy)
+        way = _Way(proxy, receiver, options.waiting_for)
         dial = _Dial(
             url,
-            create_connection=cast("type[_Link]", partial(_Link, receiver=receiver)),
-            compression=None,
-            proxy=None if is_loopback(url) else True,
-            user_agent_header=f"circle-ws {USER_AGENT}",
+            way,
+            options.tls,
+            additional_headers=options.headers,
+            subprotocols=[Subprotocol(name) for name in options.subprotocols] or None,
+            compression="deflate" if options.compression else None,
+            proxy=proxy,
             open_timeout=None,
             ping_interval=None,
             close_timeout=options.close_timeout,
             max_size=options.max_message_bytes,
             max_queue=None,
             logger=_websockets_logger,
-            **tls,
         )
         try:
             return NativeTransport(cast("_Link", await dial))
+        except ConnectionFailed:
+            raise
         except (OSError, InvalidHandshake, ConnectionClosed, EOFError) as error:
-            raise _failure(error) from error
+            raise way.describe(error) from error
+
+    def _find_proxy(self, url: str, option: str | None) -> str | None:
+        if is_loopback(url):
+            return None
+        return environment_proxy(url, socks=self.capabilities.socks) if option == ENVIRONMENT else option
 
 
 connect = NativeConnect()
@@ -240,53 +341,3 @@ def _too_large(limit: int | None) -> MessageTooLarge:
     return MessageTooLarge(
         f"an incoming message is over max_message_bytes ({limit}); raise it with with_limits()", limit=limit
     )
-
-
-def _failure(error: Exception) -> ConnectionFailed:
-    if isinstance(error, InvalidStatus):
-        return _refused_upgrade(error)
-    if isinstance(error, socket.gaierror):
-        return ConnectionFailed("the host is unknown; check its name in the URL, and the network")
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return ConnectionFailed(
-            f"the server's TLS certificate is not to be trusted: {error.verify_message}; "
-            "check the host name in the URL and the server's certificate",
-            bad_certificate=True,
-        )
-    if isinstance(error, ssl.SSLError):
-        return ConnectionFailed(f"TLS failed ({error.reason}); does it speak wss:// on this port?")
-    if isinstance(error, ConnectionRefusedError):
-        return ConnectionFailed("the connection was refused; is the circle running, and the port right?")
-    if isinstance(error, ConnectionResetError | BrokenPipeError):
-        return ConnectionFailed("the server hung up at once; does it speak ws:// or wss:// on this port?")
-    if isinstance(error, InvalidMessage | EOFError):
-        return ConnectionFailed("the server did not answer with HTTP; is this a WebSocket server?")
-    if isinstance(error, InvalidHandshake):
-        return ConnectionFailed(f"the WebSocket handshake failed: {error}")
-    return ConnectionFailed(f"the connection could not be made: {error or type(error).__name__}")
-
-
-def _refused_upgrade(error: InvalidStatus) -> ConnectionFailed:
-    status = error.response.status_code
-    if 300 <= status < 400:
-        return RedirectRefused(
-            f"the server redirects (HTTP {status}), which is never followed; dial the new address itself",
-            http_status=status,
-        )
-    return ConnectionFailed(
-        f"the server refused the WebSocket with HTTP {status}; check the path in the URL",
-        http_status=status,
-        retry_after=_retry_after(error.response.headers.get("Retry-After")),
-    )
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Read `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date."""
-    if value is None:
-        return None
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return None

@@ -10,7 +10,7 @@ import logging
 from typing import Any
 
 import js
-from pyodide.ffi import JsException, JsProxy, create_proxy
+from pyodide.ffi import JsException, JsProxy, create_proxy, to_js
 
 from ..errors import ConnectionFailed, ConnectionLost, MessageTooLarge, ProtocolError, UnsupportedRuntime
 from .base import Capabilities, Receiver, TransportOptions
@@ -54,7 +54,7 @@ class PyodideTransport:
         self.bytes_received = 0
         """Characters received so far."""
         try:
-            self._js_socket = js.WebSocket.new(url)
+            self._js_socket = js.WebSocket.new(url, to_js(list(options.subprotocols)))
         except JsException as error:
             raise ConnectionFailed(f"the browser refused to open it: {error.name}: {error.message}") from error
         # Unless this is set before the first message, binary ones arrive as a Blob.
@@ -148,7 +148,12 @@ class PyodideTransport:
     # What JavaScript calls.
 
     def _on_open(self, _js_event: Any) -> None:
-        self._settle(None)
+        # Firefox opens such a socket; the standard, Chromium and Node do not.
+        if self._options.subprotocols and not self._js_socket.protocol:
+            self._silent = True
+            self._settle(_refused())
+        else:
+            self._settle(None)
 
     def _on_error(self, _js_event: Any) -> None:
         # Before opening, an error may be all that comes (a content security policy in Chromium, Node 20). After it,
@@ -205,7 +210,7 @@ class PyodideTransport:
 class PyodideConnect:
     """Open WebSockets of the browser."""
 
-    capabilities = Capabilities(ping=False, headers=False, proxy=False, tls=False, http_status=False)
+    capabilities = Capabilities(ping=False, headers=False, proxy=False, tls=False, http_status=False, subprotocols=True)
 
     async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> PyodideTransport:
         """Dial `url`; return once the socket is open. A cancelled one leaves nothing behind.
@@ -224,7 +229,7 @@ connect = PyodideConnect()
 def _refused() -> ConnectionFailed:
     return ConnectionFailed(
         "the WebSocket could not be opened; a browser does not tell why (unknown host, refused port, HTTP error, "
-        "certificate, content security policy, or no WebSocket server): its console may"
+        "certificate, content security policy, no WebSocket server, none of the subprotocols): its console may"
     )
 
 

@@ -13,7 +13,7 @@ import circle_ws
 _PACKAGE = Path(circle_ws.__file__).parent
 
 _FLOORS: tuple[set[str], ...] = (
-    {"errors", "status", "backoff", "url", "buffer", "stats"},
+    {"errors", "status", "backoff", "url", "buffer", "stats", "opening", "proxy"},
     {"jsonrpc", "auth", "policy", "recovery", "liveness"},
     {"transport"},
     {
@@ -36,6 +36,7 @@ _FLOORS: tuple[set[str], ...] = (
         "setup",
         "supervisor",
         "trouble",
+        "validation",
     },
     {"builder", "cli", "server", "testing", "sync", "__main__", "__init__"},
 )

@@ -11,7 +11,8 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from circle_ws.errors import ConnectionFailed
 from circle_ws.transport import TransportOptions
-from circle_ws.transport.native import _retry_after, connect
+from circle_ws.transport.failures import retry_after_seconds
+from circle_ws.transport.native import connect
 from tests.support.recorder import Recorder
 
 
@@ -50,13 +51,13 @@ async def test_plain_text_to_a_tls_port_and_the_other_way_round(tls_url: str) ->
 
 def test_retry_after_is_seconds_or_a_date() -> None:
     """RFC 9110 section 10.2.3; what is neither is ignored."""
-    assert _retry_after("120") == 120
-    assert _retry_after(None) is None
-    assert _retry_after("soon") is None
-    assert _retry_after("-5") is None
-    assert _retry_after("Fri, 31 Dec 1999 23:59:59 GMT") == 0
+    assert retry_after_seconds("120") == 120
+    assert retry_after_seconds(None) is None
+    assert retry_after_seconds("soon") is None
+    assert retry_after_seconds("-5") is None
+    assert retry_after_seconds("Fri, 31 Dec 1999 23:59:59 GMT") == 0
     later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=100)
-    seconds = _retry_after(later.strftime("%a, %d %b %Y %H:%M:%S GMT"))
+    seconds = retry_after_seconds(later.strftime("%a, %d %b %Y %H:%M:%S GMT"))
     assert seconds is not None
     assert 90 < seconds <= 100
 

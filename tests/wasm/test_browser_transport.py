@@ -2,8 +2,10 @@
 
 import pytest
 
-from circle_ws.errors import ConnectionFailed
+from circle_ws.errors import ConnectionFailed, MessageTooLarge
 from circle_ws.transport import TransportOptions, connect
+from tests.support.clients import client
+from tests.support.peers import Peers
 from tests.support.recorder import Recorder
 
 
@@ -12,3 +14,26 @@ async def test_what_the_constructor_throws_is_told(url: str) -> None:
     """A URL that the browser refuses at once is `ConnectionFailed` with its words, and leaves no proxy behind."""
     with pytest.raises(ConnectionFailed, match="refused to open"):
         await connect(url, Recorder(), TransportOptions())
+
+
+async def test_a_browser_compresses_by_itself(peers: Peers) -> None:
+    """It offers permessage-deflate without being asked, and speaks with a circle that takes it."""
+    peer = await peers.start("opening", deflate={})
+    async with client(peer.url, key=None) as it:
+        assert await it.call("echo", ["x" * 50_000]) == "x" * 50_000
+    (request,) = await peer.ask("requests")
+    (offer,) = (value for name, value in request if name.lower() == "sec-websocket-extensions")
+    assert offer.startswith("permessage-deflate")
+
+
+async def test_what_a_browser_inflates_is_bounded_afterwards(peers: Peers) -> None:
+    """A bomb is inflated by the browser, out of our reach, and refused before anything reads it."""
+    peer = await peers.start("opening", deflate={})
+    recorder = Recorder()
+    transport = await connect(peer.url, recorder, TransportOptions(max_message_bytes=100_000, close_timeout=2))
+    await peer.ask("send_bomb", size=1_000_000)
+    await recorder.until(lambda it: bool(it.losses))
+    assert recorder.messages == []
+    assert isinstance(recorder.invalids[0], MessageTooLarge)
+    assert (recorder.losses[0].code, recorder.losses[0].local) == (4009, True)
+    await transport.close()

@@ -1,0 +1,124 @@
+"""What a program may add to the opening handshake of a WebSocket: headers and subprotocols (RFC 6455 section 4.1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+from .errors import ConfigError
+
+__all__ = ["HeaderSource", "HeadersFunction", "OpeningHeaders", "check_subprotocols"]
+
+_TOKEN_CHARACTER = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
+_TOKEN = re.compile(f"{_TOKEN_CHARACTER}+")
+_TOKEN_START = re.compile(f"{_TOKEN_CHARACTER}*")
+_VALUE_START = re.compile(r"[\t -~]*")
+
+_OWNED = frozenset({"host", "upgrade", "connection", "content-length", "transfer-encoding"})
+
+
+class OpeningHeaders(Mapping[str, str]):
+    """Be headers that were checked. They cannot be altered, and their values, which may be secrets, are not shown.
+
+    Args:
+        given: Names and values.
+
+    Raises:
+        ConfigError: It is no mapping, or holds what cannot be sent; the message has no value in it.
+    """
+
+    __slots__ = ("_values",)
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        if not isinstance(given, Mapping):
+            raise _wrong(f"must be a mapping of names to values, not {type(given).__name__}")
+        self._values = dict(given)
+        names = set[str]()
+        for name, value in self._values.items():
+            _check_name(name)
+            _check_value(name, value)
+            if name.lower() in names:
+                raise _wrong(f"has {name!r} twice, in upper and lower case, which are the same to HTTP")
+            names.add(name.lower())
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._values.items()))
+
+    def __repr__(self) -> str:
+        return f"<headers: {', '.join(self._values) or 'none'}>"
+
+
+HeadersFunction: TypeAlias = Callable[[], Awaitable[Mapping[str, str]]]
+"""An async function of a user's that gives the headers of one attempt."""
+
+HeaderSource: TypeAlias = Mapping[str, str] | HeadersFunction
+"""Where the headers of an attempt come from."""
+
+
+def check_subprotocols(names: Sequence[str]) -> tuple[str, ...]:
+    """Check names of subprotocols, and give them as a tuple.
+
+    Raises:
+        ConfigError: They are no sequence of different tokens (RFC 9110 section 5.6.2).
+    """
+    if isinstance(names, str | bytes) or not isinstance(names, Sequence):
+        raise ConfigError(
+            f"subprotocols must be a sequence of names, like ('circle.v1',), not {names!r}", option="subprotocols"
+        )
+    for name in names:
+        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+            raise ConfigError(
+                f"subprotocols has {name!r}, but a name is one or more letters, digits and signs, without spaces, "
+                "commas, slashes and brackets",
+                option="subprotocols",
+            )
+    # To some browsers names that differ in case are the same.
+    if len({name.lower() for name in names}) < len(names):
+        raise ConfigError(f"subprotocols has a name twice: {', '.join(names)}", option="subprotocols")
+    return tuple(names)
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str):
+        raise _wrong(f"has a name that is no text, but {type(name).__name__}")
+    good = _TOKEN_START.match(name)
+    end = good.end() if good else 0
+    if end < len(name) or not name:
+        # What follows may be a value that stands in the wrong place.
+        raise _wrong(f"has a name that begins with {name[:end]!r} and then has what no name may have, or nothing")
+    lower = name.lower()
+    if lower in _OWNED or lower.startswith("sec-websocket-"):
+        raise _wrong(f"has {name!r}, which the handshake itself sets; leave it out{_instead(lower)}")
+    if lower.startswith("proxy-"):
+        raise _wrong(f"has {name!r}, but headers go to the circle; name and password of a proxy belong into its URL")
+
+
+def _instead(lower: str) -> str:
+    if lower == "sec-websocket-protocol":
+        return " and name subprotocols in the option subprotocols"
+    return " and use the option compression" if lower == "sec-websocket-extensions" else ""
+
+
+def _check_value(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise _wrong(f"has a value for {name!r} that is no text, but {type(value).__name__}")
+    good = _VALUE_START.match(value)
+    if (end := good.end() if good else 0) < len(value):
+        raise _wrong(
+            f"has a value for {name!r} with a line break, a control character or one beyond ASCII "
+            f"(character {end + 1} of {len(value)}); take it out, or encode it"
+        )
+
+
+def _wrong(words: str) -> ConfigError:
+    return ConfigError(f"headers {words}", option="headers")

@@ -1,0 +1,115 @@
+"""Why a WebSocket could not be opened natively, in words: the network, TLS, HTTP, and the proxy on the way."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from ..errors import ConnectionFailed, RedirectRefused
+from ..proxy import is_socks
+
+__all__ = ["network_failure", "proxy_failure", "proxy_refusal", "retry_after_seconds", "upgrade_refusal"]
+
+
+def network_failure(error: Exception, way: str = "") -> ConnectionFailed:
+    """Describe a failure between here and the server.
+
+    Args:
+        error: What the system said.
+        way: Added to the message: the proxy on the way.
+    """
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return ConnectionFailed(
+            f"the server's TLS certificate is not to be trusted: {error.verify_message}; "
+            f"check the host name in the URL and the server's certificate{way}",
+            bad_certificate=True,
+        )
+    return ConnectionFailed(f"{_describe(error)}{way}")
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, socket.gaierror):
+        return "the host is unknown; check its name in the URL, and the network"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed ({error.reason}); does it speak wss:// on this port?"
+    if isinstance(error, ConnectionRefusedError):
+        return "the connection was refused; is the circle running, and the port right?"
+    if isinstance(error, ConnectionResetError | BrokenPipeError):
+        return "the server hung up at once; does it speak ws:// or wss:// on this port?"
+    return f"the connection could not be made: {error or type(error).__name__}"
+
+
+def upgrade_refusal(status: int, retry_after: str | None, way: str = "") -> ConnectionFailed:
+    """Describe an HTTP answer of the server's that is no WebSocket.
+
+    Args:
+        status: The HTTP status.
+        retry_after: The header `Retry-After`.
+        way: Added to the message: the proxy on the way.
+    """
+    if 300 <= status < 400:
+        return RedirectRefused(
+            f"the server redirects (HTTP {status}), which is never followed; dial the new address itself{way}",
+            http_status=status,
+        )
+    return ConnectionFailed(
+        f"the server refused the WebSocket with HTTP {status}; check the path in the URL{way}",
+        http_status=status,
+        retry_after=retry_after_seconds(retry_after),
+    )
+
+
+def proxy_failure(error: Exception, proxy: str) -> ConnectionFailed:
+    """Describe a failure between here and the proxy, or one that the proxy reports.
+
+    Args:
+        error: What the system, or a library that speaks with the proxy, said; its cause where that says more.
+        proxy: The proxy, as it may be shown.
+    """
+    cause = error.__cause__ or error
+    if isinstance(error, socket.gaierror) and is_socks(proxy):
+        words = "the circle's host is unknown here; socks5h:// and socks4a:// leave its name to the proxy"
+    elif isinstance(cause, socket.gaierror):
+        words = "its host is unknown; check its name, and the network"
+    elif isinstance(error, ssl.SSLCertVerificationError):
+        words = f"its TLS certificate is not to be trusted: {error.verify_message}"
+    elif isinstance(error, ssl.SSLError):
+        words = f"TLS failed ({error.reason}); does it speak https:// on this port?"
+    elif isinstance(cause, ConnectionRefusedError):
+        words = "it refused the connection; is it running, and the port right?"
+    elif isinstance(cause, ConnectionResetError | BrokenPipeError | EOFError):
+        words = "it hung up; is it a proxy of this kind?"
+    else:
+        words = str(cause) or type(cause).__name__
+    return ConnectionFailed(f"the proxy {proxy} did not connect to the circle: {words}")
+
+
+def proxy_refusal(status: int, retry_after: str | None, proxy: str) -> ConnectionFailed:
+    """Describe an HTTP answer of the proxy's that is no tunnel.
+
+    Its status is not that of the server, so it stands in the message alone.
+
+    Args:
+        status: The HTTP status.
+        retry_after: The header `Retry-After`.
+        proxy: The proxy, as it may be shown.
+    """
+    words = "; check the user name and password in its URL" if status == 407 else ""
+    return ConnectionFailed(
+        f"the proxy {proxy} refused to connect to the circle, with HTTP {status}{words}",
+        retry_after=retry_after_seconds(retry_after),
+    )
+
+
+def retry_after_seconds(value: str | None) -> float | None:
+    """Read `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date; None where it is neither."""
+    if value is None:
+        return None
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None
