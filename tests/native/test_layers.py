@@ -14,7 +14,7 @@ _PACKAGE = Path(circle_ws.__file__).parent
 
 _FLOORS: tuple[set[str], ...] = (
     {"errors", "status", "backoff", "url", "buffer"},
-    {"jsonrpc", "auth", "policy", "recovery", "liveness"},
+    {"jsonrpc", "auth", "policy", "recovery", "liveness", "typed"},
     {"transport"},
     {
         "authenticator",
@@ -41,6 +41,7 @@ _FOREIGN: dict[str, tuple[str, ...]] = {
     "coincurve": ("auth/backend_coincurve.py",),
     "ecdsa": ("auth/backend_ecdsa.py",),
     "msgspec": ("jsonrpc/codec_msgspec.py",),
+    "typing_extensions": ("typed/",),
     "js": ("transport/pyodide.py", "auth/wallet.py", "sync.py"),
     "pyodide": ("transport/pyodide.py", "auth/wallet.py", "sync.py"),
     "typer": ("cli/",),
