@@ -6,7 +6,7 @@ import re
 import typing
 from collections import abc
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 
@@ -99,6 +99,8 @@ def test_a_container_is_a_new_one(form: Any) -> None:
         (list[int], [1, 2, "secret"], "$[2]: expected int, found a string"),
         (list[list[int]], [[], [1, None]], "$[1][1]: expected int, found null"),
         (tuple[int, ...], [1, True], "$[1]: expected int, found a boolean"),
+        (tuple[int, ...], {}, "$: expected tuple[int, ...], found an object"),
+        (list[Annotated[int, "secret"]], {}, "$: expected list[int], found an object"),
         (tuple[int, str], [1, 2], "$[1]: expected str, found an integer"),
         (tuple[int, str], [1], "$: expected tuple[int, str], found an array of 1, not of 2"),
         (tuple[()], [1], "$: expected tuple[()], found an array of 1, not of 0"),

@@ -98,6 +98,15 @@ class Pair(NamedTuple):
     right: list[float] = []
 
 
+class Sorted(Pair):
+    """One that refuses what is out of order."""
+
+    def __new__(cls, left: int, right: list[float]) -> "Sorted":
+        if right and left > right[0]:
+            raise ValueError("the secret")
+        return super().__new__(cls, left, right)
+
+
 Bare = collections.namedtuple("Bare", "x y", defaults=[None])
 
 Made = make_dataclass("Made", [("x", int), ("y", str, "z")])
@@ -175,6 +184,7 @@ def test_fields_that_are_no_members() -> None:
         (Pair, [1, [], 3], "$: expected Pair, found an array of 3, not of 1 to 2"),
         (Pair, [1, [2, "x"]], "$[1][1]: expected float, found a string"),
         (Pair, {"left": 1}, "$: expected Pair, found an object"),
+        (list[Sorted], [[1, [2]], [3, [2]]], "$[1]: Sorted refused it with ValueError"),
         (Picky, {"age": -1}, "$: Picky refused it with ValueError"),
         (Family, {"members": [{"age": 1}, {"age": 201}]}, "$.members[1]: Picky refused it with StopIteration"),
     ],
