@@ -14,7 +14,7 @@ _PACKAGE = Path(circle_ws.__file__).parent
 
 _FLOORS: tuple[set[str], ...] = (
     {"errors", "status", "backoff", "url", "buffer", "stats", "opening", "proxy"},
-    {"jsonrpc", "auth", "policy", "recovery", "liveness"},
+    {"jsonrpc", "auth", "policy", "recovery", "liveness", "typed"},
     {"transport"},
     {
         "alarm",
@@ -49,6 +49,9 @@ _FOREIGN: dict[str, tuple[str, ...]] = {
     "msgspec": ("jsonrpc/codec_msgspec.py",),
     "js": ("transport/pyodide.py", "transport/page.py", "auth/wallet.py", "sync.py"),
     "pyodide": ("transport/pyodide.py", "transport/page.py", "auth/wallet.py", "sync.py"),
+    "typing_extensions": ("typed/",),
+    "js": ("transport/pyodide.py", "auth/wallet.py", "sync.py"),
+    "pyodide": ("transport/pyodide.py", "auth/wallet.py", "sync.py"),
     "typer": ("cli/",),
     "rich": ("cli/",),
     "cryptography": ("auth/keyfile.py",),
