@@ -13,8 +13,9 @@ from ..auth.crypto_utils import format_public_key
 from ..auth.profiles import PROFILES, find_profile
 from ..errors import ConfigError, RpcError
 from ..jsonrpc import envelope
+from ..jsonrpc.codes import EXECUTION_FAILED
+from ..jsonrpc.methods import Function, Method
 from .connection import Connection
-from .methods import Function, Method
 from .rules import Rules
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ __all__ = ["CircleServer"]
 _websockets_logger = logging.getLogger("circle_ws.server.websockets")
 _websockets_logger.setLevel(logging.WARNING)
 
-EXECUTION_FAILED = -32000
 F = TypeVar("F", bound=Function)
 
 

@@ -13,8 +13,17 @@ from websockets.exceptions import ConnectionClosed
 
 from ..errors import CircleWsError, InvalidKey, InvalidRequest, ProtocolError, RpcError
 from ..jsonrpc import envelope, json
+from ..jsonrpc.codes import (
+    AUTHENTICATION_REQUIRED,
+    INTERNAL_ERROR,
+    INVALID_CREDENTIALS,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    PARSE_ERROR,
+)
 from ..jsonrpc.envelope import Kind, Params
-from .methods import INVALID_PARAMS, Function, Method
+from ..jsonrpc.methods import Function, Method
 from .sign_in import Nonces, Proof
 
 if TYPE_CHECKING:
@@ -26,12 +35,6 @@ __all__ = ["Connection"]
 
 _logger = logging.getLogger("circle_ws.server")
 
-PARSE_ERROR = -32700
-INVALID_REQUEST = -32600
-METHOD_NOT_FOUND = -32601
-INTERNAL_ERROR = -32603
-AUTHENTICATION_REQUIRED = -32001
-INVALID_CREDENTIALS = -32002
 MAX_RUNNING = 256
 """How many async methods of one client run at the same time; beyond it its messages wait unread."""
 

@@ -9,7 +9,7 @@ from ..auth.profiles import BOUND
 
 if TYPE_CHECKING:
     from ..auth.types import Dialect
-    from .methods import Method
+    from ..jsonrpc.methods import Method
 
 __all__ = ["Rules"]
 

@@ -1,4 +1,4 @@
-"""Methods: who answers what, and how a request's params become a function's arguments."""
+"""How a request's params become the arguments of the function that answers it; the same for both sides."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ..errors import RpcError
+from .codes import INVALID_PARAMS
 
-__all__ = ["INVALID_PARAMS", "Function", "Method"]
+__all__ = ["Function", "Method"]
 
-INVALID_PARAMS = -32602
 
 Function: TypeAlias = Callable[..., Any]
 
@@ -33,19 +33,21 @@ class Method:
     connection_parameter: str | None
 
     @classmethod
-    def of(cls, function: Function, connection_type: type) -> Method:
+    def of(cls, function: Function, connection_type: type | None = None) -> Method:
         """Read a function's signature; a parameter annotated with `connection_type` takes the connection."""
-        signature = inspect.signature(function, eval_str=True)
-        wanted = [name for name, it in signature.parameters.items() if it.annotation is connection_type]
+        signature = inspect.signature(function, eval_str=connection_type is not None)
+        wanted = [
+            name for name, it in signature.parameters.items() if connection_type and it.annotation is connection_type
+        ]
         rest = [it for name, it in signature.parameters.items() if name not in wanted]
         return cls(function, signature, signature.replace(parameters=rest), wanted[0] if wanted else None)
 
-    def call(self, params: Any, connection: object) -> Any:
+    def call(self, params: Any, connection: object = None) -> Any:
         """Call the function; gives its result, or the coroutine that will.
 
         Args:
             params: A list (by position), a dict (by name), or None.
-            connection: The caller's.
+            connection: The caller's, where the function takes it.
 
         Raises:
             RpcError: With code -32602, when the params do not fit; the message names the parameter.
