@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import ConnectionLost, MessageTooLarge, ProtocolError, RpcError
 from .jsonrpc import envelope, json
+from .jsonrpc.codes import AUTHENTICATION_REQUIRED, METHOD_NOT_FOUND
 from .jsonrpc.envelope import Kind
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ __all__ = ["Inbound"]
 
 _logger = logging.getLogger("circle_ws")
 
-AUTHENTICATION_REQUIRED = -32001
-METHOD_NOT_FOUND = -32601
 _MALFORMED = 4002
 """The close code for a peer that sends too much that is no JSON-RPC."""
 _MALFORMED_BEARABLE = 5

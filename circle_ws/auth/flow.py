@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import AuthError, AuthRejected, ConnectionFailed, DowngradeDetected, ProtocolError, RpcError
+from ..jsonrpc.codes import AUTHENTICATION_REQUIRED, INTERNAL_ERROR, INVALID_CREDENTIALS, INVALID_PARAMS
 from .audience import audience
 from .crypto_utils import format_public_key
 from .nonce import read_nonce, refuse_digest
@@ -22,11 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["Ask", "Sign", "SignIn", "SignInOptions", "Step", "sign_in"]
-
-AUTHENTICATION_REQUIRED = -32001
-INVALID_CREDENTIALS = -32002
-INVALID_PARAMS = -32602
-INTERNAL_ERROR = -32603
 
 
 @dataclass(frozen=True, slots=True)

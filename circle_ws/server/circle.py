@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import inspect
 import logging
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from websockets.asyncio.server import Server, ServerConnection, broadcast, serve
+from websockets.asyncio.server import Server, ServerConnection, serve
 
 from ..auth.audience import audience
 from ..auth.crypto_utils import format_public_key
 from ..auth.profiles import PROFILES, find_profile
 from ..errors import ConfigError, RpcError
 from ..jsonrpc import envelope
+from ..jsonrpc.codes import EXECUTION_FAILED
+from ..jsonrpc.methods import Function, Method
 from .connection import Connection
-from .methods import Function, Method
+from .entry import RESERVED
+from .link import Link
 from .rules import Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, MutableSet, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -32,7 +36,6 @@ __all__ = ["CircleServer"]
 _websockets_logger = logging.getLogger("circle_ws.server.websockets")
 _websockets_logger.setLevel(logging.WARNING)
 
-EXECUTION_FAILED = -32000
 F = TypeVar("F", bound=Function)
 
 
@@ -54,8 +57,17 @@ class CircleServer:
         origins: The values of the header `Origin` that are let in (None in it stands for no header, as programs send);
             None checks nothing. There is no CORS for WebSockets, so a public circle should say which pages it serves.
         max_message_bytes: The largest incoming message.
+        max_batch: How many requests one message may hold; over it the whole batch is refused with error -32600.
+        max_backlog_bytes: How much may wait for a client that does not read what is pushed to it; over it the client
+            is dropped with close code 1013, try again later. The first message that it does not read, and replies,
+            which wait until they can be written, do not count.
         nonce_lifetime: How long a nonce is good for, in seconds.
-        close_timeout: How long a closing handshake may take, in seconds.
+        signed_bound: The keys (66 hex characters) that ever signed in with a signature that names this circle; no
+            bare signature of theirs is accepted. Hand in a set of yours to keep it: it is asked with `in` and told
+            with `add`, on the event loop. None keeps them in memory, for the life of this object.
+        stall_timeout: How long a client that does not keep up may read nothing at all before it is dropped in the
+            same way, in seconds.
+        close_timeout: How long a closing handshake may take, in seconds; who does not hang up by then is cut off.
 
     Raises:
         ConfigError: An option is wrong.
@@ -74,9 +86,17 @@ class CircleServer:
         play: Callable[[str], Any] | None = None,
         origins: Sequence[str | None] | None = None,
         max_message_bytes: int = 64 * 1024,
+        max_batch: int = 256,
+        max_backlog_bytes: int = 4 * 1024 * 1024,
         nonce_lifetime: float = 300.0,
+        signed_bound: MutableSet[str] | None = None,
+        stall_timeout: float = 20.0,
         close_timeout: float = 2.0,
     ) -> None:
+        if not stall_timeout > 0:
+            raise ConfigError(
+                f"stall_timeout is a number of seconds over 0, not {stall_timeout!r}", option="stall_timeout"
+            )
         if dialect not in ("hero-0.2", "circles-1.0"):
             raise ConfigError(f"dialect must be hero-0.2 or circles-1.0, not {dialect!r}", option="dialect")
         self._rules = Rules(
@@ -85,11 +105,20 @@ class CircleServer:
             None if public_url is None else _audience(public_url),
             None if keys is None else frozenset(format_public_key(key, compressed=True) for key in keys),
             nonce_lifetime,
+            _whole("max_batch", max_batch),
+            set() if signed_bound is None else signed_bound,
         )
         self._host, self._port = host, port
         self._origins = origins
         self._max_message_bytes = max_message_bytes
         self._close_timeout = close_timeout
+        self._links: set[Link] = set()
+        self._new_link = partial(
+            Link,
+            links=self._links,
+            max_backlog=_whole("max_backlog_bytes", max_backlog_bytes),
+            stall_timeout=stall_timeout,
+        )
         self._connections: dict[ServerConnection, Connection] = {}
         self._server: Server | None = None
         self.method("whoami")(_whoami)
@@ -106,26 +135,41 @@ class CircleServer:
 
         Args:
             name: The method's name; by default the function's.
+
+        Raises:
+            ConfigError: The name is one of the circle's own: `fetch_nonce`, `authenticate`, `rpc.ping`.
         """
 
         def register(function: F) -> F:
-            self._rules.methods[name or function.__name__] = Method.of(function, Connection)
+            called = name or function.__name__
+            if called in RESERVED:
+                raise ConfigError(f"the circle itself answers {called}; give the method another name")
+            self._rules.methods[called] = Method.of(function, Connection)
             return function
 
         return register
 
-    def publish(self, method: str, params: Params = None) -> int:
-        """Push a notification to everybody who has signed in, without waiting.
+    def publish(self, method: str, params: Params = None, *, to: str | None = None) -> int:
+        """Push a notification to everybody who has signed in, or to one key, without waiting.
+
+        A client that does not read is dropped when over `max_backlog_bytes` wait for it.
+
+        Args:
+            method: Its name.
+            params: By position or by name.
+            to: The public key (66 or 130 hex characters) whose connections alone get it; None is everybody.
 
         Returns:
-            How many it was sent to.
+            To how many connections it went. One key may have several.
 
         Raises:
             InvalidRequest: The params are not finite plain JSON with string keys.
+            InvalidKey: `to` is no public key.
         """
-        signed_in = [socket for socket, one in self._connections.items() if one.public_key is not None]
-        broadcast(signed_in, envelope.notification(method, params))
-        return len(signed_in)
+        text = envelope.notification(method, params).encode()
+        key = None if to is None else format_public_key(to, compressed=True)
+        signed_in = [one for one in self.connections if one.public_key is not None]
+        return sum(one.push(text) for one in signed_in if key is None or one.public_key == key)
 
     @property
     def connections(self) -> list[Connection]:
@@ -160,21 +204,29 @@ class CircleServer:
             compression=None,
             max_size=self._max_message_bytes,
             close_timeout=self._close_timeout,
+            create_connection=cast("type[Link]", self._new_link),
             logger=_websockets_logger,
         )
         self._port = next(iter(self._server.sockets)).getsockname()[1]
 
     async def stop(self) -> None:
-        """Close every connection with code 1001 and listen no more; bounded. Idempotent."""
+        """Close every connection with code 1001 and listen no more. Idempotent.
+
+        Takes `close_timeout` at most, but for methods that take their time when they are cancelled.
+        """
         server, self._server = self._server, None
         if server is not None:
             server.close()
+            for link in self._links:
+                # There is no good-bye for it, and it could take its time to shake hands.
+                if link.is_opening:
+                    link.transport.abort()
             await server.wait_closed()
 
     async def kill(self) -> None:
         """Cut every connection off, without a closing handshake, and listen no more: as when a process is killed."""
-        for connection in self.connections:
-            connection.abort()
+        for link in self._links:
+            link.transport.abort()
         await self.stop()
 
     async def serve_forever(self) -> None:
@@ -193,7 +245,7 @@ class CircleServer:
         await self.stop()
 
     async def _serve(self, socket: ServerConnection) -> None:
-        connection = self._connections[socket] = Connection(self._rules, socket)
+        connection = self._connections[socket] = Connection(self._rules, cast("Link", socket))
         try:
             await connection.serve()
         finally:
@@ -205,6 +257,12 @@ def _audience(public_url: str) -> str:
         return audience(public_url)
     except ConfigError as error:
         raise ConfigError(f"public_url: {error}", option="public_url") from None
+
+
+def _whole(option: str, value: Any) -> int:
+    if type(value) is not int or value < 1:
+        raise ConfigError(f"{option} is a whole number from 1, not {value!r}", option=option)
+    return value
 
 
 def _whoami(connection: Connection) -> dict[str, str | None]:

@@ -1,39 +1,28 @@
-"""One client of the circle: reads its messages, runs the methods, writes the replies."""
+"""One client of the circle: what a method sees of it, and the reader of its messages."""
 
 from __future__ import annotations
 
-import asyncio
-import inspect
-import logging
-import time
 from typing import TYPE_CHECKING, Any
 
-from websockets.asyncio.server import broadcast
 from websockets.exceptions import ConnectionClosed
 
-from ..errors import CircleWsError, InvalidKey, InvalidRequest, ProtocolError, RpcError
+from ..errors import ProtocolError, RpcError
 from ..jsonrpc import envelope, json
-from ..jsonrpc.envelope import Kind, Params
-from .methods import INVALID_PARAMS, Function, Method
-from .sign_in import Nonces, Proof
+from ..jsonrpc.codes import INVALID_REQUEST, PARSE_ERROR
+from ..jsonrpc.envelope import Kind
+from .answering import Answering, error_text
+from .batch import Batch
+from .calls import Calls
 
 if TYPE_CHECKING:
-    from websockets.asyncio.server import ServerConnection
+    from collections.abc import Iterable
 
+    from ..jsonrpc.envelope import Params
+    from .batch import Answer
+    from .link import Link
     from .rules import Rules
 
 __all__ = ["Connection"]
-
-_logger = logging.getLogger("circle_ws.server")
-
-PARSE_ERROR = -32700
-INVALID_REQUEST = -32600
-METHOD_NOT_FOUND = -32601
-INTERNAL_ERROR = -32603
-AUTHENTICATION_REQUIRED = -32001
-INVALID_CREDENTIALS = -32002
-MAX_RUNNING = 256
-"""How many async methods of one client run at the same time; beyond it its messages wait unread."""
 
 
 class Connection:
@@ -43,166 +32,126 @@ class Connection:
         public_key: The key that signed in, 66 hex characters (compressed); None before.
     """
 
-    def __init__(self, rules: Rules, socket: ServerConnection) -> None:
+    def __init__(self, rules: Rules, link: Link) -> None:
         self._rules = rules
-        self._socket = socket
-        self._nonces = Nonces(rules)
-        self._running: set[asyncio.Task[None]] = set()
-        self._room = asyncio.Semaphore(MAX_RUNNING)
+        self._link = link
+        self._calls = Calls(link)
+        self._answering = Answering(rules, self)
         self.public_key: str | None = None
 
     def notify(self, method: str, params: Params = None) -> None:
-        """Push a notification to this client; it is dropped when the client is gone.
+        """Push a notification to this client, without waiting; it is lost when the client is gone.
+
+        A client that does not read is dropped, with close code 1013, when over `max_backlog_bytes` wait for it.
 
         Raises:
             InvalidRequest: The params are not finite plain JSON with string keys.
         """
-        self.push(envelope.notification(method, params))
+        self.push(envelope.notification(method, params).encode())
 
-    def push(self, text: str) -> None:
-        """Send a text message without waiting."""
-        broadcast([self._socket], text)
+    async def call(self, method: str, params: Params = None, *, timeout: float | None = 30.0) -> Any:
+        """Ask this client, signed in or not, and return its result: plain JSON values. May be cancelled.
+
+        Args:
+            method: Its name.
+            params: By position or by name.
+            timeout: How long it may take, in seconds; None sets no limit.
+
+        Raises:
+            InvalidRequest: The params are not finite plain JSON with string keys.
+            RpcError: The client answered with an error; raised on from a method, it is that method's answer.
+            ProtocolError: What the client answered is no JSON-RPC.
+            CallTimeout: The time is over; the client may have run it, unless `phase` is `queue`.
+            ConnectionLost: The client is gone, and was never asked.
+            OutcomeUnknown: The client went after it was asked; it may have run it.
+            QueueFull: 256 requests to this client have no reply.
+        """
+        return await self._calls.call(method, params, timeout)
+
+    async def batch(self, requests: Iterable[tuple[str, Params]], *, timeout: float | None = 30.0) -> list[Any]:
+        """Ask this client for several methods in one message. May be cancelled.
+
+        A client that knows no batches may refuse the whole with an error that names no request: then all time out.
+
+        Args:
+            requests: Methods and their params.
+            timeout: How long all of it may take, in seconds; None sets no limit.
+
+        Returns:
+            For each request, in their order, its result or the error that `call` would raise.
+
+        Raises:
+            InvalidRequest: Some params are not finite plain JSON with string keys; nothing was sent.
+            QueueFull: There would be over 256 requests to this client without a reply.
+        """
+        return await self._calls.batch(requests, timeout)
+
+    def push(self, text: bytes) -> bool:
+        """Send a text message (UTF-8) without waiting; tells whether that was possible."""
+        return self._link.push(text)
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close this connection with a closing handshake."""
-        await self._socket.close(code, reason)
+        """Close this connection with a closing handshake, within the circle's `close_timeout`."""
+        await self._link.close(code, reason)
 
     def abort(self) -> None:
         """Cut this connection off, without a closing handshake."""
-        self._socket.transport.abort()
+        self._link.transport.abort()
 
     async def serve(self) -> None:
         """Read and answer until the client is gone."""
+        self._link.when_lost = self._end
         try:
-            async for message in self._socket:
+            async for message in self._link:
                 await self._take(message)
         except ConnectionClosed:
             pass
         finally:
-            for task in self._running:
-                task.cancel()
-            if self._running:
-                await asyncio.wait(self._running)
+            self._end()
+            await self._answering.ended()
+
+    def _end(self) -> None:
+        self._answering.end()
+        self._calls.end()
+
+    async def _answer(self, text: str | None) -> None:
+        if text is not None:
+            await self._link.push_when_read(text)
 
     async def _take(self, message: str | bytes) -> None:
-        frame: Any = None
         try:
             frame = json.decode(message if isinstance(message, str) else message.decode())
         except (ProtocolError, UnicodeDecodeError):
-            self._reply_error(None, RpcError(PARSE_ERROR, "parse error: the message is not strict JSON"))
+            await self._answer(error_text(None, RpcError(PARSE_ERROR, "parse error: the message is not strict JSON")))
             return
+        if type(frame) is list:
+            await self._take_batch(frame)
+        else:
+            await self._take_one(frame, self._answer, alone=True)
+
+    async def _take_batch(self, members: list[Any]) -> None:
+        most = self._rules.max_batch
+        if not members:
+            await self._answer(_invalid_request("a batch without members"))
+        elif len(members) > most:
+            await self._answer(_invalid_request(f"a batch has at most {most} members, not {len(members)}"))
+        else:
+            batch = Batch(len(members), self._answer)
+            for member in members:
+                await self._take_one(member, batch.answer, alone=False)
+
+    async def _take_one(self, frame: Any, answer: Answer, *, alone: bool) -> None:
         try:
             kind = envelope.kind_of(frame)
         except ProtocolError as error:
-            self._reply_error(None, RpcError(INVALID_REQUEST, f"invalid request: {error}"))
+            await answer(None if self._calls.settle_broken(frame, error) else _invalid_request(str(error)))
             return
         if kind in (Kind.REQUEST, Kind.NOTIFICATION):
-            await self._run(frame)
-
-    async def _run(self, frame: dict[str, Any]) -> None:
-        outcome: Any
-        try:
-            outcome = self._start(frame["method"], frame.get("params"))
-        except Exception as error:
-            self._fail(frame, error)
+            await self._answering.take(frame, answer, alone=alone)
             return
-        if not inspect.isawaitable(outcome):
-            self._reply(frame, outcome)
-            return
-        await self._room.acquire()
-        task = asyncio.ensure_future(self._finish(frame, outcome))
-        self._running.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        self._room.release()
-
-    async def _finish(self, frame: dict[str, Any], outcome: Any) -> None:
-        try:
-            result = await outcome
-        except Exception as error:
-            self._fail(frame, error)
-        else:
-            self._reply(frame, result)
-
-    def _start(self, name: str, params: Any) -> Any:
-        if name == "authenticate":
-            return self._authenticate(params)
-        own: dict[str, Function] = {"fetch_nonce": self._fetch_nonce, "rpc.ping": _pong}
-        if name in own:
-            return Method.of(own[name], Connection).call(params, self)
-        if self.public_key is None:
-            raise RpcError(AUTHENTICATION_REQUIRED, "authentication required: sign in first")
-        method = self._rules.methods.get(name)
-        if method is None:
-            raise RpcError(METHOD_NOT_FOUND, f"method not found: {name[:100]}")
-        return method.call(params, self)
-
-    # Signing in.
-
-    def _fetch_nonce(self, pubkey: str) -> Any:
-        try:
-            nonce = self._nonces.issue(pubkey, time.time())
-        except InvalidKey as error:
-            raise RpcError(INVALID_PARAMS, f"invalid params: pubkey: {error}") from None
-        if self._rules.offered:
-            return {"nonce": nonce.value, "expires_at": nonce.expires_at, "auth_profiles": self._rules.offered}
-        if self._rules.dialect == "circles-1.0":
-            return {"nonce": nonce.value, "expires_at": nonce.expires_at}
-        return nonce.value
-
-    def _authenticate(self, params: Any) -> Any:
-        if self._rules.dialect == "hero-0.2" or _is_bound(params):
-            return Method.of(self._sign_in, Connection).call(params, self)
-        if not Method.of(self._sign_in_nested, Connection).call(params, self):
-            raise RpcError(INVALID_CREDENTIALS, "invalid credentials")
-        return {"authenticated": True}
-
-    def _sign_in_nested(self, credentials: Any) -> bool:
-        if type(credentials) is not dict or set(credentials) != {"pubkey", "signature"}:
-            raise RpcError(INVALID_PARAMS, "invalid params: credentials: an object with pubkey and signature")
-        return self._sign_in(**credentials)
-
-    def _sign_in(
-        self, pubkey: Any, signature: Any, profile: Any = None, client_nonce: Any = None, expires_at: Any = None
-    ) -> bool:
-        if type(pubkey) is not str or type(signature) is not str or type(profile) not in (str, type(None)):
-            raise RpcError(INVALID_PARAMS, "invalid params: pubkey, signature and profile are strings")
-        key = self._nonces.redeem(Proof(pubkey, signature, profile, client_nonce, expires_at), time.time())
-        if key is None:
-            return False
-        self.public_key = key
-        return True
-
-    # Replying.
-
-    def _reply(self, frame: dict[str, Any], result: Any) -> None:
-        if "id" not in frame:
-            return
-        try:
-            self.push(envelope.result(frame["id"], result))
-        except InvalidRequest as error:
-            self._fail(frame, error)
-
-    def _fail(self, frame: dict[str, Any], error: Exception) -> None:
-        if not isinstance(error, RpcError):
-            _logger.error("method %r raised", frame["method"], exc_info=error)
-            error = RpcError(INTERNAL_ERROR, "internal error")
-        if "id" in frame:
-            self._reply_error(frame["id"], error)
-
-    def _reply_error(self, id: Any, error: RpcError) -> None:
-        try:
-            self.push(envelope.error(id, error))
-        except CircleWsError:
-            self.push(envelope.error(id, RpcError(error.code, error.message)))
+        self._calls.settle(frame, kind)
+        await answer(None)
 
 
-def _pong() -> str:
-    return "pong"
-
-
-def _is_bound(params: Any) -> bool:
-    """Tell whether a sign-in names a profile, which only bound ones do; they are flat in every dialect."""
-    return type(params) is dict and "profile" in params
+def _invalid_request(why: str) -> str:
+    return error_text(None, RpcError(INVALID_REQUEST, f"invalid request: {why}"))

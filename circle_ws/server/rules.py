@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from ..auth.profiles import BOUND
 
 if TYPE_CHECKING:
+    from collections.abc import MutableSet
+
     from ..auth.types import Dialect
-    from .methods import Method
+    from ..jsonrpc.methods import Method
 
 __all__ = ["Rules"]
 
@@ -24,6 +26,9 @@ class Rules:
         audience: The circle's public URL, normalised, that a bound signature must name; None offers no bound profile.
         keys: The public keys (66 hex characters) that may sign in; None admits every key.
         nonce_lifetime: How long a nonce is good for, in seconds.
+        max_batch: How many members a batch may have.
+        signed_bound: The keys (66 hex characters) that ever signed in bound: a legacy signature of theirs is refused,
+            it may have been relayed.
         methods: Who answers what.
     """
 
@@ -32,9 +37,9 @@ class Rules:
     audience: str | None
     keys: frozenset[str] | None
     nonce_lifetime: float
+    max_batch: int = 256
+    signed_bound: MutableSet[str] = field(default_factory=set)
     methods: dict[str, Method] = field(default_factory=dict)
-    signed_bound: set[str] = field(default_factory=set)
-    """The keys that ever signed in bound: a legacy signature of theirs is refused, it may have been relayed."""
 
     @property
     def legacy(self) -> tuple[str, ...]:

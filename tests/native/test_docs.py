@@ -62,6 +62,7 @@ async def test_the_guide_runs(circle: CircleServer, capsys: pytest.CaptureFixtur
         "the circle said no: -32601",
         "[2]\n0 were lost",
         "hello you",
+        "told 1\ntold 1\n['for everybody'] ['for you']",
     ):
         assert words in told
     assert "from memory" in told
@@ -90,6 +91,16 @@ def test_the_status_table_is_the_codes() -> None:
     documented = {origin: set(re.findall(r"`([A-Z]+)`", targets)) for origin, targets in rows.items()}
     coded = {origin.name: {target.name for target in targets} for origin, targets in TRANSITIONS.items() if targets}
     assert documented == coded
+
+
+def test_the_servers_options_are_the_codes() -> None:
+    """The table of `CircleServer` has every option, with its default."""
+    text = (ROOT / "docs/reference.md").read_text().partition("## circle_ws.server")[2]
+    documented = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", text.partition("| member")[0], re.MULTILINE))
+    options = [it for it in inspect.signature(CircleServer).parameters.values() if it.kind is it.KEYWORD_ONLY]
+    assert documented.pop("profiles") == "all"
+    coded = {it.name: it.default for it in options if it.name != "profiles"}
+    assert {name: ast.literal_eval(default.strip("`")) for name, default in documented.items()} == coded
 
 
 def test_the_errors_are_all_documented() -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from circle_ws.auth import derive_public_key, sign_message
@@ -14,6 +14,7 @@ from circle_ws.errors import ConfigError, InvalidKey, RpcError
 from circle_ws.server import CircleServer, Connection
 from circle_ws.server.rules import Rules
 from circle_ws.server.sign_in import MAX_KEYS, IssuedNonce, Nonces, Proof
+from tests.native.by_hand import ask, sign_in
 from tests.support.clients import KEY, OTHER_KEY
 from tests.support.outcomes import eventually
 
@@ -25,19 +26,6 @@ COMPRESSED = derive_public_key(KEY, compressed=True)
 async def circle() -> AsyncGenerator[CircleServer]:
     async with CircleServer() as server:
         yield server
-
-
-async def ask(socket: ClientConnection, method: str, params: Any = None) -> Any:
-    """Call by hand; give the whole reply."""
-    request = {"jsonrpc": "2.0", "id": "by hand", "method": method}
-    await socket.send(json.dumps(request if params is None else {**request, "params": params}))
-    return json.loads(await socket.recv())
-
-
-async def sign_in(socket: ClientConnection, key: str = KEY) -> Any:
-    public = derive_public_key(key)
-    nonce = (await ask(socket, "fetch_nonce", [public]))["result"]
-    return (await ask(socket, "authenticate", [public, sign_message(key, nonce)]))["result"]
 
 
 async def test_nothing_before_the_sign_in(circle: CircleServer) -> None:

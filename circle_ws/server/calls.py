@@ -1,0 +1,118 @@
+"""Requests of the circle's own to one client, and the replies that come in to them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import TYPE_CHECKING, Any
+
+from ..errors import CallTimeout, CircleWsError, OutcomeUnknown, QueueFull
+from ..jsonrpc import envelope
+from ..jsonrpc.envelope import Kind
+from .room import step_outside
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..errors import ProtocolError
+    from ..jsonrpc.envelope import Params
+    from .link import Link
+
+__all__ = ["Calls"]
+
+MAX_OPEN = 256
+"""How many requests to one client may wait to be sent or to be answered."""
+
+
+class Calls:
+    """Ask one client, and match what it replies.
+
+    Args:
+        link: The client's socket.
+    """
+
+    __slots__ = ("_ids", "_link", "_open", "_unanswered")
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._ids = itertools.count(1)
+        self._open = 0
+        # What a request came to: the result, which is plain JSON, or the error.
+        self._unanswered: dict[int, asyncio.Future[Any]] = {}
+
+    async def call(self, method: str, params: Params, timeout: float | None) -> Any:
+        """Ask for one method; see `Connection.call`."""
+        id = next(self._ids)
+        text = envelope.request(id, method, params)
+        [outcome] = await self._exchange(text, [id], timeout, repr(method))
+        if isinstance(outcome, CircleWsError):
+            raise outcome
+        return outcome
+
+    async def batch(self, requests: Iterable[tuple[str, Params]], timeout: float | None) -> list[Any]:
+        """Ask for several methods in one message; see `Connection.batch`."""
+        texts = {id: envelope.request(id, *request) for id, request in zip(self._ids, requests, strict=False)}
+        if not texts:
+            return []
+        return await self._exchange(f"[{','.join(texts.values())}]", list(texts), timeout, "a batch")
+
+    def settle(self, reply: dict[str, Any], kind: Kind) -> None:
+        """Take a reply; one to nothing that was asked is ignored."""
+        self._settle(reply, envelope.rpc_error(reply) if kind is Kind.ERROR else reply["result"])
+
+    def settle_broken(self, frame: Any, error: ProtocolError) -> bool:
+        """Take what may be a reply that breaks JSON-RPC; tells whether it names a request of ours."""
+        return type(frame) is dict and "method" not in frame and self._settle(frame, error)
+
+    def end(self) -> None:
+        """Let everything that has no reply fail, for the client is gone."""
+        for future in self._unanswered.values():
+            if not future.done():
+                loss = self._link.loss()
+                words = f"{loss}; whether the request was run is unknown"
+                future.set_result(OutcomeUnknown(words, code=loss.code, reason=loss.reason, local=loss.local))
+
+    def _settle(self, reply: dict[str, Any], outcome: Any) -> bool:
+        id = reply.get("id")
+        # 1.0 and True are equal to 1 and would find its request.
+        future = self._unanswered.pop(id, None) if type(id) is int else None
+        if future is None or future.done():
+            return False
+        future.set_result(outcome)
+        return True
+
+    async def _exchange(self, text: str, ids: list[int], timeout: float | None, what: str) -> list[Any]:
+        """Send the requests with these ids; give what each came to, be it an error."""
+        if self._open + len(ids) > MAX_OPEN:
+            raise QueueFull(f"over {MAX_OPEN} requests to this client have no reply; wait for some of them")
+        loop = asyncio.get_running_loop()
+        replies = {id: loop.create_future() for id in ids}
+        self._open += len(ids)
+        try:
+            with step_outside():
+                failure = await self._send_and_wait(text, replies, timeout, what)
+        finally:
+            self._open -= len(ids)
+            for id in ids:
+                self._unanswered.pop(id, None)
+        return [reply.result() if reply.done() else failure for reply in replies.values()]
+
+    async def _send_and_wait(
+        self, text: str, replies: dict[int, asyncio.Future[Any]], timeout: float | None, what: str
+    ) -> CircleWsError | None:
+        """Return when all replies are in, or with what those fail that are not."""
+        phase = "queue"
+        try:
+            async with asyncio.timeout(timeout):
+                if not await self._link.push_when_read(text):
+                    return self._link.loss()
+                phase = "reply"
+                self._unanswered.update(replies)
+                await asyncio.wait(replies.values())
+        except TimeoutError:
+            if phase == "queue":
+                words = f"{what}: the client did not read what came before within {timeout} s; this was not sent"
+            else:
+                words = f"{what}: the client did not reply within {timeout} s; it may have run"
+            return CallTimeout(words, phase=phase)
+        return None
