@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence  # noqa: TC003 - `typing.get_type_hints` must find it
 from dataclasses import InitVar, dataclass, field, fields
 from enum import Enum
 from typing import TYPE_CHECKING, Literal, TypedDict, get_args
@@ -15,6 +16,7 @@ from .backoff import Backoff
 from .errors import ConfigError, UnsupportedRuntime
 from .liveness import KeepAlive
 from .policy import Classifier  # noqa: TC001 - `typing.get_type_hints` must find it
+from .request import Middleware  # noqa: TC001 - `typing.get_type_hints` must find it
 from .setup import Setup  # noqa: TC001 - likewise
 from .transport import Connect
 from .transport import connect as runtime_connect
@@ -62,6 +64,7 @@ class ClientOptions(TypedDict, total=False):
     backoff: Backoff | None
     first_connect: FirstConnect
     setup: Setup | None
+    middleware: Sequence[Middleware]
     classifier: Classifier | None
     max_message_bytes: int | None
     max_request_bytes: int | None
@@ -95,6 +98,7 @@ class ClientConfig:
         first_connect: `once`: the first `connect()` makes one attempt. `retry`: it keeps trying.
         setup: An async function that runs after every sign-in and before the calls that wait go out; it is given a
             `SetupSession` with `call` and `notify`.
+        middleware: Async functions around every call and every batch, the first one outermost.
         classifier: Decides before `circle_ws.policy.classify` whether and when to connect again; what it answers with
             None is left to that.
         max_message_bytes: The largest incoming message, in bytes of UTF-8.
@@ -127,6 +131,7 @@ class ClientConfig:
     backoff: Backoff | None = Backoff()
     first_connect: FirstConnect = "once"
     setup: Setup | None = None
+    middleware: Sequence[Middleware] = ()
     classifier: Classifier | None = None
     max_message_bytes: int | None = 10 * 1024 * 1024
     max_request_bytes: int | None = 64 * 1024
@@ -184,6 +189,12 @@ class ClientConfig:
             value = getattr(self, option)
             if value is not None and not callable(value):
                 raise ConfigError(f"{option} must be a function or None, not {value!r}", option=option)
+        if not isinstance(self.middleware, list | tuple) or not all(callable(one) for one in self.middleware):
+            raise ConfigError(
+                f"middleware must be a list of async functions (request, call_next), not {self.middleware!r}",
+                option="middleware",
+            )
+        object.__setattr__(self, "middleware", tuple(self.middleware))
         if type(self.allow_insecure) is not bool:
             raise ConfigError(
                 f"allow_insecure must be True or False, not {self.allow_insecure!r}", option="allow_insecure"

@@ -19,6 +19,7 @@ CircleWsError
 │   └── DowngradeDetected
 ├── RpcError                            the server said no
 ├── ProtocolError                       the peer broke JSON-RPC
+│   ├── InvalidResult                   the result is not what was asked for
 │   └── MessageTooLarge
 ├── CallTimeout (TimeoutError)
 └── QueueFull
@@ -45,6 +46,7 @@ __all__ = [
     "InvalidKey",
     "InvalidNonce",
     "InvalidRequest",
+    "InvalidResult",
     "MessageTooLarge",
     "NotConnected",
     "OutcomeUnknown",
@@ -223,6 +225,20 @@ class RpcError(CircleWsError):
 
 class ProtocolError(CircleWsError):
     """Tell that the peer broke JSON-RPC 2.0 or sent what is no text message."""
+
+
+class InvalidResult(ProtocolError):
+    """Tell that a result is not what `returns` asked for; the message never holds the value.
+
+    The cause, where there is one, is what the type's own code or the function raised; its words may hold the value.
+
+    Attributes:
+        path: Where it does not fit, as in `$.user.tags[3]`; `$` is the whole result.
+    """
+
+    def __init__(self, message: str, *, path: str = "$") -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class MessageTooLarge(ProtocolError):
