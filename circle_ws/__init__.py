@@ -10,7 +10,9 @@ async with circle_ws.connect("wss://circle.example/02ab...", private_key=key) as
 
 from .auth import Challenge, Dialect, KeyPair, Profile, Signer
 from .backoff import Backoff
+from .batch import Batch, BatchResult
 from .board import StatusChanges
+from .buffer import Gap
 from .builder import CircleWsClientBuilder, Connecting, connect
 from .client import CircleWsClient
 from .config import ClientConfig
@@ -38,9 +40,11 @@ from .errors import (
     SignerFailed,
     UnsupportedRuntime,
 )
+from .jsonrpc.subscriptions import Notification
 from .listener import Listener
 from .liveness import KeepAlive
 from .policy import Failure, Verdict
+from .request import CallNext, Middleware, Request
 from .setup import SetupSession
 from .stats import ClientStats
 from .status import ConnectionStatus, StatusChange
@@ -49,6 +53,9 @@ __all__ = [
     "AuthError",
     "AuthRejected",
     "Backoff",
+    "Batch",
+    "BatchResult",
+    "CallNext",
     "CallTimeout",
     "Challenge",
     "CircleWsClient",
@@ -65,6 +72,7 @@ __all__ = [
     "Dialect",
     "DowngradeDetected",
     "Failure",
+    "Gap",
     "InvalidKey",
     "InvalidNonce",
     "InvalidRequest",
@@ -73,12 +81,15 @@ __all__ = [
     "KeyPair",
     "Listener",
     "MessageTooLarge",
+    "Middleware",
     "NotConnected",
+    "Notification",
     "OutcomeUnknown",
     "Profile",
     "ProtocolError",
     "QueueFull",
     "RedirectRefused",
+    "Request",
     "RpcError",
     "Signer",
     "SetupSession",

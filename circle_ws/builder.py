@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .liveness import KeepAliveMode
     from .opening import HeaderSource
     from .policy import Classifier
+    from .request import Middleware
     from .setup import Setup
     from .transport import Connect
 
@@ -135,6 +136,15 @@ class CircleWsClientBuilder:
             function: Is given a `SetupSession`, which has `call` and `notify`. What it raises fails the attempt.
         """
         return self._with(setup=function)
+
+    def with_middleware(self, *functions: Middleware) -> Self:
+        """Have async functions run around every call and every batch: logging, tracing, retries of one's own.
+
+        Args:
+            *functions: `async (request, call_next) -> result`; the first one is the outermost. They take the place of
+                those that were given before.
+        """
+        return self._with(middleware=functions)
 
     def with_classifier(self, function: Classifier) -> Self:
         """Decide before the library does whether, and when, to connect again after a failure.

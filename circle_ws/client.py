@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from .call import MOST_REWRITES
+from .batch import Batch
+from .buffer import Overflow
+from .caller import Caller
 from .config import DEFAULT, ClientConfig, Default
-from .errors import CallTimeout, ClientClosed, InvalidRequest, NotConnected, ProtocolError
+from .errors import CallTimeout, InvalidRequest, ProtocolError
 from .listener import Listener
-from .status import ConnectionStatus as Status
+from .request import Request
 from .supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     from typing import Self
 
     from .board import StatusChanges
-    from .call import Call
     from .jsonrpc.envelope import Params
     from .stats import ClientStats
+    from .status import ConnectionStatus as Status
     from .status import StatusChange
     from .transport import Capabilities
 
@@ -41,10 +42,11 @@ class CircleWsClient:
         config: The options; `CircleWsClientBuilder` and `circle_ws.connect` fill one.
     """
 
-    __slots__ = ("__weakref__", "_starters", "_supervisor")
+    __slots__ = ("__weakref__", "_caller", "_starters", "_supervisor")
 
     def __init__(self, config: ClientConfig) -> None:
         self._supervisor = Supervisor(config)
+        self._caller = Caller(self._supervisor)
         self._starters = 0
 
     # The life of the client.
@@ -59,7 +61,7 @@ class CircleWsClient:
             AuthError: Signing in did not work.
             ClientClosed: `close()` was called, which is final.
         """
-        self._check_open()
+        self._caller.check_open()
         supervisor = self._supervisor
         supervisor.start()
         self._starters += 1
@@ -116,7 +118,7 @@ class CircleWsClient:
             NotConnected: The client was never started, or gave up.
             ClientClosed: It is closed.
         """
-        self._check_running()
+        self._caller.check_running()
         self._supervisor.reconnect()
 
     # Its state.
@@ -190,8 +192,8 @@ class CircleWsClient:
             ClientClosed: It was closed.
             CallTimeout: The time is over.
         """
-        self._check_running()
-        limit = asyncio.timeout(_checked_timeout(timeout))
+        self._caller.check_running()
+        limit = asyncio.timeout(self._caller.checked(timeout))
         try:
             async with limit:
                 await self._supervisor.ready()
@@ -239,33 +241,92 @@ class CircleWsClient:
             ProtocolError: The reply is no JSON-RPC 2.0.
             QueueFull: Too many calls wait already.
         """
-        self._check_running()
-        call = self._supervisor.outbox.request(method, params)
-        if idempotent:
-            call.rewrites = MOST_REWRITES
-        return await self._complete(call, timeout)
+        return await self._caller.call(Request(method, params, idempotent), timeout)
 
     async def notify(self, method: str, params: Params = None, *, timeout: float | None | Default = DEFAULT) -> None:
         """Send a notification, which is not answered; return when it is written.
 
         The arguments and errors are those of `call`.
         """
-        self._check_running()
-        await self._complete(self._supervisor.outbox.notification(method, params), timeout)
+        await self._caller.notify(method, params, timeout)
 
-    def notifications(self, method: str) -> Listener[Any]:
-        """Listen to what the circle pushes for `method`, from now on and over reconnects, until the client closes.
+    def batch(self, *, timeout: float | None | Default = DEFAULT) -> Batch:
+        """Make several calls in one message (JSON-RPC 2.0 section 6).
 
-        An async context manager and an async iterator over the notifications' params, as plain JSON values. 1,024 are
-        kept for a slow reader; then the oldest goes, and `.dropped` counts it. Leaving the block, or dropping the
-        listener, ends it. When the client gives up, the iteration raises what it gave up for.
+        ```python
+        async with client.batch() as batch:
+            one = batch.call("echo", [1])
+            two = batch.call("echo", [2])
+        print(await one, await two)
+        ```
+
+        It is sent when the block is left, which ends when all calls are settled; then each result is awaited for
+        itself. An exception inside the block sends nothing. Leaving the block raises what keeps the whole batch from
+        being sent: `NotConnected`, `ClientClosed`, `QueueFull`, `InvalidRequest`, `MessageTooLarge`.
+
+        Args:
+            timeout: For the whole batch, as that of `call`.
         """
-        if type(method) is not str or not method:
-            raise InvalidRequest(f"a method is named by a text that is not empty, not by {method!r}")
+        caller = self._caller
+        return Batch(lambda request: caller.batch(request, timeout), caller.count_failure)
+
+    def notifications(
+        self,
+        method: str | None = None,
+        *,
+        buffer: int = NOTIFICATION_BUFFER,
+        overflow: Overflow = "drop_oldest",
+        gaps: bool = False,
+    ) -> Listener[Any]:
+        """Listen to what the circle pushes, from now on and over reconnects, until the client closes.
+
+        An async context manager and an async iterator over the notifications' params, as plain JSON values. Leaving
+        the block, or dropping the listener, ends it. When the client gives up, the iteration raises what it gave up
+        for. Any number of listeners may listen to one method; each has a buffer of its own.
+
+        Args:
+            method: The notifications' name; None listens to everything and gives `Notification(method, params)`.
+            buffer: How many notifications are kept for a slow reader.
+            overflow: Which one goes when the buffer is full: `drop_oldest`, `drop_newest`; `.dropped` counts them.
+                With `close` the iteration ends with `QueueFull` once what is buffered has been read.
+            gaps: Also give a `Gap(dropped, downtime)` in the place where something may be missing: after a reconnect,
+                and where the buffer was full.
+
+        Raises:
+            InvalidRequest: An argument is wrong.
+        """
+        if method is not None and (type(method) is not str or not method):
+            raise InvalidRequest(f"a method is named by a text that is not empty, or None for all, not by {method!r}")
+        if type(buffer) is not int or buffer < 1:
+            raise InvalidRequest(f"buffer must be a whole number from 1, not {buffer!r}")
+        if overflow not in get_args(Overflow):
+            raise InvalidRequest(f"overflow must be one of {', '.join(get_args(Overflow))}, not {overflow!r}")
         subscriptions = self._supervisor.subscriptions
-        listener: Listener[Any] = Listener(NOTIFICATION_BUFFER, lambda it: subscriptions.remove(method, it))
+        listener: Listener[Any] = Listener(
+            buffer, lambda it: subscriptions.remove(method, it), overflow=overflow, gaps=gaps
+        )
         subscriptions.add(method, listener)
         return listener
+
+    def handle(self, method: str, function: Callable[..., Any]) -> Callable[[], None]:
+        """Answer requests that the circle sends.
+
+        Each runs in a task of its own, at most 256 at a time; it may use the client. An `RpcError` that `function`
+        raises is the answer; any other exception is logged, and the circle is told of an internal error (-32603).
+        Params that do not fit the function's parameters are answered with -32602.
+
+        Args:
+            method: The method's name.
+            function: Sync or async; is given the request's params as its arguments, by position or by name, and
+                returns plain JSON values. A sync one must not block.
+
+        Returns:
+            A function that ends it.
+
+        Raises:
+            InvalidRequest: An argument is wrong, or the method is answered already.
+        """
+        return self._supervisor.handlers.add(method, function)
 
     async def play(self, script: str, *, timeout: float | None | Default = DEFAULT) -> str:
         """Run a script on the circle and return its output. The errors are those of `call`."""
@@ -279,38 +340,5 @@ class CircleWsClient:
         """Ask the circle who it takes this client for; what it tells is the circle's own matter."""
         return await self.call("whoami", timeout=timeout)
 
-    async def _complete(self, call: Call, timeout: float | None | Default) -> Any:
-        supervisor = self._supervisor
-        if isinstance(timeout, Default):
-            timeout = supervisor.config.call_timeout
-        timeout = _checked_timeout(timeout)
-        supervisor.counters.calls += call.id is not None
-        try:
-            supervisor.outbox.submit(call, timeout)
-            return await call.future
-        except asyncio.CancelledError:
-            supervisor.outbox.forget(call)
-            raise
-        except Exception:
-            supervisor.counters.failures += call.id is not None
-            raise
-
-    def _check_open(self) -> None:
-        if self.status in (Status.CLOSING, Status.CLOSED):
-            raise ClientClosed("the client is closed, which is final; make a new one")
-
-    def _check_running(self) -> None:
-        self._check_open()
-        if self.status is Status.IDLE:
-            raise NotConnected("the client is not connected; use `async with client:` or await client.connect() first")
-        if self.status is Status.FAILED:
-            raise NotConnected(f"the client gave up: {self.failure}; connect() starts it anew") from self.failure
-
     def __repr__(self) -> str:
         return f"<CircleWsClient {self._supervisor.config.shown_url} {self.status.value}>"
-
-
-def _checked_timeout(timeout: float | None) -> float | None:
-    if timeout is not None and (type(timeout) not in (int, float) or not 0 <= timeout < math.inf):
-        raise InvalidRequest(f"timeout must be a number of seconds, 0 or more, or None for no limit, not {timeout!r}")
-    return timeout

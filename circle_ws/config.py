@@ -17,11 +17,20 @@ from .liveness import KeepAlive
 from .opening import HeaderSource, OpeningHeaders, check_subprotocols
 from .policy import Classifier  # noqa: TC001 - `typing.get_type_hints` must find it
 from .proxy import ENVIRONMENT, shown_proxy
+from .request import Middleware  # noqa: TC001 - `typing.get_type_hints` must find it
 from .setup import Setup  # noqa: TC001 - likewise
 from .transport import Connect
 from .transport import connect as runtime_connect
 from .url import check_url, shown
-from .validation import check_choices, check_headers_function, check_kinds, check_numbers, check_runtime, check_signer
+from .validation import (
+    check_choices,
+    check_headers_function,
+    check_kinds,
+    check_middleware,
+    check_numbers,
+    check_runtime,
+    check_signer,
+)
 
 if TYPE_CHECKING:
     import ssl
@@ -69,6 +78,7 @@ class ClientOptions(TypedDict, total=False):
     backoff: Backoff | None
     first_connect: FirstConnect
     setup: Setup | None
+    middleware: Sequence[Middleware]
     classifier: Classifier | None
     max_message_bytes: int | None
     max_request_bytes: int | None
@@ -111,6 +121,7 @@ class ClientConfig:
         first_connect: `once`: the first `connect()` makes one attempt. `retry`: it keeps trying.
         setup: An async function that runs after every sign-in and before the calls that wait go out; it is given a
             `SetupSession` with `call` and `notify`.
+        middleware: Async functions around every call and every batch, the first one outermost.
         classifier: Decides before `circle_ws.policy.classify` whether and when to connect again; what it answers with
             None is left to that.
         max_message_bytes: The largest incoming message, in bytes of UTF-8.
@@ -147,6 +158,7 @@ class ClientConfig:
     backoff: Backoff | None = Backoff()
     first_connect: FirstConnect = "once"
     setup: Setup | None = None
+    middleware: Sequence[Middleware] = ()
     classifier: Classifier | None = None
     max_message_bytes: int | None = 10 * 1024 * 1024
     max_request_bytes: int | None = 64 * 1024
@@ -192,7 +204,11 @@ class ClientConfig:
 
     def _adopt(self, private_key: str | bytes | KeyPair | None) -> None:
         """Take the options in the form in which they are used."""
-        self._set(profile=find_profile(self.profile), subprotocols=check_subprotocols(self.subprotocols))
+        self._set(
+            profile=find_profile(self.profile),
+            subprotocols=check_subprotocols(self.subprotocols),
+            middleware=check_middleware(self.middleware),
+        )
         if isinstance(self.headers, Mapping):
             self._set(headers=OpeningHeaders(self.headers))
         elif self.headers is not None:

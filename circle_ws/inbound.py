@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
-from .errors import ConnectionLost, MessageTooLarge, ProtocolError, RpcError
+from .errors import ConnectionLost, MessageTooLarge, ProtocolError
+from .handlers import BatchReply
 from .jsonrpc import envelope, json
-from .jsonrpc.codes import AUTHENTICATION_REQUIRED, METHOD_NOT_FOUND
+from .jsonrpc.codes import AUTHENTICATION_REQUIRED
 from .jsonrpc.envelope import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .call import Call
+    from .errors import RpcError
+    from .handlers import Handlers
     from .jsonrpc.subscriptions import Subscriptions
     from .owner import Owner
     from .session import Session
@@ -34,26 +40,47 @@ class Inbound:
         session: The connection.
         owner: Is told when a slot is free, and sends again what was refused for want of a sign-in.
         subscriptions: Where notifications go.
+        handlers: Who answers the circle's requests.
         trouble: Is told what breaks JSON-RPC.
     """
 
-    __slots__ = ("_counters", "_malformed_messages", "_owner", "_session", "_subscriptions", "_trouble")
+    __slots__ = ("_counters", "_handlers", "_malformed_messages", "_owner", "_session", "_subscriptions", "_trouble")
 
-    def __init__(self, session: Session, owner: Owner, subscriptions: Subscriptions, trouble: Trouble) -> None:
+    def __init__(
+        self, session: Session, owner: Owner, subscriptions: Subscriptions, handlers: Handlers, trouble: Trouble
+    ) -> None:
         self._session = session
         self._owner = owner
         self._subscriptions = subscriptions
+        self._handlers = handlers
         self._trouble = trouble
         self._counters = trouble.counters
         self._malformed_messages = 0
 
     def message(self, text: str) -> None:
         """Take one message: resolve the call it answers, or hand the notification on."""
-        counters = self._counters
-        counters.bytes_in += len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
-        frame: Any = None
+        self._counters.bytes_in += len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
         try:
             frame = json.decode(text)
+        except ProtocolError as error:
+            self._take_malformed(None, error)
+            return
+        if type(frame) is list:
+            self._take_batch(frame)
+        else:
+            self._take(frame, self._session.answer)
+
+    def _take_batch(self, frames: list[Any]) -> None:
+        """Take the members of a batch one by one (JSON-RPC 2.0 section 6)."""
+        if not frames:
+            self._take_malformed(None, ProtocolError("a batch is empty"))
+            return
+        replies = BatchReply(sum(1 for frame in frames if _wants_reply(frame)), self._session.answer)
+        for frame in frames:
+            self._take(frame, replies.add)
+
+    def _take(self, frame: Any, reply: Callable[[str], None]) -> None:
+        try:
             kind = envelope.kind_of(frame)
         except ProtocolError as error:
             self._take_malformed(frame, error)
@@ -64,12 +91,14 @@ class Inbound:
                 call.settle(frame["result"])
                 self._owner.slot_freed()
         elif kind is Kind.NOTIFICATION:
-            counters.notifications += 1
-            counters.dropped += self._subscriptions.publish(frame["method"], frame.get("params"))
+            if self._subscriptions.interrupted:
+                self._subscriptions.resume(time.time())
+            self._counters.notifications += 1
+            self._counters.dropped += self._subscriptions.publish(frame["method"], frame.get("params"))
         elif kind is Kind.ERROR:
             self._take_error(frame)
         else:
-            self._refuse_request(frame)
+            self._handlers.take(frame, reply)
 
     def invalid(self, cause: ProtocolError) -> None:
         """Learn of what is no text message. One over the size may have been any call's reply, so all fail with it."""
@@ -108,6 +137,7 @@ class Inbound:
             # In a sign-in a peer's own words may echo a secret.
             trouble.__cause__ = None if self._session.signing_in else error
             self._trouble.tell(trouble)
+            self._blame_batch(error)
             return
         call = self._answered(frame["id"])
         if call is None:
@@ -118,8 +148,15 @@ class Inbound:
             call.fail(error)
         self._owner.slot_freed()
 
-    def _refuse_request(self, frame: dict[str, Any]) -> None:
-        self._session.answer(envelope.error(frame["id"], RpcError(METHOD_NOT_FOUND, "this client answers no requests")))
+    def _blame_batch(self, error: RpcError) -> None:
+        """Fail the one batch that is unanswered, which alone an error without an id can be about.
+
+        A circle that knows no batches refuses them so, and its calls would wait for their whole time.
+        """
+        in_flight = self._session.in_flight
+        batch = next(iter(in_flight.values())).batch if in_flight else None
+        if batch is not None and len(in_flight) == batch.slots and all(it.batch is batch for it in in_flight.values()):
+            self._session.fail_in_flight(error)
 
     def _take_malformed(self, frame: Any, error: ProtocolError) -> None:
         is_reply = type(frame) is dict and "method" not in frame
@@ -137,3 +174,10 @@ class Inbound:
         if self._malformed_messages == _MALFORMED_BEARABLE:
             words = f"{_MALFORMED_BEARABLE} malformed messages on one connection"
             self._session.leave(ConnectionLost.closed(_MALFORMED, words, local=True))
+
+
+def _wants_reply(frame: Any) -> bool:
+    try:
+        return envelope.kind_of(frame) is Kind.REQUEST
+    except ProtocolError:
+        return False

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from .buffer import Buffer
+from .buffer import Buffer, Gap, Overflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,22 +25,39 @@ class Listener(Buffer[T]):
     raises what it gave up for; after a new `connect()` it goes on.
 
     Args:
-        size: How many unread items are kept; then the oldest goes, and `dropped` counts it.
+        size: How many unread items are kept.
         forget: Called once when the listener is closed.
+        overflow: What is dropped when it is full; `dropped` counts it.
+        gaps: Also give a `Gap` where something may be missing.
+        convert: Makes what is given out from what was put, in the reader's own task; None changes nothing.
     """
 
-    __slots__ = ("_forget", "_news")
+    __slots__ = ("_convert", "_forget", "_news")
 
-    def __init__(self, size: int, forget: Callable[[Listener[T]], None]) -> None:
-        super().__init__(size)
+    def __init__(
+        self,
+        size: int,
+        forget: Callable[[Listener[T]], None],
+        *,
+        overflow: Overflow = "drop_oldest",
+        gaps: bool = False,
+        convert: Callable[[Any], T] | None = None,
+    ) -> None:
+        super().__init__(size, overflow=overflow, gaps=gaps)
         self._forget = forget
+        self._convert = convert
         self._news = asyncio.Event()
 
     def put(self, item: T) -> bool:
-        """Add one item and wake whoever waits for it; tells whether another had to go for it."""
+        """Add one item and wake whoever waits for it; tells whether one was dropped for want of room."""
         full = super().put(item)
         self._news.set()
         return full
+
+    def missed(self, downtime: float) -> None:
+        """Learn that for `downtime` seconds nothing could come, and wake whoever wants to know."""
+        super().missed(downtime)
+        self._news.set()
 
     def fail(self, failure: Exception | None) -> None:
         """Let the iteration raise `failure` once what is buffered has been read."""
@@ -62,13 +79,19 @@ class Listener(Buffer[T]):
 
     async def __anext__(self) -> T:
         while not len(self):
+            if self.overrun is not None:
+                raise self.overrun
             if self.ended:
                 raise StopAsyncIteration
             if self.failure is not None:
                 raise self.failure
             self._news.clear()
             await self._news.wait()
-        return self.pop()
+        item = self.pop()
+        if self._convert is None or isinstance(item, Gap):
+            # Whoever asks for gaps has them in the type of what it is given.
+            return cast("T", item)
+        return self._convert(item)
 
     async def __aenter__(self) -> Self:
         return self

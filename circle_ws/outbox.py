@@ -10,8 +10,8 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from .call import Call
-from .errors import CallTimeout, MessageTooLarge, OutcomeUnknown, QueueFull
+from .call import BatchMessage, Call
+from .errors import CallTimeout, ClientClosed, InvalidRequest, MessageTooLarge, OutcomeUnknown, QueueFull
 from .jsonrpc import envelope
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Outbox:
         "_paused",
         "_phase",
         "_queue",
+        "_queued",
         "_queued_bytes",
         "_say_goodbye",
         "_session",
@@ -62,6 +63,7 @@ class Outbox:
         self._closed = False
         self._paused = False
         self._queue: deque[Call] = deque()
+        self._queued = 0
         self._queued_bytes = 0
         self._session: Session | None = None
         self._drained: asyncio.Future[None] | None = None
@@ -81,6 +83,22 @@ class Outbox:
     def notification(self, method: str, params: Params) -> Call:
         """Make a notification. The errors are those of `request`."""
         return self._checked(Call(None, method, envelope.notification(method, params), _future()))
+
+    def batch(self, calls: list[Call]) -> BatchMessage:
+        """Make one message of several calls.
+
+        Raises:
+            InvalidRequest: They need more slots than there are.
+            MessageTooLarge: Together they are over `max_request_bytes`.
+        """
+        batch = BatchMessage(calls, _future())
+        if batch.slots > self._config.max_in_flight:
+            raise InvalidRequest(
+                f"a batch of {batch.slots} calls can never be written, as max_in_flight is "
+                f"{self._config.max_in_flight}; make it smaller, or raise that with with_limits()"
+            )
+        self._checked(batch)
+        return batch
 
     def submit(self, call: Call, timeout: float | None) -> None:
         """Write the call, or let it wait for a slot or for the link.
@@ -102,10 +120,12 @@ class Outbox:
         """Free what a call holds whose caller is gone; its reply will be ignored."""
         if call in self._queue:
             self._queue.remove(call)
-            self._queued_bytes -= call.size
-            self._tell_drained()
-        elif self._session is not None and call.id is not None:
-            self._session.forget(call.id)
+            self._count_queued(call, -1)
+            # A notification needs no slot: it may have waited behind this call alone.
+            self.flush()
+        elif self._session is not None:
+            for request in call.requests:
+                self._session.forget(request.id)
 
     def attach(self, session: Session) -> None:
         """Let calls go out through `session` from now on, the waiting ones first."""
@@ -208,6 +228,7 @@ class Outbox:
         self._next_id += 1
         call.text = call.text.replace(f'"id":{call.id},', f'"id":{self._next_id},', 1)
         call.id = self._next_id
+        call.batch = None
 
     def _checked(self, call: Call) -> Call:
         limit = self._config.max_request_bytes
@@ -222,26 +243,32 @@ class Outbox:
 
     def _enqueue(self, call: Call) -> None:
         config = self._config
-        if len(self._queue) >= config.max_queued or self._queued_bytes + call.size > config.max_queued_bytes:
+        if self._queued + max(call.slots, 1) > config.max_queued or (
+            self._queued_bytes + call.size > config.max_queued_bytes
+        ):
             raise QueueFull(
-                f"{len(self._queue)} calls ({self._queued_bytes} bytes) wait already, for a slot or for the link; "
+                f"{self._queued} calls ({self._queued_bytes} bytes) wait already, for a slot or for the link; "
                 "send fewer at once, or raise max_queued and max_queued_bytes with with_limits()"
             )
         self._put(len(self._queue), call)
 
     def _put(self, position: int, call: Call) -> None:
         self._queue.insert(position, call)
-        self._queued_bytes += call.size
+        self._count_queued(call, 1)
 
     def _pop(self) -> Call:
         call = self._queue.popleft()
-        self._queued_bytes -= call.size
+        self._count_queued(call, -1)
         return call
+
+    def _count_queued(self, call: Call, sign: int) -> None:
+        self._queued += sign * max(call.slots, 1)
+        self._queued_bytes += sign * call.size
 
     def _watch(self, call: Call, timeout: float) -> None:
         loop = call.future.get_loop()
-        call.limit = timeout
-        call.deadline = deadline = loop.time() + timeout
+        deadline = loop.time() + timeout
+        call.give(timeout, deadline)
         if self._timer is None or deadline < self._sweep_at:
             self.stop()
             self._sweep_at = deadline
@@ -253,14 +280,19 @@ class Outbox:
         in_flight = list(self._session.in_flight.values()) if self._session is not None else []
         waiting = list(self._queue)
         earliest: float | None = None
+        expired: list[Call] = []
         for calls, written in ((in_flight, True), (waiting, False)):
             for call in calls:
                 if call.deadline is None:
                     continue
                 if call.deadline <= now:
                     self._expire(call, written=written)
+                    expired.append(call)
                 elif earliest is None or call.deadline < earliest:
                     earliest = call.deadline
+        # Only now: a slot that is freed must not go to a call whose time is over too.
+        for call in expired:
+            self.forget(call)
         if earliest is not None:
             self._sweep_at = earliest
             self._timer = loop.call_later(earliest - now, self._sweep, loop)
@@ -268,7 +300,6 @@ class Outbox:
     def _expire(self, call: Call, *, written: bool) -> None:
         connected = self._session is not None and not self._paused
         phase = "reply" if written else ("queue" if connected else self._phase())
-        self.forget(call)
         ending = (
             "it was written and may have run" if written or call.rewritten else f"{_unwritten(call)} and has not run"
         )
@@ -280,7 +311,9 @@ def _unwritten(call: Call) -> str:
 
 
 def _unknown(cause: Exception) -> OutcomeUnknown:
-    unknown = OutcomeUnknown(f"the request was written before and may have run; it was not written again: {cause}")
+    # The words of `ClientClosed` are those for a request that was never written.
+    why = "the client was closed" if isinstance(cause, ClientClosed) else cause
+    unknown = OutcomeUnknown(f"the request was written before and may have run; it was not written again: {why}")
     unknown.__cause__ = cause
     return unknown
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .alarm import Alarm
-from .errors import ConnectionLost, MessageTooLarge, OutcomeUnknown, ProtocolError
+from .errors import ConnectionLost, MessageTooLarge, OutcomeUnknown, ProtocolError, RpcError
 from .renewal import Renewal
 
 if TYPE_CHECKING:
@@ -84,20 +84,25 @@ class Session:
     # Writing.
 
     def has_room(self, call: Call) -> bool:
-        """Tell whether `call` may be written now. A notification needs no slot."""
-        return self._congestion is None and (call.id is None or len(self.in_flight) < self._max_in_flight)
+        """Tell whether `call` may be written now. A notification needs no slot, a batch one for each of its calls."""
+        return self._congestion is None and len(self.in_flight) + call.slots <= self._max_in_flight
 
     def write(self, call: Call) -> bool:
         """Write a call; False when the link no longer takes it, and it was not written."""
+        if self.loss is not None:
+            # The transport may still be closing and would take it; nobody would hear of its end.
+            return False
         transport = self.transport
         # Learnt before it is written, so that no reply can come too early.
         if call.id is not None:
             self.in_flight[call.id] = call
+        elif call.slots:
+            self.in_flight.update((cast("int", request.id), request) for request in call.requests)
         try:
             transport.send(call.text)
         except ConnectionLost as loss:
-            if call.id is not None:
-                del self.in_flight[call.id]
+            for request in call.requests:
+                del self.in_flight[cast("int", request.id)]
             self.lost(loss)
             return False
         self._counters.bytes_out += call.size
@@ -226,19 +231,24 @@ class Session:
         return True
 
     def _blame_the_largest(self) -> None:
-        """Fail the call that the peer most likely found too large: it would be the end of the next link too."""
-        call = max(self.in_flight.values(), key=lambda call: call.size, default=None)
-        if call is not None:
+        """Fail the call that the peer most likely found too large, and its whole batch: it would end the next link."""
+        largest = max(self.in_flight.values(), key=lambda call: call.written_size, default=None)
+        if largest is None:
+            return
+        blamed = (largest,) if largest.batch is None else largest.batch.requests
+        size = largest.written_size
+        name = repr(largest.method) if largest.batch is None else largest.batch.method
+        for call in blamed:
             self.forget(call.id)
             call.fail(
                 MessageTooLarge(
-                    f"the peer refused a message as too large (close code 1009); the largest unanswered request was "
-                    f"{call.method!r} with {call.size} bytes: send less, or have the circle take more",
-                    size=call.size,
+                    "the peer refused a message as too large (close code 1009); the largest unanswered request was "
+                    f"{name} with {size} bytes: send less, or have the circle take more",
+                    size=size,
                 )
             )
 
-    def fail_in_flight(self, error: ProtocolError | ConnectionLost) -> None:
+    def fail_in_flight(self, error: ProtocolError | ConnectionLost | RpcError) -> None:
         """Fail what is written and unanswered."""
         calls = list(self.in_flight.values())
         self.in_flight.clear()

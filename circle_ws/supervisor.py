@@ -6,12 +6,14 @@ It knows nothing of the client object, so that a client that is dropped can be c
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 from .authenticator import Authenticator
 from .board import StatusBoard
 from .comeback import Comeback
 from .errors import CircleWsError, ClientClosed, ConnectionFailed, ConnectionLost, NotConnected
+from .handlers import Handlers
 from .handshake import Handshake
 from .inbound import Inbound
 from .jsonrpc.subscriptions import Subscriptions
@@ -41,6 +43,7 @@ class Supervisor:
         board: The status.
         outbox: What is on its way, over all connections.
         subscriptions: Who listens to notifications.
+        handlers: Who answers the circle's requests.
         counters: What it has done so far.
         trouble: Who is told what the peer got wrong.
         failure: What ended it, in status FAILED.
@@ -53,6 +56,7 @@ class Supervisor:
         self.outbox = Outbox(config, lambda: self.phase, self._say_goodbye)
         self.subscriptions = Subscriptions()
         self.trouble = Trouble(self.counters)
+        self.handlers = Handlers(config.max_request_bytes)
         self.failure: Exception | None = None
         self._authenticator = Authenticator(config, config.signer) if config.signer is not None else None
         self._comeback = Comeback(config)
@@ -93,6 +97,7 @@ class Supervisor:
             self._attempt = 0
             self._begin_attempt()
             self._task = asyncio.get_running_loop().create_task(self._run())
+            self._task.add_done_callback(self._ended)
 
     async def ready(self) -> None:
         """Return when connected.
@@ -132,6 +137,7 @@ class Supervisor:
         """
         if self.board.status is Status.CLOSED:
             return
+        self.handlers.spare(asyncio.current_task())
         if self._ending is None:
             self._ending = asyncio.get_running_loop().create_task(self._shut_down(drain))
         await asyncio.shield(self._ending)
@@ -169,6 +175,11 @@ class Supervisor:
         finally:
             watch_no_more()
 
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        # One that is cancelled before its first step never gets to see it.
+        if task.cancelled() and self.board.status is Status.CONNECTING:
+            self._cut_off()
+
     async def _stay_connected(self) -> None:
         while True:
             cause, phase = await self._live_once()
@@ -204,6 +215,7 @@ class Supervisor:
         except CircleWsError as error:
             return error, "authenticate"
         finally:
+            self.subscriptions.interrupt(time.time())
             self._comeback.recovery.lost(loop.time() - started, answered=session.answered)
 
     def _begin_attempt(self) -> None:
@@ -214,7 +226,7 @@ class Supervisor:
         if not self._comeback.may_dial:
             raise ConnectionFailed("the browser says that it is offline; other machines are dialled when it is online")
         self._session = session = Session(self.outbox, self.counters, self.config.max_in_flight)
-        inbound = Inbound(session, self.outbox, self.subscriptions, self.trouble)
+        inbound = Inbound(session, self.outbox, self.subscriptions, self.handlers, self.trouble)
         self._handshake = handshake = Handshake(self.config, session, inbound, self._authenticator, self._signing_in)
         await handshake.run()
         return session
@@ -226,6 +238,7 @@ class Supervisor:
         self._attempt = 0
         if session.loss is None:
             self.board.set(Status.CONNECTED)
+            self.subscriptions.resume(time.time())
             self.counters.connects += 1
             self.counters.reconnects += self._returning
             self._returning = True
@@ -287,6 +300,7 @@ class Supervisor:
         if self._ending is not None:
             return
         self._cut_link()
+        self.handlers.cancel()
         if self._abandoned and self.board.status is not Status.CONNECTED:
             self.outbox.fail_queued(NotConnected("connect() was cancelled before the client was connected"))
             self.outbox.stop()
@@ -319,8 +333,9 @@ class Supervisor:
             await asyncio.wait([self._task])
         if running and self._session is not None and self._session.loss is None:
             await self._session.close()
-        if self._goodbyes:
-            await asyncio.wait(self._goodbyes)
+        last = [*self._goodbyes, *self.handlers.cancel()]
+        if last:
+            await asyncio.wait(last, timeout=self.config.close_timeout)
         # A link that was lost may still be flushing its last bytes to a peer that does not read.
         self._cut_link()
         self.outbox.stop()

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
     from .config import ClientConfig
 
-__all__ = ["check_choices", "check_headers_function", "check_kinds", "check_numbers", "check_runtime", "check_signer"]
+__all__ = [
+    "check_choices",
+    "check_headers_function",
+    "check_kinds",
+    "check_middleware",
+    "check_numbers",
+    "check_runtime",
+    "check_signer",
+]
 
 
 def check_choices(config: ClientConfig, **choices: tuple[Any, ...]) -> None:
@@ -56,6 +64,20 @@ def check_kinds(config: ClientConfig) -> None:
         value = getattr(config, option)
         if value is not None and not isinstance(value, kind):
             raise ConfigError(f"{option} must be a {kind.__name__} or None, not {value!r}", option=option)
+
+
+def check_middleware(middleware: Any) -> tuple[Any, ...]:
+    """Check a list of middleware functions, and give it as a tuple.
+
+    Raises:
+        ConfigError: It is something else.
+    """
+    if not isinstance(middleware, list | tuple) or not all(callable(one) for one in middleware):
+        raise ConfigError(
+            f"middleware must be a list of async functions (request, call_next), not {middleware!r}",
+            option="middleware",
+        )
+    return tuple(middleware)
 
 
 def check_numbers(config: ClientConfig) -> None:

@@ -2,37 +2,59 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakSet
 
 if TYPE_CHECKING:
     from ..buffer import Buffer
 
-__all__ = ["Subscriptions"]
+__all__ = ["Notification", "Subscriptions"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Notification(Generic[T]):
+    """Be one notification, for who listens to all of them.
+
+    Attributes:
+        method: Its name.
+        params: A list, a dict, or None where it has none; or what `yields` makes of that.
+    """
+
+    method: str
+    params: T
 
 
 class Subscriptions:
-    """Hand each notification to everybody who listens to its method.
+    """Hand each notification to everybody who listens to its method, or to all.
 
     Buffers are held weakly: a listener that is simply dropped stops costing anything.
     """
 
-    __slots__ = ("_by_method", "_ended", "_failure")
+    __slots__ = ("_by_method", "_ended", "_failure", "_interrupted_at")
 
     def __init__(self) -> None:
-        self._by_method: dict[str, WeakSet[Buffer[Any]]] = {}
+        self._by_method: dict[str | None, WeakSet[Buffer[Any]]] = {}
         self._ended = False
         self._failure: Exception | None = None
+        self._interrupted_at: float | None = None
 
-    def add(self, method: str, buffer: Buffer[Any]) -> None:
-        """Let `buffer` have what comes for `method` from now on."""
+    @property
+    def interrupted(self) -> bool:
+        """Whether there was no link since `interrupt`, and `resume` was not called yet."""
+        return self._interrupted_at is not None
+
+    def add(self, method: str | None, buffer: Buffer[Any]) -> None:
+        """Let `buffer` have what comes for `method` from now on; for None everything, as `Notification`."""
         if self._ended:
             buffer.end()
         else:
             buffer.fail(self._failure)
             self._by_method.setdefault(method, WeakSet()).add(buffer)
 
-    def remove(self, method: str, buffer: Buffer[Any]) -> None:
+    def remove(self, method: str | None, buffer: Buffer[Any]) -> None:
         """Stop handing notifications to `buffer`; one that is not listening is ignored."""
         listeners = self._by_method.get(method)
         if listeners is not None:
@@ -42,7 +64,25 @@ class Subscriptions:
 
     def publish(self, method: str, params: Any) -> int:
         """Hand one notification to its listeners; tells how many of them had to drop one for it."""
-        return sum(buffer.put(params) for buffer in list(self._by_method.get(method, ())))
+        dropped = 0
+        for buffer in list(self._by_method.get(method, ())):
+            dropped += buffer.put(params)
+        for buffer in list(self._by_method.get(None, ())):
+            dropped += buffer.put(Notification(method, params))
+        return dropped
+
+    def interrupt(self, at: float) -> None:
+        """Learn that the link was lost at the time `at`, in seconds."""
+        if self._interrupted_at is None:
+            self._interrupted_at = at
+
+    def resume(self, at: float) -> None:
+        """Learn that something may come again from the time `at` on: who wants to know of gaps is told of one."""
+        if self._interrupted_at is not None:
+            downtime = max(at - self._interrupted_at, 0.0)
+            self._interrupted_at = None
+            for buffer in self._all():
+                buffer.missed(downtime)
 
     def fail(self, failure: Exception) -> None:
         """Tell every listener that nothing comes any more until `revive`."""

@@ -104,7 +104,11 @@ class NativeTransport:
         """Close with the handshake, within `close_timeout`. Idempotent; a cancelled one aborts."""
         self._link.silent = True
         try:
-            await self._link.close(code, reason)
+            # The library's own limit begins when the peer has read what was written before.
+            async with asyncio.timeout(self._link.close_timeout):
+                await self._link.close(code, reason)
+        except TimeoutError:
+            self.abort()
         except asyncio.CancelledError:
             self.abort()
             raise

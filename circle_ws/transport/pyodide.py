@@ -197,7 +197,8 @@ class PyodideTransport:
         if self._loss is not None:
             return
         self._loss = loss
-        was_open = self._opened.result() is None
+        # A dial may be cancelled in the very turn of this event, before `opened` has learnt of it.
+        was_open = not self._opened.cancelled() and self._opened.result() is None
         tell = was_open and not self._silent
         self._release()
         try:

@@ -1,0 +1,132 @@
+"""Several calls in one message: what `client.batch()` gives out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from .errors import InvalidRequest, InvalidResult, OutcomeUnknown
+from .request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Generator
+    from types import TracebackType
+    from typing import Self
+
+    from .jsonrpc.envelope import Params
+
+__all__ = ["Batch", "BatchResult"]
+
+T = TypeVar("T")
+
+
+class BatchResult(Generic[T]):
+    """Be what one call of a batch will give: await it once the batch's block is left."""
+
+    __slots__ = ("_convert", "_error", "_value")
+
+    def __init__(self, convert: Callable[[Any], T] | None) -> None:
+        self._convert = convert
+        self._value: Any = None
+        self._error: Exception | None = InvalidRequest(
+            "a batch is sent when its block is left: await its results after the `async with`, not inside"
+        )
+
+    def settle(self, outcome: Any) -> bool:
+        """Take a result or an exception; tells whether it is a good result."""
+        self._error = outcome if isinstance(outcome, Exception) else None
+        if self._error is None:
+            try:
+                self._value = outcome if self._convert is None else self._convert(outcome)
+            except InvalidResult as error:
+                self._error = error
+        return self._error is None
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return self._get().__await__()
+
+    async def _get(self) -> T:
+        if self._error is not None:
+            raise self._error
+        value: T = self._value
+        return value
+
+
+class Batch:
+    """Collect calls, and send them as one message when the block is left (JSON-RPC 2.0 section 6).
+
+    The block ends when every call is settled; each result is then awaited for itself. An exception inside the block
+    sends nothing. Results that nobody looks at cost nothing, failed ones too.
+
+    Args:
+        send: Sends a batch and gives the outcome of each member.
+        failed: Is told of a result that is not what its call asked for.
+    """
+
+    __slots__ = ("_failed", "_left", "_members", "_send")
+
+    def __init__(self, send: Callable[[Request], Awaitable[list[Any]]], failed: Callable[[], None]) -> None:
+        self._send = send
+        self._failed = failed
+        self._members: list[tuple[Request, BatchResult[Any] | None]] = []
+        self._left = False
+
+    def call(self, method: str, params: Params = None, *, idempotent: bool = False) -> BatchResult[Any]:
+        """Add a call.
+
+        Args:
+            method: The method's name.
+            params: As those of `CircleWsClient.call`.
+            idempotent: As that of `CircleWsClient.call`; after a lost link it is written again by itself.
+
+        Returns:
+            Await it after the block for the result. It raises what `CircleWsClient.call` would.
+
+        Raises:
+            InvalidRequest: The block is left already.
+        """
+        result: BatchResult[Any] = BatchResult(None)
+        self._add(Request(method, params, idempotent), result)
+        return result
+
+    def notify(self, method: str, params: Params = None) -> None:
+        """Add a notification.
+
+        Raises:
+            InvalidRequest: The block is left already.
+        """
+        self._add(Request(method, params, notification=True), None)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._left = True
+        if kind is not None:
+            self._settle_all(InvalidRequest("the batch was not sent: an exception left its block"))
+        elif self._members:
+            await self._run()
+
+    def _add(self, request: Request, result: BatchResult[Any] | None) -> None:
+        if self._left:
+            raise InvalidRequest("the batch was sent already: make a new one with client.batch()")
+        self._members.append((request, result))
+
+    async def _run(self) -> None:
+        try:
+            outcomes = await self._send(Request("batch", batch=tuple(request for request, _ in self._members)))
+        except Exception as error:
+            self._settle_all(error)
+            raise
+        except BaseException:
+            self._settle_all(OutcomeUnknown("the batch was cancelled; if it was written, it may have run"))
+            raise
+        for (_, result), outcome in zip(self._members, outcomes, strict=True):
+            if result is not None and not result.settle(outcome) and not isinstance(outcome, Exception):
+                self._failed()
+
+    def _settle_all(self, error: Exception) -> None:
+        for _, result in self._members:
+            if result is not None:
+                result.settle(error)

@@ -1,0 +1,210 @@
+"""How a call is made: its checks, its one deadline, the middleware around it, and what is counted."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import TYPE_CHECKING, Any
+
+from .call import MOST_REWRITES
+from .config import Default
+from .errors import CallTimeout, ClientClosed, InvalidRequest, InvalidResult, NotConnected
+from .status import ConnectionStatus as Status
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import TypeAlias
+
+    from .call import Call
+    from .jsonrpc.envelope import Params
+    from .request import CallNext, Middleware, Request
+    from .supervisor import Supervisor
+
+    _Send: TypeAlias = Callable[[Request, float | None, float | None], Awaitable[Any]]
+    """Sends a request, given the time that the user gave and what is left of it, in seconds."""
+
+__all__ = ["Caller"]
+
+_GRACE = 0.01
+"""By so much a call's own deadline, whose error names its phase, comes before that of the middleware, in seconds."""
+
+
+class Caller:
+    """Make the calls of one client.
+
+    Args:
+        supervisor: Has the outbox, and knows whether calls make sense.
+    """
+
+    __slots__ = ("_middleware", "_supervisor")
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._middleware = supervisor.config.middleware
+
+    async def call(
+        self, request: Request, timeout: float | None | Default, convert: Callable[[Any], Any] | None = None
+    ) -> Any:
+        """Make one call and give its result, converted."""
+        self.check_running()
+        limit = self._limit(timeout)
+        if self._middleware:
+            result = await self._through(request, limit, self._send)
+        else:
+            result = await self._send(request, limit, limit)
+        if convert is None:
+            return result
+        try:
+            return convert(result)
+        except InvalidResult:
+            self.count_failure()
+            raise
+
+    async def batch(self, request: Request, timeout: float | None | Default) -> list[Any]:
+        """Send one batch and give, for each member, its result or its exception."""
+        self.check_running()
+        limit = self._limit(timeout)
+        if not self._middleware:
+            return await self._send_batch(request, limit, limit)
+        outcomes = await self._through(request, limit, self._send_batch)
+        if type(outcomes) is not list or len(outcomes) != len(request.batch):
+            raise TypeError(f"a middleware must answer a batch of {len(request.batch)} with a list of as many outcomes")
+        return outcomes
+
+    async def notify(self, method: str, params: Params, timeout: float | None | Default) -> None:
+        """Send one notification; return when it is written."""
+        self.check_running()
+        limit = self._limit(timeout)
+        await self._answer(self._supervisor.outbox.notification(method, params), limit, limit)
+
+    def check_open(self) -> None:
+        """Check that the client is not closed.
+
+        Raises:
+            ClientClosed: It is.
+        """
+        if self._supervisor.board.status in (Status.CLOSING, Status.CLOSED):
+            raise ClientClosed("the client is closed, which is final; make a new one")
+
+    def check_running(self) -> None:
+        """Check that calls make sense.
+
+        Raises:
+            ClientClosed: The client is closed.
+            NotConnected: It was never started, or gave up.
+        """
+        self.check_open()
+        status, failure = self._supervisor.board.status, self._supervisor.failure
+        if status is Status.IDLE:
+            raise NotConnected("the client is not connected; use `async with client:` or await client.connect() first")
+        if status is Status.FAILED:
+            raise NotConnected(f"the client gave up: {failure}; connect() starts it anew") from failure
+
+    def count_failure(self) -> None:
+        """Count a call that failed after its reply had come."""
+        self._supervisor.counters.failures += 1
+
+    @staticmethod
+    def checked(timeout: float | None) -> float | None:
+        """Check a time that a user gave.
+
+        Raises:
+            InvalidRequest: It is no number of seconds.
+        """
+        if timeout is not None and (type(timeout) not in (int, float) or not 0 <= timeout < math.inf):
+            raise InvalidRequest(
+                f"timeout must be a number of seconds, 0 or more, or None for no limit, not {timeout!r}"
+            )
+        return timeout
+
+    def _limit(self, timeout: float | None | Default) -> float | None:
+        return self._supervisor.config.call_timeout if isinstance(timeout, Default) else self.checked(timeout)
+
+    async def _through(self, request: Request, limit: float | None, send: _Send) -> Any:
+        """Go through the middleware, all under one deadline."""
+        loop = asyncio.get_running_loop()
+        until = None if limit is None else loop.time() + limit
+
+        async def last(request: Request) -> Any:
+            self.check_running()
+            return await send(request, limit, None if until is None else max(until - loop.time(), 0.0))
+
+        call_next: CallNext = last
+        for middleware in reversed(self._middleware):
+            call_next = _wrapped(middleware, call_next)
+        scope = asyncio.timeout_at(None if until is None else until + _GRACE)
+        try:
+            async with scope:
+                return await call_next(request)
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            words = f"{request.method!r} took longer than {limit:g} s (middleware)"
+            raise CallTimeout(words, phase="middleware") from None
+
+    async def _send(self, request: Request, limit: float | None, left: float | None) -> Any:
+        outbox, counters = self._supervisor.outbox, self._supervisor.counters
+        call = outbox.request(request.method, request.params)
+        if request.idempotent:
+            call.rewrites = MOST_REWRITES
+        counters.calls += 1
+        try:
+            return await self._answer(call, limit, left)
+        except Exception:
+            counters.failures += 1
+            raise
+
+    async def _send_batch(self, request: Request, limit: float | None, left: float | None) -> list[Any]:
+        outbox, counters = self._supervisor.outbox, self._supervisor.counters
+        members = [self._member(one) for one in request.batch]
+        message = outbox.batch(members)
+        counters.calls += message.slots
+        try:
+            outbox.submit(message, left)
+            _word(message, limit)
+            await asyncio.wait([call.future for call in message.requests] or [message.future])
+        except asyncio.CancelledError:
+            for call in (message, *message.requests):
+                outbox.forget(call)
+            raise
+        except Exception:
+            counters.failures += message.slots
+            raise
+        outcomes = [_outcome(call) for call in members]
+        counters.failures += sum(isinstance(outcome, Exception) for outcome in outcomes)
+        return outcomes
+
+    def _member(self, request: Request) -> Call:
+        outbox = self._supervisor.outbox
+        if request.notification:
+            return outbox.notification(request.method, request.params)
+        call = outbox.request(request.method, request.params)
+        if request.idempotent:
+            call.rewrites = MOST_REWRITES
+        return call
+
+    async def _answer(self, call: Call, limit: float | None, left: float | None) -> Any:
+        outbox = self._supervisor.outbox
+        outbox.submit(call, left)
+        _word(call, limit)
+        try:
+            return await call.future
+        except asyncio.CancelledError:
+            outbox.forget(call)
+            raise
+
+
+def _wrapped(middleware: Middleware, call_next: CallNext) -> CallNext:
+    return lambda request: middleware(request, call_next)
+
+
+def _word(call: Call, limit: float | None) -> None:
+    """Have a timeout speak of the time that the user gave, not of what middleware left of it."""
+    if limit is not None and call.deadline is not None:
+        call.give(limit, call.deadline)
+
+
+def _outcome(call: Call) -> Any:
+    if call.id is None:
+        return None
+    return call.future.exception() or call.future.result()

@@ -1,0 +1,140 @@
+"""Requests that the circle sends: functions of the user's answer them, each in a task of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from typing import TYPE_CHECKING, Any
+
+from .errors import InvalidRequest, MessageTooLarge, RpcError
+from .jsonrpc import envelope
+from .jsonrpc.codes import INTERNAL_ERROR, LIMIT_EXCEEDED, METHOD_NOT_FOUND
+from .jsonrpc.methods import Method
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["BatchReply", "Handlers"]
+
+_logger = logging.getLogger("circle_ws")
+
+MOST_RUNNING = 256
+"""How many requests are answered at the same time; one more is refused."""
+
+
+class Handlers:
+    """Answer requests.
+
+    Args:
+        max_reply_bytes: The largest reply, in bytes of UTF-8; None means no limit.
+    """
+
+    __slots__ = ("_max_reply_bytes", "_methods", "_running")
+
+    def __init__(self, max_reply_bytes: int | None) -> None:
+        self._max_reply_bytes = max_reply_bytes
+        self._methods: dict[str, Method] = {}
+        self._running: set[asyncio.Task[None]] = set()
+
+    def add(self, name: str, function: Callable[..., Any]) -> Callable[[], None]:
+        """Have `function` answer the method `name`; gives a function that ends it.
+
+        Raises:
+            InvalidRequest: The name is no text, the function is none, or the method is answered already.
+        """
+        if type(name) is not str or not name:
+            raise InvalidRequest(f"a method is named by a text that is not empty, not by {name!r}")
+        if not callable(function):
+            raise InvalidRequest(f"the method {name!r} is answered by a function, not by {function!r}")
+        if name in self._methods:
+            raise InvalidRequest(f"the method {name!r} is answered already; remove that handler first")
+        self._methods[name] = method = Method.of(function)
+
+        def remove() -> None:
+            if self._methods.get(name) is method:
+                del self._methods[name]
+
+        return remove
+
+    def take(self, frame: dict[str, Any], reply: Callable[[str], None]) -> None:
+        """Answer a request, now or later.
+
+        Args:
+            frame: The checked request.
+            reply: Is called once, with the reply's text.
+        """
+        method = self._methods.get(frame["method"])
+        if method is None:
+            words = "this client answers no such method" if self._methods else "this client answers no requests"
+            reply(envelope.error(frame["id"], RpcError(METHOD_NOT_FOUND, words)))
+        elif len(self._running) >= MOST_RUNNING:
+            error = RpcError(LIMIT_EXCEEDED, f"this client answers {MOST_RUNNING} requests already; try again later")
+            reply(envelope.error(frame["id"], error))
+        else:
+            task = asyncio.get_running_loop().create_task(self._answer(method, frame, reply))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    def spare(self, task: asyncio.Task[Any] | None) -> None:
+        """Leave this task alone in `cancel`: it is one of ours that closes the client."""
+        if task is not None:
+            self._running.discard(task)
+
+    def cancel(self) -> list[asyncio.Task[None]]:
+        """Cancel what runs; gives the tasks, which end soon."""
+        running = list(self._running)
+        for task in running:
+            task.cancel()
+        return running
+
+    async def _answer(self, method: Method, frame: dict[str, Any], reply: Callable[[str], None]) -> None:
+        try:
+            outcome = method.call(frame.get("params"))
+            if inspect.isawaitable(outcome):
+                outcome = await outcome
+            text = self._checked(envelope.result(frame["id"], outcome))
+        except RpcError as error:
+            text = self._error(frame["id"], error)
+        except Exception:
+            # What went wrong here is not the circle's to know.
+            _logger.exception("the handler of %r raised", frame["method"])
+            text = self._error(frame["id"], RpcError(INTERNAL_ERROR, "internal error"))
+        reply(text)
+
+    def _error(self, id: Any, error: RpcError) -> str:
+        try:
+            return self._checked(envelope.error(id, error))
+        except (InvalidRequest, MessageTooLarge):
+            _logger.exception("the data of an error cannot be sent")
+            return envelope.error(id, RpcError(error.code, error.message[:200]))
+
+    def _checked(self, text: str) -> str:
+        size, limit = len(text.encode()), self._max_reply_bytes
+        if limit is not None and size > limit:
+            raise MessageTooLarge(
+                f"a reply to the circle has {size} bytes, over max_request_bytes ({limit})", size=size, limit=limit
+            )
+        return text
+
+
+class BatchReply:
+    """Collect the replies to a batch, and send them as one.
+
+    Args:
+        count: How many there will be.
+        send: Is called once, with all of them.
+    """
+
+    __slots__ = ("_count", "_send", "_texts")
+
+    def __init__(self, count: int, send: Callable[[str], None]) -> None:
+        self._count = count
+        self._send = send
+        self._texts: list[str] = []
+
+    def add(self, text: str) -> None:
+        """Add one reply."""
+        self._texts.append(text)
+        if len(self._texts) == self._count:
+            self._send(f"[{','.join(self._texts)}]")
