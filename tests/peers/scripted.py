@@ -2,16 +2,17 @@
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, ClassVar
 
-from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from tests.peers import kind
+from tests.peers.websocket_peer import WebSocketPeer
 
 
 @kind("scripted")
-class Scripted:
+class Scripted(WebSocketPeer):
     """Answers each method from a table; everything can be sent by hand, too.
 
     Args:
@@ -21,33 +22,16 @@ class Scripted:
         deaf: Do not read at all.
     """
 
+    options: ClassVar[dict[str, Any]] = {"ping_interval": None, "max_size": None}
+
     def __init__(self, answers: dict[str, Any] | None = None, greeting: list[str] | None = None, deaf: bool = False):
-        self.url = ""
+        super().__init__()
         self.answers = answers or {}
         self.greeting = greeting or []
         self.deaf = deaf
         self.received_texts: list[str] = []
         self.endings: list[dict[str, Any]] = []
         self.accepted = 0
-        self._server: Server | None = None
-
-    async def open(self, port: int) -> int:
-        self._server = await serve(
-            self._serve, "127.0.0.1", port, compression=None, close_timeout=1, ping_interval=None, max_size=None
-        )
-        taken: int = next(iter(self._server.sockets)).getsockname()[1]
-        self.url = f"ws://127.0.0.1:{taken}/"
-        return taken
-
-    async def close(self) -> None:
-        assert self._server
-        self._server.close()
-        await self._server.wait_closed()
-
-    async def kill(self) -> None:
-        assert self._server
-        self.cut()
-        await self.close()
 
     # What tests ask.
 
@@ -65,24 +49,19 @@ class Scripted:
         self.answers[method] = answer
 
     async def send(self, text: str) -> None:
-        await asyncio.gather(*(one.send(text) for one in self._connections()))
+        await asyncio.gather(*(one.send(text) for one in self.connections()))
 
     async def send_fragments(self, fragments: list[str]) -> None:
-        await asyncio.gather(*(one.send(fragments) for one in self._connections()))
+        await asyncio.gather(*(one.send(fragments) for one in self.connections()))
 
     async def send_binary(self, text: str) -> None:
-        await asyncio.gather(*(one.send(text.encode()) for one in self._connections()))
+        await asyncio.gather(*(one.send(text.encode()) for one in self.connections()))
 
     async def send_bad_utf8(self) -> None:
-        await asyncio.gather(*(one.send(b"\xff\xfe", text=True) for one in self._connections()))
+        await asyncio.gather(*(one.send(b"\xff\xfe", text=True) for one in self.connections()))
 
     async def end_with(self, code: int, reason: str = "") -> None:
-        await asyncio.gather(*(one.close(code, reason) for one in self._connections()))
-
-    def cut(self) -> None:
-        """Abort every connection: EOF or RST without a closing handshake."""
-        for one in self._connections():
-            one.transport.abort()
+        await asyncio.gather(*(one.close(code, reason) for one in self.connections()))
 
     def received_sizes(self) -> list[int]:
         return [len(text) for text in self.received_texts]
@@ -90,7 +69,7 @@ class Scripted:
     def listen(self) -> None:
         """Read, where it was deaf."""
         self.deaf = False
-        for one in self._connections():
+        for one in self.connections():
             one.transport.resume_reading()
 
     def hear_from_now_on(self) -> None:
@@ -99,14 +78,10 @@ class Scripted:
 
     def fall_silent(self) -> None:
         """Read and write nothing from now on, as a link that is half open."""
-        for one in self._connections():
+        for one in self.connections():
             one.transport.pause_reading()
 
-    def _connections(self) -> list[ServerConnection]:
-        assert self._server
-        return list(self._server.all_connections)
-
-    async def _serve(self, connection: ServerConnection) -> None:
+    async def serve_one(self, connection: ServerConnection) -> None:
         self.accepted += 1
         for text in self.greeting:
             await connection.send(text)
