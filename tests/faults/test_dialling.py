@@ -54,8 +54,8 @@ async def test_row_01_closing_in_a_black_hole_takes_no_time(peers: Peers) -> Non
     # Nothing tells that a SYN is on its way; a circle that answers is connected to in much less.
     await asyncio.sleep(0.2)
     assert it.status is S.CONNECTING
+    assert not connecting.done()
     assert await timed(it.close()) < QUICKLY
-    assert it.status is S.CLOSED
     assert connecting.done()
     assert await proxy.ask("count") == 0
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import OPEN
 
 from tests.peers import kind
 from tests.peers.websocket_peer import WebSocketPeer
@@ -62,6 +63,12 @@ class Scripted(WebSocketPeer):
 
     async def end_with(self, code: int, reason: str = "") -> None:
         await asyncio.gather(*(one.close(code, reason) for one in self.connections()))
+
+    async def end_without_a_code(self) -> None:
+        """Close with a frame that holds no code: the client sees 1005."""
+        for one in self.connections():
+            async with one.send_context(expected_state=OPEN):
+                one.protocol.send_close()
 
     def received_sizes(self) -> list[int]:
         return [len(text) for text in self.received_texts]
