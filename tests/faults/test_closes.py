@@ -163,6 +163,24 @@ async def test_row_10_a_rejecting_close_is_borne_once(peers: Peers, code: int) -
     await it.close()
 
 
+@pytest.mark.parametrize("code", [4401, 4403])
+async def test_row_10_being_let_in_first_is_no_excuse(peers: Peers, code: int) -> None:
+    """Row 10, close 4401, 4403: a circle that takes the signature and then says so is given up at the second time."""
+    peer = await peers.start("scripted", answers={"fetch_nonce": NONCE, "authenticate": YES})
+    it = client(peer.url)
+    story = Story(it)
+    await it.connect()
+    await peer.ask("end_with", code=code)
+    await story.until(S.WAITING)
+    await story.until(S.CONNECTED)
+    await peer.ask("end_with", code=code)
+    cause = (await story.until(S.FAILED)).cause
+    assert isinstance(cause, ConnectionLost)
+    assert cause.code == code
+    assert await peer.ask("count") == 2
+    await it.close()
+
+
 @pytest.mark.parametrize("code", [1002, 1003, 1007, 1008, 1010])
 async def test_row_11_three_complaints_in_a_row_are_fatal(peers: Peers, code: int) -> None:
     """Row 11, close 1002, 1003, 1007, 1008, 1010: two are borne; a useful reply begins a new row; three end it."""
