@@ -1,13 +1,15 @@
-"""What the tests of this folder share: a circle behind a faulty network, and the story of a client's status."""
+"""What the tests of this folder share: a circle behind a faulty network, the story of a client's status, a clock."""
 
 import asyncio
 import sys
+import threading
+from collections.abc import Callable
 from typing import Any
 
 from circle_ws import CircleWsClient, ConnectionStatus, StatusChange
 from tests.support.peers import Peers, RemotePeer
 
-__all__ = ["IN_BROWSER", "LONG", "NONCE", "Story", "behind_faults", "http", "timed"]
+__all__ = ["IN_BROWSER", "LONG", "NONCE", "Story", "Wall", "behind_faults", "http", "timed"]
 
 IN_BROWSER = sys.platform == "emscripten"
 NONCE = {"result": "nonce_1234567890_abcdef"}
@@ -43,6 +45,20 @@ class Story:
     async def waits(self, count: int) -> list[StatusChange]:
         """Go on over so many changes to WAITING."""
         return [await self.until(ConnectionStatus.WAITING) for _ in range(count)]
+
+
+class Wall:
+    """The wall clock of the client, which can be put forward and back; peers have their own."""
+
+    def __init__(self, real: Callable[[], float]) -> None:
+        self._real = real
+        self._thread = threading.current_thread()
+        self.ahead = 0.0
+        """In seconds."""
+
+    def __call__(self) -> float:
+        here = threading.current_thread() is self._thread
+        return self._real() + (self.ahead if here else 0.0)
 
 
 async def timed(awaitable: Any) -> float:

@@ -1,15 +1,13 @@
 """Rows 13 and 14: the link that is dead without a word, and the machine or the tab that slept."""
 
 import asyncio
-import threading
 import time
-from collections.abc import Callable, Iterator
 
 import pytest
 
 from circle_ws import ConnectionLost, ConnectionStatus, KeepAlive, OutcomeUnknown
 from circle_ws.liveness import DOUBT_TIMEOUT, LAST_PROBE_TIMEOUT, KeepAliveMode
-from tests.faults.stage import IN_BROWSER, LONG, Story, behind_faults, timed
+from tests.faults.stage import IN_BROWSER, LONG, Story, Wall, behind_faults, timed
 from tests.support.clients import client
 from tests.support.outcomes import later, until
 from tests.support.peers import Peers
@@ -54,26 +52,6 @@ def test_row_13_with_its_own_times_it_is_found_in_good_time() -> None:
     """Row 13, half-open link: what comes on top of interval and timeout is 7 s at most."""
     assert LAST_PROBE_TIMEOUT + 1 <= 7
     assert DOUBT_TIMEOUT + 1 <= 7
-
-
-class Wall:
-    """The wall clock of this program, which can be put forward; peers have their own."""
-
-    def __init__(self, real: Callable[[], float]) -> None:
-        self._real = real
-        self._thread = threading.current_thread()
-        self.ahead = 0.0
-
-    def __call__(self) -> float:
-        here = threading.current_thread() is self._thread
-        return self._real() + (self.ahead if here else 0.0)
-
-
-@pytest.fixture
-def wall(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wall]:
-    clock = Wall(time.time)
-    monkeypatch.setattr(time, "time", clock)
-    yield clock
 
 
 async def test_row_14_after_a_sleep_a_dead_link_is_found_soon(peers: Peers, wall: Wall) -> None:
