@@ -64,10 +64,6 @@ class FaultProxy(StreamPeer):
         for link in self._links:
             link.inject(bytes.fromhex(data))
 
-    def links(self) -> int:
-        """How many connections clients have open."""
-        return len(self._links)
-
     async def serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._refusals_left:
             self._refusals_left -= 1

@@ -46,6 +46,10 @@ class Scripted(WebSocketPeer):
     def count(self) -> int:
         return self.accepted
 
+    def links(self) -> int:
+        """How many connections are open."""
+        return len(self.connections())
+
     def answer(self, method: str, answer: Any) -> None:
         self.answers[method] = answer
 

@@ -58,6 +58,10 @@ class StreamPeer:
         """How many connections were accepted so far."""
         return self._accepted
 
+    def links(self) -> int:
+        """How many connections are open."""
+        return len(self._tasks)
+
     async def black_hole(self) -> None:
         """Give those who connect from now on no answer at all, not even a refusal.
 
