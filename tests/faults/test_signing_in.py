@@ -16,7 +16,7 @@ from circle_ws import (
     RpcError,
     SignerFailed,
 )
-from tests.faults.stage import NONCE, Story, Wall, behind_faults
+from tests.faults.stage import IN_BROWSER, NONCE, Story, Wall, behind_faults
 from tests.support.clients import KEY, OTHER_KEY, client
 from tests.support.outcomes import eventually, later
 from tests.support.peers import Peers, RemotePeer
@@ -25,6 +25,8 @@ from tests.support.signers import Vault
 S = ConnectionStatus
 YES, NO = {"result": True}, {"result": False}
 REFUSED = {"error": {"code": -32002, "message": "invalid credentials"}}
+OPEN_TIMEOUT = 1.0 if IN_BROWSER else 0.3
+"""Firefox lets an attempt at an address that was just cut off wait for up to 0.4 s."""
 YEARS = 365 * 24 * 3600.0
 
 
@@ -98,7 +100,7 @@ async def test_row_24_a_silent_step_ends_at_open_timeout(peers: Peers, method: s
     answers: dict[str, Any] = {"fetch_nonce": NONCE, "authenticate": YES}
     answers[method] = [answers[method], None, answers[method]] if back else [None, answers[method]]
     peer = await peers.start("scripted", answers=answers)
-    it = client(peer.url, open_timeout=0.3, first_connect="retry")
+    it = client(peer.url, open_timeout=OPEN_TIMEOUT, first_connect="retry")
     story = Story(it)
     connecting = later(it.connect())
     if back:
@@ -108,7 +110,7 @@ async def test_row_24_a_silent_step_ends_at_open_timeout(peers: Peers, method: s
     wait = await story.until(S.WAITING)
     assert isinstance(wait.cause, ConnectionFailed)
     assert wait.cause.phase == phase
-    assert "open_timeout (0.3 s)" in str(wait.cause)
+    assert f"open_timeout ({OPEN_TIMEOUT:g} s)" in str(wait.cause)
     await story.until(S.CONNECTED)
     await connecting
     await it.close()
@@ -221,7 +223,7 @@ async def test_row_27_a_forgotten_sign_in_is_renewed_once(peers: Peers) -> None:
     assert await proxy.ask("count") == 2
 
 
-@pytest.mark.parametrize("ahead", [10 * YEARS, -10 * YEARS, -60 * YEARS])
+@pytest.mark.parametrize("ahead", [10 * YEARS, -60 * YEARS])
 async def test_row_28_a_wrong_clock_has_no_effect(peers: Peers, wall: Wall, ahead: float) -> None:
     """Row 28, wrong local clock: a sign-in with a nonce that expires, calls, their times and the way back."""
     circle, proxy = await behind_faults(peers, nonce_lifetime=5)
