@@ -1,4 +1,4 @@
-"""Rows 15 and 17 to 21: messages that are too large, no JSON, absurd, no JSON-RPC, or for nobody."""
+"""Rows 15 to 21: messages that are too large, no JSON, absurd, no JSON-RPC, or for nobody."""
 
 import json
 import os
@@ -54,6 +54,19 @@ async def test_row_15_fragments_are_too_large_together(peers: Peers) -> None:
         await later(peer.ask("send_fragments", fragments=["x" * 700] * 3))
         assert isinstance(await silent, MessageTooLarge)
         assert await it.call("f") == "fine"
+
+
+async def test_row_16_a_bomb_is_bounded_by_the_same_limit(peers: Peers) -> None:
+    """Row 16, compression bomb: natively nobody offers compression unasked; what a browser inflates is refused then."""
+    peer = await peers.start("scripted", answers={"bomb": {"zeros": 2_000_000}, **FINE}, deflate=True)
+    async with client(peer.url, key=None, max_message_bytes=100_000) as it:
+        failure = await later(it.call("bomb", idempotent=True))
+        assert isinstance(failure, MessageTooLarge)
+        assert failure.limit == 100_000
+        assert await it.call("f") == "fine"
+        assert it.stats.bytes_in < 1000
+    assert (await peer.ask("ended"))[0]["code"] == (4009 if IN_BROWSER else 1009)
+    assert IN_BROWSER or await peer.ask("deflates") == [0, 0]
 
 
 DEEP = "[" * 100_000 + "]" * 100_000

@@ -18,19 +18,28 @@ class Scripted(WebSocketPeer):
 
     Args:
         answers: By method: `{"result": ...}` or `{"error": ...}` to answer with, `{"raw": text}` to send as it is with
-            `$id` replaced, `{"close": code}`, or null to stay silent. A list gives one answer after the other.
+            `$id` replaced, `{"zeros": count}` for so long a text, `{"close": code}`, or null to stay silent. A list
+            gives one answer after the other.
         greeting: Texts that are sent as soon as a client is there.
         deaf: Do not read at all.
+        deflate: Compress where the client offers it.
     """
 
     options: ClassVar[dict[str, Any]] = {"ping_interval": None, "max_size": None}
 
-    def __init__(self, answers: dict[str, Any] | None = None, greeting: list[str] | None = None, deaf: bool = False):
-        super().__init__()
+    def __init__(
+        self,
+        answers: dict[str, Any] | None = None,
+        greeting: list[str] | None = None,
+        deaf: bool = False,
+        deflate: bool = False,
+    ) -> None:
+        super().__init__(compression="deflate" if deflate else None)
         self.answers = answers or {}
         self.greeting = greeting or []
         self.deaf = deaf
         self.received_texts: list[str] = []
+        self.extensions: list[int] = []
         self.endings: list[dict[str, Any]] = []
         self.accepted = 0
 
@@ -45,6 +54,10 @@ class Scripted(WebSocketPeer):
 
     def count(self) -> int:
         return self.accepted
+
+    def deflates(self) -> list[int]:
+        """How many extensions each connection has: 1 where it compresses."""
+        return self.extensions
 
     def links(self) -> int:
         """How many connections are open."""
@@ -94,6 +107,7 @@ class Scripted(WebSocketPeer):
 
     async def serve_one(self, connection: ServerConnection) -> None:
         self.accepted += 1
+        self.extensions.append(len(connection.protocol.extensions))
         for text in self.greeting:
             await connection.send(text)
         if self.deaf:
@@ -119,6 +133,8 @@ class Scripted(WebSocketPeer):
             return
         if "close" in answer:
             await connection.close(answer["close"], answer.get("reason", ""))
+        elif "zeros" in answer:
+            await connection.send("0" * answer["zeros"])
         elif "raw" in answer:
             await connection.send(answer["raw"].replace("$id", json.dumps(request.get("id"))))
         else:

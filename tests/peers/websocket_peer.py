@@ -8,17 +8,22 @@ __all__ = ["WebSocketPeer"]
 
 
 class WebSocketPeer:
-    """Be a server of the package `websockets`; `serve_one` says what it does with a connection."""
+    """Be a server of the package `websockets`; `serve_one` says what it does with a connection.
+
+    Args:
+        compression: `deflate`, or None.
+    """
 
     options: ClassVar[dict[str, Any]] = {}
     """What `websockets.asyncio.server.serve` is given besides what all these peers have."""
 
-    def __init__(self) -> None:
+    def __init__(self, compression: str | None = None) -> None:
         self.url = ""
+        self._compression = compression
         self._server: Server | None = None
 
     async def open(self, port: int) -> int:
-        given = {"compression": None, "close_timeout": 1, **self.options}
+        given = {"compression": self._compression, "close_timeout": 1, **self.options}
         self._server = await serve(self.serve_one, "127.0.0.1", port, **given)
         taken: int = next(iter(self._server.sockets)).getsockname()[1]
         self.url = f"ws://127.0.0.1:{taken}/"
