@@ -63,7 +63,8 @@ ROWS = (
     _partly(
         13,
         "half-open link",
-        "a browser sends no ping frames: `rpc.ping` alone asks; it keeps the dead socket for a while",
+        "a browser sends no ping frames, so `rpc.ping` alone asks, and only a whole message is life; it keeps the dead "
+        "socket for a while",
     ),
     _partly(
         14,

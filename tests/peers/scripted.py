@@ -100,11 +100,6 @@ class Scripted(WebSocketPeer):
         """Read on the connections that come."""
         self.deaf = False
 
-    def fall_silent(self) -> None:
-        """Read and write nothing from now on, as a link that is half open."""
-        for one in self.connections():
-            one.transport.pause_reading()
-
     async def serve_one(self, connection: ServerConnection) -> None:
         self.accepted += 1
         self.extensions.append(len(connection.protocol.extensions))
