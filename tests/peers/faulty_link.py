@@ -59,13 +59,13 @@ class FaultyLink:
             if not self._swallowing:
                 self._end_stream()
             await upward
+            # What it was sent last is still to arrive.
             self._server.close()
-        except asyncio.CancelledError:
-            self._server.transport.abort()
-            raise
         finally:
             upward.cancel()
             downward.cancel()
+            if not self._server.is_closing():
+                self._server.transport.abort()
 
     def swallow(self) -> None:
         """Be half open: both ends stay, and nothing that they send arrives."""
@@ -89,10 +89,12 @@ class FaultyLink:
 
     def _end_stream(self) -> None:
         """Send the client EOF; it is the client's own EOF that tells that its socket is closed."""
-        if self._client.can_write_eof():
-            self._client.write_eof()
-        else:
+        if not self._client.can_write_eof():
             self._client.close()
+            return
+        # It may be gone already, and the event loop not know.
+        with suppress(OSError):
+            self._client.write_eof()
 
     async def _pump(self, reader: asyncio.StreamReader, hand_on: Any) -> None:
         with suppress(OSError):
