@@ -97,18 +97,24 @@ def classify(failure: Failure) -> Verdict:
 
 def reason_of(cause: Exception) -> Reason | None:
     """Tell the kind of a failure that waiting seldom mends; None for all others."""
-    if isinstance(cause, AuthRejected):
+    code = _close_code(cause)
+    if isinstance(cause, AuthRejected) or code in _REJECTING_CODES:
         return Reason.REJECTED
+    if code in _PROTOCOL_CODES:
+        return Reason.PROTOCOL
     if isinstance(cause, ConnectionFailed):
         status = cause.http_status or 0
         if 400 <= status < 500 and status not in _TRANSIENT_STATUSES:
             return Reason.HTTP
-        return Reason.CERTIFICATE if cause.bad_certificate else None
-    if isinstance(cause, ConnectionLost) and not cause.local:
-        if cause.code in _REJECTING_CODES:
-            return Reason.REJECTED
-        return Reason.PROTOCOL if cause.code in _PROTOCOL_CODES else None
+        if cause.bad_certificate:
+            return Reason.CERTIFICATE
     return None
+
+
+def _close_code(cause: Exception) -> int | None:
+    """Give the code that the peer closed with; it may also have done so during the sign-in or the setup."""
+    loss = cause.__cause__ if isinstance(cause, ConnectionFailed) else cause
+    return loss.code if isinstance(loss, ConnectionLost) and not loss.local else None
 
 
 def _bearable(reason: Reason, failure: Failure) -> bool:
@@ -120,10 +126,10 @@ def _bearable(reason: Reason, failure: Failure) -> bool:
 
 
 def _when(cause: Exception) -> Verdict:
-    if isinstance(cause, ConnectionLost) and not cause.local:
-        if cause.code == 1012:
-            return Verdict(retry=True, between=RESTART)
-        if cause.code == 1013:
-            return Verdict(retry=True, at_least=TRY_AGAIN_LATER)
+    code = _close_code(cause)
+    if code == 1012:
+        return Verdict(retry=True, between=RESTART)
+    if code == 1013:
+        return Verdict(retry=True, at_least=TRY_AGAIN_LATER)
     retry_after = cause.retry_after if isinstance(cause, ConnectionFailed) else None
     return Verdict(retry=True, at_least=min(retry_after or 0.0, LONGEST_RETRY_AFTER))

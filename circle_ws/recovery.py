@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .errors import ConnectionLost
 from .policy import Failure, Reason, Verdict, classify, reason_of
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Recovery:
         "_consecutive",
         "_delays",
         "_ever_connected",
+        "_let_in_before",
         "_persistent",
         "_reason",
         "_rng",
@@ -48,14 +50,15 @@ class Recovery:
         self._delays = 0
         self._reason: Reason | None = None
         self._consecutive = 0
+        self._let_in_before = False
+        """Whether the peer lets the client in before it does what is counted, so that being let in ends no row."""
         self.at_least = 0.0
         """So much of the latest delay is the server's wish, in seconds."""
 
     def connected(self) -> None:
         """Learn that the client is connected."""
         self._ever_connected = True
-        if self._reason is not Reason.PROTOCOL:
-            # Peers that close with a protocol code accept first: only an answered call ends a row of those.
+        if not self._let_in_before:
             self._consecutive = 0
 
     def lost(self, uptime: float, *, answered: bool) -> None:
@@ -65,9 +68,10 @@ class Recovery:
             uptime: How long it stood, signed in, in seconds.
             answered: Whether any call was answered on it.
         """
-        if self._backoff is not None and uptime >= self._backoff.reset_after:
+        stood = self._backoff is not None and uptime >= self._backoff.reset_after
+        if stood:
             self._delays = 0
-        if answered:
+        if answered or (stood and self._reason is Reason.REJECTED):
             self._consecutive = 0
 
     def plan(self, cause: Exception, phase: str, attempts: int) -> float | None:
@@ -84,6 +88,9 @@ class Recovery:
         reason = reason_of(cause)
         self._consecutive = self._consecutive + 1 if reason is self._reason else 1
         self._reason = reason
+        self._let_in_before = reason is Reason.PROTOCOL or (
+            reason is Reason.REJECTED and isinstance(cause, ConnectionLost)
+        )
         failure = Failure(cause, phase, self._ever_connected, self._consecutive)
         verdict = self._classifier(failure) if self._classifier is not None else None
         if verdict is None:

@@ -9,12 +9,9 @@ from circle_ws import (
     Backoff,
     CallTimeout,
     ClientClosed,
-    ConnectionLost,
     ConnectionStatus,
-    MessageTooLarge,
     NotConnected,
     OutcomeUnknown,
-    ProtocolError,
 )
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later, until
@@ -86,44 +83,6 @@ async def test_closing_tells_of_an_idempotent_call_that_its_outcome_is_unknown(p
     assert type(await plain) is ClientClosed
 
 
-async def test_the_largest_request_is_blamed_for_a_1009_of_the_peers(peers: Peers) -> None:
-    """It fails with `MessageTooLarge` and is never sent again, idempotent or not; the others are as after any loss."""
-    peer = await peers.start("scripted", answers={"end": {"close": 1009}, "f": None})
-    async with client(peer.url, key=None) as it:
-        large = later(it.call("f", ["x" * 1000], idempotent=True))
-        small = later(it.call("f", ["y"], idempotent=True, timeout=1))
-        plain = later(it.call("f", ["z"]))
-        await later(it.call("end", timeout=1))
-        refused = await large
-        assert isinstance(refused, MessageTooLarge)
-        assert "1009" in str(refused)
-        assert refused.size is not None
-        assert refused.size > 1000
-        assert isinstance(await plain, OutcomeUnknown)
-        await until(peer, "received", lambda texts: sum('"y"' in text for text in texts) == 2)
-        await it.close(drain=0)
-        assert isinstance(await small, OutcomeUnknown)
-    assert sum("xxx" in text for text in await peer.ask("received")) == 1
-
-
-async def test_the_fifth_malformed_message_ends_the_link(peers: Peers) -> None:
-    """Four are borne; the fifth closes with 4002, calls in flight learn, and the client comes back."""
-    peer = await peers.start("scripted", answers={"f": {"result": 1}})
-    async with client(peer.url, key=None) as it:
-        for text in ("no JSON", "[]", '{"jsonrpc":"2.0"}'):
-            await peer.ask("send", text=text)
-        await peer.ask("send_binary", text="blob")
-        assert await it.call("f") == 1
-        silent = later(it.call("silent"))
-        await until(peer, "received", lambda texts: len(texts) == 2)
-        await peer.ask("send", text='{"jsonrpc":"2.0","method":5}')
-        loss = await silent
-        assert isinstance(loss, OutcomeUnknown)
-        assert (loss.code, loss.local) == (4002, True)
-        assert await it.call("f") == 1
-    assert (await peer.ask("ended"))[0]["code"] == 4002
-
-
 async def test_reconnect_skips_the_delay(peers: Peers) -> None:
     """In the pause between attempts `reconnect()` dials at once."""
     circle = await peers.start("circle")
@@ -163,14 +122,3 @@ async def test_reconnect_of_a_client_that_is_not_there(peers: Peers) -> None:
     await it.close()
     with pytest.raises(ClientClosed):
         it.reconnect()
-
-
-async def test_a_broken_reply_does_not_count_as_lost(peers: Peers) -> None:
-    """Five broken replies that name their calls fail those calls, and the link goes on."""
-    peer = await peers.start("scripted", answers={"bad": {"raw": '{"id":$id,"result":1}'}, "f": {"result": 1}})
-    async with client(peer.url, key=None) as it:
-        for _ in range(6):
-            assert isinstance(await later(it.call("bad")), ProtocolError)
-        assert await it.call("f") == 1
-    assert await peer.ask("count") == 1
-    assert not any(isinstance(ending, ConnectionLost) for ending in await peer.ask("ended"))

@@ -2,8 +2,6 @@
 
 import asyncio
 
-import pytest
-
 from circle_ws import ConnectionLost, ConnectionStatus, KeepAlive
 from circle_ws.transport import TransportOptions
 from circle_ws.transport.base import Receiver
@@ -50,19 +48,6 @@ async def test_any_message_is_life(peers: Peers) -> None:
             await it.call("f")
             await asyncio.sleep(0.05)
     assert await peer.ask("count") == 1
-
-
-@pytest.mark.native_only("browsers send no ping frames")
-async def test_pings_find_a_half_open_link(peers: Peers) -> None:
-    """A peer that reads nothing any more answers no ping: the link is given up within interval and timeout."""
-    peer = await peers.start("scripted")
-    async with client(peer.url, key=None, keepalive=KeepAlive(0.05, 0.1, "ping")) as it:
-        await asyncio.sleep(0.2)
-        assert await peer.ask("count") == 1
-        await peer.ask("fall_silent")
-        await eventually(lambda: not it.is_connected())
-        await it.wait_until_connected()
-        assert await peer.ask("count") == 2
 
 
 class Mute(MemoryServer):

@@ -95,3 +95,16 @@ def test_retry_after_is_a_floor(retry_after: float | None, at_least: float) -> N
     """The server's `Retry-After` is kept, up to 300 s."""
     cause = errors.ConnectionFailed("busy", http_status=503, retry_after=retry_after)
     assert classify(Failure(cause, "open", ever_connected=True)) == Verdict(retry=True, at_least=at_least)
+
+
+@pytest.mark.parametrize("consecutive", [1, 2, 3])
+@pytest.mark.parametrize("ever_connected", [True, False])
+@pytest.mark.parametrize("code", [1000, 1002, 1006, 1008, 1012, 1013, 4401, 4403])
+def test_a_close_while_signing_in_counts_as_what_it_is(code: int, ever_connected: bool, consecutive: int) -> None:
+    """The failure of an attempt that the peer closed is decided by its code, as the loss of a link that stood."""
+    failed = errors.ConnectionFailed("the server closed the connection during the sign-in", phase="nonce")
+    failed.__cause__ = closed(code)
+    expected = classify(Failure(closed(code), "serve", ever_connected, consecutive))
+    assert classify(Failure(failed, "nonce", ever_connected, consecutive)) == expected
+    failed.__cause__ = closed(code, local=True)
+    assert classify(Failure(failed, "nonce", ever_connected, consecutive)) == Verdict(retry=True)

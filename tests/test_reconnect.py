@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from circle_ws import (
-    AuthRejected,
     Backoff,
     CallTimeout,
     ConnectionFailed,
@@ -195,43 +194,3 @@ async def test_the_first_connect_may_keep_trying(peers: Peers) -> None:
     assert await connecting is None
     assert await waiting == "early"
     await it.close()
-
-
-async def test_a_sign_in_that_is_refused_twice_on_the_way_back_is_fatal(peers: Peers) -> None:
-    """Once more with a fresh nonce after a delay; refused again it ends the client, and everything that waits."""
-    no = {"result": False}
-    peer = await peers.start("scripted", answers={"fetch_nonce": NONCE, "authenticate": [{"result": True}, no, no]})
-    it = client(peer.url)
-    await it.connect()
-    await peer.ask("cut")
-    await eventually(lambda: not it.is_connected())
-    failure = await later(it.call("f"))
-    assert isinstance(failure, AuthRejected)
-    assert it.failure is failure
-    assert await peer.ask("count") == 3
-    await it.close()
-
-
-async def test_a_sign_in_that_is_refused_once_on_the_way_back_is_borne(peers: Peers) -> None:
-    """A circle that has not loaded its keys yet says no once; the client is back after the next attempt."""
-    yes, no = {"result": True}, {"result": False}
-    answers = {"fetch_nonce": NONCE, "authenticate": [yes, no, yes], "f": {"result": 1}}
-    peer = await peers.start("scripted", answers=answers)
-    async with client(peer.url) as it:
-        await peer.ask("cut")
-        await eventually(lambda: not it.is_connected())
-        assert await it.call("f") == 1
-
-
-async def test_a_server_that_closes_at_once_does_not_make_a_hot_loop(peers: Peers) -> None:
-    """Accept-then-close: the delays keep growing, because `reset_after` is not reached."""
-    peer = await peers.start("scripted", answers={"f": {"close": 1001}})
-    backoff = Backoff(first=0.02, base=0.02, maximum=10, floor=0.0)
-    async with client(peer.url, key=None, backoff=backoff) as it:
-        changes = it.status_changes()
-        for _ in range(4):
-            await later(it.call("f"))
-    bounds = [0.02, 0.04, 0.08, 0.16]
-    waits = [change.retry_in async for change in changes if change.retry_in is not None]
-    assert len(waits) >= 3
-    assert all(wait <= bound for wait, bound in zip(waits, bounds, strict=False))

@@ -10,6 +10,7 @@ LOST = errors.ConnectionLost.closed(1006)
 REFUSED = errors.ConnectionFailed("refused")
 NOT_FOUND = errors.ConnectionFailed("HTTP 404", http_status=404)
 POLICY_VIOLATION = errors.ConnectionLost.closed(1008)
+SESSION_ENDED = errors.ConnectionLost.closed(4401)
 REJECTED = errors.AuthRejected("no")
 STEADY = Backoff(first=1, base=2, maximum=1000, floor=0)
 
@@ -84,6 +85,15 @@ def test_being_connected_breaks_a_row_of_rejections() -> None:
     it.lost(1, answered=False)
     assert it.plan(REJECTED, "authenticate", 1) is not None
     assert it.plan(REJECTED, "authenticate", 2) is None
+
+
+def test_being_let_in_does_not_break_a_row_of_rejecting_closes() -> None:
+    """A circle that lets the client in and closes with 4401 at once is given up at the second time."""
+    it = connected()
+    for uptime, answered, planned in ((1, False, True), (1, True, True), (10, False, True), (1, False, False)):
+        it.connected()
+        it.lost(uptime, answered=answered)
+        assert (it.plan(SESSION_ENDED, "serve", 0) is not None) is planned
 
 
 def test_only_an_answer_breaks_a_row_of_protocol_closes() -> None:

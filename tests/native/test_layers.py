@@ -54,8 +54,6 @@ _FOREIGN: dict[str, tuple[str, ...]] = {
     "js": ("transport/pyodide.py", "transport/page.py", "auth/wallet.py", "sync.py"),
     "pyodide": ("transport/pyodide.py", "transport/page.py", "auth/wallet.py", "sync.py"),
     "typing_extensions": ("typed/",),
-    "js": ("transport/pyodide.py", "auth/wallet.py", "sync.py"),
-    "pyodide": ("transport/pyodide.py", "auth/wallet.py", "sync.py"),
     "typer": ("cli/",),
     "rich": ("cli/",),
     "cryptography": ("auth/keyfile.py",),

@@ -4,14 +4,15 @@ import json
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from tests.peers import kind
+from tests.peers.websocket_peer import WebSocketPeer
 
 
 @kind("relay")
-class Relay:
+class Relay(WebSocketPeer):
     """Gives visitors the honest circle's nonce to sign, and the honest circle their signatures.
 
     Args:
@@ -21,30 +22,12 @@ class Relay:
     """
 
     def __init__(self, target: str, strip: bool = False, disguise: bool = False) -> None:
-        self.url = ""
+        super().__init__()
         self._target = target
         self._strip = strip
         self._disguise = disguise
         self._gains: list[str | None] = []
         self._signatures: list[str] = []
-        self._server: Server | None = None
-
-    async def open(self, port: int) -> int:
-        self._server = await serve(self._serve, "127.0.0.1", port, compression=None, close_timeout=1)
-        taken: int = next(iter(self._server.sockets)).getsockname()[1]
-        self.url = f"ws://127.0.0.1:{taken}/"
-        return taken
-
-    async def close(self) -> None:
-        assert self._server
-        self._server.close()
-        await self._server.wait_closed()
-
-    async def kill(self) -> None:
-        assert self._server
-        for one in list(self._server.all_connections):
-            one.transport.abort()
-        await self.close()
 
     # What tests ask.
 
@@ -56,13 +39,13 @@ class Relay:
         """What visitors have signed for it."""
         return self._signatures
 
-    async def _serve(self, visitor: ServerConnection) -> None:
+    async def serve_one(self, connection: ServerConnection) -> None:
         async with connect(self._target, compression=None) as honest:
             try:
-                async for message in visitor:
+                async for message in connection:
                     request = json.loads(message)
                     answer = await self._attack(honest, request["method"], request["params"])
-                    await visitor.send(json.dumps({"jsonrpc": "2.0", "id": request["id"], **answer}))
+                    await connection.send(json.dumps({"jsonrpc": "2.0", "id": request["id"], **answer}))
             except ConnectionClosed:
                 pass
 

@@ -2,52 +2,46 @@
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, ClassVar
 
-from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import OPEN
 
 from tests.peers import kind
+from tests.peers.websocket_peer import WebSocketPeer
 
 
 @kind("scripted")
-class Scripted:
+class Scripted(WebSocketPeer):
     """Answers each method from a table; everything can be sent by hand, too.
 
     Args:
         answers: By method: `{"result": ...}` or `{"error": ...}` to answer with, `{"raw": text}` to send as it is with
-            `$id` replaced, `{"close": code}`, or null to stay silent. A list gives one answer after the other.
+            `$id` replaced, `{"zeros": count}` for so long a text, `{"close": code}`, or null to stay silent. A list
+            gives one answer after the other.
         greeting: Texts that are sent as soon as a client is there.
         deaf: Do not read at all.
+        deflate: Compress where the client offers it.
     """
 
-    def __init__(self, answers: dict[str, Any] | None = None, greeting: list[str] | None = None, deaf: bool = False):
-        self.url = ""
+    options: ClassVar[dict[str, Any]] = {"ping_interval": None, "max_size": None}
+
+    def __init__(
+        self,
+        answers: dict[str, Any] | None = None,
+        greeting: list[str] | None = None,
+        deaf: bool = False,
+        deflate: bool = False,
+    ) -> None:
+        super().__init__(compression="deflate" if deflate else None)
         self.answers = answers or {}
         self.greeting = greeting or []
         self.deaf = deaf
         self.received_texts: list[str] = []
+        self.extensions: list[int] = []
         self.endings: list[dict[str, Any]] = []
         self.accepted = 0
-        self._server: Server | None = None
-
-    async def open(self, port: int) -> int:
-        self._server = await serve(
-            self._serve, "127.0.0.1", port, compression=None, close_timeout=1, ping_interval=None, max_size=None
-        )
-        taken: int = next(iter(self._server.sockets)).getsockname()[1]
-        self.url = f"ws://127.0.0.1:{taken}/"
-        return taken
-
-    async def close(self) -> None:
-        assert self._server
-        self._server.close()
-        await self._server.wait_closed()
-
-    async def kill(self) -> None:
-        assert self._server
-        self.cut()
-        await self.close()
 
     # What tests ask.
 
@@ -61,28 +55,37 @@ class Scripted:
     def count(self) -> int:
         return self.accepted
 
+    def deflates(self) -> list[int]:
+        """How many extensions each connection has: 1 where it compresses."""
+        return self.extensions
+
+    def links(self) -> int:
+        """How many connections are open."""
+        return len(self.connections())
+
     def answer(self, method: str, answer: Any) -> None:
         self.answers[method] = answer
 
     async def send(self, text: str) -> None:
-        await asyncio.gather(*(one.send(text) for one in self._connections()))
+        await asyncio.gather(*(one.send(text) for one in self.connections()))
 
     async def send_fragments(self, fragments: list[str]) -> None:
-        await asyncio.gather(*(one.send(fragments) for one in self._connections()))
+        await asyncio.gather(*(one.send(fragments) for one in self.connections()))
 
     async def send_binary(self, text: str) -> None:
-        await asyncio.gather(*(one.send(text.encode()) for one in self._connections()))
+        await asyncio.gather(*(one.send(text.encode()) for one in self.connections()))
 
     async def send_bad_utf8(self) -> None:
-        await asyncio.gather(*(one.send(b"\xff\xfe", text=True) for one in self._connections()))
+        await asyncio.gather(*(one.send(b"\xff\xfe", text=True) for one in self.connections()))
 
     async def end_with(self, code: int, reason: str = "") -> None:
-        await asyncio.gather(*(one.close(code, reason) for one in self._connections()))
+        await asyncio.gather(*(one.close(code, reason) for one in self.connections()))
 
-    def cut(self) -> None:
-        """Abort every connection: EOF or RST without a closing handshake."""
-        for one in self._connections():
-            one.transport.abort()
+    async def end_without_a_code(self) -> None:
+        """Close with a frame that holds no code: the client sees 1005."""
+        for one in self.connections():
+            async with one.send_context(expected_state=OPEN):
+                one.protocol.send_close()
 
     def received_sizes(self) -> list[int]:
         return [len(text) for text in self.received_texts]
@@ -90,24 +93,16 @@ class Scripted:
     def listen(self) -> None:
         """Read, where it was deaf."""
         self.deaf = False
-        for one in self._connections():
+        for one in self.connections():
             one.transport.resume_reading()
 
     def hear_from_now_on(self) -> None:
         """Read on the connections that come."""
         self.deaf = False
 
-    def fall_silent(self) -> None:
-        """Read and write nothing from now on, as a link that is half open."""
-        for one in self._connections():
-            one.transport.pause_reading()
-
-    def _connections(self) -> list[ServerConnection]:
-        assert self._server
-        return list(self._server.all_connections)
-
-    async def _serve(self, connection: ServerConnection) -> None:
+    async def serve_one(self, connection: ServerConnection) -> None:
         self.accepted += 1
+        self.extensions.append(len(connection.protocol.extensions))
         for text in self.greeting:
             await connection.send(text)
         if self.deaf:
@@ -133,6 +128,8 @@ class Scripted:
             return
         if "close" in answer:
             await connection.close(answer["close"], answer.get("reason", ""))
+        elif "zeros" in answer:
+            await connection.send("0" * answer["zeros"])
         elif "raw" in answer:
             await connection.send(answer["raw"].replace("$id", json.dumps(request.get("id"))))
         else:

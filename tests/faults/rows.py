@@ -1,0 +1,105 @@
+"""The rows of the table in docs/reliability.md, and how each differs in a browser. The tests are named after them."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+__all__ = ["ROWS", "InABrowser", "Row"]
+
+
+class InABrowser(Enum):
+    """Say whether a row applies in a browser."""
+
+    YES = "yes"
+    PARTLY = "partly"
+    NO = "no"
+
+
+@dataclass(frozen=True)
+class Row:
+    """Describe one row.
+
+    Attributes:
+        number: Its number.
+        fault: What goes wrong, in the words of the table.
+        in_a_browser: Whether it applies there as it stands.
+        why: What is different there, in the words of the documentation; empty where nothing is.
+    """
+
+    number: int
+    fault: str
+    in_a_browser: InABrowser = InABrowser.YES
+    why: str = ""
+
+
+def _partly(number: int, fault: str, why: str) -> Row:
+    return Row(number, fault, InABrowser.PARTLY, why)
+
+
+def _natively(number: int, fault: str, why: str) -> Row:
+    return Row(number, fault, InABrowser.NO, why)
+
+
+ROWS = (
+    Row(1, "SYN black hole, DNS hangs"),
+    _partly(
+        2,
+        "refused, unknown host; bad TLS certificate",
+        "a browser does not tell that it was the certificate: retry",
+    ),
+    Row(3, "slow-loris handshake"),
+    _partly(4, "HTTP 4xx on the upgrade, but for row 5", "a browser shows no HTTP status, only 1006: retry"),
+    _partly(5, "HTTP 408, 425, 429, 5xx", "a browser shows no `Retry-After`: the back-off alone decides"),
+    _natively(
+        6,
+        "HTTP 3xx",
+        "a browser follows no redirect of a WebSocket either, but does not tell that it was one: retry",
+    ),
+    Row(7, "RST, EOF in mid-frame, 1006, 1001, 1005, the server's 1000"),
+    Row(8, "close 1012 (service restart)"),
+    Row(9, "close 1013 (try again later)"),
+    Row(10, "close 4401, 4403"),
+    Row(11, "close 1002, 1003, 1007, 1008, 1010"),
+    Row(12, "close 1009 by the peer"),
+    _partly(
+        13,
+        "half-open link",
+        "a browser sends no ping frames, so `rpc.ping` alone asks, and only a whole message is life; it keeps the dead "
+        "socket for a while",
+    ),
+    _partly(
+        14,
+        "sleep, frozen tab",
+        "also `visibilitychange`, `pageshow` and `online` probe at once and skip the pending delay once; while the "
+        "browser says that it is offline nothing but loopback is dialled",
+    ),
+    _partly(
+        15,
+        "inbound message too large",
+        "the browser has received the whole message before it can be measured; the close code is 4009",
+    ),
+    _partly(16, "compression bomb", "a browser offers compression by itself, and inflates before anybody can measure"),
+    Row(17, "malformed JSON, BOM, NaN, binary frame, bad UTF-8"),
+    Row(18, "absurd nesting, absurd numbers"),
+    Row(19, "not JSON-RPC"),
+    Row(20, "unknown, duplicate or late reply"),
+    Row(21, "error with `id: null`"),
+    Row(22, "auth rejected on the first connect"),
+    Row(23, "auth rejected on the way back"),
+    Row(24, "auth step hangs"),
+    Row(25, "the signer fails or the person refuses"),
+    Row(26, "bound profile no longer offered"),
+    Row(27, "-32001 in mid-session"),
+    Row(28, "wrong local clock"),
+    Row(29, "thundering herd"),
+    Row(30, "accept-then-close"),
+    Row(31, "flood of notifications, slow consumer"),
+    _partly(32, "peer stops reading", "the browser's `bufferedAmount` is polled, as there is no event for it"),
+    _partly(
+        33,
+        "cancel or `close()` at every moment",
+        "a browser keeps a socket whose peer does not answer its close for a while, in silence",
+    ),
+    Row(34, "too many calls"),
+    Row(35, "client dropped without `close()`"),
+)
+"""In order."""

@@ -1,0 +1,199 @@
+"""Rows 29 to 32 and 34: too many clients, attempts, notifications, bytes and calls."""
+
+import asyncio
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from circle_ws import (
+    Backoff,
+    CallTimeout,
+    CircleWsClient,
+    ConnectionLost,
+    ConnectionStatus,
+    OutcomeUnknown,
+    QueueFull,
+)
+from circle_ws.recovery import Recovery
+from tests.faults.stage import NONCE, Story, timed
+from tests.support.clients import KEY, client
+from tests.support.outcomes import eventually, later, until
+from tests.support.peers import Peers
+
+S = ConnectionStatus
+LARGE = "x" * 1_000_000
+
+
+def test_row_29_a_thousand_clients_come_back_one_after_the_other() -> None:
+    """Row 29, thundering herd: 15 % of the first dials of 1,000 clients at most are in any 100 ms."""
+    lost = ConnectionLost.closed(1006)
+    delays = []
+    for _ in range(1000):
+        recovery = Recovery(Backoff(), None, persistent=False, rng=random.Random())
+        recovery.connected()
+        delay = recovery.plan(lost, "serve", 0)
+        assert delay is not None
+        delays.append(delay)
+    for offset in range(10):
+        windows = Counter(int((delay * 1000 + 10 * offset) // 100) for delay in delays)
+        assert max(windows.values()) <= 150
+
+
+class Highest(random.Random):
+    """Draw the upper bound, so that a delay tells its bound."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return b
+
+
+@pytest.mark.parametrize("key", [KEY, None], ids=["signed in", "anonymous"])
+async def test_row_30_accept_then_close_is_no_hot_loop(
+    peers: Peers, monkeypatch: pytest.MonkeyPatch, key: str | None
+) -> None:
+    """Row 30, accept-then-close: the bounds of the delays keep doubling, and being let in does not reset them."""
+    monkeypatch.setattr(random, "Random", Highest)
+    answers = {"fetch_nonce": NONCE, "authenticate": {"result": True}, "f": {"close": 1001}}
+    peer = await peers.start("scripted", answers=answers)
+    backoff = Backoff(first=0.01, base=0.01, maximum=0.07, floor=0.0)
+    async with client(peer.url, key, backoff=backoff) as it:
+        story = Story(it)
+        delays = []
+        for _ in range(4):
+            assert isinstance(await later(it.call("f")), OutcomeUnknown)
+            delays.append((await story.until(S.WAITING)).retry_in)
+    assert delays == [0.01, 0.02, 0.04, 0.07]
+
+
+async def test_row_31_replies_never_wait_behind_notifications(peers: Peers) -> None:
+    """Row 31, flood of notifications, slow consumer: what is over is dropped and counted; a reply comes at once."""
+    circle = await peers.start("circle")
+    flood = 20_000
+    async with client(circle.url) as it, it.notifications("tick") as slow, it.notifications("tick") as other:
+        reading = later(anext(other))
+        await it.call("tick", [1])
+        assert await reading == {"number": 0}
+        # The reply follows 20,000 notifications that nobody reads.
+        await it.call("tick", [flood])
+        assert await it.call("echo", ["meanwhile"]) == "meanwhile"
+        assert len(slow) == len(other) == 1024
+        assert slow.dropped == flood + 1 - 1024
+        assert other.dropped == flood - 1024
+        assert it.stats.dropped == slow.dropped + other.dropped
+        assert it.stats.notifications == flood + 1
+        # The newest are kept, in order.
+        assert [(await anext(slow))["number"] for _ in range(1024)] == list(range(flood - 1024, flood))
+
+
+async def test_row_31_a_slow_consumer_holds_up_nobody_but_itself(peers: Peers) -> None:
+    """Row 31, slow consumer: one that works for long, or raises, neither stops the reader nor another consumer."""
+    circle = await peers.start("circle")
+    async with client(circle.url) as it:
+        released = asyncio.Event()
+
+        async def slow() -> None:
+            async with it.notifications("tick") as ticks:
+                async for _ in ticks:
+                    await released.wait()
+
+        async def raising() -> None:
+            async with it.notifications("tick") as ticks:
+                async for _ in ticks:
+                    raise ValueError("a fault of the consumer's")
+
+        working, failed = later(slow()), later(raising())
+        async with it.notifications("tick") as ticks:
+            await asyncio.sleep(0)
+            await it.call("tick", [100])
+            assert [(await anext(ticks))["number"] for _ in range(100)] == list(range(100))
+        assert isinstance(await failed, ValueError)
+        assert not working.done()
+        assert await it.call("echo", [1]) == 1
+        released.set()
+    await working
+
+
+def patient(url: str) -> CircleWsClient:
+    """Make a client that may send much and asks for no sign of life."""
+    return client(url, key=None, max_request_bytes=None, max_queued_bytes=10**9, keepalive=None)
+
+
+async def test_row_32_calls_wait_for_a_peer_that_does_not_read(peers: Peers) -> None:
+    """Row 32, peer stops reading: what is written goes its way later; what waits ends at its time, never sent."""
+    peer = await peers.start("scripted", answers={"f": {"result": 1}}, deaf=True)
+    async with patient(peer.url) as it:
+        written = [later(it.call("f", [LARGE])) for _ in range(64)]
+        await asyncio.sleep(0)
+        waiting = await later(it.call("f", ["small"], timeout=0.2))
+        assert isinstance(waiting, CallTimeout)
+        assert waiting.phase == "queue"
+        assert "has not run" in str(waiting)
+        await peer.ask("listen")
+        assert await asyncio.gather(*written) == [1] * 64
+        assert await it.call("f", ["again"]) == 1
+    received = await until(peer, "received_sizes", lambda sizes: len(sizes) == 65)
+    assert sum(size > 1_000_000 for size in received) == 64
+
+
+async def test_row_32_a_link_that_ends_while_the_peer_does_not_read(peers: Peers) -> None:
+    """Row 32, peer stops reading: what was written fails with `OutcomeUnknown`; the rest goes out on the next link."""
+    peer = await peers.start("scripted", answers={"f": {"result": 1}}, deaf=True)
+    async with patient(peer.url) as it:
+        made = [later(it.call("f", [LARGE])) for _ in range(64)]
+        await asyncio.sleep(0)
+        await peer.ask("hear_from_now_on")
+        await peer.ask("cut")
+        outcomes = await asyncio.gather(*made)
+    assert {type(outcome) for outcome in outcomes} == {int, OutcomeUnknown}
+    assert isinstance(outcomes[0], OutcomeUnknown)
+    assert outcomes[-1] == 1
+
+
+async def test_row_34_too_many_calls_wait_and_then_are_refused(peers: Peers) -> None:
+    """Row 34, too many calls: 256 are written, 256 wait, one more is `QueueFull` at once; each gets its answer."""
+    circle = await peers.start("circle")
+    async with client(circle.url) as it:
+        calls: list[asyncio.Task[Any]] = [later(it.call("hold", [number])) for number in range(512)]
+        await until(circle, "runs", lambda runs: len(runs) == 256)
+        assert await timed(later(it.call("hold", ["too many"]))) < 1
+        assert isinstance(await later(it.call("hold", ["too many"])), QueueFull)
+        assert await circle.ask("runs") == list(range(256))
+        assert not any(call.done() for call in calls)
+        await circle.ask("release")
+        assert await asyncio.gather(*calls) == list(range(512))
+        assert await it.call("echo", [1]) == 1
+    assert await circle.ask("runs") == list(range(512))
+
+
+async def test_row_34_bytes_are_counted_too(peers: Peers) -> None:
+    """Row 34, too many calls: what waits is 1 MiB at most, and what is cancelled makes room."""
+    circle = await peers.start("circle")
+    async with client(circle.url) as it:
+        await circle.stop()
+        await eventually(lambda: it.status is S.WAITING)
+        calls = [later(it.call("record", ["x" * 60_000])) for _ in range(17)]
+        await asyncio.sleep(0)
+        assert isinstance(await later(it.call("record", ["x" * 60_000])), QueueFull)
+        calls.pop().cancel()
+        calls.append(later(it.call("record", ["y" * 60_000])))
+        await asyncio.sleep(0)
+        await circle.start()
+        assert sorted(await asyncio.gather(*calls)) == list(range(1, 18))
+
+
+async def test_row_34_what_waits_keeps_its_time(peers: Peers) -> None:
+    """Row 34, too many calls: a call that waits for a slot ends at its time, was never sent, and frees its place."""
+    circle = await peers.start("circle")
+    async with client(circle.url, max_in_flight=1, max_queued=1) as it:
+        held = later(it.call("hold", [1]))
+        await until(circle, "runs")
+        for _ in range(3):
+            waiting = await later(it.call("hold", [2], timeout=0.05))
+            assert isinstance(waiting, CallTimeout)
+            assert "has not run" in str(waiting)
+        last = later(it.call("echo", ["last"]))
+        await circle.ask("release")
+        assert await held == 1
+        assert await last == "last"
+    assert await circle.ask("runs") == [1]

@@ -1,0 +1,162 @@
+"""Rows 4 to 6: what answers the dial with an HTTP status. A browser shows none, and says so."""
+
+import datetime
+from email.utils import format_datetime
+
+import pytest
+
+from circle_ws import Backoff, ConnectionFailed, ConnectionStatus, RedirectRefused
+from tests.faults.stage import IN_BROWSER, Story, behind_faults, http
+from tests.support.clients import client
+from tests.support.outcomes import later
+from tests.support.peers import Peers
+
+S = ConnectionStatus
+LONGEST = 300.0
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 426])
+async def test_row_04_a_refused_upgrade_is_fatal_on_the_first_connect(peers: Peers, status: int) -> None:
+    """Row 4, HTTP 4xx on the upgrade: natively the first connect ends the client; a browser cannot tell: retry."""
+    _, proxy = await behind_faults(peers)
+    await proxy.ask("refuse", reply=http(status))
+    it = client(proxy.url, first_connect="retry")
+    story = Story(it)
+    connecting = later(it.connect())
+    if IN_BROWSER:
+        wait = await story.until(S.WAITING)
+        assert isinstance(wait.cause, ConnectionFailed)
+        assert wait.cause.http_status is None
+        assert "a browser does not tell why" in str(wait.cause)
+    else:
+        failure = await connecting
+        assert isinstance(failure, ConnectionFailed)
+        assert failure.http_status == status
+        assert f"HTTP {status}" in str(failure)
+        assert await proxy.ask("count") == 1
+        assert it.status is S.FAILED
+    await it.close()
+    assert connecting.done()
+
+
+@pytest.mark.native_only("a browser shows no HTTP status")
+async def test_row_04_a_refused_upgrade_is_fatal_after_three_in_a_row(peers: Peers) -> None:
+    """Row 4, HTTP 4xx on the upgrade: a deploy does not end a service; three refusals in a row do."""
+    circle, proxy = await behind_faults(peers)
+    it = client(proxy.url)
+    story = Story(it)
+    await it.connect()
+    await proxy.ask("refuse", reply=http(404), times=2)
+    await circle.ask("cut_all")
+    assert [wait.attempt for wait in await story.waits(3)] == [0, 1, 2]
+    await story.until(S.CONNECTED)
+    await proxy.ask("refuse", reply=http(403))
+    await circle.ask("cut_all")
+    assert [wait.attempt for wait in await story.waits(3)] == [0, 1, 2]
+    failed = await story.until(S.FAILED)
+    assert isinstance(failed.cause, ConnectionFailed)
+    assert (failed.attempt, failed.cause.http_status) == (3, 403)
+    assert it.failure is failed.cause
+    assert await proxy.ask("count") == 1 + 3 + 3
+    await it.close()
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
+async def test_row_05_what_a_server_may_get_over_is_tried_again(peers: Peers, status: int) -> None:
+    """Row 5, HTTP 408, 425, 429 and any 5xx: retry, at the first connect too."""
+    _, proxy = await behind_faults(peers)
+    await proxy.ask("refuse", reply=http(status))
+    it = client(proxy.url, first_connect="retry")
+    story = Story(it)
+    connecting = later(it.connect())
+    wait = await story.until(S.WAITING)
+    assert isinstance(wait.cause, ConnectionFailed)
+    assert wait.cause.http_status == (None if IN_BROWSER else status)
+    await story.until(S.CONNECTING)
+    await it.close()
+    assert connecting.done()
+
+
+async def test_row_05_it_is_tried_again_without_end(peers: Peers) -> None:
+    """Row 5, HTTP 503: more often than three times, until the server has got over it."""
+    _, proxy = await behind_faults(peers)
+    await proxy.ask("refuse", reply=http(503), times=4)
+    it = client(proxy.url, backoff=Backoff(first=0.01, base=0.01, maximum=0.01, floor=0), first_connect="retry")
+    story = Story(it)
+    connecting = later(it.connect())
+    await story.waits(4)
+    assert await connecting is None
+    assert await it.call("echo", [1]) == 1
+    await it.close()
+
+
+def in_seconds(seconds: float) -> str:
+    return format_datetime(datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds), usegmt=True)
+
+
+NO_HEADERS = pytest.mark.native_only("a browser shows no HTTP headers")
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "least", "most"),
+    [
+        ("120", 120, 120),
+        pytest.param("301", LONGEST, LONGEST, marks=NO_HEADERS),
+        pytest.param("999999999", LONGEST, LONGEST, marks=NO_HEADERS),
+        pytest.param("date", 190, 200, marks=NO_HEADERS),
+        pytest.param("0", 0, 0.1, marks=NO_HEADERS),
+    ],
+)
+async def test_row_05_retry_after_is_a_floor(peers: Peers, retry_after: str, least: float, most: float) -> None:
+    """Row 5, HTTP 503 with `Retry-After`: no earlier than that, up to 300 s; a browser does not show it."""
+    circle, proxy = await behind_faults(peers)
+    it = client(proxy.url)
+    story = Story(it)
+    await it.connect()
+    value = in_seconds(200) if retry_after == "date" else retry_after
+    await proxy.ask("refuse", reply=http(503, Retry_After=value), times=1)
+    await circle.ask("cut_all")
+    wait = (await story.waits(2))[1]
+    assert wait.retry_in is not None
+    if IN_BROWSER:
+        assert wait.retry_in <= 0.1
+    else:
+        assert least <= wait.retry_in <= most
+    it.reconnect()
+    await story.until(S.CONNECTED)
+    await it.close()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_row_06_a_redirect_is_never_followed(peers: Peers, status: int) -> None:
+    """Row 6, HTTP 3xx: fatal, `RedirectRefused`; a browser follows none either, but cannot tell it: retry."""
+    elsewhere, proxy = await behind_faults(peers, "scripted")
+    await proxy.ask("refuse", reply=http(status, Location=elsewhere.url))
+    it = client(proxy.url, key=None, first_connect="retry")
+    story = Story(it)
+    connecting = later(it.connect())
+    if IN_BROWSER:
+        await story.until(S.WAITING)
+        await story.until(S.CONNECTING)
+        await it.close()
+    else:
+        failure = await connecting
+        assert isinstance(failure, RedirectRefused)
+        assert failure.http_status == status
+        assert await proxy.ask("count") == 1
+        await it.close()
+    assert await elsewhere.ask("count") == 0
+
+
+@pytest.mark.native_only("a browser shows no HTTP status")
+async def test_row_06_a_redirect_on_the_way_back_is_fatal_too(peers: Peers) -> None:
+    """Row 6, HTTP 3xx: a client that was connected before does not follow it either."""
+    circle, proxy = await behind_faults(peers)
+    it = client(proxy.url)
+    story = Story(it)
+    await it.connect()
+    await proxy.ask("refuse", reply=http(302, Location=circle.url))
+    await circle.ask("cut_all")
+    assert isinstance((await story.until(S.FAILED)).cause, RedirectRefused)
+    assert await proxy.ask("count") == 2
+    await it.close()

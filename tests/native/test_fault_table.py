@@ -1,0 +1,90 @@
+"""One table of faults: what the documentation says, what `tests/faults/rows.py` lists, and what is tested, agree."""
+
+import ast
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.faults.rows import ROWS, InABrowser, Row
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTED = (ROOT / "docs" / "reliability.md").read_text()
+NUMBERS = list(range(1, 36))
+
+
+@dataclass(frozen=True)
+class Proof:
+    """One test of a row."""
+
+    name: str
+    rows: list[int]
+    words: str
+    native_only: bool
+
+
+def _marked_native_only(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Tell whether the whole test runs natively only; a mark on one of its parameters does not count."""
+    return any("native_only" in ast.unparse(one).partition("(")[0] for one in node.decorator_list)
+
+
+def _proofs() -> list[Proof]:
+    found = []
+    for path in sorted((ROOT / "tests" / "faults").glob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+                numbers = re.match(r"test_row_((?:\d\d_(?:and_)?)+)", node.name)
+                rows = [int(number) for number in re.findall(r"\d\d", numbers[1])] if numbers else []
+                words = " ".join((ast.get_docstring(node) or "").split())
+                found.append(Proof(f"{path.name}::{node.name}", rows, words, _marked_native_only(node)))
+    return found
+
+
+PROOFS = _proofs()
+
+
+def _table(columns: str) -> list[list[str]]:
+    """Give the cells of the documented table with these headings."""
+    _, _, rest = DOCUMENTED.partition(columns + "\n")
+    lines = rest.partition("\n\n")[0].splitlines()[1:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_there_are_35_rows() -> None:
+    """They are numbered from 1, and each says in words what goes wrong."""
+    assert [row.number for row in ROWS] == NUMBERS
+    assert all(row.fault for row in ROWS)
+
+
+def test_the_documentation_has_the_same_rows() -> None:
+    """In the same words and order, each with what happens."""
+    table = _table("| # | fault | what happens |")
+    assert [(int(number), fault) for number, fault, _ in table] == [(row.number, row.fault) for row in ROWS]
+    assert all(happens for _, _, happens in table)
+
+
+def test_the_documentation_says_what_a_browser_cannot_have() -> None:
+    """Every row that is different there, and no other, with why."""
+    told = [(int(number), applies, why) for number, applies, why in _table("| # | applies | what is different |")]
+    assert told == [(row.number, row.in_a_browser.value, row.why) for row in ROWS if row.why]
+    assert all(bool(row.why) is (row.in_a_browser is not InABrowser.YES) for row in ROWS)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: str(row.number))
+def test_every_row_is_tested(row: Row) -> None:
+    """By a test that is named after it; in a browser too, where it applies."""
+    proofs = [proof for proof in PROOFS if row.number in proof.rows]
+    assert proofs, f"no test is named test_row_{row.number:02}_..."
+    if row.in_a_browser is not InABrowser.NO:
+        assert not all(proof.native_only for proof in proofs)
+
+
+@pytest.mark.parametrize("proof", PROOFS, ids=lambda proof: proof.name)
+def test_every_test_names_its_row(proof: Proof) -> None:
+    """In its name and in its docstring, with words of the row, so that a failure says which promise is broken."""
+    assert proof.rows
+    assert set(proof.rows) <= set(NUMBERS)
+    assert proof.words.startswith("Row"), proof.words
+    told = [int(number) for number in re.findall(r"\d+", proof.words.partition(",")[0].partition(":")[0])]
+    assert told == proof.rows
