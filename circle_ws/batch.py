@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from .errors import InvalidRequest, InvalidResult, OutcomeUnknown
 from .request import Request
+from .typed import converter_for
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from .jsonrpc.envelope import Params
+    from .typed import TypeForm
 
 __all__ = ["Batch", "BatchResult"]
 
@@ -70,21 +72,34 @@ class Batch:
         self._members: list[tuple[Request, BatchResult[Any] | None]] = []
         self._left = False
 
-    def call(self, method: str, params: Params = None, *, idempotent: bool = False) -> BatchResult[Any]:
+    @overload
+    def call(self, method: str, params: Params = None, *, idempotent: bool = False) -> BatchResult[Any]: ...
+    @overload
+    def call(
+        self, method: str, params: Params = None, *, returns: TypeForm[T], idempotent: bool = False
+    ) -> BatchResult[T]: ...
+    @overload
+    def call(
+        self, method: str, params: Params = None, *, returns: Callable[[Any], T], idempotent: bool = False
+    ) -> BatchResult[T]: ...
+    def call(
+        self, method: str, params: Params = None, *, returns: Any = Any, idempotent: bool = False
+    ) -> BatchResult[Any]:
         """Add a call.
 
         Args:
             method: The method's name.
             params: As those of `CircleWsClient.call`.
+            returns: As that of `CircleWsClient.call`.
             idempotent: As that of `CircleWsClient.call`; after a lost link it is written again by itself.
 
         Returns:
             Await it after the block for the result. It raises what `CircleWsClient.call` would.
 
         Raises:
-            InvalidRequest: The block is left already.
+            InvalidRequest: The block is left already, or `returns` can be no result.
         """
-        result: BatchResult[Any] = BatchResult(None)
+        result: BatchResult[Any] = BatchResult(None if returns is Any else converter_for(returns))
         self._add(Request(method, params, idempotent), result)
         return result
 

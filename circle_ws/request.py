@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -18,14 +18,15 @@ class Request:
 
     Attributes:
         method: The method's name; of a batch, the text `batch`.
-        params: A list, a tuple, a dict or None, as they were given; of a batch, None.
+        params: A list, a tuple, a dict or None, as they were given; of a batch, None. No `repr` shows them: they may be
+            anything.
         idempotent: Whether it may run twice.
         notification: Whether it is not answered; only in a batch.
         batch: What a batch holds, in order; empty for a single call.
     """
 
     method: str
-    params: Params = None
+    params: Params = field(default=None, repr=False)
     idempotent: bool = False
     notification: bool = False
     batch: tuple[Request, ...] = ()

@@ -2,10 +2,10 @@
 
 import pytest
 
-from circle_ws.buffer import Buffer
+from circle_ws.buffer import Buffer, Gap
 
 
-def _read(buffer: Buffer[int]) -> list[int]:
+def _read(buffer: Buffer[int]) -> list[int | Gap]:
     return [buffer.pop() for _ in range(len(buffer))]
 
 

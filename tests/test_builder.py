@@ -10,6 +10,7 @@ import pytest
 import circle_ws
 from circle_ws import (
     Backoff,
+    CallNext,
     Challenge,
     CircleWsClient,
     CircleWsClientBuilder,
@@ -21,6 +22,7 @@ from circle_ws import (
     InvalidKey,
     KeepAlive,
     KeyPair,
+    Request,
     SetupSession,
     UnsupportedRuntime,
     Verdict,
@@ -36,6 +38,10 @@ _PAIR = KeyPair(_KEY)
 
 async def _set_up(session: SetupSession) -> None:
     """Do nothing."""
+
+
+async def _around(request: Request, call_next: CallNext) -> Any:
+    return await call_next(request)
 
 
 def _give_up(failure: Failure) -> Verdict:
@@ -128,6 +134,8 @@ _ALL_STEPS: list[tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = 
     ),
     ("without_reconnect", (), {}, {"backoff": None}),
     ("with_setup", (_set_up,), {}, {"setup": _set_up}),
+    ("with_middleware", (_around, _around), {}, {"middleware": (_around, _around)}),
+    ("with_middleware", (), {}, {"middleware": ()}),
     ("with_classifier", (_give_up,), {}, {"classifier": _give_up}),
     (
         "with_limits",

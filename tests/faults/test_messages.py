@@ -91,7 +91,8 @@ ABSURD = {
 FOREIGN = {
     "no version": '{"id":"x","result":1}',
     "another version": '{"jsonrpc":"1.0","id":4711,"result":1}',
-    "a batch": '[{"jsonrpc":"2.0","method":"f"}]',
+    "an empty batch": "[]",
+    "a batch of nonsense": "[1]",
     "both result and error": '{"jsonrpc":"2.0","id":4711,"result":1,"error":{"code":1,"message":"m"}}',
     "a method that is no text": '{"jsonrpc":"2.0","method":5}',
 }

@@ -270,7 +270,7 @@ async def test_tls_through_a_proxy(
     peers: Peers, circle: RemotePeer, authority: trustme.CA, trusting: ssl.SSLContext, tmp_path: Path
 ) -> None:
     """TLS goes from the client to the circle, whose certificate is checked against the name that was dialled."""
-    front = await peers.start("tls_front", target=circle.port, certificate=certificate(authority, tmp_path, NAME))
+    front = await peers.start("tls_entrance", target=circle.port, certificate=certificate(authority, tmp_path, NAME))
     for kind in KINDS:
         proxy = await peers.start(kind, target=front.port)
         async with client(f"wss://{NAME}:{front.port}/", proxy=proxy.url, tls=trusting) as it:
@@ -284,7 +284,7 @@ async def test_a_proxy_cannot_stand_in_for_the_circle(
 ) -> None:
     """A proxy that leads elsewhere is found out by the certificate, before anything is sent."""
     other = certificate(authority, tmp_path, "other.test")
-    front = await peers.start("tls_front", target=circle.port, certificate=other)
+    front = await peers.start("tls_entrance", target=circle.port, certificate=other)
     proxy = await peers.start(kind, target=front.port)
     error = await failure(client(f"wss://{NAME}:{front.port}/", proxy=proxy.url, tls=trusting))
     assert error.bad_certificate
@@ -303,7 +303,7 @@ async def test_tls_to_the_proxy(
 ) -> None:
     """An https:// proxy is spoken with over TLS, checked by the system's certificates; TLS goes through it too."""
     own = certificate(authority, tmp_path, "127.0.0.1")
-    front = await peers.start("tls_front", target=circle.port, certificate=certificate(authority, tmp_path, NAME))
+    front = await peers.start("tls_entrance", target=circle.port, certificate=certificate(authority, tmp_path, NAME))
     plain = await peers.start("http_proxy", target=circle.port, certificate=own, user=USER)
     secure = await peers.start("http_proxy", target=front.port, certificate=own, user=USER)
     assert plain.url.startswith("https://")

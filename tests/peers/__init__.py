@@ -49,6 +49,7 @@ def kind(name: str) -> Callable[[_Factory], _Factory]:
     """Register a class, or an async factory, as the kind of peer called `name`."""
 
     def register(factory: _Factory) -> _Factory:
+        assert name not in _kinds, f"two kinds of peers are called {name!r}"
         _kinds[name] = factory
         return factory
 

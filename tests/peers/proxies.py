@@ -1,4 +1,4 @@
-"""The peers `http_proxy`, `socks_proxy` and `tls_front`: they stand between a client and a server on this machine.
+"""The peers `http_proxy`, `socks_proxy` and `tls_entrance`: they stand between a client and a server on this machine.
 
 Whatever host a proxy is asked for it connects to `target`, a port of this machine, so that names that do not exist can
 be dialled. What a proxy was asked is kept.
@@ -87,8 +87,8 @@ async def _pipe(reader: _Read, writer: _Write) -> None:
     writer.transport.abort()
 
 
-@kind("tls_front")
-class TlsFront(_Between):
+@kind("tls_entrance")
+class TlsEntrance(_Between):
     """Speaks TLS with clients and plain text with what is behind it."""
 
     scheme = "wss"

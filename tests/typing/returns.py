@@ -16,14 +16,13 @@ from typing import (
     NamedTuple,
     NewType,
     Optional,
-    Protocol,
     TypedDict,
     TypeVar,
     Union,
     assert_type,
-    overload,
 )
 
+from circle_ws import BatchResult, CircleWsClient, Listener
 from circle_ws.typed import converter_for
 
 if TYPE_CHECKING:
@@ -69,18 +68,7 @@ UserId = NewType("UserId", int)
 Scalar = int | str
 
 
-class Calls(Protocol):
-    """A method with `returns`, as the client has it."""
-
-    @overload
-    async def call(self, method: str, params: Any = None) -> Any: ...
-    @overload
-    async def call(self, method: str, params: Any = None, *, returns: TypeForm[T]) -> T: ...
-    @overload
-    async def call(self, method: str, params: Any = None, *, returns: Callable[[Any], T]) -> T: ...
-
-
-async def types(client: Calls, chosen: type[User]) -> None:
+async def types(client: CircleWsClient, chosen: type[User]) -> None:
     """Every sort of type gives itself."""
     assert_type(await client.call("m"), Any)
     assert_type(await client.call("m", returns=Any), Any)
@@ -116,7 +104,7 @@ def _add(one: int, two: int) -> int:
     return one + two
 
 
-async def functions(client: Calls) -> None:
+async def functions(client: CircleWsClient) -> None:
     """A function gives what it returns."""
     assert_type(await client.call("m", returns=Model.model_validate), Model)
     assert_type(await client.call("m", returns=_count), set[int])
@@ -124,7 +112,7 @@ async def functions(client: Calls) -> None:
     assert_type(await client.call("m", returns=bytes.fromhex), bytes)
 
 
-async def mistakes(client: Calls) -> None:
+async def mistakes(client: CircleWsClient) -> None:
     """What is neither a type nor a function of one value is an error, and a result is only what was asked for."""
     await client.call("m", returns=3)  # type: ignore[call-overload]
     await client.call("m", returns=["User"])  # type: ignore[call-overload]
@@ -132,6 +120,23 @@ async def mistakes(client: Calls) -> None:
     wrong: str = await client.call("m", returns=User)  # type: ignore[arg-type]
     (await client.call("m", returns=User | None)).id  # type: ignore[union-attr]  # noqa: B018
     del wrong
+
+
+async def elsewhere(client: CircleWsClient) -> None:
+    """Batches and listeners say the same."""
+    async with client.batch() as batch:
+        assert_type(batch.call("m"), BatchResult[Any])
+        assert_type(batch.call("m", returns=list[User]), BatchResult[list[User]])
+        assert_type(batch.call("m", returns=_count), BatchResult[set[int]])
+        user = batch.call("m", returns=User)
+    assert_type(await user, User)
+    assert_type(client.notifications("n"), Listener[Any])
+    assert_type(client.notifications(), Listener[Any])
+    assert_type(client.notifications("n", yields=User), Listener[User])
+    assert_type(client.notifications("n", yields=_count), Listener[set[int]])
+    async with client.notifications("n", yields=User) as users:
+        async for one in users:
+            assert_type(one, User)
 
 
 def converters(form: TypeForm[T]) -> Callable[[Any], T]:

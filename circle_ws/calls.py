@@ -1,0 +1,230 @@
+"""What a client is for: calls, batches, notifications, and the circle's own methods."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+
+from .batch import Batch
+from .config import DEFAULT, Default
+from .errors import ProtocolError
+from .listening import NOTIFICATION_BUFFER, listen
+from .request import Request
+from .typed import converter_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .buffer import Overflow
+    from .caller import Caller
+    from .jsonrpc.envelope import Params
+    from .listener import Listener
+    from .supervisor import Supervisor
+    from .typed import TypeForm
+
+__all__ = ["Calls"]
+
+T = TypeVar("T")
+
+
+class Calls:
+    """Be the part of a client that talks to the circle; who makes one sets the two attributes."""
+
+    __slots__ = ("_caller", "_supervisor")
+
+    _caller: Caller
+    _supervisor: Supervisor
+
+    @overload
+    async def call(
+        self,
+        method: str,
+        params: Params = None,
+        *,
+        timeout: float | None | Default = DEFAULT,
+        idempotent: bool = False,
+    ) -> Any: ...
+    @overload
+    async def call(
+        self,
+        method: str,
+        params: Params = None,
+        *,
+        returns: TypeForm[T],
+        timeout: float | None | Default = DEFAULT,
+        idempotent: bool = False,
+    ) -> T: ...
+    @overload
+    async def call(
+        self,
+        method: str,
+        params: Params = None,
+        *,
+        returns: Callable[[Any], T],
+        timeout: float | None | Default = DEFAULT,
+        idempotent: bool = False,
+    ) -> T: ...
+    async def call(
+        self,
+        method: str,
+        params: Params = None,
+        *,
+        returns: Any = Any,
+        timeout: float | None | Default = DEFAULT,
+        idempotent: bool = False,
+    ) -> Any:
+        """Call a method of the circle and return its result.
+
+        A call that cannot be written yet waits, within its timeout, for the link or for a slot. It is never sent
+        twice, unless you declare it idempotent. Cancelling it frees everything at once; the reply, should it come, is
+        ignored.
+
+        Args:
+            method: The method's name.
+            params: A list or tuple (by position) or a dict (by name) of finite plain JSON values; None leaves them out.
+            returns: What the result must be: a type (see `circle_ws.typed`), or a function that makes something of the
+                plain value. Nothing is coerced.
+            timeout: For everything until the result is there, in seconds; None means no limit. By default the
+                configured `call_timeout`.
+            idempotent: Running it twice is the same as running it once: when the link goes down after it was written,
+                it is written again on the next one, at most three times, instead of failing with `OutcomeUnknown`.
+
+        Returns:
+            The result: what `returns` says, or without it plain JSON values.
+
+        Raises:
+            RpcError: The circle answered with an error.
+            CallTimeout: The time is over; `phase` says where it ended.
+            OutcomeUnknown: The link went down after the request was written; it may have run.
+            NotConnected: The client was never started, or gave up.
+            ClientClosed: It is closed.
+            InvalidRequest: The params are not finite plain JSON with string keys, or `returns` can be no result.
+            InvalidResult: The result is not what `returns` asks for; `path` says where.
+            MessageTooLarge: The request is over `max_request_bytes`, or the reply over `max_message_bytes`.
+            ProtocolError: The reply is no JSON-RPC 2.0.
+            QueueFull: Too many calls wait already.
+        """
+        convert = None if returns is Any else converter_for(returns)
+        return await self._caller.call(Request(method, params, idempotent), timeout, convert)
+
+    async def notify(self, method: str, params: Params = None, *, timeout: float | None | Default = DEFAULT) -> None:
+        """Send a notification, which is not answered; return when it is written.
+
+        The arguments and errors are those of `call`.
+        """
+        await self._caller.notify(method, params, timeout)
+
+    def batch(self, *, timeout: float | None | Default = DEFAULT) -> Batch:
+        """Make several calls in one message (JSON-RPC 2.0 section 6).
+
+        ```python
+        async with client.batch() as batch:
+            one = batch.call("echo", [1])
+            two = batch.call("echo", [2])
+        print(await one, await two)
+        ```
+
+        It is sent when the block is left, which ends when all calls are settled; then each result is awaited for
+        itself. An exception inside the block sends nothing. Leaving the block raises what keeps the whole batch from
+        being sent: `NotConnected`, `ClientClosed`, `QueueFull`, `InvalidRequest`, `MessageTooLarge`.
+
+        Args:
+            timeout: For the whole batch, as that of `call`.
+        """
+        caller = self._caller
+        return Batch(lambda request: caller.batch(request, timeout), caller.count_failure)
+
+    @overload
+    def notifications(
+        self,
+        method: str | None = None,
+        *,
+        gaps: Literal[True],
+        yields: Any = Any,
+        buffer: int = ...,
+        overflow: Overflow = ...,
+    ) -> Listener[Any]: ...
+    @overload
+    def notifications(
+        self, method: str | None = None, *, gaps: Literal[False] = False, buffer: int = ..., overflow: Overflow = ...
+    ) -> Listener[Any]: ...
+    @overload
+    def notifications(
+        self,
+        method: str,
+        *,
+        yields: TypeForm[T],
+        gaps: Literal[False] = False,
+        buffer: int = ...,
+        overflow: Overflow = ...,
+    ) -> Listener[T]: ...
+    @overload
+    def notifications(
+        self,
+        method: str,
+        *,
+        yields: Callable[[Any], T],
+        gaps: Literal[False] = False,
+        buffer: int = ...,
+        overflow: Overflow = ...,
+    ) -> Listener[T]: ...
+    def notifications(
+        self,
+        method: str | None = None,
+        *,
+        yields: Any = Any,
+        buffer: int = NOTIFICATION_BUFFER,
+        overflow: Overflow = "drop_oldest",
+        gaps: bool = False,
+    ) -> Listener[Any]:
+        """Listen to what the circle pushes, from now on and over reconnects, until the client closes.
+
+        An async context manager and an async iterator over the notifications' params, as plain JSON values. Leaving
+        the block, or dropping the listener, ends it. When the client gives up, the iteration raises what it gave up
+        for. Any number of listeners may listen to one method; each has a buffer of its own.
+
+        Args:
+            method: The notifications' name; None listens to everything and gives `Notification(method, params)`.
+            yields: What the params must be, as `returns` of `call`; only for one method. Params that are something else
+                raise `InvalidResult` from the iteration, which can go on.
+            buffer: How many notifications are kept for a slow reader.
+            overflow: Which one goes when the buffer is full: `drop_oldest`, `drop_newest`; `.dropped` counts them.
+                With `close` the iteration ends with `QueueFull` once what is buffered has been read.
+            gaps: Also give a `Gap(dropped, downtime)` in the place where something may be missing: after a reconnect,
+                and where the buffer was full.
+
+        Raises:
+            InvalidRequest: An argument is wrong.
+        """
+        return listen(self._supervisor.subscriptions, method, yields, buffer=buffer, overflow=overflow, gaps=gaps)
+
+    def handle(self, method: str, function: Callable[..., Any]) -> Callable[[], None]:
+        """Answer requests that the circle sends.
+
+        Each runs in a task of its own, at most 256 at a time; it may use the client. An `RpcError` that `function`
+        raises is the answer; any other exception is logged, and the circle is told of an internal error (-32603).
+        Params that do not fit the function's parameters are answered with -32602.
+
+        Args:
+            method: The method's name.
+            function: Sync or async; is given the request's params as its arguments, by position or by name, and
+                returns plain JSON values. A sync one must not block.
+
+        Returns:
+            A function that ends it.
+
+        Raises:
+            InvalidRequest: An argument is wrong, or the method is answered already.
+        """
+        return self._supervisor.handlers.add(method, function)
+
+    async def play(self, script: str, *, timeout: float | None | Default = DEFAULT) -> str:
+        """Run a script on the circle and return its output. The errors are those of `call`."""
+        result = await self.call("play", {"script": script}, timeout=timeout)
+        output = result.get("output") if type(result) is dict else result
+        if type(output) is not str:
+            raise ProtocolError('play answered neither a string nor an object with a string member "output"')
+        return output
+
+    async def whoami(self, *, timeout: float | None | Default = DEFAULT) -> Any:
+        """Ask the circle who it takes this client for; what it tells is the circle's own matter."""
+        return await self.call("whoami", timeout=timeout)

@@ -1,0 +1,46 @@
+"""Listening to notifications: the check of what was asked for, and the listener that gives it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, get_args
+
+from .buffer import Overflow
+from .errors import InvalidRequest
+from .listener import Listener
+from .typed import converter_for
+
+if TYPE_CHECKING:
+    from .jsonrpc.subscriptions import Subscriptions
+
+__all__ = ["NOTIFICATION_BUFFER", "listen"]
+
+NOTIFICATION_BUFFER = 1024
+
+
+def listen(
+    subscriptions: Subscriptions, method: str | None, yields: Any, *, buffer: int, overflow: Overflow, gaps: bool
+) -> Listener[Any]:
+    """Listen; the arguments are those of `CircleWsClient.notifications`.
+
+    Raises:
+        InvalidRequest: One is wrong.
+    """
+    if method is not None and (type(method) is not str or not method):
+        raise InvalidRequest(f"a method is named by a text that is not empty, or None for all, not by {method!r}")
+    if type(buffer) is not int or buffer < 1:
+        raise InvalidRequest(f"buffer must be a whole number from 1, not {buffer!r}")
+    if overflow not in get_args(Overflow):
+        raise InvalidRequest(f"overflow must be one of {', '.join(get_args(Overflow))}, not {overflow!r}")
+    if type(gaps) is not bool:
+        raise InvalidRequest(f"gaps must be True or False, not {gaps!r}")
+    if method is None and yields is not Any:
+        raise InvalidRequest("yields is for one method: name it, or convert Notification.params yourself")
+    listener: Listener[Any] = Listener(
+        buffer,
+        lambda it: subscriptions.remove(method, it),
+        overflow=overflow,
+        gaps=gaps,
+        convert=None if yields is Any else converter_for(yields),
+    )
+    subscriptions.add(method, listener)
+    return listener
