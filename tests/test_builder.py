@@ -135,7 +135,6 @@ _ALL_STEPS: list[tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = 
     ("without_reconnect", (), {}, {"backoff": None}),
     ("with_setup", (_set_up,), {}, {"setup": _set_up}),
     ("with_middleware", (_around, _around), {}, {"middleware": (_around, _around)}),
-    ("with_middleware", (), {}, {"middleware": ()}),
     ("with_classifier", (_give_up,), {}, {"classifier": _give_up}),
     (
         "with_limits",

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 from typing import Any
 
+from circle_ws import RpcError
 from circle_ws.auth.audience import audience
 from circle_ws.server import CircleServer, Connection
 from tests.peers import kind
@@ -82,6 +83,18 @@ class Circle(CircleServer):
         """Forget who is signed in, as a circle does whose sessions have ended, and keep the connections."""
         for connection in self.connections:
             connection.public_key = None
+
+    async def ask_client(self, method: str, params: Any = None) -> Any:
+        """Send the first client a request; gives its result, or the code and the message of its error."""
+        try:
+            return {"result": await self.connections[0].call(method, params)}
+        except RpcError as error:
+            return {"error": [error.code, error.message, error.data]}
+
+    async def ask_client_together(self, requests: list[list[Any]]) -> list[Any]:
+        """Send the first client a batch."""
+        answers = await self.connections[0].batch([(method, params) for method, params in requests])
+        return [it.code if isinstance(it, RpcError) else it for it in answers]
 
     def public_keys(self) -> list[str | None]:
         return [connection.public_key for connection in self.connections]

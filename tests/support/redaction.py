@@ -321,7 +321,7 @@ def _see_what_leaves() -> None:
         return method
 
     for name in _ENTRANCES:
-        setattr(circle_ws.CircleWsClient, name, guarded(vars(circle_ws.CircleWsClient)[name]))
+        setattr(circle_ws.CircleWsClient, name, guarded(getattr(circle_ws.CircleWsClient, name)))
     _see_what_is_made(circle_ws.StatusChange, _tell_cause)
 
 

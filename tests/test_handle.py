@@ -1,0 +1,233 @@
+"""Requests that the circle sends, in both runtimes against the real one."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from circle_ws import InvalidRequest, RpcError
+from circle_ws.handlers import MOST_RUNNING
+from tests.support.clients import client
+from tests.support.outcomes import eventually, later, until
+from tests.support.peers import Peers
+
+
+def subtract(minuend: int, subtrahend: int = 0) -> int:
+    return minuend - subtrahend
+
+
+async def slowly(value: Any) -> Any:
+    await asyncio.sleep(0)
+    return value
+
+
+def refuse() -> None:
+    raise RpcError(4711, "not today", {"until": "tomorrow"})
+
+
+def break_down() -> None:
+    raise RuntimeError("private matters")
+
+
+def strange() -> object:
+    return object()
+
+
+FUNCTIONS = {"subtract": subtract, "slowly": slowly, "refuse": refuse, "break": break_down, "strange": strange}
+
+ANSWERS: list[tuple[str, Any, Any]] = [
+    ("subtract", [42, 23], {"result": 19}),
+    ("subtract", {"subtrahend": 23, "minuend": 42}, {"result": 19}),
+    ("subtract", [42], {"result": 42}),
+    ("slowly", [[1, {"a": None}]], {"result": [1, {"a": None}]}),
+    ("refuse", None, {"error": [4711, "not today", {"until": "tomorrow"}]}),
+    ("break", None, {"error": [-32603, "internal error", None]}),
+    ("strange", None, {"error": [-32603, "internal error", None]}),
+]
+
+
+@pytest.mark.parametrize(("method", "params", "answer"), ANSWERS)
+async def test_a_function_answers(peers: Peers, method: str, params: Any, answer: Any) -> None:
+    """By position and by name, sync and async; errors of ours are told, others are ours alone."""
+    circle = await peers.start("circle")
+    async with client(circle.url) as it:
+        for name, function in FUNCTIONS.items():
+            it.handle(name, function)
+        assert await circle.ask("ask_client", method=method, params=params) == answer
+
+
+@pytest.mark.parametrize("params", [[], [1, 2, 3], {"minuend": 1, "what": 2}], ids=repr)
+async def test_params_that_do_not_fit(peers: Peers, params: Any) -> None:
+    """-32602, in words."""
+    circle = await peers.start("circle")
+    async with client(circle.url) as it:
+        it.handle("subtract", subtract)
+        answer = await circle.ask("ask_client", method="subtract", params=params)
+    assert answer["error"][0] == -32602
+    assert "invalid params" in answer["error"][1]
+
+
+async def test_what_nobody_answers(peers: Peers) -> None:
+    """-32601, also after the handler was removed; the same method can then be answered anew."""
+    circle = await peers.start("circle")
+    async with client(circle.url) as it:
+        assert (await circle.ask("ask_client", method="f"))["error"][0] == -32601
+        remove = it.handle("f", lambda: 1)
+        assert await circle.ask("ask_client", method="f") == {"result": 1}
+        remove()
+        remove()
+        assert (await circle.ask("ask_client", method="f"))["error"][0] == -32601
+        it.handle("f", lambda: 2)
+        remove()
+        assert await circle.ask("ask_client", method="f") == {"result": 2}
+
+
+@pytest.mark.parametrize(("method", "function"), [("", subtract), (5, subtract), ("f", "function"), ("f", None)])
+def test_bad_handlers(method: Any, function: Any) -> None:
+    """A name that is none, and what is no function, are refused at once."""
+    with pytest.raises(InvalidRequest):
+        client("ws://localhost/").handle(method, function)
+
+
+def test_two_handlers_for_one_method() -> None:
+    """One of them would never be called."""
+    it = client("ws://localhost/")
+    it.handle("f", subtract)
+    with pytest.raises(InvalidRequest, match="answered already"):
+        it.handle("f", subtract)
+
+
+async def test_a_handler_may_use_the_client(peers: Peers) -> None:
+    """It does not run on the reader: a call made from it is answered."""
+    circle = await peers.start("circle")
+    async with client(circle.url) as it:
+
+        async def around(value: Any) -> Any:
+            return [await it.call("echo", [value])]
+
+        it.handle("around", around)
+        assert await circle.ask("ask_client", method="around", params=["x"]) == {"result": ["x"]}
+
+
+async def test_a_slow_handler_holds_nobody_up(peers: Peers) -> None:
+    """While it runs calls are answered, and so are other requests."""
+    circle = await peers.start("circle")
+    release = asyncio.Event()
+    async with client(circle.url) as it:
+        it.handle("wait", release.wait)
+        it.handle("f", lambda: 1)
+        waiting = later(circle.ask("ask_client", method="wait"))
+        assert await circle.ask("ask_client", method="f") == {"result": 1}
+        assert await it.call("echo", [1]) == 1
+        release.set()
+        assert await waiting == {"result": True}
+
+
+async def test_handlers_live_through_a_reconnect(peers: Peers) -> None:
+    """They belong to the client; what runs for a link that is lost ends, and its answer goes nowhere."""
+    circle = await peers.start("circle")
+    started, release = asyncio.Event(), asyncio.Event()
+    ends: list[str] = []
+
+    async def wait() -> str:
+        started.set()
+        await release.wait()
+        ends.append("ended")
+        return "too late"
+
+    async with client(circle.url) as it:
+        it.handle("wait", wait)
+        it.handle("f", lambda: 1)
+        lost = later(circle.ask("ask_client", method="wait"))
+        await started.wait()
+        await circle.ask("cut_all")
+        await lost
+        await eventually(lambda: not it.is_connected())
+        await it.wait_until_connected()
+        release.set()
+        await eventually(lambda: ends)
+        await until(circle, "public_keys")
+        assert await circle.ask("ask_client", method="f") == {"result": 1}
+        assert it.stats.connects == 2
+
+
+async def test_closing_ends_what_runs(peers: Peers) -> None:
+    """`close()` leaves no handler behind."""
+    circle = await peers.start("circle")
+    started = asyncio.Event()
+    ends: list[str] = []
+
+    async def wait() -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ends.append("ended")
+
+    async with client(circle.url) as it:
+        it.handle("wait", wait)
+        asking = later(circle.ask("ask_client", method="wait"))
+        await started.wait()
+    assert ends == ["ended"]
+    await asking
+
+
+async def test_a_handler_may_close_the_client(peers: Peers) -> None:
+    """`close()` can be called from anywhere, and returns."""
+    circle = await peers.start("circle")
+    ends: list[str] = []
+    it = client(circle.url)
+    await it.connect()
+
+    async def close() -> None:
+        await it.close()
+        ends.append("closed")
+
+    it.handle("close", close)
+    asking = later(circle.ask("ask_client", method="close"))
+    await eventually(lambda: ends)
+    await it.close()
+    await asking
+
+
+async def test_too_many_at_once(peers: Peers) -> None:
+    """At most 256 are answered at the same time; one more is told to come later."""
+    circle = await peers.start("circle")
+    release = asyncio.Event()
+    running = 0
+
+    async def wait() -> bool:
+        nonlocal running
+        running += 1
+        return await release.wait()
+
+    async with client(circle.url) as it:
+        it.handle("wait", wait)
+        asked = [["wait", None]] * (MOST_RUNNING // 2)
+        together = [later(circle.ask("ask_client_together", requests=asked)) for _ in range(2)]
+        await eventually(lambda: running == MOST_RUNNING)
+        replies: list[str] = []
+        it._supervisor.handlers.take({"jsonrpc": "2.0", "id": 1, "method": "wait"}, replies.append)
+        assert "-32005" in replies[0]
+        release.set()
+        for answers in together:
+            assert await answers == [True] * len(asked)
+
+
+async def test_a_batch_is_answered_with_one(peers: Peers) -> None:
+    """The circle's batch has its answers in one array, errors among them."""
+    circle = await peers.start("circle")
+    async with client(circle.url) as it:
+        it.handle("subtract", subtract)
+        it.handle("slowly", slowly)
+        requests = [["slowly", ["late"]], ["subtract", [3, 1]], ["nothing", None], ["subtract", []]]
+        assert await circle.ask("ask_client_together", requests=requests) == ["late", 2, -32601, -32602]
+
+
+async def test_a_reply_that_is_too_large(peers: Peers) -> None:
+    """The circle would close the link for it; it is told of an error instead."""
+    circle = await peers.start("circle")
+    async with client(circle.url) as it:
+        it.handle("large", lambda: "x" * 100_000)
+        assert (await circle.ask("ask_client", method="large"))["error"][0] == -32603
+        assert it.is_connected()
