@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import circle_ws
 from circle_ws.server import CircleServer, Connection
@@ -41,6 +45,10 @@ async def circle() -> AsyncGenerator[CircleServer]:
         return value
 
     @server.method()
+    async def ask_back(connection: Connection, topic: str) -> Any:
+        return await connection.call("describe", [topic])
+
+    @server.method()
     def tick(connection: Connection, count: int) -> None:
         for number in range(count):
             connection.notify("tick", [number])
@@ -52,8 +60,13 @@ async def circle() -> AsyncGenerator[CircleServer]:
 async def test_the_guide_runs(circle: CircleServer, capsys: pytest.CaptureFixture[str]) -> None:
     """Every block of the guide, one after the other."""
     names: dict[str, Any] = {"url": circle.url, "key": KEY}
+    spans = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    trace.set_tracer_provider(provider)
     for block in blocks("docs/guide.md"):
         await run(block, names)
+    assert [span.name for span in spans.get_finished_spans()] == ["echo"]
     told = capsys.readouterr().out
     for words in (
         "42\n",
@@ -61,6 +74,10 @@ async def test_the_guide_runs(circle: CircleServer, capsys: pytest.CaptureFixtur
         "idle -> connecting",
         "the circle said no: -32601",
         "[2]\n0 were lost",
+        "a gap: 0 dropped, no link for 0.",
+        "{'topic': 'weather', 'told by': 'the client'}",
+        "the batch gave 1 2",
+        "Ada\n$.tags[1]: expected str, found an integer",
         "hello you",
         "told 1\ntold 1\n['for everybody'] ['for you']",
     ):
