@@ -72,12 +72,18 @@ async def test_row_30_accept_then_close_is_no_hot_loop(
 
 
 class Fickle(MemoryServer):
-    """Closes each link in the very turn in which it is opened."""
+    """Closes each link in the very turn in which it is opened, or when it is told to."""
+
+    at_once = True
 
     async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> MemoryTransport:
-        transport = await super().__call__(url, receiver, options)
-        transport.end(ConnectionLost.closed(1013))
-        return transport
+        self.link = await super().__call__(url, receiver, options)
+        if self.at_once:
+            self.end()
+        return self.link
+
+    def end(self) -> None:
+        self.link.end(ConnectionLost.closed(1013))
 
 
 async def _listen(peer: MemoryPeer) -> None:
@@ -107,6 +113,19 @@ async def test_row_30_closed_in_the_turn_of_the_opening(first_connect: FirstConn
     await it.close()
     assert connecting.done()
     assert len(server.peers) == 1
+
+
+async def test_row_30_closed_in_the_turn_after_the_opening() -> None:
+    """Row 30, accept-then-close: who was ready for a moment only was ready; `connect()` returns; retry."""
+    server = Fickle(_listen)
+    server.at_once = False
+    it = client("ws://localhost/", key=None, transport=server)
+    # Told before whoever waits for the connection wakes up.
+    it.on_status(lambda change: server.end() if change.status is S.CONNECTED else None)
+    assert await timed(it.connect()) < 1
+    assert not it.is_connected()
+    await eventually(lambda: it.status is S.WAITING)
+    await it.close()
 
 
 async def test_row_30_a_first_connect_comes_back(peers: Peers) -> None:
