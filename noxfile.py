@@ -20,6 +20,12 @@ RUNTIMES = ["chromium", "firefox", "node"]
 FOUND = {version: interpreters.find_exact(version) for version in VERSIONS}
 PYTHONS = [nox.param(str(FOUND[version] or sys.executable), id=version) for version in VERSIONS]
 
+OUTSIDE = {
+    "chromium": ["tests/native/test_page_life.py", "-k", "chromium"],
+    "firefox": ["tests/native/test_page_life.py", "-k", "firefox"],
+    "node": ["tests/native/test_runner.py"],
+}
+"""The tests that start a runtime themselves."""
 MEASURED = [version for version in VERSIONS if FOUND[version]][-1:]
 """The native version whose run counts for coverage: the newest one there is."""
 
@@ -115,7 +121,7 @@ def check_bundle(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("runtime", RUNTIMES, ids=RUNTIMES)
 def pyodide(session: nox.Session, runtime: str) -> None:
-    """Run the suite inside Pyodide; in Chromium under coverage, and with Node the harness's own tests."""
+    """Run the suite inside Pyodide, in Chromium under coverage; then what needs pages, or the harness, of its own."""
     _need(session, runtime)
     folder = str(_bundle(session))
     _install(session, "test")
@@ -124,10 +130,8 @@ def pyodide(session: nox.Session, runtime: str) -> None:
         BROWSER_DATA.unlink(missing_ok=True)
         harness += ["--coverage", str(BROWSER_DATA)]
     session.run(*harness, *session.posargs)
-    if runtime == "node" and not session.posargs:
-        session.run(
-            "python", "-m", "pytest", "-m", "harness", "tests/native/test_runner.py", env={"CIRCLE_WS_BUNDLE": folder}
-        )
+    if not session.posargs:
+        session.run("python", "-m", "pytest", "-m", "harness", *OUTSIDE[runtime], env={"CIRCLE_WS_BUNDLE": folder})
 
 
 @nox.session

@@ -94,6 +94,7 @@ class Handshake:
                 if self._config.setup is not None:
                     self._in_setup = True
                     await run_setup(self._config.setup, self._session)
+            self._check_link()
         except BaseException as error:
             self._session.abort(ConnectionLost.closed(1006, local=True))
             if isinstance(error, TimeoutError) and limit.expired():
@@ -126,6 +127,13 @@ class Handshake:
 
     def _wait_for(self, awaited: str) -> None:
         self._awaited = awaited
+
+    def _check_link(self) -> None:
+        # A server may close in the very packet that opens; nobody was connected then, so the attempt failed.
+        if self._session.loss is not None:
+            raise ConnectionFailed(
+                "the server closed the connection as soon as it was open", phase=self.phase
+            ) from self._session.loss
 
     def _too_slow(self) -> ConnectionFailed:
         phase = self.phase

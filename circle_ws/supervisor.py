@@ -107,7 +107,9 @@ class Supervisor:
             NotConnected: It was never started, or its start was cancelled.
             CircleWsError: What it failed with.
         """
-        while not self.connected:
+        connects = self.counters.connects
+        # One that was ready for a moment only was ready, too: whoever waits may come too late to see it.
+        while not self.connected and self.counters.connects == connects:
             status = self.board.status
             if status is Status.FAILED and self.failure is not None:
                 raise self.failure

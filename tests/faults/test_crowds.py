@@ -11,12 +11,17 @@ from circle_ws import (
     Backoff,
     CallTimeout,
     CircleWsClient,
+    ConnectionFailed,
     ConnectionLost,
     ConnectionStatus,
     OutcomeUnknown,
     QueueFull,
 )
+from circle_ws.config import FirstConnect
 from circle_ws.recovery import Recovery
+from circle_ws.transport import TransportOptions
+from circle_ws.transport.base import Receiver
+from circle_ws.transport.memory import MemoryPeer, MemoryServer, MemoryTransport
 from tests.faults.stage import NONCE, Story, timed
 from tests.support.clients import KEY, client
 from tests.support.outcomes import eventually, later, until
@@ -64,6 +69,73 @@ async def test_row_30_accept_then_close_is_no_hot_loop(
             assert isinstance(await later(it.call("f")), OutcomeUnknown)
             delays.append((await story.until(S.WAITING)).retry_in)
     assert delays == [0.01, 0.02, 0.04, 0.07]
+
+
+class Fickle(MemoryServer):
+    """Closes each link in the very turn in which it is opened, or when it is told to."""
+
+    at_once = True
+
+    async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> MemoryTransport:
+        self.link = await super().__call__(url, receiver, options)
+        if self.at_once:
+            self.end()
+        return self.link
+
+    def end(self) -> None:
+        self.link.end(ConnectionLost.closed(1013))
+
+
+async def _listen(peer: MemoryPeer) -> None:
+    async for _ in peer:
+        pytest.fail("nothing is sent on a link that is down")
+
+
+@pytest.mark.parametrize("first_connect", ["once", "retry"])
+async def test_row_30_closed_in_the_turn_of_the_opening(first_connect: FirstConnect) -> None:
+    """Row 30, accept-then-close: who is closed at once was never connected; the attempt failed, as its code says."""
+    server = Fickle(_listen)
+    it = client("ws://localhost/", key=None, transport=server, first_connect=first_connect)
+    story = Story(it)
+    connecting = later(it.connect())
+    if first_connect == "once":
+        failure = await connecting
+        assert isinstance(failure, ConnectionFailed)
+        assert it.failure is failure
+        assert isinstance(failure.__cause__, ConnectionLost)
+        assert (await story.until(S.FAILED)).attempt == 1
+    else:
+        wait = await story.until(S.WAITING)
+        assert wait.attempt == 1
+        assert wait.retry_in is not None
+        assert wait.retry_in >= 10
+    assert it.stats.connects == 0
+    await it.close()
+    assert connecting.done()
+    assert len(server.peers) == 1
+
+
+async def test_row_30_closed_in_the_turn_after_the_opening() -> None:
+    """Row 30, accept-then-close: who was ready for a moment only was ready; `connect()` returns; retry."""
+    server = Fickle(_listen)
+    server.at_once = False
+    it = client("ws://localhost/", key=None, transport=server)
+    # Told before whoever waits for the connection wakes up.
+    it.on_status(lambda change: server.end() if change.status is S.CONNECTED else None)
+    assert await timed(it.connect()) < 1
+    assert not it.is_connected()
+    await eventually(lambda: it.status is S.WAITING)
+    await it.close()
+
+
+async def test_row_30_a_first_connect_comes_back(peers: Peers) -> None:
+    """Row 30, accept-then-close: with a real server `connect()` returns or raises, whichever comes first, but soon."""
+    peer = await peers.start("scripted", at_once=1013)
+    for _ in range(5):
+        it = client(peer.url, key=None)
+        outcome = await later(it.connect())
+        assert outcome is None or isinstance(outcome, ConnectionFailed)
+        await it.close()
 
 
 async def test_row_31_replies_never_wait_behind_notifications(peers: Peers) -> None:

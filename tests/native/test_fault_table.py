@@ -31,7 +31,10 @@ def _marked_native_only(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 def _proofs() -> list[Proof]:
     found = []
-    for path in sorted((ROOT / "tests" / "faults").glob("test_*.py")):
+    for path in [
+        *sorted((ROOT / "tests" / "faults").glob("test_*.py")),
+        ROOT / "tests" / "native" / "test_page_life.py",
+    ]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
                 numbers = re.match(r"test_row_((?:\d\d_(?:and_)?)+)", node.name)

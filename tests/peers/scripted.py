@@ -23,6 +23,7 @@ class Scripted(WebSocketPeer):
         greeting: Texts that are sent as soon as a client is there.
         deaf: Do not read at all.
         deflate: Compress where the client offers it.
+        at_once: Close every connection with this code as soon as it is open.
     """
 
     options: ClassVar[dict[str, Any]] = {"ping_interval": None, "max_size": None}
@@ -33,11 +34,13 @@ class Scripted(WebSocketPeer):
         greeting: list[str] | None = None,
         deaf: bool = False,
         deflate: bool = False,
+        at_once: int | None = None,
     ) -> None:
         super().__init__(compression="deflate" if deflate else None)
         self.answers = answers or {}
         self.greeting = greeting or []
         self.deaf = deaf
+        self.at_once = at_once
         self.received_texts: list[str] = []
         self.extensions: list[int] = []
         self.endings: list[dict[str, Any]] = []
@@ -103,6 +106,8 @@ class Scripted(WebSocketPeer):
     async def serve_one(self, connection: ServerConnection) -> None:
         self.accepted += 1
         self.extensions.append(len(connection.protocol.extensions))
+        if self.at_once is not None:
+            await connection.close(self.at_once)
         for text in self.greeting:
             await connection.send(text)
         if self.deaf:

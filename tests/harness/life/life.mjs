@@ -1,0 +1,43 @@
+// A page with a client of its own: it tells the test what happens to both, and does what the test says.
+
+import { obey } from "./orders.mjs";
+
+// Beacons arrive even while the page goes away. Python uses it too.
+globalThis.tell = (told) => navigator.sendBeacon("/told", JSON.stringify(told));
+
+let tab;
+const orders = {
+  leave: () => {
+    location.href = "elsewhere.html";
+    return true;
+  },
+  hide: () => {
+    tab = open("tab.html");
+  },
+  show: () => {
+    tab.close();
+  },
+};
+
+addEventListener("error", (event) => tell({ fault: String(event.message) }));
+addEventListener("unhandledrejection", (event) => tell({ fault: String(event.reason) }));
+document.addEventListener("visibilitychange", () => tell({ visibility: document.visibilityState }));
+addEventListener("pagehide", (event) => tell({ hidden: true, persisted: event.persisted }));
+addEventListener("pageshow", (event) => {
+  tell({ shown: true, persisted: event.persisted });
+  if (event.persisted) {
+    obey(orders);
+  }
+});
+
+const files = `${location.origin}/bundle/`;
+const { loadPyodide } = await import(`${files}pyodide/pyodide.mjs`);
+const pyodide = await loadPyodide({
+  indexURL: `${files}pyodide/`,
+  lockFileURL: `${files}pyodide-lock.json`,
+  packageBaseUrl: files,
+  packages: ["circle-ws"],
+});
+const source = await (await fetch("life.py")).text();
+await pyodide.runPythonAsync(source, { filename: "life.py" });
+obey(orders);
