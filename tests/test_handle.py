@@ -1,6 +1,7 @@
 """Requests that the circle sends, in both runtimes against the real one."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -33,7 +34,19 @@ def strange() -> object:
     return object()
 
 
-FUNCTIONS = {"subtract": subtract, "slowly": slowly, "refuse": refuse, "break": break_down, "strange": strange}
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "subtract": subtract,
+    "slowly": slowly,
+    "refuse": refuse,
+    "break": break_down,
+    "strange": strange,
+}
+    "subtract": subtract,
+    "slowly": slowly,
+    "refuse": refuse,
+    "break": break_down,
+    "strange": strange,
+}
 
 ANSWERS: list[tuple[str, Any, Any]] = [
     ("subtract", [42, 23], {"result": 19}),
