@@ -1,0 +1,95 @@
+"""Calls that wait: what is said of them is true, and they wait no longer than they must. Time is virtual."""
+
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from circle_ws import CallTimeout, OutcomeUnknown
+from tests.support.clients import KEY
+from tests.support.story import Made, Story
+
+
+@pytest.fixture
+def story(request: pytest.FixtureRequest) -> Generator[Story]:
+    """A client with one slot, connected."""
+    options: dict[str, Any] = {"ping": False, "key": None, "keepalive": None, "max_in_flight": 1}
+    it = Story(**options | getattr(request, "param", {}))
+    it.connect()
+    it.loop.settle()
+    assert it.it.is_connected()
+    yield it
+    it.end()
+
+
+def error_of(made: Made) -> BaseException | None:
+    return made.task.exception()
+
+
+@pytest.mark.parametrize("waiting", ["call", "again"])
+def test_a_slot_never_goes_to_a_call_whose_time_is_over_too(story: Story, waiting: str) -> None:
+    """Calls whose time ends together end as they are: who waited has not run, and is not written at the last moment."""
+    story.call("call", "hold", 1.0, 0)
+    for _ in range(3):
+        story.call(waiting, "hold", 1.0, 0)
+    story.advance(2.0)
+    for one in story.calls:
+        assert isinstance(error_of(one), CallTimeout)
+    assert ["has not run" in str(error_of(one)) for one in story.calls] == [False, True, True, True]
+    assert [request.token for request in story.circle.written] == [0]
+    assert not story.it._supervisor.outbox._queue
+
+
+@pytest.mark.parametrize("ends", ["is cancelled", "is over its time"])
+def test_a_notification_waits_for_no_slot(story: Story, ends: str) -> None:
+    """It keeps its place behind a call that waits, and goes out as soon as that is gone."""
+    story.call("call", "hold", None, 0)
+    story.call("call", "hold", 1.0, 0)
+    story.call("notify", "hold", 10.0, 0)
+    story.loop.settle()
+    assert not story.calls[2].task.done()
+    if ends == "is cancelled":
+        story.calls[1].task.cancel()
+        story.loop.settle()
+    else:
+        story.advance(1.0)
+    assert [request.token for request in story.circle.written] == [0, 2]
+    assert story.calls[2].task.done()
+
+
+def waits_for_the_sign_in(story: Story) -> bool:
+    """Whether the sign-in is renewed at this moment."""
+    session = story.it._supervisor._session
+    return session is not None and session.renewal.wanted and session.loss is None
+
+
+@pytest.mark.parametrize("turns", range(12))
+@pytest.mark.parametrize("story", [{"key": KEY}], indirect=True)
+def test_reconnect_during_a_renewal_dials_at_once(story: Story, turns: int) -> None:
+    """Whatever the sign-in is doing at that moment: no time passes until the call has its answer on a fresh link."""
+    story.circle.signed_out = 1
+    story.call("call", "echo", 2.0, 0)
+    story.loop.turn()
+    while not waits_for_the_sign_in(story):
+        story.loop.turn()
+    story.turn(turns)
+    story.reconnect()
+    story.advance(0.5)
+    assert len(story.circle.links) == 2
+    assert story.calls[0].ended is not None
+    assert story.it.is_connected()
+
+
+def test_of_a_call_that_may_have_run_nobody_says_that_it_has_not(story: Story) -> None:
+    """A call that was written before a loss and waits when the client is closed has one story, not two."""
+    story.call("again", "hold", None, 0)
+    story.loop.settle()
+    story.circle.refusal = 0
+    story.cut(1006)
+    story.loop.settle()
+    story.close(0)
+    story.advance(0.1)
+    error = error_of(story.calls[0])
+    assert type(error) is OutcomeUnknown
+    assert "may have run" in str(error)
+    assert "has not run" not in str(error)
