@@ -41,12 +41,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "break": break_down,
     "strange": strange,
 }
-    "subtract": subtract,
-    "slowly": slowly,
-    "refuse": refuse,
-    "break": break_down,
-    "strange": strange,
-}
 
 ANSWERS: list[tuple[str, Any, Any]] = [
     ("subtract", [42, 23], {"result": 19}),
