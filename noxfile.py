@@ -84,9 +84,9 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check the types, once for each of the two platforms."""
     _need(session, "node")
-    _install(session, "types", "test", "example")
+    _install(session, "types", "test", "example", "bench")
     session.install("-q", "nox", "packaging")
-    session.run("mypy", "--platform", "linux", "circle_ws", "tests", "tools", "noxfile.py")
+    session.run("mypy", "--platform", "linux", "circle_ws", "tests", "tools", "benchmarks", "noxfile.py")
     session.run("mypy", "--platform", "emscripten", "circle_ws")
     session.run("pyright")
 

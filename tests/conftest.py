@@ -21,6 +21,7 @@ _LEFT_OUT = {"native" if _IN_WASM else "wasm", "harness", "peers", "support"}
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "native_only(reason): the test makes no sense inside Pyodide")
+    config.addinivalue_line("markers", "soak: minutes long; only on demand, with `-m soak`")
     config.addinivalue_line("markers", "harness: tests of the harness itself, which start browsers")
 
 

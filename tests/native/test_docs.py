@@ -19,6 +19,7 @@ from circle_ws.server import CircleServer, Connection
 from circle_ws.status import TRANSITIONS
 from tests.support.clients import KEY
 from tests.support.outcomes import eventually
+from tools.diagram import PAGE, redrawn
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -108,6 +109,13 @@ def test_the_status_table_is_the_codes() -> None:
     documented = {origin: set(re.findall(r"`([A-Z]+)`", targets)) for origin, targets in rows.items()}
     coded = {origin.name: {target.name for target in targets} for origin, targets in TRANSITIONS.items() if targets}
     assert documented == coded
+
+
+def test_the_diagram_is_the_codes() -> None:
+    """The drawing of the states is what the table of transitions says."""
+    page = PAGE.read_text()
+    assert redrawn(page) == page, "run: python -m tools.diagram"
+    assert page.count("-->") == sum(map(len, TRANSITIONS.values())) + 2
 
 
 def test_the_servers_options_are_the_codes() -> None:

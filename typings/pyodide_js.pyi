@@ -1,0 +1,6 @@
+"""The part of the module `pyodide_js` that tests use: the JavaScript object of the running Pyodide."""
+
+from typing import Any
+
+version: str
+_module: Any
