@@ -41,12 +41,12 @@ def _describe(error: Exception) -> str:
     return f"the connection could not be made: {error or type(error).__name__}"
 
 
-def upgrade_refusal(status: int, retry_after: str | None, way: str = "") -> ConnectionFailed:
+def upgrade_refusal(status: int, retry_after: float | None, way: str = "") -> ConnectionFailed:
     """Describe an HTTP answer of the server's that is no WebSocket.
 
     Args:
         status: The HTTP status.
-        retry_after: The header `Retry-After`.
+        retry_after: When the server wants to be asked again, in seconds, or None.
         way: Added to the message: the proxy on the way.
     """
     if 300 <= status < 400:
@@ -57,7 +57,7 @@ def upgrade_refusal(status: int, retry_after: str | None, way: str = "") -> Conn
     return ConnectionFailed(
         f"the server refused the WebSocket with HTTP {status}; check the path in the URL{way}",
         http_status=status,
-        retry_after=retry_after_seconds(retry_after),
+        retry_after=retry_after,
     )
 
 
@@ -86,30 +86,46 @@ def proxy_failure(error: Exception, proxy: str) -> ConnectionFailed:
     return ConnectionFailed(f"the proxy {proxy} did not connect to the circle: {words}")
 
 
-def proxy_refusal(status: int, retry_after: str | None, proxy: str) -> ConnectionFailed:
+def proxy_refusal(status: int, retry_after: float | None, proxy: str) -> ConnectionFailed:
     """Describe an HTTP answer of the proxy's that is no tunnel.
 
     Its status is not that of the server, so it stands in the message alone.
 
     Args:
         status: The HTTP status.
-        retry_after: The header `Retry-After`.
+        retry_after: When the proxy wants to be asked again, in seconds, or None.
         proxy: The proxy, as it may be shown.
     """
     words = "; check the user name and password in its URL" if status == 407 else ""
     return ConnectionFailed(
         f"the proxy {proxy} refused to connect to the circle, with HTTP {status}{words}",
-        retry_after=retry_after_seconds(retry_after),
+        retry_after=retry_after,
     )
 
 
-def retry_after_seconds(value: str | None) -> float | None:
-    """Read `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date; None where it is neither."""
+def retry_after_seconds(value: str | None, date: str | None = None) -> float | None:
+    """Read `Retry-After` (RFC 9110 section 10.2.3).
+
+    Args:
+        value: The header: seconds, or a date.
+        date: The header `Date`, by which a date is read: the clock here may be wrong. None, or no date, is now.
+
+    Returns:
+        Seconds, or None where the header is neither.
+    """
     if value is None:
         return None
     if value.isascii() and value.isdigit():
         return float(value[:9])
+    when = _read_date(value)
+    if when is None:
+        return None
+    return max(0.0, (when - ((_read_date(date) if date else None) or datetime.now(UTC))).total_seconds())
+
+
+def _read_date(text: str) -> datetime | None:
     try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+        read = parsedate_to_datetime(text)
     except (ValueError, TypeError):
         return None
+    return read if read.tzinfo else read.replace(tzinfo=UTC)

@@ -30,7 +30,7 @@ from ..proxy import ENVIRONMENT, is_socks, shown_proxy
 from ..url import is_loopback
 from .base import Capabilities, Receiver, TransportOptions
 from .environment import environment_proxy
-from .failures import network_failure, proxy_failure, upgrade_refusal
+from .failures import network_failure, proxy_failure, retry_after_seconds, upgrade_refusal
 from .tunnel import open_tunnel
 
 if TYPE_CHECKING:
@@ -251,7 +251,10 @@ class _Way:
             return proxy_failure(error, self._proxy)
         way = "" if self._proxy is None else f" (through the proxy {self._proxy})"
         if isinstance(error, InvalidStatus):
-            return upgrade_refusal(error.response.status_code, error.response.headers.get("Retry-After"), way)
+            # A server may send a header twice, of which `get` makes an error.
+            headers = error.response.headers
+            retry_after, date = (next(iter(headers.get_all(name)), None) for name in ("Retry-After", "Date"))
+            return upgrade_refusal(error.response.status_code, retry_after_seconds(retry_after, date), way)
         if isinstance(error, InvalidMessage | EOFError):
             return ConnectionFailed(f"the server did not answer with HTTP; is this a WebSocket server?{way}")
         if isinstance(error, InvalidHandshake):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ..proxy import shown_proxy
-from .failures import proxy_refusal
+from .failures import proxy_refusal, retry_after_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,4 +109,5 @@ def _check(head: bytes, proxy: str) -> None:
         raise ConnectionResetError
     if (status := int(found[1])) >= 300:
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in rest)}
-        raise proxy_refusal(status, headers.get("retry-after"), shown_proxy(proxy))
+        retry_after = retry_after_seconds(headers.get("retry-after"), headers.get("date"))
+        raise proxy_refusal(status, retry_after, shown_proxy(proxy))

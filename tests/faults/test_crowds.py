@@ -17,6 +17,7 @@ from circle_ws import (
     OutcomeUnknown,
     QueueFull,
 )
+from circle_ws.buffer import Overflow
 from circle_ws.config import FirstConnect
 from circle_ws.recovery import Recovery
 from circle_ws.transport import TransportOptions
@@ -156,6 +157,26 @@ async def test_row_31_replies_never_wait_behind_notifications(peers: Peers) -> N
         assert it.stats.notifications == flood + 1
         # The newest are kept, in order.
         assert [(await anext(slow))["number"] for _ in range(1024)] == list(range(flood - 1024, flood))
+
+
+@pytest.mark.parametrize(
+    ("overflow", "kept", "dropped"),
+    [("drop_oldest", range(990, 1000), 990), ("drop_newest", range(10), 990), ("close", range(10), 1)],
+)
+async def test_row_31_who_listens_chooses_what_goes(
+    peers: Peers, overflow: Overflow, kept: range, dropped: int
+) -> None:
+    """Row 31, flood of notifications, slow consumer: a bounded buffer with a chosen policy, and each has its own."""
+    circle = await peers.start("circle")
+    async with client(circle.url) as it, it.notifications("tick", buffer=10, overflow=overflow) as slow:
+        all_along = it.notifications("tick", buffer=1000)
+        await it.call("tick", [1000])
+        assert [(await anext(slow))["number"] for _ in range(10)] == list(kept)
+        if overflow == "close":
+            with pytest.raises(QueueFull):
+                await anext(slow)
+        assert slow.dropped == dropped
+        assert [(await anext(all_along))["number"] for _ in range(1000)] == list(range(1000))
 
 
 async def test_row_31_a_slow_consumer_holds_up_nobody_but_itself(peers: Peers) -> None:

@@ -127,6 +127,20 @@ async def test_row_05_retry_after_is_a_floor(peers: Peers, retry_after: str, lea
     await it.close()
 
 
+@NO_HEADERS
+async def test_row_05_headers_that_come_twice_are_no_reason_to_give_up(peers: Peers) -> None:
+    """Row 5, HTTP 503: a server, with a proxy before it, that sends `Retry-After` twice; the first one counts."""
+    circle, proxy = await behind_faults(peers)
+    it = client(proxy.url)
+    story = Story(it)
+    await it.connect()
+    twice = "HTTP/1.1 503 No\r\nRetry-After: 20\r\nRetry-After: 30\r\nDate: a\r\nDate: b\r\nContent-Length: 0\r\n\r\n"
+    await proxy.ask("refuse", reply=twice, times=1)
+    await circle.ask("cut_all")
+    assert (await story.waits(2))[1].retry_in == 20
+    await it.close()
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_row_06_a_redirect_is_never_followed(peers: Peers, status: int) -> None:
     """Row 6, HTTP 3xx: fatal, `RedirectRefused`; a browser follows none either, but cannot tell it: retry."""

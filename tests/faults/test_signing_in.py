@@ -16,7 +16,7 @@ from circle_ws import (
     RpcError,
     SignerFailed,
 )
-from tests.faults.stage import IN_BROWSER, NONCE, Story, Wall, behind_faults
+from tests.faults.stage import IN_BROWSER, NONCE, Story, Wall, behind_faults, http
 from tests.support.clients import KEY, OTHER_KEY, client
 from tests.support.outcomes import eventually, later
 from tests.support.peers import Peers, RemotePeer
@@ -237,3 +237,21 @@ async def test_row_28_a_wrong_clock_has_no_effect(peers: Peers, wall: Wall, ahea
         await proxy.ask("end", how="reset")
         await eventually(lambda: not it.is_connected())
         assert await it.call("echo", [2]) == 2
+
+
+@pytest.mark.native_only("a browser shows no HTTP status")
+@pytest.mark.parametrize("ahead", [YEARS, -YEARS])
+async def test_row_28_a_wrong_clock_does_not_change_what_a_server_asks_for(
+    peers: Peers, wall: Wall, ahead: float
+) -> None:
+    """Row 28, wrong local clock: a `Retry-After` that is a date is read by the server's own clock, its `Date`."""
+    circle, proxy = await behind_faults(peers)
+    it = client(proxy.url)
+    story = Story(it)
+    await it.connect()
+    wall.ahead = ahead
+    dates = {"Date": "Fri, 31 Dec 1999 23:58:00 GMT", "Retry_After": "Fri, 31 Dec 1999 23:59:59 GMT"}
+    await proxy.ask("refuse", reply=http(503, **dates), times=1)
+    await circle.ask("cut_all")
+    assert (await story.waits(2))[1].retry_in == 119
+    await it.close()

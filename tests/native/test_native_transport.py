@@ -62,6 +62,16 @@ def test_retry_after_is_seconds_or_a_date() -> None:
     assert 90 < seconds <= 100
 
 
+def test_a_date_is_read_by_the_servers_own_clock() -> None:
+    """What `Retry-After` means when the clock here is wrong: its distance from the header `Date`."""
+    last = "Fri, 31 Dec 1999 23:59:59 GMT"
+    assert retry_after_seconds(last, "Fri, 31 Dec 1999 23:58:00 GMT") == 119
+    assert retry_after_seconds(last, "Sat, 01 Jan 2000 00:00:00 GMT") == 0
+    assert retry_after_seconds(last, "no date") == 0
+    assert retry_after_seconds("7", last) == 7
+    assert retry_after_seconds("Fri, 31 Dec 1999 23:59:59 -0000", last) == 0
+
+
 def test_the_librarys_frames_are_never_logged() -> None:
     """Whatever level the program logs at, `websockets` is not asked to print frames: signatures are in them."""
     logger = logging.getLogger("circle_ws.transport.websockets")
