@@ -1,0 +1,102 @@
+"""Any text in, only documented errors and events out: an atheris target for the decoders and the reading of messages.
+
+`python -m fuzz.inbound -runs=10000000 -max_len=512` (dependency group `fuzz`). Both decoders must agree; a message must
+leave the tables of a connection as they may be: each call is answered at most once, and nothing raises.
+"""
+
+import asyncio
+import logging
+import sys
+from typing import Any
+
+import atheris
+
+with atheris.instrument_imports(include=["circle_ws.inbound", "circle_ws.jsonrpc", "circle_ws.session"]):
+    from circle_ws.call import Call
+    from circle_ws.config import ClientConfig
+    from circle_ws.errors import ConnectionLost, ProtocolError
+    from circle_ws.handlers import Handlers
+    from circle_ws.inbound import Inbound
+    from circle_ws.jsonrpc import codec_msgspec, codec_stdlib
+    from circle_ws.jsonrpc.subscriptions import Subscriptions
+    from circle_ws.outbox import Outbox
+    from circle_ws.session import Session
+    from circle_ws.stats import Counters
+    from circle_ws.trouble import Trouble
+
+CONFIG = ClientConfig("ws://localhost/")
+LOOP = asyncio.new_event_loop()
+
+
+class Line:
+    """Be a transport that takes everything."""
+
+    buffered = 0
+    bytes_received = 0
+
+    def send(self, text: str) -> None:
+        codec_stdlib.decode(text)
+
+    async def drain(self) -> None: ...
+
+    async def ping(self) -> None: ...
+
+    async def close(self, code: int = 1000, reason: str = "") -> None: ...
+
+    def abort(self) -> None: ...
+
+
+def agree(text: str) -> None:
+    """Decode with both; what one takes the other takes, to the same value."""
+    outcomes: list[Any] = []
+    for codec in (codec_stdlib, codec_msgspec):
+        try:
+            outcomes.append(codec.decode(text))
+        except ProtocolError:
+            outcomes.append(ProtocolError)
+    # The depth that is taken is the one difference between them.
+    if outcomes[0] != outcomes[1] and text.count("[") + text.count("{") < 400:
+        raise AssertionError(f"the decoders disagree: {text!r}")
+
+
+def read(texts: list[str]) -> None:
+    """Read messages on one connection with two calls in flight."""
+    counters = Counters()
+    goodbyes: list[int] = []
+    outbox = Outbox(CONFIG, lambda: "queue", lambda transport, code, reason: goodbyes.append(code))
+    session = Session(outbox, counters, 8)
+    session.open(Line())
+    inbound = Inbound(session, outbox, Subscriptions(), Handlers(None), Trouble(counters))
+    calls = [Call(id, "f", "{}", LOOP.create_future()) for id in (1, 2)]
+    outbox._next_id = 2
+    session.in_flight.update({1: calls[0], 2: calls[1]})
+    for text in texts:
+        if session.loss is None:
+            inbound.message(text)
+    session.lost(ConnectionLost.closed(1006))
+    assert not session.in_flight
+    assert all(call.future.done() for call in calls), "a call was forgotten"
+    for call in calls:
+        call.future.exception()
+    assert goodbyes in ([], [4002])
+
+
+def one_input(data: bytes) -> None:
+    """Run one input: texts, one a line."""
+    texts = data.decode("utf-8", "surrogateescape").split("\n")[:8]
+    for text in texts:
+        agree(text)
+    read(texts)
+
+
+def main() -> None:
+    """Fuzz until it is told to stop."""
+    asyncio.set_event_loop(LOOP)
+    # Each malformed message is a warning, and nearly all of these are malformed.
+    logging.disable(logging.CRITICAL)
+    atheris.Setup(sys.argv, one_input)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
