@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from circle_ws import CircleWsClient, ConnectionStatus, StatusChange
+from circle_ws import CircleWsClient, ConnectionFailed, ConnectionStatus, StatusChange
 from tests.support.peers import Peers, RemotePeer
 
 __all__ = ["IN_BROWSER", "LONG", "NONCE", "Story", "Wall", "behind_faults", "http", "timed"]
@@ -41,6 +41,13 @@ class Story:
             if change.status is status and change.previous is not status:
                 return change
         raise AssertionError(f"the client was closed before it was {status}")
+
+    async def failed_in(self, phase: str) -> ConnectionFailed:
+        """Go on to the next attempt that failed in this phase; on a busy machine one may fail in an earlier one."""
+        while True:
+            cause = (await self.until(ConnectionStatus.WAITING)).cause
+            if isinstance(cause, ConnectionFailed) and cause.phase == phase:
+                return cause
 
     async def waits(self, count: int) -> list[StatusChange]:
         """Go on over so many changes to WAITING."""

@@ -10,7 +10,6 @@ from circle_ws import (
     AuthRejected,
     CallTimeout,
     Challenge,
-    ConnectionFailed,
     ConnectionStatus,
     DowngradeDetected,
     RpcError,
@@ -106,11 +105,8 @@ async def test_row_24_a_silent_step_ends_at_open_timeout(peers: Peers, method: s
     if back:
         await connecting
         await peer.ask("cut")
-        await story.until(S.WAITING)
-    wait = await story.until(S.WAITING)
-    assert isinstance(wait.cause, ConnectionFailed)
-    assert wait.cause.phase == phase
-    assert f"open_timeout ({OPEN_TIMEOUT:g} s)" in str(wait.cause)
+    failure = await story.failed_in(phase)
+    assert f"open_timeout ({OPEN_TIMEOUT:g} s)" in str(failure)
     await story.until(S.CONNECTED)
     await connecting
     await it.close()
@@ -131,8 +127,8 @@ class Person(Vault):
 async def test_row_24_a_person_may_take_longer_than_open_timeout(peers: Peers) -> None:
     """Row 24, auth step hangs: the time that the signer takes is not the attempt's."""
     circle = await peers.start("circle")
-    signer = Person(0.5)
-    async with client(circle.url, key=None, signer=signer, open_timeout=0.4, sign_timeout=5) as it:
+    signer = Person(1.2)
+    async with client(circle.url, key=None, signer=signer, open_timeout=1, sign_timeout=10) as it:
         assert await it.call("echo", [1]) == 1
     assert len(signer.asked) == 1
 
