@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Caller"]
 
-_GRACE = 0.01
-"""By so much a call's own deadline, whose error names its phase, comes before that of the middleware, in seconds."""
-
 
 class Caller:
     """Make the calls of one client.
@@ -125,14 +122,20 @@ class Caller:
         loop = asyncio.get_running_loop()
         until = None if limit is None else loop.time() + limit
 
+        scope = asyncio.timeout_at(until)
+
         async def last(request: Request) -> Any:
             self.check_running()
-            return await send(request, limit, None if until is None else max(until - loop.time(), 0.0))
+            # Its own deadline is the same, and its error names the phase.
+            scope.reschedule(None)
+            try:
+                return await send(request, limit, None if until is None else max(until - loop.time(), 0.0))
+            finally:
+                scope.reschedule(until)
 
         call_next: CallNext = last
         for middleware in reversed(self._middleware):
             call_next = _wrapped(middleware, call_next)
-        scope = asyncio.timeout_at(None if until is None else until + _GRACE)
         try:
             async with scope:
                 return await call_next(request)
