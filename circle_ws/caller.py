@@ -131,7 +131,8 @@ class Caller:
             try:
                 return await send(request, limit, None if until is None else max(until - loop.time(), 0.0))
             finally:
-                scope.reschedule(until)
+                if not scope.expired():
+                    scope.reschedule(until)
 
         call_next: CallNext = last
         for middleware in reversed(self._middleware):
