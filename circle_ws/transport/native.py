@@ -1,12 +1,11 @@
-"""The native transport, over `websockets`.
+"""How the native runtime dials, with `websockets`: directly or through a proxy, once, and following no redirect.
 
-Whole messages go straight from the protocol to the receiver: no reader task, no queue. Keep-alive, time limits and
-reconnecting are the engine's, so those of `websockets` are off.
+Keep-alive, time limits and reconnecting are the engine's, so those of `websockets` are off. What is open then is
+`link.NativeTransport`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
@@ -17,214 +16,29 @@ from websockets.exceptions import (
     InvalidHandshake,
     InvalidMessage,
     InvalidStatus,
-    NegotiationError,
-    PayloadTooBig,
 )
-from websockets.frames import Frame, Opcode
 from websockets.http11 import USER_AGENT
-from websockets.protocol import OPEN, Event
 from websockets.typing import Subprotocol
 
-from ..errors import ConnectionFailed, ConnectionLost, MessageTooLarge, ProtocolError
+from ..errors import ConnectionFailed
 from ..proxy import ENVIRONMENT, is_socks, shown_proxy
 from ..url import is_loopback
 from .base import Capabilities, Receiver, TransportOptions
 from .environment import environment_proxy
 from .failures import network_failure, proxy_failure, retry_after_seconds, upgrade_refusal
+from .link import Link, NativeTransport
 from .tunnel import open_tunnel
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-__all__ = ["NativeConnect", "NativeTransport", "connect"]
+__all__ = ["NativeConnect", "connect"]
 
-_logger = logging.getLogger("circle_ws.transport")
 # At level DEBUG `websockets` logs whole frames, and with them signatures.
 _websockets_logger = logging.getLogger("circle_ws.transport.websockets")
 _websockets_logger.setLevel(logging.WARNING)
 _AGENT = f"circle-ws {USER_AGENT}"
-
-
-class NativeTransport:
-    """Be one open WebSocket of the package `websockets`."""
-
-    __slots__ = ("_link",)
-
-    def __init__(self, link: _Link) -> None:
-        self._link = link
-
-    @property
-    def buffered(self) -> int:
-        """Bytes that are not yet on their way."""
-        return self._link.transport.get_write_buffer_size()
-
-    @property
-    def bytes_received(self) -> int:
-        """Bytes received so far, control frames included."""
-        return self._link.bytes_received
-
-    def send(self, text: str) -> None:
-        """Hand over one text message.
-
-        Raises:
-            ConnectionLost: The link is known to be down.
-        """
-        link = self._link
-        if link.protocol.state is not OPEN:
-            raise link.loss()
-        link.protocol.send_text(text.encode())
-        link.send_data()
-
-    async def drain(self) -> None:
-        """Return when writing more makes sense.
-
-        Raises:
-            ConnectionLost: The link went down meanwhile.
-        """
-        try:
-            await self._link.drain()
-        except OSError as error:
-            raise self._link.loss() from error
-        if self._link.protocol.state is not OPEN:
-            raise self._link.loss()
-
-    async def ping(self) -> None:
-        """Send a ping frame; return with its pong.
-
-        Raises:
-            ConnectionLost: The link went down meanwhile.
-        """
-        try:
-            await (await self._link.ping())
-        except ConnectionClosed as error:
-            raise self._link.loss() from error
-
-    async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close with the handshake, within `close_timeout`. Idempotent; a cancelled one aborts."""
-        self._link.silent = True
-        try:
-            # The library's own limit begins when the peer has read what was written before.
-            async with asyncio.timeout(self._link.close_timeout):
-                await self._link.close(code, reason)
-        except TimeoutError:
-            self.abort()
-        except asyncio.CancelledError:
-            self.abort()
-            raise
-
-    def abort(self) -> None:
-        """Close at once, without the handshake. Idempotent."""
-        self._link.silent = True
-        self._link.transport.abort()
-
-
-class _Link(websockets_client.ClientConnection):
-    """Hand whole messages to a receiver as soon as they are parsed."""
-
-    def __init__(self, *args: Any, receiver: Receiver, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.receiver = receiver
-        self.bytes_received = 0
-        self.silent = False
-        self._ended = False
-        self._fragments: list[Any] = []
-        self._text = True
-        self._hang_up: asyncio.TimerHandle | None = None
-
-    def loss(self) -> ConnectionLost:
-        """Describe how the link went down."""
-        received, sent = self.protocol.close_rcvd, self.protocol.close_sent
-        if received is not None and (sent is None or self.protocol.close_rcvd_then_sent):
-            return ConnectionLost.closed(received.code, received.reason)
-        if sent is not None:
-            return ConnectionLost.closed(sent.code, sent.reason, local=True)
-        return ConnectionLost.closed(1006)
-
-    def process_event(self, event: Event) -> None:
-        if self.response is None:
-            self._check_subprotocol()
-        if self.response is None or not isinstance(event, Frame):
-            super().process_event(event)
-        elif event.opcode is Opcode.PONG:
-            self.acknowledge_pings(bytes(event.data))
-        elif event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT) and not self.silent:
-            self._take(event)
-
-    def _check_subprotocol(self) -> None:
-        """Fail the handshake where the server took none that was offered, as the browsers' standard has it."""
-        offered = self.protocol.available_subprotocols
-        if offered and self.protocol.subprotocol is None and self.protocol.handshake_exc is None:
-            self.silent = True
-            self.protocol.handshake_exc = NegotiationError(
-                f"the server took none of the subprotocols that were offered: {', '.join(offered)}"
-            )
-
-    def _take(self, frame: Frame) -> None:
-        if frame.opcode is not Opcode.CONT:
-            self._text = frame.opcode is Opcode.TEXT
-        if not frame.fin:
-            self._fragments.append(frame.data)
-            return
-        data = frame.data
-        if self._fragments:
-            data = b"".join([*self._fragments, data])
-            self._fragments.clear()
-        limit = self.protocol.max_message_size
-        if limit is not None and len(data) > limit:
-            self._refuse(PayloadTooBig(len(data), limit))
-        else:
-            self._deliver(data)
-
-    def _refuse(self, error: PayloadTooBig) -> None:
-        """End the link for what zlib had held back: `websockets` lets it in with an empty last fragment."""
-        self.protocol.parser_exc = error
-        self.protocol.fail(1009, str(error))
-        self.send_data()
-        self._end()
-        self.silent = True
-
-    def _deliver(self, data: Any) -> None:
-        try:
-            if self._text:
-                self.receiver.message(str(data, "utf-8"))
-            else:
-                self.receiver.invalid(ProtocolError("a binary message came in; a circle speaks JSON text"))
-        except UnicodeDecodeError:
-            self.protocol.fail(1007, "invalid UTF-8")
-            self.send_data()
-        except Exception:
-            _logger.exception("a receiver raised; the connection goes on")
-
-    def data_received(self, data: bytes) -> None:
-        self.bytes_received += len(data)
-        super().data_received(data)
-        if self.response is not None and self.protocol.state is not OPEN:
-            self._end()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        if self._hang_up is not None:
-            self._hang_up.cancel()
-        if self.response is not None:
-            self._end()
-
-    def _end(self) -> None:
-        """Tell the receiver, once, that the link is down; do not wait for the server to close TCP."""
-        if self._ended or self.protocol.handshake_exc is not None:
-            return
-        self._ended = True
-        self.transport.close()
-        if self.close_timeout is not None:
-            self._hang_up = self.loop.call_later(self.close_timeout, self.transport.abort)
-        if self.silent:
-            return
-        try:
-            if isinstance(self.protocol.parser_exc, PayloadTooBig):
-                self.receiver.invalid(_too_large(self.protocol.max_message_size))
-            self.receiver.lost(self.loss())
-        except Exception:
-            _logger.exception("a receiver raised; the connection is down all the same")
 
 
 class _Way:
@@ -238,9 +52,9 @@ class _Way:
         if proxy is not None:
             waiting_for(f"the proxy {self._proxy}")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> _Link:
+    def __call__(self, *args: Any, **kwargs: Any) -> Link:
         self.pass_proxy()
-        return _Link(*args, receiver=self._receiver, **kwargs)
+        return Link(*args, receiver=self._receiver, **kwargs)
 
     def pass_proxy(self) -> None:
         self._at_proxy = False
@@ -270,7 +84,7 @@ class _Dial(websockets_client.connect):
         self._tls = tls
         # Without a context `websockets` makes the system's own, which checks the certificate and the host name.
         given: dict[str, Any] = {} if tls is None else {"ssl": tls}
-        super().__init__(url, create_connection=cast("type[_Link]", way), user_agent_header=_AGENT, **given, **options)
+        super().__init__(url, create_connection=cast("type[Link]", way), user_agent_header=_AGENT, **given, **options)
 
     async def open_tcp_connection(self) -> websockets_client.ClientConnection:
         if not isinstance(self.proxy, str) or is_socks(self.proxy):
@@ -329,7 +143,7 @@ class NativeConnect:
             logger=_websockets_logger,
         )
         try:
-            return NativeTransport(cast("_Link", await dial))
+            return NativeTransport(cast("Link", await dial))
         except ConnectionFailed:
             raise
         except (OSError, InvalidHandshake, ConnectionClosed, EOFError) as error:
@@ -342,9 +156,3 @@ class NativeConnect:
 
 
 connect = NativeConnect()
-
-
-def _too_large(limit: int | None) -> MessageTooLarge:
-    return MessageTooLarge(
-        f"an incoming message is over max_message_bytes ({limit}); raise it with with_limits()", limit=limit
-    )

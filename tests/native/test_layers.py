@@ -49,7 +49,7 @@ _FLOORS: tuple[set[str], ...] = (
 """Which modules and sub-packages stand on which floor; each may import its own floor and those below."""
 
 _FOREIGN: dict[str, tuple[str, ...]] = {
-    "websockets": ("transport/native.py", "server/"),
+    "websockets": ("transport/native.py", "transport/link.py", "server/"),
     "coincurve": ("auth/backend_coincurve.py",),
     "ecdsa": ("auth/backend_ecdsa.py",),
     "msgspec": ("jsonrpc/codec_msgspec.py",),

@@ -281,6 +281,7 @@ def _is_protocol(kind: type) -> bool:
 _BROWSER = ("circle_ws.transport.page", "circle_ws.transport.pyodide", "circle_ws.auth.wallet")
 _NATIVE = (
     "circle_ws.server",
+    "circle_ws.transport.link",
     "circle_ws.transport.native",
     "circle_ws.auth.backend_coincurve",
     "circle_ws.jsonrpc.codec_msgspec",

@@ -1,0 +1,323 @@
+"""One open WebSocket of the package `websockets`, with a short way for what nearly all traffic is.
+
+A whole text message goes from the network straight to the receiver, and from the sender straight to the network: no
+reader task, no queue, no object for the frame. What is written in one turn of the event loop is joined: the first
+message goes out at once, those that follow it leave together at the end of the turn. Everything else (control frames,
+fragments, compression, faults) is the library's own business; it finds the bytes in their order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from struct import Struct
+from typing import TYPE_CHECKING, Any
+
+import websockets.asyncio.client as websockets_client
+from websockets.exceptions import ConnectionClosed, NegotiationError, PayloadTooBig
+from websockets.frames import Frame, Opcode
+from websockets.protocol import OPEN, Event
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # pragma: no cover
+    # A platform for which `websockets` has no compiled wheel.
+    from websockets.utils import apply_mask
+
+from ..errors import ConnectionLost, MessageTooLarge, ProtocolError
+from .frames import FrameSplitter
+
+if TYPE_CHECKING:
+    from .base import Receiver
+
+__all__ = ["Link", "NativeTransport"]
+
+_logger = logging.getLogger("circle_ws.transport")
+
+_TEXT = 0x81
+"""FIN, no extension, opcode 1: the first byte of a whole text message (RFC 6455 section 5.2)."""
+_MASKED = 0x80
+_SHORT, _MEDIUM, _LONG = (Struct(form) for form in ("!BB4s", "!BBH4s", "!BBQ4s"))
+_MOST_JOINED = 64 * 1024
+"""So many bytes go out without waiting for the end of the turn: a system call more is nothing to them."""
+_HEAD_END = b"\r\n\r\n"
+
+
+class NativeTransport:
+    """Be one open WebSocket of the package `websockets`."""
+
+    __slots__ = ("_link",)
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that are not yet on their way."""
+        return self._link.joined_size + self._link.transport.get_write_buffer_size()
+
+    @property
+    def bytes_received(self) -> int:
+        """Bytes received so far, control frames included."""
+        return self._link.bytes_received
+
+    def send(self, text: str) -> None:
+        """Hand over one text message.
+
+        Raises:
+            ConnectionLost: The link is known to be down.
+        """
+        self._link.send_text(text.encode())
+
+    async def drain(self) -> None:
+        """Return when writing more makes sense.
+
+        Raises:
+            ConnectionLost: The link went down meanwhile.
+        """
+        try:
+            self._link.write_joined()
+            await self._link.drain()
+        except OSError as error:
+            raise self._link.loss() from error
+        if self._link.protocol.state is not OPEN:
+            raise self._link.loss()
+
+    async def ping(self) -> None:
+        """Send a ping frame; return with its pong.
+
+        Raises:
+            ConnectionLost: The link went down meanwhile.
+        """
+        try:
+            await (await self._link.ping())
+        except ConnectionClosed as error:
+            raise self._link.loss() from error
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close with the handshake, within `close_timeout`. Idempotent; a cancelled one aborts."""
+        self._link.silent = True
+        try:
+            # The library's own limit begins when the peer has read what was written before.
+            async with asyncio.timeout(self._link.close_timeout):
+                await self._link.close(code, reason)
+        except TimeoutError:
+            self.abort()
+        except asyncio.CancelledError:
+            self.abort()
+            raise
+
+    def abort(self) -> None:
+        """Close at once, without the handshake. Idempotent."""
+        self._link.silent = True
+        self._link.transport.abort()
+
+
+class Link(websockets_client.ClientConnection):
+    """Hand whole messages to a receiver as soon as they have come in.
+
+    Args:
+        receiver: Takes them.
+    """
+
+    def __init__(self, *args: Any, receiver: Receiver, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.receiver = receiver
+        self.bytes_received = 0
+        self.silent = False
+        """Whether the receiver is to hear of nothing more."""
+        self.joined_size = 0
+        """How many bytes leave at the end of this turn."""
+        self._joined: list[bytes] = []
+        self._joining = False
+        self._splitter = FrameSplitter(self.protocol.max_message_size, self._take_text, super().data_received)
+        self._open = False
+        self._tail = b""
+        self._ended = False
+        self._fragments: list[Any] = []
+        self._text = True
+        self._hang_up: asyncio.TimerHandle | None = None
+
+    # Writing.
+
+    def send_text(self, payload: bytes) -> None:
+        """Write one text message.
+
+        Raises:
+            ConnectionLost: The link is known to be down.
+        """
+        protocol = self.protocol
+        if protocol.state is not OPEN:
+            raise self.loss()
+        if protocol.extensions:
+            protocol.send_text(payload)
+            self.send_data()
+            return
+        frame = _text_frame(payload)
+        if self._joining:
+            self._joined.append(frame)
+            self.joined_size += len(frame)
+            if self.joined_size > _MOST_JOINED:
+                self.write_joined()
+        else:
+            self._joining = True
+            self.loop.call_soon(self._end_turn)
+            self.transport.write(frame)
+
+    def _end_turn(self) -> None:
+        self._joining = False
+        self.write_joined()
+
+    def write_joined(self) -> None:
+        """Write now what waits for the end of this turn."""
+        if self._joined:
+            joined, self._joined = self._joined, []
+            self.joined_size = 0
+            self.transport.write(b"".join(joined))
+
+    def send_data(self) -> None:
+        """Write what the library has to send, behind what was sent before it."""
+        self.write_joined()
+        super().send_data()
+
+    # Reading.
+
+    def loss(self) -> ConnectionLost:
+        """Describe how the link went down."""
+        received, sent = self.protocol.close_rcvd, self.protocol.close_sent
+        if received is not None and (sent is None or self.protocol.close_rcvd_then_sent):
+            return ConnectionLost.closed(received.code, received.reason)
+        if sent is not None:
+            return ConnectionLost.closed(sent.code, sent.reason, local=True)
+        return ConnectionLost.closed(1006)
+
+    def process_event(self, event: Event) -> None:
+        """Take what the library found: the answer to the handshake, or a frame that was passed on to it."""
+        if self.response is None:
+            self._check_subprotocol()
+        if self.response is None or not isinstance(event, Frame):
+            super().process_event(event)
+        elif event.opcode is Opcode.PONG:
+            self.acknowledge_pings(bytes(event.data))
+        elif event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT) and not self.silent:
+            self._take(event)
+
+    def _check_subprotocol(self) -> None:
+        """Fail the handshake where the server took none that was offered, as the browsers' standard has it."""
+        offered = self.protocol.available_subprotocols
+        if offered and self.protocol.subprotocol is None and self.protocol.handshake_exc is None:
+            self.silent = True
+            self.protocol.handshake_exc = NegotiationError(
+                f"the server took none of the subprotocols that were offered: {', '.join(offered)}"
+            )
+
+    def _take(self, frame: Frame) -> None:
+        if frame.opcode is not Opcode.CONT:
+            self._text = frame.opcode is Opcode.TEXT
+        if not frame.fin:
+            self._fragments.append(frame.data)
+            return
+        data = frame.data
+        if self._fragments:
+            data = b"".join([*self._fragments, data])
+            self._fragments.clear()
+        limit = self.protocol.max_message_size
+        if limit is not None and len(data) > limit:
+            self._refuse(PayloadTooBig(len(data), limit))
+        else:
+            self._deliver(data, text=self._text)
+
+    def _refuse(self, error: PayloadTooBig) -> None:
+        """End the link for what zlib had held back: `websockets` lets it in with an empty last fragment."""
+        self.protocol.parser_exc = error
+        self.protocol.fail(1009, str(error))
+        self.send_data()
+        self._end()
+        self.silent = True
+
+    def _deliver(self, data: Any, *, text: bool) -> None:
+        try:
+            if text:
+                self.receiver.message(str(data, "utf-8"))
+            else:
+                self.receiver.invalid(ProtocolError("a binary message came in; a circle speaks JSON text"))
+        except UnicodeDecodeError:
+            self.protocol.fail(1007, "invalid UTF-8")
+            self.send_data()
+        except Exception:
+            _logger.exception("a receiver raised; the connection goes on")
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came in: the answer to the handshake, with whatever came right behind it, then frames."""
+        self.bytes_received += len(data)
+        if self._open:
+            self._splitter.feed(data)
+        else:
+            self._take_handshake(data)
+        if self.protocol.state is not OPEN and self.response is not None:
+            self._end()
+
+    def _take_handshake(self, data: bytes) -> None:
+        """Give the library what belongs to the handshake, and to it alone, so that its parser stands between frames."""
+        seen = self._tail + data
+        end = seen.find(_HEAD_END)
+        cut = len(data) if end < 0 else end + len(_HEAD_END) - len(self._tail)
+        self._tail = seen[1 - len(_HEAD_END) :]
+        super().data_received(data[:cut])
+        self._open = self.protocol.state is OPEN
+        if rest := data[cut:]:
+            feed = self._splitter.feed if self._open else super().data_received
+            feed(rest)
+
+    def _take_text(self, payload: bytes) -> bool:
+        """Take a whole text message past the library, where that is legal."""
+        protocol = self.protocol
+        if self.silent or protocol.state is not OPEN or protocol.current_size is not None:
+            return False
+        self._deliver(payload, text=True)
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Learn that TCP is down."""
+        super().connection_lost(exc)
+        if self._hang_up is not None:
+            self._hang_up.cancel()
+        if self.response is not None:
+            self._end()
+
+    def _end(self) -> None:
+        """Tell the receiver, once, that the link is down; do not wait for the server to close TCP."""
+        if self._ended or self.protocol.handshake_exc is not None:
+            return
+        self._ended = True
+        self.transport.close()
+        if self.close_timeout is not None:
+            self._hang_up = self.loop.call_later(self.close_timeout, self.transport.abort)
+        if self.silent:
+            return
+        try:
+            if isinstance(self.protocol.parser_exc, PayloadTooBig):
+                self.receiver.invalid(_too_large(self.protocol.max_message_size))
+            self.receiver.lost(self.loss())
+        except Exception:
+            _logger.exception("a receiver raised; the connection is down all the same")
+
+
+def _too_large(limit: int | None) -> MessageTooLarge:
+    return MessageTooLarge(
+        f"an incoming message is over max_message_bytes ({limit}); raise it with with_limits()", limit=limit
+    )
+
+
+def _text_frame(payload: bytes) -> bytes:
+    """Make the frame of a whole text message, masked with a fresh key as RFC 6455 section 5.3 asks of a client."""
+    length = len(payload)
+    key = os.urandom(4)
+    if length < 126:
+        header = _SHORT.pack(_TEXT, _MASKED | length, key)
+    elif length < 1 << 16:
+        header = _MEDIUM.pack(_TEXT, _MASKED | 126, length, key)
+    else:
+        header = _LONG.pack(_TEXT, _MASKED | 127, length, key)
+    return header + apply_mask(payload, key)
