@@ -7,17 +7,18 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from .call import MOST_REWRITES
-from .config import Default
+from .config import DEFAULT, Default
 from .errors import CallTimeout, ClientClosed, InvalidRequest, InvalidResult, NotConnected
+from .request import Request
 from .status import ConnectionStatus as Status
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
     from typing import TypeAlias
 
     from .call import Call
     from .jsonrpc.envelope import Params
-    from .request import CallNext, Middleware, Request
+    from .request import CallNext, Middleware
     from .supervisor import Supervisor
 
     _Send: TypeAlias = Callable[[Request, float | None, float | None], Awaitable[Any]]
@@ -39,23 +40,21 @@ class Caller:
         self._supervisor = supervisor
         self._middleware = supervisor.config.middleware
 
-    async def call(
-        self, request: Request, timeout: float | None | Default, convert: Callable[[Any], Any] | None = None
-    ) -> Any:
-        """Make one call and give its result, converted."""
+    def call(
+        self,
+        method: str,
+        params: Params,
+        timeout: float | None | Default,
+        convert: Callable[[Any], Any] | None = None,
+        *,
+        idempotent: bool = False,
+    ) -> Coroutine[Any, Any, Any]:
+        """Make one call; awaited, it gives the result, converted."""
         self.check_running()
         limit = self._limit(timeout)
-        if self._middleware:
-            result = await self._through(request, limit, self._send)
-        else:
-            result = await self._send(request, limit, limit)
-        if convert is None:
-            return result
-        try:
-            return convert(result)
-        except InvalidResult:
-            self.count_failure()
-            raise
+        if not self._middleware:
+            return self._send(method, params, limit, limit, convert, idempotent=idempotent)
+        return self._send_wrapped(Request(method, params, idempotent), limit, convert)
 
     async def batch(self, request: Request, timeout: float | None | Default) -> list[Any]:
         """Send one batch and give, for each member, its result or its exception."""
@@ -72,7 +71,14 @@ class Caller:
         """Send one notification; return when it is written."""
         self.check_running()
         limit = self._limit(timeout)
-        await self._answer(self._supervisor.outbox.notification(method, params), limit, limit)
+        outbox = self._supervisor.outbox
+        call = outbox.notification(method, params)
+        outbox.submit(call, limit, limit)
+        try:
+            await call.future
+        except asyncio.CancelledError:
+            outbox.forget(call)
+            raise
 
     def check_open(self) -> None:
         """Check that the client is not closed.
@@ -90,8 +96,11 @@ class Caller:
             ClientClosed: The client is closed.
             NotConnected: It was never started, or gave up.
         """
+        status = self._supervisor.board.status
+        if status is Status.CONNECTED:
+            return
         self.check_open()
-        status, failure = self._supervisor.board.status, self._supervisor.failure
+        failure = self._supervisor.failure
         if status is Status.IDLE:
             raise NotConnected("the client is not connected; use `async with client:` or await client.connect() first")
         if status is Status.FAILED:
@@ -115,7 +124,7 @@ class Caller:
         return timeout
 
     def _limit(self, timeout: float | None | Default) -> float | None:
-        return self._supervisor.config.call_timeout if isinstance(timeout, Default) else self.checked(timeout)
+        return self._supervisor.config.call_timeout if timeout is DEFAULT else self.checked(timeout)
 
     async def _through(self, request: Request, limit: float | None, send: _Send) -> Any:
         """Go through the middleware, all under one deadline."""
@@ -146,16 +155,45 @@ class Caller:
             words = f"{request.method!r} took longer than {limit:g} s (middleware)"
             raise CallTimeout(words, phase="middleware") from None
 
-    async def _send(self, request: Request, limit: float | None, left: float | None) -> Any:
+    async def _send_wrapped(self, request: Request, limit: float | None, convert: Callable[[Any], Any] | None) -> Any:
+        result = await self._through(request, limit, self._send_request)
+        return result if convert is None else self._converted(result, convert)
+
+    async def _send_request(self, request: Request, limit: float | None, left: float | None) -> Any:
+        return await self._send(request.method, request.params, limit, left, idempotent=request.idempotent)
+
+    async def _send(
+        self,
+        method: str,
+        params: Params,
+        limit: float | None,
+        left: float | None,
+        convert: Callable[[Any], Any] | None = None,
+        *,
+        idempotent: bool,
+    ) -> Any:
+        # What every call costs: no more steps, and no more coroutines, than it takes.
         outbox, counters = self._supervisor.outbox, self._supervisor.counters
-        call = outbox.request(request.method, request.params)
-        if request.idempotent:
+        call = outbox.request(method, params)
+        if idempotent:
             call.rewrites = MOST_REWRITES
         counters.calls += 1
         try:
-            return await self._answer(call, limit, left)
+            outbox.submit(call, limit, left)
+            result = await call.future
+        except asyncio.CancelledError:
+            outbox.forget(call)
+            raise
         except Exception:
             counters.failures += 1
+            raise
+        return result if convert is None else self._converted(result, convert)
+
+    def _converted(self, result: Any, convert: Callable[[Any], Any]) -> Any:
+        try:
+            return convert(result)
+        except InvalidResult:
+            self.count_failure()
             raise
 
     async def _send_batch(self, request: Request, limit: float | None, left: float | None) -> list[Any]:
@@ -164,8 +202,7 @@ class Caller:
         message = outbox.batch(members)
         counters.calls += message.slots
         try:
-            outbox.submit(message, left)
-            _word(message, limit)
+            outbox.submit(message, limit, left)
             await asyncio.wait([call.future for call in message.requests] or [message.future])
         except asyncio.CancelledError:
             for call in (message, *message.requests):
@@ -187,25 +224,9 @@ class Caller:
             call.rewrites = MOST_REWRITES
         return call
 
-    async def _answer(self, call: Call, limit: float | None, left: float | None) -> Any:
-        outbox = self._supervisor.outbox
-        outbox.submit(call, left)
-        _word(call, limit)
-        try:
-            return await call.future
-        except asyncio.CancelledError:
-            outbox.forget(call)
-            raise
-
 
 def _wrapped(middleware: Middleware, call_next: CallNext) -> CallNext:
     return lambda request: middleware(request, call_next)
-
-
-def _word(call: Call, limit: float | None) -> None:
-    """Have a timeout speak of the time that the user gave, not of what middleware left of it."""
-    if limit is not None and call.deadline is not None:
-        call.give(limit, call.deadline)
 
 
 def _outcome(call: Call) -> Any:

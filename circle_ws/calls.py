@@ -8,7 +8,6 @@ from .batch import Batch
 from .config import DEFAULT, Default
 from .errors import ProtocolError
 from .listening import NOTIFICATION_BUFFER, listen
-from .request import Request
 from .typed import converter_for
 
 if TYPE_CHECKING:
@@ -104,7 +103,7 @@ class Calls:
             QueueFull: Too many calls wait already.
         """
         convert = None if returns is Any else converter_for(returns)
-        return await self._caller.call(Request(method, params, idempotent), timeout, convert)
+        return await self._caller.call(method, params, timeout, convert, idempotent=idempotent)
 
     async def notify(self, method: str, params: Params = None, *, timeout: float | None | Default = DEFAULT) -> None:
         """Send a notification, which is not answered; return when it is written.

@@ -86,8 +86,7 @@ class Inbound:
             self._take_malformed(frame, error)
             return
         if kind is Kind.RESULT:
-            call = self._answered(frame["id"])
-            if call is not None:
+            if call := self._answered(frame["id"]):
                 call.settle(frame["result"])
                 self._owner.slot_freed()
         elif kind is Kind.NOTIFICATION:

@@ -100,12 +100,13 @@ class Outbox:
         self._checked(batch)
         return batch
 
-    def submit(self, call: Call, timeout: float | None) -> None:
+    def submit(self, call: Call, limit: float | None, left: float | None) -> None:
         """Write the call, or let it wait for a slot or for the link.
 
         Args:
             call: A new one.
-            timeout: In seconds; None means no limit.
+            limit: The time that the user gave it, in seconds; None means no limit.
+            left: What is left of that, in seconds, where middleware has used some.
 
         Raises:
             QueueFull: Too many wait already.
@@ -113,8 +114,8 @@ class Outbox:
         session = self._session
         if session is None or self._paused or self._queue or not session.has_room(call) or not session.write(call):
             self._enqueue(call)
-        if timeout is not None:
-            self._watch(call, timeout)
+        if limit is not None and left is not None:
+            self._watch(call, limit, left)
 
     def forget(self, call: Call) -> None:
         """Free what a call holds whose caller is gone; its reply will be ignored."""
@@ -179,7 +180,8 @@ class Outbox:
 
     def slot_freed(self) -> None:
         """Learn that fewer calls are in flight."""
-        self.flush()
+        if self._queue or self._drained is not None:
+            self.flush()
 
     def flush(self) -> None:
         """Write what waits, as far as there is room."""
@@ -265,14 +267,14 @@ class Outbox:
         self._queued += sign * max(call.slots, 1)
         self._queued_bytes += sign * call.size
 
-    def _watch(self, call: Call, timeout: float) -> None:
+    def _watch(self, call: Call, limit: float, left: float) -> None:
         loop = call.future.get_loop()
-        deadline = loop.time() + timeout
-        call.give(timeout, deadline)
+        deadline = loop.time() + left
+        call.give(limit, deadline)
         if self._timer is None or deadline < self._sweep_at:
             self.stop()
             self._sweep_at = deadline
-            self._timer = loop.call_later(max(timeout, 0), self._sweep, loop)
+            self._timer = loop.call_later(max(left, 0), self._sweep, loop)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None

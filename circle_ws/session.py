@@ -89,10 +89,10 @@ class Session:
 
     def write(self, call: Call) -> bool:
         """Write a call; False when the link no longer takes it, and it was not written."""
-        if self.loss is not None:
+        transport = self._transport
+        if self.loss is not None or transport is None:
             # The transport may still be closing and would take it; nobody would hear of its end.
             return False
-        transport = self.transport
         # Learnt before it is written, so that no reply can come too early.
         if call.id is not None:
             self.in_flight[call.id] = call

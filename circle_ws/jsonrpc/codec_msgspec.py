@@ -21,14 +21,11 @@ def encode(value: Any) -> str:
     Raises:
         InvalidRequest: `value` is not finite plain JSON with string keys.
     """
+    refuse_unplain(value)
     try:
-        text = _encode(value).decode()
-    except (UnicodeEncodeError, TypeError, ValueError, OverflowError, RecursionError) as error:
-        refuse_unplain(value)
+        return _encode(value).decode()
+    except (UnicodeEncodeError, TypeError, ValueError, OverflowError) as error:
         raise InvalidRequest(f"params cannot be written as JSON: {error}") from error
-    # Written first: what contains itself is found so. msgspec writes null for what is not finite, and for None.
-    refuse_unplain(value, finite="null" not in text)
-    return text
 
 
 def decode(text: str) -> Any:

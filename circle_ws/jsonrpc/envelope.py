@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from ..errors import InvalidRequest, ProtocolError, RpcError
@@ -12,6 +13,9 @@ __all__ = ["Kind", "Params", "error", "kind_of", "notification", "request", "res
 
 Params: TypeAlias = list[Any] | tuple[Any, ...] | dict[str, Any] | None
 """What `params` may be: by position, by name, or left out."""
+
+
+_CONTAINERS = (list, tuple, dict)
 
 
 class Kind(Enum):
@@ -30,7 +34,7 @@ def request(id: int, method: str, params: Params = None) -> str:
         InvalidRequest: The method is no text, or the params are not finite plain JSON with string keys.
     """
     _check(method, params)
-    return f'{{"jsonrpc":"2.0","id":{id},"method":{json.encode(method)}{_member(params)}}}'
+    return f'{{"jsonrpc":"2.0","id":{id},"method":{_encoded(method)}{_member(params)}}}'
 
 
 def notification(method: str, params: Params = None) -> str:
@@ -40,7 +44,7 @@ def notification(method: str, params: Params = None) -> str:
         InvalidRequest: The method is no text, or the params are not finite plain JSON with string keys.
     """
     _check(method, params)
-    return f'{{"jsonrpc":"2.0","method":{json.encode(method)}{_member(params)}}}'
+    return f'{{"jsonrpc":"2.0","method":{_encoded(method)}{_member(params)}}}'
 
 
 def result(id: Any, value: Any) -> str:
@@ -112,11 +116,17 @@ def _check_error(body: Any) -> None:
 def _check(method: str, params: Params) -> None:
     if type(method) is not str or not method:
         raise InvalidRequest(f"a method is named by a text that is not empty, not by {method!r}")
-    if params is not None and not isinstance(params, list | tuple | dict):
+    if params is not None and not isinstance(params, _CONTAINERS):
         raise InvalidRequest(
             f"params are a list or a tuple (by position) or a dict (by name), not {type(params).__name__}; "
             "put a single value into a list"
         )
+
+
+@lru_cache
+def _encoded(method: str) -> str:
+    """Encode a method's name, of which a program uses few."""
+    return json.encode(method)
 
 
 def _member(params: Params) -> str:

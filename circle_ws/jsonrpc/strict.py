@@ -19,7 +19,6 @@ MAX_DEPTH = 512
 MAX_INTEGER_DIGITS = 1000
 
 _SCALARS = frozenset({str, int, bool, type(None)})
-_SCALARS_AND_FLOATS = _SCALARS | {float}
 _ARRAYS = frozenset({list, tuple})
 _STRING = frozenset({str})
 _MANY = 1000
@@ -31,24 +30,29 @@ _LONG_INTEGER = re.compile(rf"(?<![.\d])\d{{{MAX_INTEGER_DIGITS + 1},}}(?![.\deE
 _STRIDE = MAX_INTEGER_DIGITS // 10
 
 
-def refuse_unplain(value: Any, *, finite: bool = False) -> None:
+def refuse_unplain(value: Any) -> None:
     """Check that `value` is finite plain JSON with string keys.
-
-    Args:
-        value: What is to be sent.
-        finite: Whether all its numbers are known to be finite.
 
     Raises:
         InvalidRequest: It is not; the message names the path of the first bad value and its type.
     """
-    if not _surely_plain(value, _SCALARS_AND_FLOATS if finite else _SCALARS):
+    if not _is_flat(value) and not _surely_plain(value):
         _walk(value, "params", 1)
 
 
-def _surely_plain(value: Any, scalars: frozenset[type]) -> bool:
+def _is_flat(value: Any) -> bool:
+    """Tell whether it is a list or a dict of scalars, as most params are."""
+    kind = type(value)
+    if kind is dict:
+        return _STRING.issuperset(map(type, value)) and _SCALARS.issuperset(map(type, value.values()))
+    return kind in _SCALARS or (kind in _ARRAYS and _SCALARS.issuperset(map(type, value)))
+
+
+def _surely_plain(value: Any) -> bool:
     """Look at everything of one depth together, which costs a fraction of a walk; False says that a walk must tell."""
-    level = [value] if type(value) not in scalars else []
+    level = [value]
     for _ in range(MAX_DEPTH):
+        level = [item for item in level if type(item) not in _SCALARS]
         if not level:
             return True
         if len(level) > _MANY:
@@ -56,13 +60,13 @@ def _surely_plain(value: Any, scalars: frozenset[type]) -> bool:
             level = list({id(item): item for item in level}.values())
         dicts = [item for item in level if type(item) is dict]
         lists = [item for item in level if type(item) in _ARRAYS]
-        others = len(level) - len(dicts) - len(lists)
-        if others and others > sum(type(item) is float and isfinite(item) for item in level):
+        floats = [item for item in level if type(item) is float]
+        if len(dicts) + len(lists) + len(floats) < len(level) or not all(map(isfinite, floats)):
             return False
         if not _STRING.issuperset(map(type, set().union(*dicts))):
             return False
-        level = [item for one in dicts for item in one.values() if type(item) not in scalars]
-        level += [item for one in lists for item in one if type(item) not in scalars]
+        level = [item for one in dicts for item in one.values()]
+        level += [item for one in lists for item in one]
     return False
 
 
