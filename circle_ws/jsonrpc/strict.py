@@ -18,8 +18,9 @@ __all__ = ["MAX_DEPTH", "MAX_INTEGER_DIGITS", "refuse_deep_nesting", "refuse_lon
 MAX_DEPTH = 512
 MAX_INTEGER_DIGITS = 1000
 
-_SCALARS = frozenset({str, int, bool, type(None)})
-_ARRAYS = frozenset({list, tuple})
+_SCALARS: frozenset[type] = frozenset({str, int, bool, type(None)})
+_ARRAYS: frozenset[type] = frozenset({list, tuple})
+_PLAIN = _SCALARS | _ARRAYS | {float, dict}
 _STRING = frozenset({str})
 _MANY = 1000
 # Possessive: with back-tracking a string would cost 120 bytes of memory for each of its characters.
@@ -52,21 +53,20 @@ def _surely_plain(value: Any) -> bool:
     """Look at everything of one depth together, which costs a fraction of a walk; False says that a walk must tell."""
     level = [value]
     for _ in range(MAX_DEPTH):
-        level = [item for item in level if type(item) not in _SCALARS]
-        if not level:
-            return True
         if len(level) > _MANY:
             # What holds itself, or one thing in many places, must not be looked at twice as often at each depth.
             level = list({id(item): item for item in level}.values())
-        dicts = [item for item in level if type(item) is dict]
-        lists = [item for item in level if type(item) in _ARRAYS]
-        floats = [item for item in level if type(item) is float]
-        if len(dicts) + len(lists) + len(floats) < len(level) or not all(map(isfinite, floats)):
+        by_kind: dict[type, list[Any]] = {kind: [item for item in level if type(item) is kind] for kind in set(map(type, level))}
+        if not by_kind.keys() <= _PLAIN or not all(map(isfinite, by_kind.get(float, ()))):
             return False
+        dicts = by_kind.get(dict, ())
         if not _STRING.issuperset(map(type, set().union(*dicts))):
             return False
-        level = [item for one in dicts for item in one.values()]
-        level += [item for one in lists for item in one]
+        level = [item for one in dicts for item in one.values() if type(item) not in _SCALARS]
+        for kind in _ARRAYS & by_kind.keys():
+            level += [item for one in by_kind[kind] for item in one if type(item) not in _SCALARS]
+        if not level:
+            return True
     return False
 
 
