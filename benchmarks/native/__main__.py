@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.native import calls
+from benchmarks.native import calls, crowd, dialling, flood, imports
 from benchmarks.results import Table, merge_json, plain
 
 _SMALL_ROUNDS, _SMALL_SHARE = 1, 0.3
@@ -21,8 +21,30 @@ async def _calls(options: argparse.Namespace) -> dict[str, Any]:
     return await calls.measure_calls(rounds=options.rounds, share=options.share, **chosen)
 
 
+async def _dialling(options: argparse.Namespace) -> dict[str, Any]:
+    return await dialling.measure_dialling(rounds=options.rounds, count=20 if options.small else 60)
+
+
+async def _crowd(options: argparse.Namespace) -> dict[str, Any]:
+    counts = [50] if options.small else [int(count) for count in options.counts.split(",")]
+    interval, seconds = (1.0, 1.0) if options.small else (2.0, 4.0)
+    return await crowd.measure_crowd(rounds=options.rounds, counts=counts, interval=interval, seconds=seconds)
+
+
+async def _flood(options: argparse.Namespace) -> dict[str, Any]:
+    return await flood.measure_flood(rounds=options.rounds, count=5_000 if options.small else 30_000)
+
+
+async def _imports(options: argparse.Namespace) -> dict[str, Any]:
+    return await imports.measure_imports(rounds=options.rounds if options.small else 3 * options.rounds)
+
+
 SECTIONS: dict[str, tuple[Callable[[argparse.Namespace], Awaitable[Any]], Callable[[Any], list[Table]]]] = {
     "calls": (_calls, calls.tables),
+    "dialling": (_dialling, dialling.tables),
+    "crowd": (_crowd, crowd.tables),
+    "flood": (_flood, flood.tables),
+    "imports": (_imports, imports.tables),
 }
 """What there is to measure: how, and how it is shown."""
 
@@ -31,13 +53,14 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.native", description=__doc__)
     parser.add_argument("--out", type=Path, help="the folder for native.json, native.md and the pictures")
     parser.add_argument("--small", action="store_true", help="one short round of each: does it work at all?")
-    parser.add_argument("--rounds", type=int, help="how often each is measured; 7 by default")
+    parser.add_argument("--rounds", type=int, help="how often each is measured; 5 by default")
     parser.add_argument("--only", default="", help=f"these parts, with commas: {', '.join(SECTIONS)}")
     parser.add_argument("--clients", default="", help="for the part calls, with commas")
     parser.add_argument("--loads", default="", help="for the part calls, with commas: one, many, plain, items")
+    parser.add_argument("--counts", default="100,1000,5000", help="for the part crowd, with commas: how many clients")
     options = parser.parse_args()
     options.share = _SMALL_SHARE if options.small else 1.0
-    options.rounds = options.rounds or (_SMALL_ROUNDS if options.small else 7)
+    options.rounds = options.rounds or (_SMALL_ROUNDS if options.small else 5)
     return options
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.native.clients import BASE, CLIENTS, NATS
 from benchmarks.native.payloads import LOADS
-from benchmarks.process import Child
+from benchmarks.process import Child, started
 from benchmarks.results import Table
 from benchmarks.rounds import Figures, alternate, medians
 
@@ -26,14 +26,14 @@ async def measure_calls(
         loads: Their names.
     """
     async with AsyncExitStack() as stack:
-        circle = await _started(stack, "native.circle")
+        circle = await started(stack, "native.circle")
         servers = dict.fromkeys(clients, circle)
         if NATS in clients:
-            servers[NATS] = await _started(stack, "native.nats_server")
+            servers[NATS] = await started(stack, "native.nats_server")
         callers = {}
         for name in clients:
             url = f"{'nats' if name == NATS else 'ws'}://127.0.0.1:{servers[name].told['port']}/"
-            callers[name] = await _started(stack, "native.caller", client=name, url=url)
+            callers[name] = await started(stack, "native.caller", client=name, url=url)
         found: dict[str, Any] = {}
         for load in loads:
 
@@ -43,12 +43,6 @@ async def measure_calls(
             rows = await alternate(clients, rounds, measure)
             found[load] = {"medians": medians(rows), "rounds": rows}
     return found
-
-
-async def _started(stack: AsyncExitStack, module: str, **options: Any) -> Child:
-    child = await Child.start(module, **options)
-    stack.push_async_callback(child.stop)
-    return child
 
 
 async def _measure_once(caller: Child, server: Child, load: str, share: float) -> Figures:
