@@ -5,9 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gauges import versions
-
-__all__ = ["Table", "markdown", "merge_json", "plain", "replace_between"]
+__all__ = ["Table", "markdown", "merge_json", "page", "plain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +45,17 @@ def markdown(table: Table) -> str:
     return "\n".join([f"### {table.title}", "", head, rule, *rows, *(f"\n{note}" for note in table.notes), ""])
 
 
-def merge_json(path: Path, sections: dict[str, Any]) -> None:
-    """Write sections, with what was measured on; those of an earlier run that are not measured anew stay."""
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    stamped = {name: {"versions": versions(), **section} for name, section in sections.items()}
+def page(title: str, introduction: str, measured_on: dict[str, str], shown: list[Table]) -> str:
+    """Make a page in Markdown of tables, with what was measured on."""
+    machine = ", ".join(f"{name} {value}" for name, value in measured_on.items() if name != "system")
+    parts = [f"# {title}", introduction, f"{measured_on['system']}; {machine}.", *(markdown(table) for table in shown)]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def merge_json(path: Path, sections: dict[str, Any]) -> dict[str, Any]:
+    """Write named sections into a file; those of an earlier run that are not measured anew stay. Gives all of them."""
+    known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known |= sections
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(known | stamped, indent=1) + "\n", encoding="utf-8")
-
-
-def replace_between(path: Path, name: str, text: str) -> None:
-    """Put text between the markers `<!-- begin NAME -->` and `<!-- end NAME -->` of a Markdown file."""
-    begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
-    before, _, rest = path.read_text(encoding="utf-8").partition(begin)
-    _, found, after = rest.partition(end)
-    if not found:
-        raise ValueError(f"{path} lacks the markers {begin} and {end}; add them where the tables are to stand")
-    path.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+    path.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+    return known

@@ -59,6 +59,7 @@ def tables(found: dict[str, Any]) -> list[Table]:
                     f"{one['objects']:.0f}",
                     f"{one['tasks']:.1f}",
                     f"{one['set_up_a_second']:,.0f}",
+                    f"{one['set_up_cpu_ms']:.2f}",
                     f"{one['idle_cpu_percent']:.2f}",
                     f"{one['idle_cpu_percent'] / bare:.2f}" if bare else "-",
                 ]

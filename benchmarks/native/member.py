@@ -57,9 +57,9 @@ async def measure(kind: str, url: str, count: int, interval: float, seconds: flo
     """Set clients up, then leave them alone for so long."""
     # One more, so that what is imported or cached with the first one does not count.
     kept = await _set_up(kind, url, 1, interval)
-    before, began = sample(0, 0, 0, 0), time.perf_counter()
+    before, began, cpu = sample(0, 0, 0, 0), time.perf_counter(), time.process_time()
     kept += await _set_up(kind, url, count, interval)
-    took = time.perf_counter() - began
+    took, set_up_cpu = time.perf_counter() - began, time.process_time() - cpu
     after = sample(0, 0, 0, 0)
     # What is there is not what is being measured: a full collection now and then would look like work of the clients.
     gc.freeze()
@@ -75,6 +75,7 @@ async def measure(kind: str, url: str, count: int, interval: float, seconds: flo
         "objects": (after.objects - before.objects) / count,
         "tasks": (after.tasks - before.tasks) / count,
         "set_up_a_second": count / took,
+        "set_up_cpu_ms": set_up_cpu / count * 1000,
         "idle_cpu_percent": cpu / seconds * 100,
         "idle_us_a_ping": cpu / seconds * interval / count * 1e6,
     }
