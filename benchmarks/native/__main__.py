@@ -77,10 +77,10 @@ async def _run(options: argparse.Namespace) -> None:
         print(f"measuring: {name}", file=sys.stderr, flush=True)
         rounds = options.rounds or (1 if options.small else _ROUNDS.get(name, 5))
         found = await measure(argparse.Namespace(**{**vars(options), "rounds": rounds}))
-        print("\n".join(plain(table) for table in show(found)), flush=True)
         if options.out:
             section = {"versions": versions(*PACKAGES), "rounds": rounds, "found": found}
             _write(options.out, merge_json(options.out / "native.json", {name: section}))
+        print("\n".join(plain(table) for table in show(found)), flush=True)
 
 
 def _write(folder: Path, sections: dict[str, Any]) -> None:

@@ -71,6 +71,7 @@ def tables(found: dict[str, Any]) -> list[Table]:
         "objects",
         "tasks",
         "set up a second",
+        "CPU for it (ms)",
         "idle CPU (%)",
         "to websockets",
     ]
