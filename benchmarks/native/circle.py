@@ -12,7 +12,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
+from picows import (
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    WSUpgradeRequest,
+    WSUpgradeResponse,
+    WSUpgradeResponseWithListener,
+    ws_create_server,
+)
 
 from benchmarks.cores import SECOND, pin
 from benchmarks.native.payloads import PAYLOADS
@@ -85,7 +94,11 @@ def _push(transport: WSTransport, id: bytes, count: int) -> None:
     transport.send(WSMsgType.TEXT, b'{"jsonrpc":"2.0","id":%b,"result":%d}' % (id, count))
 
 
-def _choose(request: WSUpgradeRequest) -> WSListener:
+def _choose(request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener:
+    if b"deflate" in request.path:
+        # Agrees to compression, so that the client sets it up; good for clients that only idle.
+        agreed = WSUpgradeResponse.create_101_response({"Sec-WebSocket-Extensions": "permessage-deflate"})
+        return WSUpgradeResponseWithListener(agreed, _JsonRpc())
     return _GraphQL() if b"graphql" in request.path else _JsonRpc()
 
 

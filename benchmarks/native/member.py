@@ -34,7 +34,7 @@ async def _websockets(url: str, interval: float) -> Any:
 
 
 async def _compressing(url: str, interval: float) -> Any:
-    return await connect(url, proxy=None, ping_interval=interval)
+    return await connect(f"{url}deflate", proxy=None, ping_interval=interval)
 
 
 KINDS: dict[str, Callable[[str, float], Awaitable[Any]]] = {
