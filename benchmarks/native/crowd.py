@@ -75,5 +75,9 @@ def tables(found: dict[str, Any]) -> list[Table]:
         "idle CPU (%)",
         "to websockets",
     ]
-    note = f"Keep-alive every {found['interval']:g} s, for all; the circle checks no signature."
+    rounds = {len(one) for section in found["counts"].values() for one in section["rounds"].values()}
+    note = (
+        f"Keep-alive every {found['interval']:g} s, for all; the circle checks no signature. "
+        f"Rounds: {', '.join(map(str, sorted(rounds)))}."
+    )
     return [Table("Many clients in one process", columns, rows, [note])]
