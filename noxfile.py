@@ -155,3 +155,17 @@ def coverage(session: nox.Session) -> None:
     environ = {"COVERAGE_FILE": str(CACHE / "coverage" / "combined")}
     session.run("coverage", "combine", "--keep", "-q", str(NATIVE_DATA), str(BROWSER_DATA), env=environ)
     session.run("coverage", "report", "--fail-under=95", env=environ)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure, side by side with other clients, and write docs/benchmarks; takes a quarter of an hour."""
+    _install(session, "bench")
+    session.run("python", "-m", "benchmarks.native", *(session.posargs or ["--out", "docs/benchmarks"]))
+
+
+@nox.session
+def bench_small(session: nox.Session) -> None:
+    """Measure everything once, and shortly, to see that it works; prints, and never fails on a time."""
+    _install(session, "bench")
+    session.run("python", "-m", "benchmarks.native", "--small", *session.posargs)

@@ -69,9 +69,9 @@ def slope(points: list[tuple[float, float]]) -> float:
     return sum((x - mean_x) * (y - mean_y) for x, y in points) / spread if spread else 0.0
 
 
-def versions() -> dict[str, str]:
-    """Name what was measured, and on what."""
-    packages = {name: version(name) for name in ("circle-ws", "websockets", "msgspec", "coincurve")}
+def versions(*more: str) -> dict[str, str]:
+    """Name what was measured, and on what; `more` are further packages."""
+    packages = {name: version(name) for name in ("circle-ws", "websockets", "msgspec", "coincurve", *more)}
     cores = f"{os.cpu_count()} cores, {platform.machine()}"
     return {
         "python": platform.python_version(),

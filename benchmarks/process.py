@@ -5,9 +5,10 @@ import json
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
-__all__ = ["Child", "answer_lines"]
+__all__ = ["Child", "answer_lines", "started"]
 
 _LARGEST_LINE = 256 * 1024 * 1024
 _PATIENCE = 10.0
@@ -75,6 +76,13 @@ class Child:
         if not line:
             raise RuntimeError(f"the process {self.pid} ended before it answered; what it printed says why")
         return json.loads(line)
+
+
+async def started(stack: AsyncExitStack, module: str, **options: Any) -> Child:
+    """Start a process that ends with `stack`; the options are those of `Child.start`."""
+    child = await Child.start(module, **options)
+    stack.push_async_callback(child.stop)
+    return child
 
 
 async def answer_lines(told: dict[str, Any], answer: Callable[..., Awaitable[Any]]) -> None:

@@ -1,0 +1,77 @@
+"""One kind of client in a process of its own, which calls as fast as it can whenever it is told to."""
+
+import argparse
+import asyncio
+import gc
+import time
+from array import array
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from benchmarks.cores import FIRST, pin
+from benchmarks.native.clients import CLIENTS
+from benchmarks.native.payloads import LOADS, PAYLOADS
+from benchmarks.process import answer_lines
+
+_WARM_UP = 0.1
+"""Before each measurement, in seconds."""
+
+
+async def _drive(call: Callable[[str], Awaitable[Any]], method: str, in_flight: int, seconds: float) -> array[float]:
+    """Call for so long, with so many in flight; give how long each call took, in seconds."""
+    latencies = array("d")
+    clock = time.perf_counter
+    until = clock() + seconds
+
+    async def work() -> None:
+        began = clock()
+        while began < until:
+            await call(method)
+            ended = clock()
+            latencies.append(ended - began)
+            began = ended
+
+    if in_flight == 1:
+        await work()
+    else:
+        await asyncio.gather(*(work() for _ in range(in_flight)))
+    return latencies
+
+
+async def measure(name: str, url: str, load: str, share: float) -> dict[str, float]:
+    """Open a client, warm it up, measure it, and close it."""
+    method, in_flight = LOADS[load].method, LOADS[load].in_flight
+    async with CLIENTS[name](url) as call:
+        if await call(method) != PAYLOADS[method]:
+            raise RuntimeError(f"{name} was answered with another payload than it sent")
+        await _drive(call, method, in_flight, _WARM_UP)
+        gc.collect()
+        wall, cpu = time.perf_counter(), time.process_time()
+        latencies = await _drive(call, method, in_flight, LOADS[load].seconds * share)
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    ordered, calls = sorted(latencies), len(latencies)
+    return {
+        "calls": calls,
+        "calls_a_second": calls / wall,
+        "p50_us": ordered[calls // 2] * 1e6,
+        "p99_us": ordered[min(calls * 99 // 100, calls - 1)] * 1e6,
+        "cpu_us_a_call": cpu / calls * 1e6,
+    }
+
+
+def main() -> None:
+    """Wait to be asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--client", required=True, choices=CLIENTS)
+    parser.add_argument("--url", required=True)
+    options = parser.parse_args()
+    pin(FIRST)
+
+    async def answer(ask: str, share: float) -> Any:
+        return await measure(options.client, options.url, ask, share)
+
+    asyncio.run(answer_lines({}, answer))
+
+
+if __name__ == "__main__":
+    main()

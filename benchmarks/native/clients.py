@@ -1,0 +1,116 @@
+"""Every client that is measured, behind one shape: a block that gives `call(method)`, which echoes that payload.
+
+Each is used as its documentation shows, with its defaults, but for compression: off for all.
+"""
+
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeAlias
+
+from benchmarks.native import hand_loops
+from benchmarks.native.payloads import PAYLOADS
+
+__all__ = ["BASE", "CLIENTS", "NATS", "OURS", "Open"]
+
+Open: TypeAlias = Callable[[str], AbstractAsyncContextManager[Callable[[str], Awaitable[Any]]]]
+"""Opens a client for a URL."""
+
+OURS, BASE, NATS = "circle_ws", "base", "nats-py"
+
+
+@asynccontextmanager
+async def _circle_ws(url: str) -> AsyncIterator[Callable[[str], Awaitable[Any]]]:
+    """Have everything on: signed in, deadlines, slots, statistics, keep-alive."""
+    import circle_ws
+
+    async with circle_ws.connect(url, private_key=circle_ws.KeyPair.generate()) as client:
+
+        async def call(method: str) -> Any:
+            return await client.call(method, [PAYLOADS[method]])
+
+        yield call
+
+
+@asynccontextmanager
+async def _jsonrpc_websocket(url: str) -> AsyncIterator[Callable[[str], Awaitable[Any]]]:
+    from jsonrpc_websocket import Server  # type: ignore[import-untyped]
+
+    server = Server(url)
+    await server.ws_connect()
+
+    async def call(method: str) -> Any:
+        return await getattr(server, method)(PAYLOADS[method])
+
+    try:
+        yield call
+    finally:
+        await server.close()
+
+
+@asynccontextmanager
+async def _web3(url: str) -> AsyncIterator[Callable[[str], Awaitable[Any]]]:
+    from web3 import AsyncWeb3, WebSocketProvider
+    from web3.types import RPCEndpoint
+
+    provider = WebSocketProvider(url, websocket_kwargs={"compression": None})
+    async with AsyncWeb3(provider):
+
+        async def call(method: str) -> Any:
+            answer = await provider.make_request(RPCEndpoint(method), [PAYLOADS[method]])
+            return answer["result"]
+
+        yield call
+
+
+@asynccontextmanager
+async def _gql(url: str) -> AsyncIterator[Callable[[str], Awaitable[Any]]]:
+    from gql import Client, GraphQLRequest, gql
+    from gql.transport.websockets import WebsocketsTransport
+
+    # It logs every message at level INFO, and makes the text even where nobody listens.
+    logging.getLogger("gql").setLevel(logging.WARNING)
+    transport = WebsocketsTransport(
+        url=f"{url}graphql", subprotocols=["graphql-transport-ws"], connect_args={"compression": None}
+    )
+    queries = {name: f"query {name}($value: Any!) {{ echo(value: $value) }}" for name in PAYLOADS}
+    requests = {
+        name: GraphQLRequest(gql(query).document, variable_values={"value": PAYLOADS[name]})
+        for name, query in queries.items()
+    }
+    async with Client(transport=transport) as session:
+
+        async def call(method: str) -> Any:
+            answer = await session.execute(requests[method])
+            return answer["echo"]
+
+        yield call
+
+
+@asynccontextmanager
+async def _nats(url: str) -> AsyncIterator[Callable[[str], Awaitable[Any]]]:
+    import nats
+
+    client = await nats.connect(url)
+
+    async def call(method: str) -> Any:
+        answer = await client.request(method, json.dumps(PAYLOADS[method]).encode(), timeout=30)
+        return json.loads(answer.data)
+
+    try:
+        yield call
+    finally:
+        await client.close()
+
+
+CLIENTS: dict[str, Open] = {
+    OURS: _circle_ws,
+    BASE: hand_loops.base,
+    "websockets + msgspec": hand_loops.with_msgspec,
+    "jsonrpc-websocket": _jsonrpc_websocket,
+    "web3.py": _web3,
+    "gql": _gql,
+    NATS: _nats,
+}
+"""By the name that the tables use."""
