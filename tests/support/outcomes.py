@@ -8,6 +8,12 @@ from tests.support.peers import RemotePeer
 
 __all__ = ["eventually", "later", "until"]
 
+_PAUSE = 0.005
+"""Between two looks, in seconds. Pyodide makes a posted message, not a timer, of a pause of up to 2 ms.
+
+A page that only posts messages to itself has its timers and what its sockets receive come seconds late.
+"""
+
 
 def later(awaitable: Awaitable[Any]) -> "asyncio.Task[Any]":
     """Run it in a task whose result is its result, or the exception that it raised."""
@@ -22,9 +28,9 @@ def later(awaitable: Awaitable[Any]) -> "asyncio.Task[Any]":
 
 
 async def eventually(condition: Callable[[], Any]) -> Any:
-    """Return the first true value of `condition()`, asking once a turn; the test's own limit ends a vain wait."""
+    """Return the first true value of `condition()`, asking again and again; the test's own limit ends a vain wait."""
     while not (value := condition()):  # noqa: ASYNC110 - what is looked at has no event
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(_PAUSE)
     return value
 
 
