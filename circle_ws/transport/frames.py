@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeAlias
+
+    _Data: TypeAlias = bytes | memoryview
 
 __all__ = ["FrameSplitter"]
 
@@ -36,7 +39,7 @@ class FrameSplitter:
 
     __slots__ = ("_limit", "_missing", "_other", "_partial", "_passing", "_text")
 
-    def __init__(self, limit: int | None, text: Callable[[bytes], bool], other: Callable[[bytes], None]) -> None:
+    def __init__(self, limit: int | None, text: Callable[[_Data], bool], other: Callable[[_Data], None]) -> None:
         self._limit = _FOR_EVER if limit is None else limit
         self._text = text
         self._other = other
@@ -47,22 +50,25 @@ class FrameSplitter:
         self._passing = 0
         """So many bytes to come belong to a frame that is passed on."""
 
-    def feed(self, data: bytes) -> None:
-        """Take what came in from the network."""
-        if self._passing:
-            passed, data = data[: self._passing], data[self._passing :]
-            self._passing -= len(passed)
-            self._other(passed)
-        if self._partial:
-            self._partial += data
-            self._missing -= len(data)
-            if self._missing > 0:
+    def feed(self, data: _Data) -> None:
+        """Take what came in from the network; of a view nothing is kept."""
+        while data:
+            if self._passing:
+                passed, data = data[: self._passing], data[self._passing :]
+                self._passing -= len(passed)
+                self._other(passed)
+            elif self._partial:
+                self._partial += data[: self._missing]
+                data, self._missing = data[self._missing :], self._missing - len(data)
+                if self._missing <= 0:
+                    # A new one, as a view keeps the old one from changing its size.
+                    begun, self._partial = self._partial, bytearray()
+                    self._split(memoryview(begun))
+            else:
+                self._split(data)
                 return
-            data = bytes(self._partial)
-            self._partial.clear()
-        self._split(data)
 
-    def _split(self, data: bytes) -> None:
+    def _split(self, data: _Data) -> None:
         start, end = 0, len(data)
         while end - start >= 2:
             length = data[start + 1]
@@ -85,7 +91,7 @@ class FrameSplitter:
             self._missing = 1
         self._partial += data[start:]
 
-    def _read_length(self, data: bytes, start: int) -> tuple[int, int]:
+    def _read_length(self, data: _Data, start: int) -> tuple[int, int]:
         """Give where the payload begins and how long it is, where its length does not fit into seven bits."""
         mark = data[start + 1]
         if mark >= _MASKED:

@@ -13,9 +13,10 @@ import logging
 import os
 from struct import Struct
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import websockets.asyncio.client as websockets_client
-from websockets.exceptions import ConnectionClosed, NegotiationError, PayloadTooBig
+from websockets.exceptions import NegotiationError, PayloadTooBig
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN, Event
 
@@ -31,7 +32,7 @@ from .frames import FrameSplitter
 if TYPE_CHECKING:
     from .base import Receiver
 
-__all__ = ["Link", "NativeTransport"]
+__all__ = ["Link", "link_class"]
 
 _logger = logging.getLogger("circle_ws.transport")
 
@@ -41,77 +42,9 @@ _MASKED = 0x80
 _SHORT, _MEDIUM, _LONG = (Struct(form) for form in ("!BB4s", "!BBH4s", "!BBQ4s"))
 _MOST_JOINED = 64 * 1024
 """So many bytes go out without waiting for the end of the turn: a system call more is nothing to them."""
+_READ_AT_ONCE = 64 * 1024
+"""Bytes; hardly more than a listener's buffer holds of short notifications, so that a flood gives its task a turn."""
 _HEAD_END = b"\r\n\r\n"
-
-
-class NativeTransport:
-    """Be one open WebSocket of the package `websockets`."""
-
-    __slots__ = ("_link",)
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-
-    @property
-    def buffered(self) -> int:
-        """Bytes that are not yet on their way."""
-        return self._link.joined_size + self._link.transport.get_write_buffer_size()
-
-    @property
-    def bytes_received(self) -> int:
-        """Bytes received so far, control frames included."""
-        return self._link.bytes_received
-
-    def send(self, text: str) -> None:
-        """Hand over one text message.
-
-        Raises:
-            ConnectionLost: The link is known to be down.
-        """
-        self._link.send_text(text.encode())
-
-    async def drain(self) -> None:
-        """Return when writing more makes sense.
-
-        Raises:
-            ConnectionLost: The link went down meanwhile.
-        """
-        try:
-            self._link.write_joined()
-            await self._link.drain()
-        except OSError as error:
-            raise self._link.loss() from error
-        if self._link.protocol.state is not OPEN:
-            raise self._link.loss()
-
-    async def ping(self) -> None:
-        """Send a ping frame; return with its pong.
-
-        Raises:
-            ConnectionLost: The link went down meanwhile.
-        """
-        try:
-            await (await self._link.ping())
-        except ConnectionClosed as error:
-            raise self._link.loss() from error
-
-    async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close with the handshake, within `close_timeout`. Idempotent; a cancelled one aborts."""
-        self._link.silent = True
-        try:
-            # The library's own limit begins when the peer has read what was written before.
-            async with asyncio.timeout(self._link.close_timeout):
-                await self._link.close(code, reason)
-        except TimeoutError:
-            self.abort()
-        except asyncio.CancelledError:
-            self.abort()
-            raise
-
-    def abort(self) -> None:
-        """Close at once, without the handshake. Idempotent."""
-        self._link.silent = True
-        self._link.transport.abort()
 
 
 class Link(websockets_client.ClientConnection):
@@ -131,7 +64,7 @@ class Link(websockets_client.ClientConnection):
         """How many bytes leave at the end of this turn."""
         self._joined: list[bytes] = []
         self._joining = False
-        self._splitter = FrameSplitter(self.protocol.max_message_size, self._take_text, super().data_received)
+        self._splitter = FrameSplitter(self.protocol.max_message_size, self._take_text, self._pass_on)
         self._open = False
         self._tail = b""
         self._ended = False
@@ -154,16 +87,16 @@ class Link(websockets_client.ClientConnection):
             protocol.send_text(payload)
             self.send_data()
             return
-        frame = _text_frame(payload)
+        header, masked = _text_frame(payload)
         if self._joining:
-            self._joined.append(frame)
-            self.joined_size += len(frame)
+            self._joined += (header, masked)
+            self.joined_size += len(header) + len(masked)
             if self.joined_size > _MOST_JOINED:
                 self.write_joined()
         else:
             self._joining = True
             self.loop.call_soon(self._end_turn)
-            self.transport.write(frame)
+            self.transport.write(header + masked)
 
     def _end_turn(self) -> None:
         self._joining = False
@@ -248,13 +181,13 @@ class Link(websockets_client.ClientConnection):
         except Exception:
             _logger.exception("a receiver raised; the connection goes on")
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: bytes | memoryview) -> None:
         """Take what came in: the answer to the handshake, with whatever came right behind it, then frames."""
         self.bytes_received += len(data)
         if self._open:
             self._splitter.feed(data)
         else:
-            self._take_handshake(data)
+            self._take_handshake(bytes(data))
         if self.protocol.state is not OPEN and self.response is not None:
             self._end()
 
@@ -270,7 +203,10 @@ class Link(websockets_client.ClientConnection):
             feed = self._splitter.feed if self._open else super().data_received
             feed(rest)
 
-    def _take_text(self, payload: bytes) -> bool:
+    def _pass_on(self, data: bytes | memoryview) -> None:
+        super().data_received(bytes(data))
+
+    def _take_text(self, payload: bytes | memoryview) -> bool:
         """Take a whole text message past the library, where that is legal."""
         protocol = self.protocol
         if self.silent or protocol.state is not OPEN or protocol.current_size is not None:
@@ -310,8 +246,42 @@ def _too_large(limit: int | None) -> MessageTooLarge:
     )
 
 
-def _text_frame(payload: bytes) -> bytes:
-    """Make the frame of a whole text message, masked with a fresh key as RFC 6455 section 5.3 asks of a client."""
+class _BufferedLink(Link, asyncio.BufferedProtocol):
+    """Read into a buffer that all links of an event loop share.
+
+    asyncio's other way makes a new buffer of 256 KiB for each read, which costs more than all that is done with a short
+    message. It is legal where a loop asks for the buffer, fills it and tells so in one step, as its selector loop does.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.loop not in _buffers:
+            _buffers[self.loop] = memoryview(bytearray(_READ_AT_ONCE))
+        self._buffer = _buffers[self.loop]
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Give where to read into."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what was read. Nothing keeps a view of the buffer."""
+        self.data_received(self._buffer[:nbytes])
+
+
+_buffers: WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = WeakKeyDictionary()
+
+
+def link_class() -> type[Link]:
+    """Tell which kind of link the running event loop can have."""
+    return _BufferedLink if isinstance(asyncio.get_running_loop(), asyncio.SelectorEventLoop) else Link
+
+
+def _text_frame(payload: bytes) -> tuple[bytes, bytes]:
+    """Make the frame of a whole text message, masked with a fresh key as RFC 6455 section 5.3 asks of a client.
+
+    Returns:
+        The header with the key, and the masked payload: apart, as a long one is dear to copy.
+    """
     length = len(payload)
     key = os.urandom(4)
     if length < 126:
@@ -320,4 +290,4 @@ def _text_frame(payload: bytes) -> bytes:
         header = _MEDIUM.pack(_TEXT, _MASKED | 126, length, key)
     else:
         header = _LONG.pack(_TEXT, _MASKED | 127, length, key)
-    return header + apply_mask(payload, key)
+    return header, apply_mask(payload, key)

@@ -1,11 +1,12 @@
 """How the native runtime dials, with `websockets`: directly or through a proxy, once, and following no redirect.
 
 Keep-alive, time limits and reconnecting are the engine's, so those of `websockets` are off. What is open then is
-`link.NativeTransport`.
+`NativeTransport`, over a `link.Link`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
@@ -18,6 +19,7 @@ from websockets.exceptions import (
     InvalidStatus,
 )
 from websockets.http11 import USER_AGENT
+from websockets.protocol import OPEN
 from websockets.typing import Subprotocol
 
 from ..errors import ConnectionFailed
@@ -26,19 +28,89 @@ from ..url import is_loopback
 from .base import Capabilities, Receiver, TransportOptions
 from .environment import environment_proxy
 from .failures import network_failure, proxy_failure, retry_after_seconds, upgrade_refusal
-from .link import Link, NativeTransport
+from .link import Link, link_class
 from .tunnel import open_tunnel
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-__all__ = ["NativeConnect", "connect"]
+__all__ = ["NativeConnect", "NativeTransport", "connect"]
 
 # At level DEBUG `websockets` logs whole frames, and with them signatures.
 _websockets_logger = logging.getLogger("circle_ws.transport.websockets")
 _websockets_logger.setLevel(logging.WARNING)
 _AGENT = f"circle-ws {USER_AGENT}"
+
+
+class NativeTransport:
+    """Be one open WebSocket of the package `websockets`."""
+
+    __slots__ = ("_link",)
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that are not yet on their way."""
+        return self._link.joined_size + self._link.transport.get_write_buffer_size()
+
+    @property
+    def bytes_received(self) -> int:
+        """Bytes received so far, control frames included."""
+        return self._link.bytes_received
+
+    def send(self, text: str) -> None:
+        """Hand over one text message.
+
+        Raises:
+            ConnectionLost: The link is known to be down.
+        """
+        self._link.send_text(text.encode())
+
+    async def drain(self) -> None:
+        """Return when writing more makes sense.
+
+        Raises:
+            ConnectionLost: The link went down meanwhile.
+        """
+        try:
+            self._link.write_joined()
+            await self._link.drain()
+        except OSError as error:
+            raise self._link.loss() from error
+        if self._link.protocol.state is not OPEN:
+            raise self._link.loss()
+
+    async def ping(self) -> None:
+        """Send a ping frame; return with its pong.
+
+        Raises:
+            ConnectionLost: The link went down meanwhile.
+        """
+        try:
+            await (await self._link.ping())
+        except ConnectionClosed as error:
+            raise self._link.loss() from error
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close with the handshake, within `close_timeout`. Idempotent; a cancelled one aborts."""
+        self._link.silent = True
+        try:
+            # The library's own limit begins when the peer has read what was written before.
+            async with asyncio.timeout(self._link.close_timeout):
+                await self._link.close(code, reason)
+        except TimeoutError:
+            self.abort()
+        except asyncio.CancelledError:
+            self.abort()
+            raise
+
+    def abort(self) -> None:
+        """Close at once, without the handshake. Idempotent."""
+        self._link.silent = True
+        self._link.transport.abort()
 
 
 class _Way:
@@ -54,7 +126,7 @@ class _Way:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Link:
         self.pass_proxy()
-        return Link(*args, receiver=self._receiver, **kwargs)
+        return link_class()(*args, receiver=self._receiver, **kwargs)
 
     def pass_proxy(self) -> None:
         self._at_proxy = False
