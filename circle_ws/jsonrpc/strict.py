@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 from enum import Enum
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequest, ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["MAX_DEPTH", "MAX_INTEGER_DIGITS", "refuse_deep_nesting", "refuse_long_integers", "refuse_unplain"]
 
@@ -19,6 +22,7 @@ MAX_DEPTH = 512
 MAX_INTEGER_DIGITS = 1000
 
 _SCALARS = frozenset({str, int, bool, type(None)})
+_STRING = frozenset({str})
 # Possessive: with back-tracking a string would cost 120 bytes of memory for each of its characters.
 _STRINGS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _BRACKETS = re.compile(r"[\[{]|[\]}]")
@@ -26,12 +30,40 @@ _LONG_INTEGER = re.compile(rf"(?<![.\d])\d{{{MAX_INTEGER_DIGITS + 1},}}(?![.\deE
 _STRIDE = MAX_INTEGER_DIGITS // 2
 
 
-def refuse_unplain(value: Any, path: str = "params", depth: int = 1) -> None:
+def refuse_unplain(value: Any) -> None:
     """Check that `value` is finite plain JSON with string keys.
 
     Raises:
         InvalidRequest: It is not; the message names the path of the first bad value and its type.
     """
+    # Paths are for messages alone, so they are made only for what is not plain at first sight.
+    if not _is_plain(value, 1):
+        _refuse_unplain(value, "params", 1)
+
+
+def _is_plain(value: Any, depth: int) -> bool:
+    """Tell whether `value` is surely fine; the few other things that are, such as enums, are left to a longer look."""
+    kind = type(value)
+    if kind is dict:
+        if not _STRING.issuperset(map(type, value)):
+            return False
+        items: Iterable[Any] = value.values()
+    elif kind is list or kind is tuple:
+        items = value
+    else:
+        return kind in _SCALARS or (kind is float and isfinite(value))
+    if _SCALARS.issuperset(map(type, items)):
+        return True
+    if depth == MAX_DEPTH:
+        return False
+    # No `all()` over a generator: that would double how deep the interpreter's stack gets.
+    for item in items:  # noqa: SIM110
+        if type(item) not in _SCALARS and not _is_plain(item, depth + 1):
+            return False
+    return True
+
+
+def _refuse_unplain(value: Any, path: str, depth: int) -> None:
     kind = type(value)
     if kind in _SCALARS:
         return
@@ -41,11 +73,11 @@ def refuse_unplain(value: Any, path: str = "params", depth: int = 1) -> None:
         _refuse_bad_keys(value, path)
         for key, item in value.items():
             if type(item) not in _SCALARS:
-                refuse_unplain(item, f"{path}.{key}", depth + 1)
+                _refuse_unplain(item, f"{path}.{key}", depth + 1)
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             if type(item) not in _SCALARS:
-                refuse_unplain(item, f"{path}[{index}]", depth + 1)
+                _refuse_unplain(item, f"{path}[{index}]", depth + 1)
     else:
         _refuse_unplain_scalar(value, path)
 
@@ -73,6 +105,8 @@ def refuse_long_integers(text: str) -> None:
     Raises:
         ProtocolError: It does.
     """
+    if len(text) <= MAX_INTEGER_DIGITS:
+        return
     # A run of 1,001 digits covers two neighbours of a sample taken every 500 characters, so nearly every message is
     # cleared by looking at one character in 500.
     sample = text[_STRIDE - 1 :: _STRIDE]
@@ -88,7 +122,7 @@ def refuse_deep_nesting(text: str) -> None:
     Raises:
         ProtocolError: It is nested deeper.
     """
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
+    if len(text) <= MAX_DEPTH or text.count("[") + text.count("{") <= MAX_DEPTH:
         return
     depth = 0
     for bracket in _BRACKETS.finditer(_STRINGS.sub('""', text)):
