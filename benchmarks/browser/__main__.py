@@ -23,8 +23,8 @@ _PATIENCE = 600.0
 """In seconds."""
 
 
-async def measure(browser: str, program: Path, bundle: Path, plan: Plan) -> dict[str, Any]:
-    """Do one run.
+async def measure(browser: str, program: Path, bundle: Path, plan: Plan) -> dict[str, list[Any]]:
+    """Do one run and return what the page posted.
 
     Raises:
         PageFailed: The page could not measure, or the browser ended.
@@ -33,15 +33,16 @@ async def measure(browser: str, program: Path, bundle: Path, plan: Plan) -> dict
     try:
         server = PageServer(plan, bundle, f"ws://127.0.0.1:{child.told['port']}/")
         async with server.serve(), launch(browser, Start(program, server.url, bundle)) as launched:
-            died = asyncio.create_task(launched.process.wait())
-            await asyncio.wait({server.ended, died}, timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+            died: asyncio.Future[Any] = asyncio.ensure_future(launched.process.wait())
+            ended: asyncio.Future[Any] = server.ended
+            await asyncio.wait({ended, died}, timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
             died.cancel()
             if not server.ended.done():
                 raise PageFailed(f"{browser} did not come to an end:\n{launched.last_words()}")
             server.ended.result()
     finally:
         await child.stop()
-    return summary(server.found, next(bundle.glob("circle_ws-*.whl")).stat().st_size)
+    return server.found
 
 
 def _described(browser: str, bundle: Path, plan: Plan) -> dict[str, Any]:
@@ -81,11 +82,12 @@ def main() -> int:
         return 3
     plan, bundle = small() if options.small else full(), options.bundle.resolve()
     try:
-        result = asyncio.run(measure(options.browser, program, bundle, plan))
+        found = asyncio.run(measure(options.browser, program, bundle, plan))
     except PageFailed as failed:
         print(f"benchmark: {failed}", file=sys.stderr)
         return 1
-    result = _described(options.browser, bundle, plan) | result
+    wheel = next(bundle.glob("circle_ws-*.whl")).stat().st_size
+    result = _described(options.browser, bundle, plan) | summary(found, wheel)
     print(tables(result))
     if options.out:
         _write(result, options.out)

@@ -49,7 +49,7 @@ class Plan:
 
 def full() -> Plan:
     """Give the plan for figures that are worth keeping."""
-    return Plan(rounds=7, loads=5, cells=_cells(1.0), count=20_000, rate=20_000)
+    return Plan(rounds=5, loads=3, cells=_cells(1.0), count=20_000, rate=20_000)
 
 
 def small() -> Plan:
@@ -64,10 +64,10 @@ def _cells(scale: float) -> list[_Cell]:
         return {name: max(10, int(number * scale)) for name, number in zip(CLIENTS, calls, strict=False)}
 
     return [
-        _Cell("60 B, 1 in flight", 1, tiny, scaled(600, 600, 400, 400), latencies=True),
-        _Cell("60 B, 100 in flight", 100, tiny, scaled(6000, 4000, 2000, 400), latencies=True),
-        _Cell("16 KiB, 1 in flight", 1, large, scaled(300, 300, 200, 200)),
-        _Cell("16 KiB, 100 in flight", 100, large, scaled(1500, 1000, 600, 200)),
+        _Cell("60 B, 1 in flight", 1, tiny, scaled(600, 500, 300, 300), latencies=True),
+        _Cell("60 B, 100 in flight", 100, tiny, scaled(5000, 3000, 1000, 200), latencies=True),
+        _Cell("16 KiB, 1 in flight", 1, large, scaled(300, 300, 200, 100)),
+        _Cell("16 KiB, 100 in flight", 100, large, scaled(1200, 800, 400, 100)),
         # The naive one would parse each of these a hundred times.
-        _Cell("16 KiB of records, 100 in flight", 100, records, scaled(1000, 600, 400)),
+        _Cell("16 KiB of records, 100 in flight", 100, records, scaled(800, 500, 300)),
     ]

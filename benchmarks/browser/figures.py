@@ -71,7 +71,10 @@ def tables(result: dict[str, Any]) -> str:
     for client, figures in result["flood"].items():
         lines.append(f"    {CLIENTS[client]:<38}" + ", ".join(f"{key} {value}" for key, value in figures.items()))
     load = result["load"]
-    lines += ["", f"after loadPyodide: wheels {load['wheels']} ms, import {load['import']} ms, together {load['total']} ms"]
+    lines += [
+        "",
+        f"after loadPyodide: wheels {load['wheels']} ms, import {load['import']} ms, together {load['total']} ms",
+    ]
     return "\n".join([*lines, f"the wheel: {load['wheel'] / 1000:.1f} kB"])
 
 
