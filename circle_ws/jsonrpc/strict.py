@@ -57,8 +57,11 @@ def _is_plain(value: Any, depth: int) -> bool:
     if depth == MAX_DEPTH:
         return False
     # No `all()` over a generator: that would double how deep the interpreter's stack gets.
-    for item in items:  # noqa: SIM110
-        if type(item) not in _SCALARS and not _is_plain(item, depth + 1):
+    for item in items:
+        kind = type(item)
+        if kind in _SCALARS or (kind is float and isfinite(item)):
+            continue
+        if not _is_plain(item, depth + 1):
             return False
     return True
 
