@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .buffer import Buffer, Gap, Overflow
+from .waiter import new_waiter
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
     from types import TracebackType
     from typing import Self
@@ -32,7 +33,7 @@ class Listener(Buffer[T]):
         convert: Makes what is given out from what was put, in the reader's own task; None changes nothing.
     """
 
-    __slots__ = ("_convert", "_forget", "_news")
+    __slots__ = ("_convert", "_forget", "_readers")
 
     def __init__(
         self,
@@ -46,28 +47,28 @@ class Listener(Buffer[T]):
         super().__init__(size, overflow=overflow, gaps=gaps)
         self._forget = forget
         self._convert = convert
-        self._news = asyncio.Event()
+        self._readers: list[asyncio.Future[None]] = []
 
     def put(self, item: T) -> bool:
         """Add one item and wake whoever waits for it; tells whether one was dropped for want of room."""
         full = super().put(item)
-        self._news.set()
+        self._wake()
         return full
 
     def missed(self, downtime: float) -> None:
         """Learn that for `downtime` seconds nothing could come, and wake whoever wants to know."""
         super().missed(downtime)
-        self._news.set()
+        self._wake()
 
     def fail(self, failure: Exception | None) -> None:
         """Let the iteration raise `failure` once what is buffered has been read."""
         super().fail(failure)
-        self._news.set()
+        self._wake()
 
     def end(self) -> None:
         """Let the iteration end once what is buffered has been read."""
         super().end()
-        self._news.set()
+        self._wake()
 
     async def aclose(self) -> None:
         """Stop listening. Idempotent."""
@@ -85,13 +86,26 @@ class Listener(Buffer[T]):
                 raise StopAsyncIteration
             if self.failure is not None:
                 raise self.failure
-            self._news.clear()
-            await self._news.wait()
+            await self._news()
         item = self.pop()
         if self._convert is None or isinstance(item, Gap):
             # Whoever asks for gaps has them in the type of what it is given.
             return cast("T", item)
         return self._convert(item)
+
+    async def _news(self) -> None:
+        reader = new_waiter()
+        self._readers.append(reader)
+        try:
+            await reader
+        finally:
+            self._readers.remove(reader)
+
+    def _wake(self) -> None:
+        # In a browser a reader may go on right here, and wait anew.
+        for reader in tuple(self._readers):
+            if not reader.done():
+                reader.set_result(None)
 
     async def __aenter__(self) -> Self:
         return self

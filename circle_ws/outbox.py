@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .call import BatchMessage, Call
 from .errors import CallTimeout, ClientClosed, InvalidRequest, MessageTooLarge, OutcomeUnknown, QueueFull
 from .jsonrpc import envelope
+from .waiter import new_waiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,11 +79,11 @@ class Outbox:
             MessageTooLarge: It is over `max_request_bytes`.
         """
         self._next_id += 1
-        return self._checked(Call(self._next_id, method, envelope.request(self._next_id, method, params), _future()))
+        return self._checked(Call(self._next_id, method, envelope.request(self._next_id, method, params), new_waiter()))
 
     def notification(self, method: str, params: Params) -> Call:
         """Make a notification. The errors are those of `request`."""
-        return self._checked(Call(None, method, envelope.notification(method, params), _future()))
+        return self._checked(Call(None, method, envelope.notification(method, params), new_waiter()))
 
     def batch(self, calls: list[Call]) -> BatchMessage:
         """Make one message of several calls.
@@ -91,7 +92,7 @@ class Outbox:
             InvalidRequest: They need more slots than there are.
             MessageTooLarge: Together they are over `max_request_bytes`.
         """
-        batch = BatchMessage(calls, _future())
+        batch = BatchMessage(calls, new_waiter())
         if batch.slots > self._config.max_in_flight:
             raise InvalidRequest(
                 f"a batch of {batch.slots} calls can never be written, as max_in_flight is "
@@ -318,7 +319,3 @@ def _unknown(cause: Exception) -> OutcomeUnknown:
     unknown = OutcomeUnknown(f"the request was written before and may have run; it was not written again: {why}")
     unknown.__cause__ = cause
     return unknown
-
-
-def _future() -> asyncio.Future[Any]:
-    return asyncio.get_running_loop().create_future()

@@ -129,7 +129,7 @@ def refuse_deep_nesting(text: str) -> None:
     Raises:
         ProtocolError: It is nested deeper.
     """
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
+    if len(text) <= MAX_DEPTH or text.count("[") + text.count("{") <= MAX_DEPTH:
         return
     depth = 0
     for bracket in _BRACKETS.finditer(_STRINGS.sub('""', text)):

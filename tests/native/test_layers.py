@@ -15,7 +15,7 @@ _PACKAGE = Path(circle_ws.__file__).parent
 _FLOORS: tuple[set[str], ...] = (
     {"errors", "status", "backoff", "url", "buffer", "stats", "opening", "proxy"},
     {"jsonrpc", "auth", "policy", "recovery", "liveness", "typed"},
-    {"transport"},
+    {"transport", "waiter"},
     {
         "alarm",
         "authenticator",
@@ -62,7 +62,7 @@ _FOREIGN: dict[str, tuple[str, ...]] = {
 }
 """The only places that may import each library that is not of the standard library or ours."""
 
-_CHOICES = {"transport/__init__.py", "auth/backend.py", "jsonrpc/json.py"}
+_CHOICES = {"transport/__init__.py", "auth/backend.py", "jsonrpc/json.py", "waiter.py"}
 """The files that choose between the runtimes at import."""
 
 
@@ -215,8 +215,9 @@ def test_the_platform_decides_in_three_files() -> None:
 def test_a_choice_is_an_if_on_the_platform(file: str) -> None:
     """Each choice is one `if sys.platform == "emscripten"` at the top of the module, as type checkers read it."""
     tests = [ast.unparse(node.test) for node in _tree(file).body if isinstance(node, ast.If)]
-    assert tests == ["sys.platform == 'emscripten'"]
-    assert not [node for node in ast.walk(_tree(file)) if isinstance(node, ast.Try)]
+    assert [test for test in tests if test != "TYPE_CHECKING"] == ["sys.platform == 'emscripten'"]
+    tries = [node for node in ast.walk(_tree(file)) if isinstance(node, ast.Try)]
+    assert not [one for node in tries for one in ast.walk(node) if isinstance(one, ast.Import | ast.ImportFrom)]
 
 
 @pytest.mark.parametrize("file", _files())

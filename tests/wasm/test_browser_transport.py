@@ -37,3 +37,22 @@ async def test_what_a_browser_inflates_is_bounded_afterwards(peers: Peers) -> No
     assert isinstance(recorder.invalids[0], MessageTooLarge)
     assert (recorder.losses[0].code, recorder.losses[0].local) == (4009, True)
     await transport.close()
+
+
+async def test_large_messages_cross_as_bytes_unharmed(peers: Peers) -> None:
+    """After a large message the next one crosses to Python as bytes; text, small and binary ones come as they are."""
+    peer = await peers.start("scripted")
+    recorder = Recorder()
+    transport = await connect(peer.url, recorder, TransportOptions(max_message_bytes=40_000, close_timeout=2))
+    texts = ["x" * 5000, "\u00e9\u20ac\U0001f40d" * 3000, "y" * 5000, "small", "z" * 5000]
+    for text in texts:
+        await peer.ask("send", text=text)
+    await peer.ask("send_binary", text="blob")
+    await recorder.until(lambda it: bool(it.invalids))
+    assert recorder.messages == texts
+    assert "binary" in str(recorder.invalids[0])
+    await peer.ask("send", text="x" * 5000)
+    await peer.ask("send", text="\u20ac" * 13_334)
+    await recorder.until(lambda it: bool(it.losses))
+    assert recorder.invalids[1].size == 40_002  # type: ignore[attr-defined]
+    await transport.close()

@@ -1,5 +1,5 @@
-# The part of Pyodide's bridge that circle-ws uses.
-from collections.abc import Callable
+# The part of Pyodide's bridge that circle-ws and its tests use.
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 class JsException(Exception):
@@ -14,3 +14,5 @@ class JsProxy:
 
 def create_proxy(obj: Callable[..., Any], /) -> JsProxy: ...
 def to_js(obj: Any, /, *, dict_converter: Any = ...) -> JsProxy: ...
+def can_run_sync() -> bool: ...
+def run_sync(awaitable: Awaitable[Any], /) -> Any: ...
