@@ -10,8 +10,8 @@ from .errors import ConfigError
 
 __all__ = ["check_url", "find_fault", "is_loopback", "is_plain", "shown"]
 
-_HOST = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?")
-_HEXADECIMAL = re.compile(r"0x[0-9a-f]*")
+_HOST = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?"
+_HEXADECIMAL = r"0x[0-9a-f]*"
 
 
 def check_url(url: str) -> None:
@@ -80,10 +80,10 @@ def _host_fault(host: str) -> str | None:
         return "has a percent sign in its host: no escapes and no IPv6 zones, which browsers rewrite or refuse"
     if ":" in host:
         return None
-    if not _HOST.fullmatch(host):
+    if not re.fullmatch(_HOST, host):
         return "has a host with other characters than letters, digits, hyphens, underscores and dots"
     last = host.removesuffix(".").rpartition(".")[2]
-    if last.isdigit() or _HEXADECIMAL.fullmatch(last):
+    if last.isdigit() or re.fullmatch(_HEXADECIMAL, last):
         try:
             IPv4Address(host.removesuffix("."))
         except ValueError:

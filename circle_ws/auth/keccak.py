@@ -6,6 +6,8 @@ one text a sign-in hashes does not justify a C library that the browser could no
 
 from __future__ import annotations
 
+from functools import cache
+
 __all__ = ["keccak_256"]
 
 _RATE = 136
@@ -27,13 +29,13 @@ def keccak_256(data: bytes) -> bytes:
 
 
 def _permute(state: list[int]) -> list[int]:
-    for constant in _ROUND_CONSTANTS:
+    for constant in _round_constants():
         # theta
         parity = [state[x] ^ state[x + 5] ^ state[x + 10] ^ state[x + 15] ^ state[x + 20] for x in range(5)]
         mix = [parity[x - 1] ^ _rotate(parity[(x + 1) % 5], 1) for x in range(5)]
         # rho and pi: each lane is rotated and moves to its new place
         moved = [0] * 25
-        for source, (target, shift) in enumerate(_MOVES):
+        for source, (target, shift) in enumerate(_moves()):
             moved[target] = _rotate(state[source] ^ mix[source % 5], shift)
         # chi
         state = [
@@ -50,6 +52,7 @@ def _rotate(lane: int, shift: int) -> int:
     return (lane << shift | lane >> (64 - shift)) & _MASK
 
 
+@cache
 def _moves() -> tuple[tuple[int, int], ...]:
     shifts = {(0, 0): 0}
     x, y = 1, 0
@@ -59,6 +62,7 @@ def _moves() -> tuple[tuple[int, int], ...]:
     return tuple((y + 5 * ((2 * x + 3 * y) % 5), shifts[x, y]) for y in range(5) for x in range(5))
 
 
+@cache
 def _round_constants() -> tuple[int, ...]:
     constants, register = [], 1
     for _ in range(24):
@@ -68,7 +72,3 @@ def _round_constants() -> tuple[int, ...]:
             register = (register << 1) ^ (0x171 if register & 0x80 else 0)
         constants.append(constant)
     return tuple(constants)
-
-
-_MOVES = _moves()
-_ROUND_CONSTANTS = _round_constants()

@@ -24,10 +24,10 @@ _PLAIN = _SCALARS | _ARRAYS | {float, dict}
 _STRING = frozenset({str})
 _MANY = 1000
 # Possessive: with back-tracking a string would cost 120 bytes of memory for each of its characters.
-_STRINGS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
-_BRACKETS = re.compile(r"[\[{]|[\]}]")
+_STRINGS = r'(?s)"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
+_BRACKETS = r"[\[{]|[\]}]"
 _TEN_DIGITS = re.compile("[0-9]{10}")
-_LONG_INTEGER = re.compile(rf"(?<![.\d])\d{{{MAX_INTEGER_DIGITS + 1},}}(?![.\deE])")
+_LONG_INTEGER = rf"(?<![.\d])\d{{{MAX_INTEGER_DIGITS + 1},}}(?![.\deE])"
 _STRIDE = MAX_INTEGER_DIGITS // 10
 
 
@@ -56,7 +56,9 @@ def _surely_plain(value: Any) -> bool:
         if len(level) > _MANY:
             # What holds itself, or one thing in many places, must not be looked at twice as often at each depth.
             level = list({id(item): item for item in level}.values())
-        by_kind: dict[type, list[Any]] = {kind: [item for item in level if type(item) is kind] for kind in set(map(type, level))}
+        by_kind: dict[type, list[Any]] = {
+            kind: [item for item in level if type(item) is kind] for kind in set(map(type, level))
+        }
         if not by_kind.keys() <= _PLAIN or not all(map(isfinite, by_kind.get(float, ()))):
             return False
         dicts = by_kind.get(dict, ())
@@ -117,7 +119,7 @@ def refuse_long_integers(text: str) -> None:
         return
     # A run of 1,001 digits covers ten neighbours of a sample taken every 100 characters, so nearly every message is
     # cleared by looking at one character in 100.
-    if _TEN_DIGITS.search(text[_STRIDE - 1 :: _STRIDE]) and _LONG_INTEGER.search(_STRINGS.sub('""', text)):
+    if _TEN_DIGITS.search(text[_STRIDE - 1 :: _STRIDE]) and re.search(_LONG_INTEGER, re.sub(_STRINGS, '""', text)):
         raise ProtocolError(f"the message holds an integer over {MAX_INTEGER_DIGITS} digits")
 
 
@@ -130,7 +132,7 @@ def refuse_deep_nesting(text: str) -> None:
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return
     depth = 0
-    for bracket in _BRACKETS.finditer(_STRINGS.sub('""', text)):
+    for bracket in re.finditer(_BRACKETS, re.sub(_STRINGS, '""', text)):
         depth += 1 if bracket[0] in "[{" else -1
         if depth > MAX_DEPTH:
             raise ProtocolError(f"the message is nested more than {MAX_DEPTH} deep")
