@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from .errors import ConfigError
@@ -34,6 +33,9 @@ def is_loopback(url: str) -> bool:
     host = urlsplit(url).hostname or ""
     if host.removesuffix(".") == "localhost":
         return True
+    # A page has not loaded it yet, and may never need it.
+    from ipaddress import ip_address
+
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -84,6 +86,8 @@ def _host_fault(host: str) -> str | None:
         return "has a host with other characters than letters, digits, hyphens, underscores and dots"
     last = host.removesuffix(".").rpartition(".")[2]
     if last.isdigit() or re.fullmatch(_HEXADECIMAL, last):
+        from ipaddress import IPv4Address
+
         try:
             IPv4Address(host.removesuffix("."))
         except ValueError:

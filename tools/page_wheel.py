@@ -21,11 +21,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeGuard
 
-__all__ = ["ARCHIVE", "LEFT_OUT", "STUBS", "blank", "is_text", "is_type_checking", "make"]
+__all__ = ["ARCHIVE", "LEFT_OUT", "SEARCH", "STUBS", "blank", "is_text", "is_type_checking", "make"]
 
 ARCHIVE = "circle_ws/modules.zip"
 _OWN = "circle_ws/__init__.py"
-_SEARCH = b"__path__[:] = [__path__[0] + '/modules.zip']"
+SEARCH = b"__path__[:] = [__path__[0] + '/modules.zip']"
 """The first line of the package: where its modules are. In the sources a docstring begins there."""
 
 LEFT_OUT = (
@@ -70,7 +70,7 @@ def make(wheel: Path) -> Path:
     modules |= {path: f"raise ImportError({words!r})\n".encode() for path, words in STUBS.items()}
     metadata = files.pop(f"{new}METADATA")
     files[f"{new}METADATA"] = metadata.replace(f"\nVersion: {version}\n".encode(), f"\nVersion: {paged}\n".encode(), 1)
-    files[_OWN] = _SEARCH + modules.pop(_OWN)
+    files[_OWN] = SEARCH + modules.pop(_OWN)
     inner = {path.removeprefix("circle_ws/"): modules[path] for path in sorted(modules)}
     files[ARCHIVE] = _zip(inner, zipfile.ZIP_STORED)
     record = f"{new}RECORD"
@@ -90,7 +90,7 @@ def blank(source: bytes) -> bytes:
     lines = [bytearray(line) for line in source.splitlines()]
     cuts = [*_comments(source), *_texts(tree), *_type_checking(tree), *_annotations(tree, lines)]
     # From the end: what stands before keeps its place. Of two that begin in one place, the longer one is the outer one.
-    outer = []
+    outer: list[_Cut] = []
     for cut in sorted(cuts, key=lambda one: (one.start, (-one.end[0], -one.end[1]))):
         if not outer or cut.start >= outer[-1].end:
             outer.append(cut)
