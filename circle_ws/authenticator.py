@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["Authenticator"]
 
 _SIGNATURE = {
-    SignatureEncoding.COMPACT: re.compile(r"[0-9a-f]{128}"),
-    SignatureEncoding.RECOVERABLE: re.compile(r"[0-9a-f]{130}"),
-    SignatureEncoding.DER: re.compile(r"30(?:[0-9a-f]{2}){7,71}"),
+    SignatureEncoding.COMPACT: r"[0-9a-f]{128}",
+    SignatureEncoding.RECOVERABLE: r"[0-9a-f]{130}",
+    SignatureEncoding.DER: r"30(?:[0-9a-f]{2}){7,71}",
 }
 
 
@@ -161,6 +161,6 @@ def _hung_up(phase: str) -> ConnectionFailed:
 
 def _checked(signature: str, profile: Profile) -> str:
     plain = signature.lower().removeprefix("0x") if isinstance(signature, str) else ""
-    if _SIGNATURE[profile.encoding].fullmatch(plain) is None:
+    if re.fullmatch(_SIGNATURE[profile.encoding], plain) is None:
         raise SignerFailed(f"what the signer gave is no signature in the encoding {profile.encoding.value!r}, as hex")
     return plain

@@ -6,10 +6,11 @@ Source: "Exponential Backoff And Jitter", AWS Architecture Blog, 2015 ("full jit
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from .errors import ConfigError
+from .frozen import dataclass
 
 if TYPE_CHECKING:
     import random

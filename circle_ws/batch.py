@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from .errors import InvalidRequest, InvalidResult, OutcomeUnknown
 from .request import Request
-from .typed import converter_for
+from .typed import find_converter
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
@@ -99,7 +99,7 @@ class Batch:
         Raises:
             InvalidRequest: The block is left already, or `returns` can be no result.
         """
-        result: BatchResult[Any] = BatchResult(None if returns is Any else converter_for(returns))
+        result: BatchResult[Any] = BatchResult(find_converter(returns))
         self._add(Request(method, params, idempotent), result)
         return result
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 from .errors import QueueFull
+from .frozen import dataclass
 
 __all__ = ["Buffer", "Gap", "Overflow"]
 
@@ -30,9 +30,6 @@ class Gap:
 
     def __add__(self, other: Gap) -> Gap:
         return Gap(self.dropped + other.dropped, self.downtime + other.downtime)
-
-
-_ONE_DROPPED = Gap(1, 0.0)
 
 
 class Buffer(Generic[T]):
@@ -86,7 +83,7 @@ class Buffer(Generic[T]):
             self._items.append(item)
             self._drop_first()
         elif self._overflow == "drop_newest":
-            self._mark(self._first + len(self._items), _ONE_DROPPED)
+            self._mark(self._first + len(self._items), Gap(1, 0.0))
         else:
             self.overrun = QueueFull(
                 f"the reader was too slow: {self._size} items were waiting already and overflow is 'close'; read "
@@ -125,7 +122,7 @@ class Buffer(Generic[T]):
     def _drop_first(self) -> None:
         if self._gaps is not None:
             before = self._gaps.pop(self._first, None)
-            self._mark(self._first + 1, _ONE_DROPPED if before is None else before + _ONE_DROPPED)
+            self._mark(self._first + 1, Gap(1, 0.0) if before is None else before + Gap(1, 0.0))
         self._first += 1
 
     def _mark(self, position: int, gap: Gap) -> None:

@@ -8,7 +8,7 @@ from .batch import Batch
 from .config import DEFAULT, Default
 from .errors import ProtocolError
 from .listening import NOTIFICATION_BUFFER, listen
-from .typed import converter_for
+from .typed import find_converter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,8 +102,7 @@ class Calls:
             ProtocolError: The reply is no JSON-RPC 2.0.
             QueueFull: Too many calls wait already.
         """
-        convert = None if returns is Any else converter_for(returns)
-        return await self._caller.call(method, params, timeout, convert, idempotent=idempotent)
+        return await self._caller.call(method, params, timeout, find_converter(returns), idempotent=idempotent)
 
     async def notify(self, method: str, params: Params = None, *, timeout: float | None | Default = DEFAULT) -> None:
         """Send a notification, which is not answered; return when it is written.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import InitVar, dataclass, field, fields
+from dataclasses import InitVar, field, fields
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
@@ -13,6 +13,7 @@ from .auth.profiles import Profile, find_profile
 from .auth.types import Dialect, Policy, Signer
 from .backoff import Backoff
 from .errors import ConfigError
+from .frozen import dataclass
 from .liveness import KeepAlive
 from .opening import HeaderSource, OpeningHeaders, check_subprotocols
 from .policy import Classifier  # noqa: TC001 - `typing.get_type_hints` must find it
@@ -155,7 +156,7 @@ class ClientConfig:
     drain_timeout: float | None = 30.0
     sign_timeout: float | None = 120.0
     keepalive: KeepAlive | None = field(default_factory=default_keepalive)
-    backoff: Backoff | None = Backoff()
+    backoff: Backoff | None = field(default_factory=Backoff)
     first_connect: FirstConnect = "once"
     setup: Setup | None = None
     middleware: Sequence[Middleware] = ()

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from .errors import InvalidRequest, MessageTooLarge, RpcError
 from .jsonrpc import envelope
 from .jsonrpc.codes import INTERNAL_ERROR, LIMIT_EXCEEDED, METHOD_NOT_FOUND
-from .jsonrpc.methods import Method
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .jsonrpc.methods import Method
 
 __all__ = ["BatchReply", "Handlers"]
 
@@ -49,6 +50,9 @@ class Handlers:
             raise InvalidRequest(f"the method {name!r} is answered by a function, not by {function!r}")
         if name in self._methods:
             raise InvalidRequest(f"the method {name!r} is answered already; remove that handler first")
+        # Most clients answer nothing.
+        from .jsonrpc.methods import Method
+
         self._methods[name] = method = Method.of(function)
 
         def remove() -> None:

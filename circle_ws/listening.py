@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from .buffer import Overflow
 from .errors import InvalidRequest
 from .listener import Listener
-from .typed import converter_for
+from .typed import find_converter
 
 if TYPE_CHECKING:
     from .jsonrpc.subscriptions import Subscriptions
@@ -40,7 +40,7 @@ def listen(
         lambda it: subscriptions.remove(method, it),
         overflow=overflow,
         gaps=gaps,
-        convert=None if yields is Any else converter_for(yields),
+        convert=find_converter(yields),
     )
     subscriptions.add(method, listener)
     return listener

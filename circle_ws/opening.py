@@ -11,9 +11,9 @@ from .errors import ConfigError
 __all__ = ["HeaderSource", "HeadersFunction", "OpeningHeaders", "check_subprotocols"]
 
 _TOKEN_CHARACTER = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
-_TOKEN = re.compile(f"{_TOKEN_CHARACTER}+")
-_TOKEN_START = re.compile(f"{_TOKEN_CHARACTER}*")
-_VALUE_START = re.compile(r"[\t -~]*")
+_TOKEN = f"{_TOKEN_CHARACTER}+"
+_TOKEN_START = f"{_TOKEN_CHARACTER}*"
+_VALUE_START = r"[\t -~]*"
 
 _OWNED = frozenset({"host", "upgrade", "connection", "content-length", "transfer-encoding"})
 
@@ -76,7 +76,7 @@ def check_subprotocols(names: Sequence[str]) -> tuple[str, ...]:
             f"subprotocols must be a sequence of names, like ('circle.v1',), not {names!r}", option="subprotocols"
         )
     for name in names:
-        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+        if not isinstance(name, str) or not re.fullmatch(_TOKEN, name):
             raise ConfigError(
                 f"subprotocols has {name!r}, but a name is one or more letters, digits and signs, without spaces, "
                 "commas, slashes and brackets",
@@ -91,7 +91,7 @@ def check_subprotocols(names: Sequence[str]) -> tuple[str, ...]:
 def _check_name(name: object) -> None:
     if not isinstance(name, str):
         raise _wrong(f"has a name that is no text, but {type(name).__name__}")
-    good = _TOKEN_START.match(name)
+    good = re.match(_TOKEN_START, name)
     end = good.end() if good else 0
     if end < len(name) or not name:
         # What follows may be a value that stands in the wrong place.
@@ -112,7 +112,7 @@ def _instead(lower: str) -> str:
 def _check_value(name: str, value: object) -> None:
     if not isinstance(value, str):
         raise _wrong(f"has a value for {name!r} that is no text, but {type(value).__name__}")
-    good = _VALUE_START.match(value)
+    good = re.match(_VALUE_START, value)
     if (end := good.end() if good else 0) < len(value):
         raise _wrong(
             f"has a value for {name!r} with a line break, a control character or one beyond ASCII "

@@ -6,11 +6,11 @@ The table it implements stands in docs/reliability.md.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
 from .errors import AuthError, AuthRejected, ConfigError, ConnectionFailed, ConnectionLost, RedirectRefused
+from .frozen import dataclass
 
 __all__ = ["Classifier", "Failure", "Reason", "Verdict", "classify", "reason_of"]
 
@@ -79,19 +79,17 @@ class Verdict:
 Classifier: TypeAlias = Callable[[Failure], Verdict | None]
 """A user's function that answers before `classify`; None leaves the answer to that."""
 
-_FATAL = Verdict(retry=False)
-
 
 def classify(failure: Failure) -> Verdict:
     """Decide whether `failure` is worth another attempt, and when."""
     cause = failure.cause
     if isinstance(cause, ConfigError | RedirectRefused):
-        return _FATAL
+        return Verdict(retry=False)
     if isinstance(cause, AuthError) and not isinstance(cause, AuthRejected):
-        return _FATAL
+        return Verdict(retry=False)
     reason = reason_of(cause)
     if reason is not None and not _bearable(reason, failure):
-        return _FATAL
+        return Verdict(retry=False)
     return _when(cause)
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from .errors import ConfigError
 
 __all__ = ["check_url", "find_fault", "is_loopback", "is_plain", "shown"]
 
-_HOST = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?")
-_HEXADECIMAL = re.compile(r"0x[0-9a-f]*")
+_HOST = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?"
+_HEXADECIMAL = r"0x[0-9a-f]*"
 
 
 def check_url(url: str) -> None:
@@ -34,6 +33,9 @@ def is_loopback(url: str) -> bool:
     host = urlsplit(url).hostname or ""
     if host.removesuffix(".") == "localhost":
         return True
+    # A page has not loaded it yet, and may never need it.
+    from ipaddress import ip_address
+
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -80,10 +82,12 @@ def _host_fault(host: str) -> str | None:
         return "has a percent sign in its host: no escapes and no IPv6 zones, which browsers rewrite or refuse"
     if ":" in host:
         return None
-    if not _HOST.fullmatch(host):
+    if not re.fullmatch(_HOST, host):
         return "has a host with other characters than letters, digits, hyphens, underscores and dots"
     last = host.removesuffix(".").rpartition(".")[2]
-    if last.isdigit() or _HEXADECIMAL.fullmatch(last):
+    if last.isdigit() or re.fullmatch(_HEXADECIMAL, last):
+        from ipaddress import IPv4Address
+
         try:
             IPv4Address(host.removesuffix("."))
         except ValueError:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools import interpreters, pyodide_core
+from tools import interpreters, page_wheel, pyodide_core
 from tools.cache import CHECKOUT, ToolError, environment, locked, run
 
 __all__ = ["BROWSER_PACKAGES", "LOCK", "build", "check"]
@@ -98,6 +98,9 @@ def _fill(made: Path, plan: _Plan) -> None:
     print("bundle: building the wheel of circle-ws", flush=True)
     pip = ("-m", "pip", "wheel", "-q", "--disable-pip-version-check", "--no-deps", "--no-build-isolation")
     run(python, *pip, "--wheel-dir", made, CHECKOUT)
+    (ordinary,) = made.glob("circle_ws-*.whl")
+    page_wheel.make(ordinary)
+    ordinary.unlink()
     print("bundle: collecting the wheels that run in Pyodide", flush=True)
     run(python, Path(__file__).with_name("wheels.py"), "--python", plan.core.info["python"], made, *plan.extra)
     _lock(made, python, plan.core)

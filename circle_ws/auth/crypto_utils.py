@@ -21,7 +21,7 @@ __all__ = [
     "verify_signature",
 ]
 
-_HEX = re.compile(r"(?:0[xX])?((?:[0-9a-fA-F]{2})*)")
+_HEX = r"(?:0[xX])?((?:[0-9a-fA-F]{2})*)"
 
 
 def generate_private_key() -> str:
@@ -160,7 +160,7 @@ def recover_public_key(message: str | bytes, signature: str, profile: str | Prof
 
 def _read_hex(text: str) -> bytes:
     # `bytes.fromhex` alone would let white space through.
-    digits = _HEX.fullmatch(text)
+    digits = re.fullmatch(_HEX, text)
     if digits is None:
         raise ValueError("this is not hexadecimal")
     return bytes.fromhex(digits[1])

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import AuthError, AuthRejected, ConnectionFailed, DowngradeDetected, ProtocolError, RpcError
+from ..frozen import dataclass
 from ..jsonrpc.codes import AUTHENTICATION_REQUIRED, INTERNAL_ERROR, INVALID_CREDENTIALS, INVALID_PARAMS
 from .audience import audience
 from .crypto_utils import format_public_key

@@ -6,6 +6,8 @@ one text a sign-in hashes does not justify a C library that the browser could no
 
 from __future__ import annotations
 
+from functools import cache
+
 __all__ = ["keccak_256"]
 
 _RATE = 136
@@ -32,7 +34,7 @@ def _permute(state: list[int]) -> list[int]:
     A lane is named by its row and its place, `b3` is at x = 3 and y = 1. Section 1.2 names the steps.
     """
     (a0, a1, a2, a3, a4, b0, b1, b2, b3, b4, c0, c1, c2, c3, c4, d0, d1, d2, d3, d4, e0, e1, e2, e3, e4) = state
-    for constant in _ROUND_CONSTANTS:
+    for constant in _round_constants():
         # theta
         p0 = a0 ^ b0 ^ c0 ^ d0 ^ e0
         p1 = a1 ^ b1 ^ c1 ^ d1 ^ e1
@@ -109,6 +111,7 @@ def _permute(state: list[int]) -> list[int]:
     return [a0, a1, a2, a3, a4, b0, b1, b2, b3, b4, c0, c1, c2, c3, c4, d0, d1, d2, d3, d4, e0, e1, e2, e3, e4]
 
 
+@cache
 def _round_constants() -> tuple[int, ...]:
     constants, register = [], 1
     for _ in range(24):
@@ -118,6 +121,3 @@ def _round_constants() -> tuple[int, ...]:
             register = (register << 1) ^ (0x171 if register & 0x80 else 0)
         constants.append(constant)
     return tuple(constants)
-
-
-_ROUND_CONSTANTS = _round_constants()

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from . import backend
 from .crypto_utils import generate_private_key, parse_private_key, sign_digest
-from .keyfile import read_key_file, write_key_file
 from .profiles import PROFILES, Profile
 from .rate import SigningRate
 
@@ -62,6 +61,8 @@ class KeyPair:
             ConfigError: The password is empty, or the extra is not installed.
             OSError: It cannot be read.
         """
+        from .keyfile import read_key_file
+
         return cls(read_key_file(path, password))
 
     def to_file(self, path: str | os.PathLike[str], password: str | bytes) -> None:
@@ -76,6 +77,8 @@ class KeyPair:
             FileExistsError: There is a file already.
             OSError: It cannot be written.
         """
+        from .keyfile import write_key_file
+
         write_key_file(path, self._secret, password)
 
     @property

@@ -14,8 +14,8 @@ from .types import Nonce
 
 __all__ = ["read_nonce", "refuse_digest"]
 
-_GRAMMAR = re.compile(r"[A-Za-z0-9_\-+/=:]{8,256}")
-_HEX = re.compile(r"[0-9A-Fa-f]+")
+_GRAMMAR = r"[A-Za-z0-9_\-+/=:]{8,256}"
+_HEX = r"[0-9A-Fa-f]+"
 
 
 def read_nonce(answer: Any) -> Nonce:
@@ -31,7 +31,7 @@ def read_nonce(answer: Any) -> Nonce:
     if type(value) is not str:
         raise InvalidNonce("fetch_nonce answered neither a string nor an object with a string member 'nonce'")
     # fullmatch, not match with "$", which would let a final newline through.
-    if _GRAMMAR.fullmatch(value) is None:
+    if re.fullmatch(_GRAMMAR, value) is None:
         raise InvalidNonce(
             "the circle's nonce is not 8 to 256 characters of A-Z a-z 0-9 _ - + / = : ; nothing was signed"
         )
@@ -46,7 +46,7 @@ def refuse_digest(nonce: Nonce) -> None:
     Raises:
         InvalidNonce: It is not.
     """
-    if len(nonce.value) == 32 and _HEX.fullmatch(nonce.value) is None:
+    if len(nonce.value) == 32 and re.fullmatch(_HEX, nonce.value) is None:
         raise InvalidNonce("the circle's nonce is 32 characters but not hexadecimal; nothing was signed")
 
 

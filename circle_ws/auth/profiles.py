@@ -6,12 +6,12 @@ circle, so that the signature is worth nothing to another one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha256
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
+from ..frozen import dataclass
 from .keccak import keccak_256
 from .signature import SignatureEncoding
 

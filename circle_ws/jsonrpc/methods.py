@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from inspect import Parameter
 from typing import Any, TypeAlias
 
 from ..errors import RpcError
+from ..frozen import dataclass
 from .codes import INVALID_PARAMS
 from .misfit import misfit
 

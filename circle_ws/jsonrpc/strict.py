@@ -24,10 +24,10 @@ _PLAIN = _SCALARS | _ARRAYS | {float, dict}
 _STRING = frozenset({str})
 _MANY = 1000
 # Possessive: with back-tracking a string would cost 120 bytes of memory for each of its characters.
-_STRINGS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
-_BRACKETS = re.compile(r"[\[{]|[\]}]")
+_STRINGS = r'(?s)"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
+_BRACKETS = r"[\[{]|[\]}]"
 _FIVE_DIGITS = re.compile("[0-9]{5}")
-_LONG_INTEGER = re.compile(rf"(?<![.\d])\d{{{MAX_INTEGER_DIGITS + 1},}}(?![.\deE])")
+_LONG_INTEGER = rf"(?<![.\d])\d{{{MAX_INTEGER_DIGITS + 1},}}(?![.\deE])"
 _STRIDE = MAX_INTEGER_DIGITS // 5
 
 
@@ -119,7 +119,7 @@ def refuse_long_integers(text: str) -> None:
         return
     # A run of 1,001 digits covers five neighbours of a sample taken every 200 characters, so nearly every message is
     # cleared by looking at one character in 200.
-    if _FIVE_DIGITS.search(text[_STRIDE - 1 :: _STRIDE]) and _LONG_INTEGER.search(_STRINGS.sub('""', text)):
+    if _FIVE_DIGITS.search(text[_STRIDE - 1 :: _STRIDE]) and re.search(_LONG_INTEGER, re.sub(_STRINGS, '""', text)):
         raise ProtocolError(f"the message holds an integer over {MAX_INTEGER_DIGITS} digits")
 
 
@@ -132,7 +132,7 @@ def refuse_deep_nesting(text: str) -> None:
     if len(text) <= MAX_DEPTH or text.count("[") + text.count("{") <= MAX_DEPTH:
         return
     depth = 0
-    for bracket in _BRACKETS.finditer(_STRINGS.sub('""', text)):
+    for bracket in re.finditer(_BRACKETS, re.sub(_STRINGS, '""', text)):
         depth += 1 if bracket[0] in "[{" else -1
         if depth > MAX_DEPTH:
             raise ProtocolError(f"the message is nested more than {MAX_DEPTH} deep")

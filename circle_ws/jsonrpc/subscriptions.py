@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakSet
+
+from ..frozen import dataclass
 
 if TYPE_CHECKING:
     from ..buffer import Buffer

@@ -5,9 +5,10 @@ Sending is synchronous, as in asyncio: it hands the text over; `drain` is where 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
+from ..frozen import dataclass
 from ..proxy import ENVIRONMENT
 
 if TYPE_CHECKING:

@@ -26,10 +26,7 @@ from ..errors import ConnectionFailed
 from ..proxy import ENVIRONMENT, is_socks, shown_proxy
 from ..url import is_loopback
 from .base import Capabilities, Receiver, TransportOptions
-from .environment import environment_proxy
-from .failures import network_failure, proxy_failure, retry_after_seconds, upgrade_refusal
 from .link import Link, link_class
-from .tunnel import open_tunnel
 
 if TYPE_CHECKING:
     import ssl
@@ -133,6 +130,8 @@ class _Way:
         self._waiting_for("the WebSocket to open")
 
     def describe(self, error: Exception) -> ConnectionFailed:
+        from .failures import network_failure, proxy_failure, retry_after_seconds, upgrade_refusal
+
         if self._at_proxy and self._proxy is not None:
             return proxy_failure(error, self._proxy)
         way = "" if self._proxy is None else f" (through the proxy {self._proxy})"
@@ -161,6 +160,8 @@ class _Dial(websockets_client.connect):
     async def open_tcp_connection(self) -> websockets_client.ClientConnection:
         if not isinstance(self.proxy, str) or is_socks(self.proxy):
             return await super().open_tcp_connection()
+        from .tunnel import open_tunnel
+
         transport = await open_tunnel(
             self.proxy, self.uri, tls=self._tls, user_agent=_AGENT, passed=self._way.pass_proxy
         )
@@ -224,7 +225,11 @@ class NativeConnect:
     def _find_proxy(self, url: str, option: str | None) -> str | None:
         if is_loopback(url):
             return None
-        return environment_proxy(url, socks=self.capabilities.socks) if option == ENVIRONMENT else option
+        if option != ENVIRONMENT:
+            return option
+        from .environment import environment_proxy
+
+        return environment_proxy(url, socks=self.capabilities.socks)
 
 
 connect = NativeConnect()

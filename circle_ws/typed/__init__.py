@@ -23,12 +23,40 @@ have (`bytes`, `datetime`, `UUID`, a Pydantic model) is refused when the convert
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from .converter import converter_for
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     # Type checkers know it of themselves; nothing need be installed.
     from typing_extensions import TypeForm as TypeForm
 
-__all__ = ["converter_for"]
+    from .converter import converter_for
+
+__all__ = ["converter_for", "find_converter"]
+
+
+def find_converter(returns: Any) -> Callable[[Any], Any] | None:
+    """Give the converter for what `returns` asks for; None for `Any`, which asks for nothing.
+
+    Raises:
+        InvalidRequest: See `converter_for`.
+    """
+    if returns is Any:
+        return None
+    # Eleven modules, for who asks for a type.
+    from .converter import converter_for
+
+    return converter_for(returns)
+
+
+def __getattr__(name: str) -> Any:
+    if name != "converter_for":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .converter import converter_for
+
+    return converter_for
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -9,14 +9,11 @@ import pytest
 
 import circle_ws
 
-_PROGRAM = "import circle_ws, json, sys; print(json.dumps(sorted(sys.modules)))"
 
-
-@pytest.fixture(scope="module")
-def loaded() -> set[str]:
-    """The modules that a fresh interpreter has after importing the package."""
+def _printed(program: str) -> str:
+    """Give what a program prints in a fresh interpreter that warns of nothing."""
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", _PROGRAM],
+        [sys.executable, "-W", "error", "-c", program],
         cwd=Path(circle_ws.__file__).parents[1],
         capture_output=True,
         text=True,
@@ -24,7 +21,17 @@ def loaded() -> set[str]:
         check=True,
     )
     assert done.stderr == ""
-    return set(json.loads(done.stdout))
+    return done.stdout
+
+
+def _loaded(imports: str) -> set[str]:
+    return set(json.loads(_printed(f"{imports}; import json, sys; print(json.dumps(sorted(sys.modules)))")))
+
+
+@pytest.fixture(scope="module")
+def loaded() -> set[str]:
+    """The modules that a fresh interpreter has after importing the package."""
+    return _loaded("import circle_ws")
 
 
 @pytest.mark.parametrize(
@@ -50,6 +57,38 @@ def test_what_is_not_needed_is_not_loaded(loaded: set[str], library: str) -> Non
 def test_other_faces_are_not_loaded(loaded: set[str], module: str) -> None:
     """The other faces of the library are imported by who wants them."""
     assert f"circle_ws.{module}" not in loaded
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "auth.keyfile",
+        "jsonrpc.methods",
+        "transport.environment",
+        "transport.failures",
+        "transport.tunnel",
+        "typed.compiler",
+        "typed.converter",
+    ],
+)
+def test_what_few_programs_use_is_loaded_on_use(loaded: set[str], module: str) -> None:
+    """Key files, handlers, proxies and the converters of `returns` cost their time where they are used."""
+    assert f"circle_ws.{module}" not in loaded
+
+
+def test_the_package_is_all_that_comes_on_top() -> None:
+    """Over what it must load, importing the package loads nothing but its own modules, and not all of these."""
+    needed = _loaded("import asyncio, websockets.asyncio.client, msgspec, coincurve")
+    added = _loaded("import circle_ws") - needed
+    assert {name for name in added if not name.startswith("circle_ws")} == set()
+    assert len(added) <= 70
+
+
+def test_classes_that_nobody_used_are_not_made() -> None:
+    """Importing makes the methods of few dataclasses; each of the others costs a millisecond once it is used."""
+    made = "sum(not isinstance(vars(it)['__init__'], frozen._StandIn) for it in classes)"
+    classes = "[it for it in vars(circle_ws).values() if isinstance(it, type) and '__dataclass_fields__' in vars(it)]"
+    assert _printed(f"import circle_ws; from circle_ws import frozen; classes = {classes}; print({made})") == "1\n"
 
 
 @pytest.mark.parametrize("library", ["websockets", "coincurve", "msgspec"])

@@ -234,7 +234,8 @@ def _owner(kind: type) -> type:
 
 def _see_what_is_made(kind: type, look: Callable[[Any], None]) -> None:
     """Have `look` see each new object of a class, once it is made in full."""
-    original = vars(kind).get("__init__")
+    # Asked for in the ordinary way: only then has a frozen dataclass of ours the one it is made with.
+    original = kind.__init__ if "__init__" in vars(kind) else None  # type: ignore[misc]
 
     def made(self: Any, *arguments: Any, **named: Any) -> None:
         if original is not None:

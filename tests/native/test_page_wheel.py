@@ -1,0 +1,177 @@
+"""The wheel for pages: small, valid, and in meaning and in lines the same as the sources."""
+
+import ast
+import base64
+import csv
+import hashlib
+import io
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import circle_ws
+from tools import page_wheel
+
+_CHECKOUT = Path(circle_ws.__file__).parents[1]
+_MOST = 80_000
+"""The size that a page may be asked to load, in bytes."""
+_SOURCES = sorted(path.relative_to(_CHECKOUT).as_posix() for path in (_CHECKOUT / "circle_ws").rglob("*.py"))
+_DIST = "circle_ws-1.2.3+page.dist-info"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel for pages, made of an ordinary one as build backends write it."""
+    ordinary = tmp_path_factory.mktemp("wheel") / "circle_ws-1.2.3-py3-none-any.whl"
+    old = "circle_ws-1.2.3.dist-info"
+    with zipfile.ZipFile(ordinary, "w") as archive:
+        for name in _SOURCES:
+            archive.write(_CHECKOUT / name, name)
+        archive.writestr("circle_ws/py.typed", "")
+        words = (_CHECKOUT / "README.md").read_text()
+        archive.writestr(f"{old}/METADATA", f"Metadata-Version: 2.4\nName: circle-ws\nVersion: 1.2.3\n\n{words}")
+        archive.writestr(f"{old}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{old}/entry_points.txt", "[console_scripts]\ncircle-ws = circle_ws.cli:main\n")
+        archive.writestr(f"{old}/RECORD", "")
+    return page_wheel.make(ordinary)
+
+
+@pytest.fixture(scope="module")
+def modules(wheel: Path) -> dict[str, bytes]:
+    """The modules in it, by the path that they have in the checkout."""
+    with zipfile.ZipFile(wheel) as outer, zipfile.ZipFile(io.BytesIO(outer.read(page_wheel.ARCHIVE))) as inner:
+        found = {f"circle_ws/{name}": inner.read(name) for name in inner.namelist()}
+        return found | {"circle_ws/__init__.py": outer.read("circle_ws/__init__.py")}
+
+
+def _plain(source: str | bytes) -> ast.Module:
+    """Parse, and leave out what the wheel for pages leaves out, but keep the lines of all else."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            node.returns = None
+        if page_wheel.is_type_checking(node):
+            node.body = []
+        elif isinstance(body := getattr(node, "body", None), list):
+            body[:] = [it for it in body if not page_wheel.is_text(it) and not isinstance(it, ast.Pass)]
+    return tree
+
+
+def _statements(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.stmt | ast.expr):
+            yield node.lineno, ast.dump(node)
+
+
+def _is_left_out(name: str) -> bool:
+    return name.startswith(page_wheel.LEFT_OUT)
+
+
+def test_it_is_small(wheel: Path) -> None:
+    """A page loads it anew in every profile, over whatever network it has."""
+    assert wheel.stat().st_size <= _MOST
+
+
+def test_its_name_says_what_it_is(wheel: Path) -> None:
+    """The local version is in the name of the file, of its folder and in its metadata; an index refuses such a one."""
+    assert wheel.name == "circle_ws-1.2.3+page-py3-none-any.whl"
+    with zipfile.ZipFile(wheel) as archive:
+        assert b"\nVersion: 1.2.3+page\n" in archive.read(f"{_DIST}/METADATA")
+        assert f"{_DIST}/entry_points.txt" not in archive.namelist()
+
+
+def test_it_has_all_that_a_page_can_run(modules: dict[str, bytes]) -> None:
+    """Every module is there but those that are left out by name; of these only the ones that say so."""
+    kept = {name for name in _SOURCES if not _is_left_out(name)}
+    assert set(modules) == kept | set(page_wheel.STUBS)
+
+
+@pytest.mark.parametrize("place", page_wheel.LEFT_OUT)
+def test_what_is_left_out_exists(place: str) -> None:
+    """A module that was renamed is not forgotten in the list."""
+    assert any(name.startswith(place) for name in _SOURCES)
+
+
+@pytest.mark.parametrize("name", [name for name in _SOURCES if not _is_left_out(name)])
+def test_each_module_means_the_same(modules: dict[str, bytes], name: str) -> None:
+    """Apart from docstrings, annotations and what type checkers read, the trees are equal, line by line."""
+    paged = modules[name].removeprefix(page_wheel.SEARCH) if name == "circle_ws/__init__.py" else modules[name]
+    ours, theirs = _plain((_CHECKOUT / name).read_bytes()), _plain(paged)
+    assert ast.dump(theirs) == ast.dump(ours)
+    assert list(_statements(theirs)) == list(_statements(ours))
+
+
+@pytest.mark.parametrize("name", [name for name in _SOURCES if not _is_left_out(name)])
+def test_no_module_has_words_for_people(modules: dict[str, bytes], name: str) -> None:
+    """No docstring and no comment is left."""
+    assert b"#" not in b"".join(line for line in modules[name].splitlines() if line.lstrip().startswith(b"#"))
+    assert not [node for node in ast.walk(ast.parse(modules[name])) if page_wheel.is_text(node)]
+
+
+def test_its_record_is_right(wheel: Path) -> None:
+    """Every file is in it once, with its digest and its size; the record itself has neither."""
+    with zipfile.ZipFile(wheel) as archive:
+        rows = list(csv.reader(io.StringIO(archive.read(f"{_DIST}/RECORD").decode())))
+        assert sorted(row[0] for row in rows) == sorted(archive.namelist())
+        assert rows[-1] == [f"{_DIST}/RECORD", "", ""]
+        for path, digest, size in rows[:-1]:
+            body = archive.read(path)
+            expected = base64.urlsafe_b64encode(hashlib.sha256(body).digest()).rstrip(b"=").decode()
+            assert (digest, int(size)) == (f"sha256={expected}", len(body)), path
+
+
+def test_it_is_made_the_same_every_time(wheel: Path, tmp_path: Path) -> None:
+    """The same sources give the same bytes, so that the digest in a lock file tells what is in it."""
+    again = tmp_path / "circle_ws-1.2.3-py3-none-any.whl"
+    again.write_bytes((wheel.parent / again.name).read_bytes())
+    assert page_wheel.make(again).read_bytes() == wheel.read_bytes()
+
+
+def _import(wheel: Path, folder: Path, name: str) -> str:
+    """Import from the unpacked wheel in a fresh interpreter; gives the last line that it complains with."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    program = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(folder)!r}); import {name}"]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=60)
+    return (done.stderr.strip().splitlines() or [""])[-1]
+
+
+def test_modules_are_found_in_the_archive(wheel: Path, tmp_path: Path) -> None:
+    """The package's path leads into it: `errors` needs no runtime, but the package around it does."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    (tmp_path / "circle_ws" / "__init__.py").write_bytes(page_wheel.SEARCH + b"\n")
+    assert _import_unpacked(tmp_path, "circle_ws.errors, circle_ws.frozen, circle_ws.typed.converter") == ""
+
+
+def _import_unpacked(folder: Path, names: str) -> str:
+    program = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(folder)!r}); import {names}"]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=60)
+    return (done.stderr.strip().splitlines() or [""])[-1]
+
+
+def test_natively_it_says_what_it_is(wheel: Path, tmp_path: Path) -> None:
+    """Who installs it natively is told which one to take."""
+    words = page_wheel.STUBS["circle_ws/auth/backend_coincurve.py"]
+    assert _import(wheel, tmp_path, "circle_ws") == f"ImportError: {words}"
+
+
+@pytest.mark.parametrize("source", ["x = 1\n", "def f(a: int = 3, *b: str, **c: 'x') -> int: return a\n"])
+def test_small_sources(source: str) -> None:
+    """Statements in one line keep their meaning."""
+    assert ast.dump(_plain(page_wheel.blank(source.encode()))) == ast.dump(_plain(source))
+
+
+def test_texts_that_are_values_stay() -> None:
+    """Only what stands alone is a docstring; a `#` inside of a text is no comment; umlauts count their bytes."""
+    source = (
+        'x = "# ä"  # ö\ndef f():\n    """Alone."""\nclass A:\n    """Doc."""\n    y: "int" = 1\n    """About y."""\n'
+    )
+    expected = 'x = "# ä"\ndef f():\n    pass\nclass A:\n\n    y: "int" = 1\n\n'
+    assert page_wheel.blank(source.encode()).decode() == expected
