@@ -117,7 +117,7 @@ class Supervisor:
                 raise ClientClosed("the client is closed, which is final; make a new one")
             if status is Status.IDLE:
                 raise NotConnected("connect() was cancelled before the client was connected")
-            await self.board.changed()
+            await self.board.settled()
 
     async def abandon(self) -> None:
         """End a start that nobody waits for any more; back to IDLE."""

@@ -13,7 +13,7 @@ import circle_ws
 _PACKAGE = Path(circle_ws.__file__).parent
 
 _FLOORS: tuple[set[str], ...] = (
-    {"errors", "status", "backoff", "url", "buffer", "stats", "opening", "proxy"},
+    {"errors", "status", "backoff", "url", "buffer", "stats", "opening", "proxy", "weakly"},
     {"jsonrpc", "auth", "policy", "recovery", "liveness", "typed"},
     {"transport"},
     {
