@@ -186,7 +186,7 @@ async def test_a_callback_may_add_and_remove() -> None:
 
 
 async def test_waiting_for_the_end_of_an_attempt() -> None:
-    """`settled()` returns, for everybody who waits, when it is known how an attempt ended; a cancelled wait is forgotten."""
+    """`settled()` returns, for all who wait, when it is known how an attempt ended; a cancelled wait is forgotten."""
     board = StatusBoard()
     waits = [asyncio.create_task(board.settled()) for _ in range(3)]
     await asyncio.sleep(0)

@@ -7,6 +7,7 @@ Keep-alive, time limits and reconnecting are the engine's, so those of `websocke
 from __future__ import annotations
 
 import logging
+from functools import cached_property
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 
@@ -104,7 +105,7 @@ class _Dial(websockets_client.connect):
 class NativeConnect:
     """Open WebSockets through the package `websockets`."""
 
-    @property
+    @cached_property
     def capabilities(self) -> Capabilities:
         """Everything; SOCKS where its package is there."""
         return Capabilities(
@@ -143,7 +144,9 @@ class NativeConnect:
             logger=_websockets_logger,
         )
         try:
-            return NativeTransport(cast("Link", await dial))
+            link = cast("Link", await dial)
+            link.forget_handshake()
+            return NativeTransport(link)
         except ConnectionFailed:
             raise
         except (OSError, InvalidHandshake, ConnectionClosed, EOFError) as error:
