@@ -15,7 +15,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, cast
 
 import websockets.asyncio.client as websockets_client
-from websockets.exceptions import ConnectionClosed, NegotiationError, PayloadTooBig
+from websockets.exceptions import NegotiationError, PayloadTooBig
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN, Event
 
@@ -43,6 +43,8 @@ _MASKED = 0x80
 _SHORT, _MEDIUM, _LONG = (Struct(form) for form in ("!BB4s", "!BBH4s", "!BBQ4s"))
 _MOST_JOINED = 64 * 1024
 """So many bytes go out without waiting for the end of the turn: a system call more is nothing to them."""
+_PING_BYTES = 8
+"""So long is the random payload of a ping, which its pong repeats: no two are ever the same."""
 _HEAD_END = b"\r\n\r\n"
 
 
@@ -86,16 +88,13 @@ class NativeTransport:
         if self._link.protocol.state is not OPEN:
             raise self._link.loss()
 
-    async def ping(self) -> None:
-        """Send a ping frame; return with its pong.
+    def ping(self) -> asyncio.Future[None]:
+        """Send a ping frame; the future is done with its pong.
 
         Raises:
             ConnectionLost: The link went down meanwhile.
         """
-        try:
-            await (await self._link.ping())
-        except ConnectionClosed as error:
-            raise self._link.loss() from error
+        return self._link.send_ping()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close with the handshake, within `close_timeout`. Idempotent; a cancelled one aborts."""
@@ -181,6 +180,31 @@ class Link(websockets_client.ClientConnection):
             self._joining = True
             self.loop.call_soon(self._end_turn)
             self.transport.write(frame)
+
+    def send_ping(self) -> asyncio.Future[None]:
+        """Send a ping frame; the future is done with its pong, and fails with `ConnectionLost` at the end of the link.
+
+        Raises:
+            ConnectionLost: The link is known to be down.
+        """
+        if self.protocol.state is not OPEN:
+            raise self.loss()
+        pong = self.loop.create_future()
+        payload = os.urandom(_PING_BYTES)
+        # The library finds the pong, and sets what is here to the seconds it took, which nobody asks for.
+        self.pending_pings[payload] = (pong, self.loop.time())
+        self.protocol.send_ping(payload)
+        self.send_data()
+        return pong
+
+    def terminate_pending_pings(self) -> None:
+        """Fail, once TCP is down, what waits for a pong."""
+        for pong, _ in self.pending_pings.values():
+            if not pong.done():
+                pong.set_exception(self.loss())
+                # It changes nothing, but says that the error was seen: there may be nobody who waits.
+                pong.cancel()
+        self.pending_pings.clear()
 
     def _end_turn(self) -> None:
         self._joining = False
