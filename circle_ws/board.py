@@ -66,7 +66,8 @@ class StatusBoard:
         previous = self.last.status
         assert status in TRANSITIONS[previous], f"{previous} -> {status} is not a legal transition"
         self.last = change = StatusChange(status, previous, time.time(), attempt, retry_in, cause)
-        _logger.debug("status %s -> %s", previous.value, status.value)
+        if _logger.isEnabledFor(logging.DEBUG):
+            _logger.debug("status %s -> %s", previous.value, status.value)
         for listener in self._listeners.alive():
             listener.put(change)
             if status is ConnectionStatus.CLOSED:

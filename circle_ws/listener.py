@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .buffer import Buffer, Gap, Overflow
+from .call import settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,7 @@ class Listener(Buffer[T]):
         convert: Makes what is given out from what was put, in the reader's own task; None changes nothing.
     """
 
-    __slots__ = ("_convert", "_forget", "_news")
+    __slots__ = ("_convert", "_forget", "_readers")
 
     def __init__(
         self,
@@ -46,28 +47,29 @@ class Listener(Buffer[T]):
         super().__init__(size, overflow=overflow, gaps=gaps)
         self._forget = forget
         self._convert = convert
-        self._news = asyncio.Event()
+        self._readers: list[asyncio.Future[None]] = []
 
     def put(self, item: T) -> bool:
         """Add one item and wake whoever waits for it; tells whether one was dropped for want of room."""
-        full = super().put(item)
-        self._news.set()
+        full = Buffer.put(self, item)
+        if self._readers:
+            self._wake()
         return full
 
     def missed(self, downtime: float) -> None:
         """Learn that for `downtime` seconds nothing could come, and wake whoever wants to know."""
         super().missed(downtime)
-        self._news.set()
+        self._wake()
 
     def fail(self, failure: Exception | None) -> None:
         """Let the iteration raise `failure` once what is buffered has been read."""
         super().fail(failure)
-        self._news.set()
+        self._wake()
 
     def end(self) -> None:
         """Let the iteration end once what is buffered has been read."""
         super().end()
-        self._news.set()
+        self._wake()
 
     async def aclose(self) -> None:
         """Stop listening. Idempotent."""
@@ -78,20 +80,33 @@ class Listener(Buffer[T]):
         return self
 
     async def __anext__(self) -> T:
-        while not len(self):
+        while not self._items and not len(self):
             if self.overrun is not None:
                 raise self.overrun
             if self.ended:
                 raise StopAsyncIteration
             if self.failure is not None:
                 raise self.failure
-            self._news.clear()
-            await self._news.wait()
+            await self._news()
         item = self.pop()
         if self._convert is None or isinstance(item, Gap):
             # Whoever asks for gaps has them in the type of what it is given.
             return cast("T", item)
         return self._convert(item)
+
+    async def _news(self) -> None:
+        reader = asyncio.get_running_loop().create_future()
+        self._readers.append(reader)
+        try:
+            await reader
+        finally:
+            if reader in self._readers:
+                self._readers.remove(reader)
+
+    def _wake(self) -> None:
+        for reader in self._readers:
+            settle(reader)
+        self._readers.clear()
 
     async def __aenter__(self) -> Self:
         return self
