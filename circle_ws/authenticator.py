@@ -69,11 +69,9 @@ class Authenticator:
         """
         config, signer = self._config, self._signer
         self.phase = "sign"
-        public_key = await self._by_signer(signer.public_key(), session, limit)
-        try:
-            self.public_key = format_public_key(public_key, compressed=config.signature_profile.compressed)
-        except InvalidKey as error:
-            raise SignerFailed("what the signer gave as its public key is none of secp256k1") from error
+        # The signer's own word is asked for every time: a wallet may stand on another account by now.
+        if self.public_key is None or not isinstance(signer, KeyPairSigner):
+            self.public_key = self._formatted(await self._by_signer(signer.public_key(), session, limit))
         options = SignInOptions(
             url=config.url,
             profile=config.signature_profile,
@@ -88,6 +86,12 @@ class Authenticator:
             self._bound = await self._drive(sign_in(options, self.public_key), session, limit)
         finally:
             session.signing_in = False
+
+    def _formatted(self, public_key: str) -> str:
+        try:
+            return format_public_key(public_key, compressed=self._config.signature_profile.compressed)
+        except InvalidKey as error:
+            raise SignerFailed("what the signer gave as its public key is none of secp256k1") from error
 
     async def _drive(self, flow: SignIn, session: Session, limit: asyncio.Timeout) -> bool:
         try:
@@ -127,10 +131,12 @@ class Authenticator:
                 await self._apart(asyncio.sleep(delay), limit)
 
     async def _by_signer(self, answer: Awaitable[str], session: Session, limit: asyncio.Timeout) -> str:
-        # A key in this process answers at once; in a browser a timer that is not needed would stay for its whole time.
-        seconds = None if isinstance(self._signer, KeyPairSigner) else self._config.sign_timeout
-        until = None if seconds is None else asyncio.get_running_loop().time() + seconds
+        seconds = self._config.sign_timeout
         try:
+            if isinstance(self._signer, KeyPairSigner):
+                # A key in this process answers at once: there is nothing to wait for, and no time that it could take.
+                return await answer
+            until = None if seconds is None else asyncio.get_running_loop().time() + seconds
             given: str = await self._apart(session.alarm.wait_for(answer, until), limit)
             return given
         except SignerFailed:

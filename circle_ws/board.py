@@ -6,11 +6,12 @@ import asyncio
 import logging
 import time
 from typing import TYPE_CHECKING
-from weakref import WeakSet
 
+from .call import settle
 from .callbacks import Callbacks
 from .listener import Listener
 from .status import TRANSITIONS, ConnectionStatus, StatusChange
+from .weakly import WeakGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,9 @@ __all__ = ["StatusBoard", "StatusChanges"]
 _logger = logging.getLogger("circle_ws")
 
 KEPT_FOR_SLOW_READERS = 256
+
+_ON_THE_WAY = frozenset({ConnectionStatus.CONNECTING, ConnectionStatus.AUTHENTICATING, ConnectionStatus.WAITING})
+"""While it is one of these nobody knows yet how the attempt to connect will end."""
 
 
 class StatusChanges(Listener[StatusChange]):
@@ -41,9 +45,9 @@ class StatusBoard:
     def __init__(self) -> None:
         self.last = StatusChange(ConnectionStatus.IDLE, ConnectionStatus.IDLE, time.time())
         """The latest change."""
-        self._listeners: WeakSet[Listener[StatusChange]] = WeakSet()
+        self._listeners: WeakGroup[Listener[StatusChange]] = WeakGroup()
         self._callbacks: Callbacks[StatusChange] = Callbacks("status")
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._waiters: list[asyncio.Future[None]] = []
 
     @property
     def status(self) -> ConnectionStatus:
@@ -62,16 +66,17 @@ class StatusBoard:
         previous = self.last.status
         assert status in TRANSITIONS[previous], f"{previous} -> {status} is not a legal transition"
         self.last = change = StatusChange(status, previous, time.time(), attempt, retry_in, cause)
-        _logger.debug("status %s -> %s", previous.value, status.value)
-        for listener in list(self._listeners):
+        if _logger.isEnabledFor(logging.DEBUG):
+            _logger.debug("status %s -> %s", previous.value, status.value)
+        for listener in self._listeners.alive():
             listener.put(change)
             if status is ConnectionStatus.CLOSED:
                 listener.end()
         self._callbacks.tell(change)
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-        self._waiters.clear()
+        if self._waiters and status not in _ON_THE_WAY:
+            for waiter in self._waiters:
+                settle(waiter)
+            self._waiters.clear()
 
     def changes(self) -> StatusChanges:
         """Give an iterator over the changes, the present status first."""
@@ -88,14 +93,15 @@ class StatusBoard:
         """Call back at each change; gives a function that ends it."""
         return self._callbacks.add(callback)
 
-    async def changed(self) -> None:
-        """Return at the next change."""
+    async def settled(self) -> None:
+        """Return at the next change to a status that an attempt to connect ends with."""
         waiter = asyncio.get_running_loop().create_future()
-        self._waiters.add(waiter)
+        self._waiters.append(waiter)
         try:
             await waiter
         finally:
-            self._waiters.discard(waiter)
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
 
     def _forget(self, listener: Listener[StatusChange]) -> None:
         self._listeners.discard(listener)

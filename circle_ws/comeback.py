@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Comeback"]
 
+_RANDOM = random.SystemRandom()
+"""Draws the delays of every client. It has no state that each would have to hold, or that would be the same in forked
+processes, or that a program sets when it seeds the module `random`."""
 _AWAKE = 10.0
 """A link that is lost so soon after the machine or the page awoke is dialled anew without a delay, in seconds."""
 
@@ -33,7 +36,7 @@ class Comeback:
     def __init__(self, config: ClientConfig) -> None:
         self._config = config
         self.recovery = Recovery(
-            config.backoff, config.classifier, persistent=config.first_connect == "retry", rng=random.Random()
+            config.backoff, config.classifier, persistent=config.first_connect == "retry", rng=_RANDOM
         )
         """What it has to know of earlier attempts."""
         self._over: asyncio.Future[None] | None = None

@@ -93,7 +93,8 @@ class Inbound:
             if self._subscriptions.interrupted:
                 self._subscriptions.resume(time.time())
             self._counters.notifications += 1
-            self._counters.dropped += self._subscriptions.publish(frame["method"], frame.get("params"))
+            if dropped := self._subscriptions.publish(frame["method"], frame.get("params")):
+                self._counters.dropped += dropped
         elif kind is Kind.ERROR:
             self._take_error(frame)
         else:

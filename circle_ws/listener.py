@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .buffer import Buffer, Gap, Overflow
+from .call import settle
 from .waiter import new_waiter
 
 if TYPE_CHECKING:
@@ -51,8 +52,9 @@ class Listener(Buffer[T]):
 
     def put(self, item: T) -> bool:
         """Add one item and wake whoever waits for it; tells whether one was dropped for want of room."""
-        full = super().put(item)
-        self._wake()
+        full = Buffer.put(self, item)
+        if self._readers:
+            self._wake()
         return full
 
     def missed(self, downtime: float) -> None:
@@ -79,7 +81,7 @@ class Listener(Buffer[T]):
         return self
 
     async def __anext__(self) -> T:
-        while not len(self):
+        while not self._items and not len(self):
             if self.overrun is not None:
                 raise self.overrun
             if self.ended:
@@ -99,13 +101,14 @@ class Listener(Buffer[T]):
         try:
             await reader
         finally:
-            self._readers.remove(reader)
+            if reader in self._readers:
+                self._readers.remove(reader)
 
     def _wake(self) -> None:
         # In a browser a reader may go on right here, and wait anew.
-        for reader in tuple(self._readers):
-            if not reader.done():
-                reader.set_result(None)
+        readers, self._readers = self._readers, []
+        for reader in readers:
+            settle(reader)
 
     async def __aenter__(self) -> Self:
         return self

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["Outbox"]
 
 
+_NOTHING: deque[Call] = deque()
+"""The queue of every client that has had none yet, for an empty one takes 760 bytes."""
+
+
 class Outbox:
     """Take calls, hand them to the session in order, and end those whose time is over.
 
@@ -63,7 +67,7 @@ class Outbox:
         self._next_id = 0
         self._closed = False
         self._paused = False
-        self._queue: deque[Call] = deque()
+        self._queue = _NOTHING
         self._queued = 0
         self._queued_bytes = 0
         self._session: Session | None = None
@@ -256,6 +260,8 @@ class Outbox:
         self._put(len(self._queue), call)
 
     def _put(self, position: int, call: Call) -> None:
+        if self._queue is _NOTHING:
+            self._queue = deque()
         self._queue.insert(position, call)
         self._count_queued(call, 1)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 __all__ = ["Renewal"]
 
@@ -24,7 +24,7 @@ class Renewal:
         """True from the sign-in until the renewal is wanted."""
         self.wanted = False
         """True until it is done."""
-        self._earlier: frozenset[int] = frozenset()
+        self._earlier: Collection[int] = ()
 
     def refused(self, id: int) -> bool:
         """Learn that the circle refused to run the call with this id; tells whether it may be sent once more."""

@@ -64,8 +64,12 @@ class Counters:
     latency_smoothed: float | None
 
     def __init__(self) -> None:
-        for name in self.__slots__:
-            setattr(self, name, None if name.startswith("latency_") else 0)
+        self.connects = self.reconnects = 0
+        self.calls = self.failures = 0
+        self.notifications = self.dropped = 0
+        self.ignored_replies = self.protocol_errors = 0
+        self.bytes_in = self.bytes_out = 0
+        self.latency_last = self.latency_smoothed = None
 
     def round_trip(self, seconds: float) -> None:
         """Learn how long a ping or a probe took."""

@@ -49,11 +49,33 @@ class Supervisor:
         failure: What ended it, in status FAILED.
     """
 
+    __slots__ = (
+        "_abandoned",
+        "_attempt",
+        "_authenticator",
+        "_comeback",
+        "_ending",
+        "_goodbyes",
+        "_handshake",
+        "_ping",
+        "_returning",
+        "_session",
+        "_task",
+        "board",
+        "config",
+        "counters",
+        "failure",
+        "handlers",
+        "outbox",
+        "subscriptions",
+        "trouble",
+    )
+
     def __init__(self, config: ClientConfig) -> None:
         self.config = config
         self.board = StatusBoard()
         self.counters = Counters()
-        self.outbox = Outbox(config, lambda: self.phase, self._say_goodbye)
+        self.outbox = Outbox(config, self._tell_phase, self._say_goodbye)
         self.subscriptions = Subscriptions()
         self.trouble = Trouble(self.counters)
         self.handlers = Handlers(config.max_request_bytes)
@@ -68,7 +90,7 @@ class Supervisor:
         self._returning = False
         self._attempt = 0
         self._ending: asyncio.Task[None] | None = None
-        self._goodbyes: set[asyncio.Task[None]] = set()
+        self._goodbyes: dict[asyncio.Task[None], None] = {}
 
     # What the client asks for.
 
@@ -117,7 +139,7 @@ class Supervisor:
                 raise ClientClosed("the client is closed, which is final; make a new one")
             if status is Status.IDLE:
                 raise NotConnected("connect() was cancelled before the client was connected")
-            await self.board.changed()
+            await self.board.settled()
 
     async def abandon(self) -> None:
         """End a start that nobody waits for any more; back to IDLE."""
@@ -248,17 +270,14 @@ class Supervisor:
                 session.renewal.possible = True
             self.outbox.attach(session)
         while session.loss is None:
-            await self._watch(session)
+            if self.config.keepalive is None:
+                await session.alarm.wait()
+            else:
+                self._ping = await watch(session, self.config.keepalive, self.counters, ping=self._ping)
             if session.loss is None and session.renewal.wanted and self._authenticator is not None:
                 await self._renew(session, self._authenticator)
         assert session.loss is not None, "a link is served until it is lost"
         return session.loss
-
-    async def _watch(self, session: Session) -> None:
-        if self.config.keepalive is None:
-            await session.alarm.wait()
-        else:
-            self._ping = await watch(session, self.config.keepalive, self.counters, ping=self._ping)
 
     async def _renew(self, session: Session, authenticator: Authenticator) -> None:
         """Sign in again on the same connection, because the circle says that nobody is signed in. Calls wait."""
@@ -286,6 +305,9 @@ class Supervisor:
         renewing = session is not None and session.loss is None and session.renewal.wanted
         return authenticator.phase if renewing and authenticator is not None else "queue"
 
+    def _tell_phase(self) -> str:
+        return self.phase
+
     # Its ends.
 
     def _give_up(self, cause: Exception) -> None:
@@ -312,8 +334,8 @@ class Supervisor:
 
     def _say_goodbye(self, transport: Transport, code: int, reason: str) -> None:
         task = asyncio.get_running_loop().create_task(transport.close(code, reason))
-        self._goodbyes.add(task)
-        task.add_done_callback(self._goodbyes.discard)
+        self._goodbyes[task] = None
+        task.add_done_callback(self._goodbyes.pop)
 
     def _cut_link(self) -> None:
         if self._session is not None:

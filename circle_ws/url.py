@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
 from .errors import ConfigError
@@ -28,6 +29,8 @@ def check_url(url: str) -> None:
         raise ConfigError(f"url {shown(url)!r} {fault}", option="url")
 
 
+# What is found out about a URL is kept, as `urllib.parse` does: a program has few, and may have many clients for each.
+@lru_cache
 def is_loopback(url: str) -> bool:
     """Tell whether a checked URL names this machine: 127.0.0.0/8, ::1 or localhost."""
     host = urlsplit(url).hostname or ""
@@ -57,6 +60,7 @@ def shown(url: str) -> str:
     return SplitResult(parts.scheme, host, parts.path, query, fragment).geturl()
 
 
+@lru_cache
 def find_fault(url: str) -> str | None:
     """Say what is wrong with a URL, a fragment apart; None where nothing is."""
     if not url.isascii() or any(character <= " " or character in "\\\x7f" for character in url):

@@ -1,8 +1,8 @@
 """Any text in, only documented errors and events out: an atheris target for the decoders and the reading of messages.
 
 `python -m fuzz.inbound -runs=10000000 -max_len=512 -dict=fuzz/inbound.dict` (dependency group `fuzz`).
-Both decoders must agree; a message must
-leave the tables of a connection as they may be: each call is answered at most once, and nothing raises.
+Both decoders must agree; a message must leave the tables of a connection as they may be: each call is answered at most
+once, and nothing raises.
 """
 
 import asyncio

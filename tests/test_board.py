@@ -185,14 +185,17 @@ async def test_a_callback_may_add_and_remove() -> None:
     assert (await told.get()).status is _S.CONNECTED
 
 
-async def test_waiting_for_a_change() -> None:
-    """`changed()` returns at the next change, for everybody who waits; a cancelled wait is forgotten."""
+async def test_waiting_for_the_end_of_an_attempt() -> None:
+    """`settled()` returns, for all who wait, when it is known how an attempt ended; a cancelled wait is forgotten."""
     board = StatusBoard()
-    waits = [asyncio.create_task(board.changed()) for _ in range(3)]
+    waits = [asyncio.create_task(board.settled()) for _ in range(3)]
     await asyncio.sleep(0)
     waits[0].cancel()
     await asyncio.gather(waits[0], return_exceptions=True)
     assert len(board._waiters) == 2
-    board.set(_S.CONNECTING)
+    for on_the_way in (_S.CONNECTING, _S.AUTHENTICATING, _S.WAITING, _S.CONNECTING):
+        board.set(on_the_way)
+    assert len(board._waiters) == 2
+    board.set(_S.CONNECTED)
     await asyncio.gather(*waits[1:])
     assert len(board._waiters) == 0

@@ -11,9 +11,20 @@ CONSTANT_TIME = True
 """Signing takes the same time whatever the key is."""
 
 
+class _Signing(coincurve.PrivateKey):
+    """Sign with a valid private key, and nothing else.
+
+    What it is made from derives two public keys at once, which takes longer than a signature, and keeps them.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        self.secret = secret
+        self.context = coincurve.GLOBAL_CONTEXT
+
+
 def derive_public_key(secret: bytes, *, compressed: bool) -> bytes:
     """Derive the public key, 33 or 65 bytes, of a valid private key."""
-    return coincurve.PrivateKey(secret).public_key.format(compressed=compressed)
+    return coincurve.PublicKey.from_valid_secret(secret).format(compressed=compressed)
 
 
 def convert_public_key(public_key: bytes, *, compressed: bool) -> bytes:
@@ -31,7 +42,7 @@ def convert_public_key(public_key: bytes, *, compressed: bool) -> bytes:
 def sign(secret: bytes, digest: bytes) -> tuple[bytes, int]:
     """Sign a 32-byte digest: deterministic (RFC 6979), low-S. Gives r and s, and the recovery id."""
     # Without hasher=None coincurve would hash the digest once more.
-    signature = coincurve.PrivateKey(secret).sign_recoverable(digest, hasher=None)
+    signature = _Signing(secret).sign_recoverable(digest, hasher=None)
     return signature[:64], signature[64]
 
 

@@ -27,11 +27,11 @@ class KeyPair:
         InvalidKey: It is none; the message does not hold it.
     """
 
-    __slots__ = ("_public_keys", "_rate", "_secret")
+    __slots__ = ("_point", "_rate", "_secret")
 
     def __init__(self, private_key: str | bytes) -> None:
         self._secret = parse_private_key(private_key)
-        self._public_keys: dict[bool, str] = {}
+        self._point: bytes | None = None
         self._rate = SigningRate()
 
     @classmethod
@@ -88,9 +88,11 @@ class KeyPair:
 
     def format_public_key(self, *, compressed: bool) -> str:
         """Give the public key as 66 (compressed) or 130 lower-case hex characters."""
-        if compressed not in self._public_keys:
-            self._public_keys[compressed] = backend.derive_public_key(self._secret, compressed=compressed).hex()
-        return self._public_keys[compressed]
+        if self._point is None:
+            self._point = backend.derive_public_key(self._secret, compressed=False)
+        point = self._point
+        # SEC 1, section 2.3.3: the compressed form is x, after a byte that tells whether y is odd.
+        return (bytes([2 + point[64] % 2]) + point[1:33] if compressed else point).hex()
 
     def sign(self, digest: bytes, profile: Profile) -> str:
         """Sign a 32-byte digest; gives hex in the profile's encoding."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from weakref import WeakSet
 
 from ..frozen import dataclass
+from ..weakly import WeakGroup
 
 if TYPE_CHECKING:
     from ..buffer import Buffer
@@ -31,13 +31,13 @@ class Notification(Generic[T]):
 class Subscriptions:
     """Hand each notification to everybody who listens to its method, or to all.
 
-    Buffers are held weakly: a listener that is simply dropped stops costing anything.
+    Buffers are held weakly.
     """
 
     __slots__ = ("_by_method", "_ended", "_failure", "_interrupted_at")
 
     def __init__(self) -> None:
-        self._by_method: dict[str | None, WeakSet[Buffer[Any]]] = {}
+        self._by_method: dict[str | None, WeakGroup[Buffer[Any]]] = {}
         self._ended = False
         self._failure: Exception | None = None
         self._interrupted_at: float | None = None
@@ -53,7 +53,7 @@ class Subscriptions:
             buffer.end()
         else:
             buffer.fail(self._failure)
-            self._by_method.setdefault(method, WeakSet()).add(buffer)
+            self._by_method.setdefault(method, WeakGroup()).add(buffer)
 
     def remove(self, method: str | None, buffer: Buffer[Any]) -> None:
         """Stop handing notifications to `buffer`; one that is not listening is ignored."""
@@ -66,10 +66,13 @@ class Subscriptions:
     def publish(self, method: str, params: Any) -> int:
         """Hand one notification to its listeners; tells how many of them had to drop one for it."""
         dropped = 0
-        for buffer in list(self._by_method.get(method, ())):
-            dropped += buffer.put(params)
-        for buffer in list(self._by_method.get(None, ())):
-            dropped += buffer.put(Notification(method, params))
+        groups = self._by_method
+        if method in groups:
+            for buffer in groups[method].alive():
+                dropped += buffer.put(params)
+        if None in groups:
+            for buffer in groups[None].alive():
+                dropped += buffer.put(Notification(method, params))
         return dropped
 
     def interrupt(self, at: float) -> None:
@@ -105,4 +108,4 @@ class Subscriptions:
         self._by_method.clear()
 
     def _all(self) -> list[Buffer[Any]]:
-        return [buffer for listeners in self._by_method.values() for buffer in listeners]
+        return [buffer for listeners in self._by_method.values() for buffer in listeners.alive()]

@@ -13,7 +13,7 @@ from ..proxy import ENVIRONMENT
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from ..errors import ConnectionLost, ProtocolError
 
@@ -125,8 +125,10 @@ class Transport(Protocol):
         """
         ...
 
-    async def ping(self) -> None:
-        """Send a ping frame, where `capabilities.ping`; return with its pong.
+    def ping(self) -> Awaitable[None]:
+        """Send a ping frame, where `capabilities.ping`; awaited, return with its pong.
+
+        May be an async method. One that sends at once and gives a future costs less: nobody has to wait for it.
 
         Raises:
             ConnectionLost: The link went down meanwhile.

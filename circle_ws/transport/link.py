@@ -12,7 +12,7 @@ import asyncio
 import logging
 import os
 from struct import Struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 import websockets.asyncio.client as websockets_client
@@ -30,6 +30,8 @@ from ..errors import ConnectionLost, MessageTooLarge, ProtocolError
 from .frames import FrameSplitter
 
 if TYPE_CHECKING:
+    from collections import deque
+
     from .base import Receiver
 
 __all__ = ["Link", "link_class"]
@@ -44,6 +46,8 @@ _MOST_JOINED = 64 * 1024
 """So many bytes go out without waiting for the end of the turn: a system call more is nothing to them."""
 _READ_AT_ONCE = 64 * 1024
 """Bytes; hardly more than a listener's buffer holds of short notifications, so that a flood gives its task a turn."""
+_PING_BYTES = 8
+"""So long is the random payload of a ping, which its pong repeats: no two are ever the same."""
 _HEAD_END = b"\r\n\r\n"
 
 
@@ -71,6 +75,21 @@ class Link(websockets_client.ClientConnection):
         self._fragments: list[Any] = []
         self._text = True
         self._hang_up: asyncio.TimerHandle | None = None
+        # Of what is waited for here there is hardly ever anything, and an empty deque takes 760 bytes.
+        self.drain_waiters = cast("deque[asyncio.Future[None]]", [])
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Learn that TCP stands."""
+        super().connection_made(transport)
+        # Messages do not go through the library's queue, of which every link has one.
+        self.recv_messages.frames.queue = cast("deque[Frame]", ())
+
+    def forget_handshake(self) -> None:
+        """Let go of what was said in it, which takes more memory than this object itself."""
+        self.request = None
+        if self.response is not None:
+            # The parser holds the answer too, as long as it runs, so it is emptied.
+            self.response.headers.clear()
 
     # Writing.
 
@@ -97,6 +116,31 @@ class Link(websockets_client.ClientConnection):
             self._joining = True
             self.loop.call_soon(self._end_turn)
             self.transport.write(header + masked)
+
+    def send_ping(self) -> asyncio.Future[None]:
+        """Send a ping frame; the future is done with its pong, and fails with `ConnectionLost` at the end of the link.
+
+        Raises:
+            ConnectionLost: The link is known to be down.
+        """
+        if self.protocol.state is not OPEN:
+            raise self.loss()
+        pong = self.loop.create_future()
+        payload = os.urandom(_PING_BYTES)
+        # The library finds the pong, and sets what is here to the seconds it took, which nobody asks for.
+        self.pending_pings[payload] = (pong, self.loop.time())
+        self.protocol.send_ping(payload)
+        self.send_data()
+        return pong
+
+    def terminate_pending_pings(self) -> None:
+        """Fail, once TCP is down, what waits for a pong."""
+        for pong, _ in self.pending_pings.values():
+            if not pong.done():
+                pong.set_exception(self.loss())
+                # It changes nothing, but says that the error was seen: there may be nobody who waits.
+                pong.cancel()
+        self.pending_pings.clear()
 
     def _end_turn(self) -> None:
         self._joining = False

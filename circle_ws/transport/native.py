@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import cached_property
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 
@@ -80,16 +81,13 @@ class NativeTransport:
         if self._link.protocol.state is not OPEN:
             raise self._link.loss()
 
-    async def ping(self) -> None:
-        """Send a ping frame; return with its pong.
+    def ping(self) -> asyncio.Future[None]:
+        """Send a ping frame; the future is done with its pong.
 
         Raises:
             ConnectionLost: The link went down meanwhile.
         """
-        try:
-            await (await self._link.ping())
-        except ConnectionClosed as error:
-            raise self._link.loss() from error
+        return self._link.send_ping()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close with the handshake, within `close_timeout`. Idempotent; a cancelled one aborts."""
@@ -177,7 +175,7 @@ class _Dial(websockets_client.connect):
 class NativeConnect:
     """Open WebSockets through the package `websockets`."""
 
-    @property
+    @cached_property
     def capabilities(self) -> Capabilities:
         """Everything; SOCKS where its package is there."""
         return Capabilities(
@@ -216,7 +214,9 @@ class NativeConnect:
             logger=_websockets_logger,
         )
         try:
-            return NativeTransport(cast("Link", await dial))
+            link = cast("Link", await dial)
+            link.forget_handshake()
+            return NativeTransport(link)
         except ConnectionFailed:
             raise
         except (OSError, InvalidHandshake, ConnectionClosed, EOFError) as error:

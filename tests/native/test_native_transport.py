@@ -9,7 +9,7 @@ import pytest
 import trustme
 from websockets.asyncio.server import ServerConnection, serve
 
-from circle_ws.errors import ConnectionFailed
+from circle_ws.errors import ConnectionFailed, ConnectionLost
 from circle_ws.transport import TransportOptions
 from circle_ws.transport.failures import retry_after_seconds
 from circle_ws.transport.native import connect
@@ -83,3 +83,42 @@ def test_the_librarys_frames_are_never_logged() -> None:
         assert logger.isEnabledFor(logging.WARNING)
     finally:
         root.setLevel(level)
+
+
+async def test_a_ping_that_nobody_waits_for() -> None:
+    """It is on its way at once; its future is done with the pong, or fails with `ConnectionLost`."""
+
+    async def silent(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+
+    async with serve(silent, "127.0.0.1", 0) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        transport = await connect(f"ws://127.0.0.1:{port}/", Recorder(), TransportOptions())
+        pong = transport.ping()
+        assert not pong.done()
+        await pong
+        [peer] = server.connections
+        peer.transport.pause_reading()
+        unanswered = transport.ping()
+        peer.transport.abort()
+        with pytest.raises(ConnectionLost):
+            await unanswered
+        with pytest.raises(ConnectionLost):
+            transport.ping()
+
+
+async def test_an_open_link_holds_nothing_of_its_handshake() -> None:
+    """Headers take 2 KiB in each of thousands of idle clients, and may hold secrets."""
+
+    async def silent(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+
+    async with serve(silent, "127.0.0.1", 0) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        options = TransportOptions(headers={"X-Token": "a secret"})
+        transport = await connect(f"ws://127.0.0.1:{port}/", Recorder(), options)
+        link = transport._link
+        assert link.request is None
+        assert link.response is not None
+        assert not link.response.headers
+        await transport.close()
