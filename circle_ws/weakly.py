@@ -23,8 +23,9 @@ class WeakGroup(Generic[T]):
         self._references: tuple[ref[T], ...] = ()
 
     def add(self, listener: T) -> None:
-        """Hold one more."""
-        self._references = (*map(ref, self.alive()), ref(listener))
+        """Hold one more, unless it is held already."""
+        self.discard(listener)
+        self._references += (ref(listener),)
 
     def discard(self, listener: T) -> None:
         """Let go of one, if it is here."""

@@ -31,8 +31,18 @@ def test_what_nobody_has_is_gone() -> None:
     del dropped
     gc.collect()
     assert group.alive() == [kept]
-    group.add(kept)
+    another = Thing()
+    group.add(another)
     assert len(group._references) == 2
+
+
+def test_what_is_added_twice_is_held_once() -> None:
+    """So nobody is told twice."""
+    kept = Thing()
+    group: WeakGroup[Thing] = WeakGroup()
+    group.add(kept)
+    group.add(kept)
+    assert group.alive() == [kept]
 
 
 def test_going_through_it_while_it_changes() -> None:

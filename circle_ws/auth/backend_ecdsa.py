@@ -9,7 +9,9 @@ from functools import cache
 from hashlib import sha256
 from typing import Any
 
-__all__ = ["CONSTANT_TIME", "convert_public_key", "derive_public_key", "recover", "sign", "verify"]
+from .keccak import keccak_256
+
+__all__ = ["CONSTANT_TIME", "convert_public_key", "derive_public_key", "keccak_256", "recover", "sign", "verify"]
 
 CONSTANT_TIME = False
 """Signing takes a time that depends on the key: who measures many signatures closely can learn it."""

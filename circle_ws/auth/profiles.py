@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from ..frozen import dataclass
-from .keccak import keccak_256
+from .backend import keccak_256
 from .signature import SignatureEncoding
 
 if TYPE_CHECKING:

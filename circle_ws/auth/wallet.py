@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SignerFailed, UnsupportedRuntime
+from .backend import keccak_256
 from .crypto_utils import recover_public_key
-from .keccak import keccak_256
 from .profiles import PROFILES
 
 if TYPE_CHECKING:

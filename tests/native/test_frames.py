@@ -29,13 +29,13 @@ class Taken:
         self.refuses = refuses
         self.splitter = FrameSplitter(limit, self._text, self._other)
 
-    def _text(self, payload: bytes) -> bool:
+    def _text(self, payload: bytes | memoryview) -> bool:
         if not self.refuses:
-            self.texts.append(payload)
+            self.texts.append(bytes(payload))
             self.stream += b"<text>"
         return not self.refuses
 
-    def _other(self, data: bytes) -> None:
+    def _other(self, data: bytes | memoryview) -> None:
         self.stream += data
 
     def feed(self, stream: bytes, *cuts: int) -> "Taken":

@@ -51,6 +51,7 @@ _FLOORS: tuple[set[str], ...] = (
 _FOREIGN: dict[str, tuple[str, ...]] = {
     "websockets": ("transport/native.py", "transport/link.py", "server/"),
     "coincurve": ("auth/backend_coincurve.py",),
+    "Crypto": ("auth/backend_coincurve.py",),
     "ecdsa": ("auth/backend_ecdsa.py",),
     "msgspec": ("jsonrpc/codec_msgspec.py",),
     "js": ("transport/pyodide.py", "transport/page.py", "auth/wallet.py", "sync.py"),
