@@ -131,14 +131,18 @@ def _comments(source: bytes) -> Iterator[_Cut]:
 
 
 def _texts(tree: ast.Module) -> Iterator[_Cut]:
-    """Find every text that is a statement of its own; where its block has nothing else, `pass` comes in its place."""
+    """Find every text that is a statement of its own.
+
+    For a docstring `pass` comes in its place where its block has nothing else; for any other text always, because such
+    a line counts for coverage.
+    """
     for node in ast.walk(tree):
         statements = getattr(node, "body", None)
         if isinstance(statements, list):
             texts = [statement for statement in statements if is_text(statement)]
-            needed = len(texts) == len(statements) and not isinstance(node, ast.Module)
+            alone = len(texts) == len(statements) and not isinstance(node, ast.Module)
             for text in texts:
-                yield _cut(text, text, b"pass" if needed and text is texts[0] else b"")
+                yield _cut(text, text, b"" if text is statements[0] and not alone else b"pass")
 
 
 def _type_checking(tree: ast.Module) -> Iterator[_Cut]:

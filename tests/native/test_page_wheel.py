@@ -173,5 +173,5 @@ def test_texts_that_are_values_stay() -> None:
     source = (
         'x = "# ä"  # ö\ndef f():\n    """Alone."""\nclass A:\n    """Doc."""\n    y: "int" = 1\n    """About y."""\n'
     )
-    expected = 'x = "# ä"\ndef f():\n    pass\nclass A:\n\n    y: "int" = 1\n\n'
+    expected = 'x = "# ä"\ndef f():\n    pass\nclass A:\n\n    y: "int" = 1\n    pass\n'
     assert page_wheel.blank(source.encode()).decode() == expected
