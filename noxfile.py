@@ -100,7 +100,9 @@ def tests(session: nox.Session) -> None:
         session.skip(f"no working CPython {version} on this machine: install one, or pyenv install {version}")
     _install(session, "test")
     if version not in MEASURED:
-        session.run("python", "-m", "pytest", *WATCHED, *session.posargs)
+        # Two processes collect the same tests only where sets have the same order in both.
+        environ = {"PYTHONHASHSEED": "0"}
+        session.run("python", "-m", "pytest", *WATCHED, "-n", "2", "--dist", "loadfile", *session.posargs, env=environ)
         return
     NATIVE_DATA.unlink(missing_ok=True)
     environ = {"COVERAGE_FILE": str(NATIVE_DATA.resolve())}

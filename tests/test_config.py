@@ -179,7 +179,7 @@ def test_each_option_has_bad_values() -> None:
     assert {option for option, _ in _BAD} == {"url", *ClientOptions.__annotations__} - {"private_key"}
 
 
-@pytest.mark.parametrize(("option", "value"), _BAD, ids=lambda value: repr(value)[:30])
+@pytest.mark.parametrize(("option", "value"), _BAD, ids=lambda value: repr(value).partition(" at 0x")[0][:30])
 def test_bad_values_name_their_option(option: str, value: Any) -> None:
     """A bad value is refused at once; the error names the option, in words and as an attribute."""
     with pytest.raises(ConfigError) as caught:

@@ -4,6 +4,7 @@ import enum
 import functools
 import gc
 import json
+import re
 import uuid
 import weakref
 from collections.abc import Callable
@@ -137,7 +138,7 @@ async def _async(value: Any) -> Any:
         (Literal[[]], "of its values [] is no JSON"),
         (SimpleNamespace(), "not an object of type SimpleNamespace"),
     ],
-    ids=str,
+    ids=lambda one: re.sub(" at 0x[0-9a-f]+", "", str(one)),
 )
 def test_what_cannot_be_is_refused_before_anything_is_sent(form: Any, words: str) -> None:
     """It is the caller's mistake, found when the converter is made."""

@@ -140,7 +140,7 @@ def test_a_page_that_did_everything_is_a_success(checkout: Path) -> None:
         {"statuses": GOOD["statuses"][3:]},
         {"faults": ["policy: script-src refused eval"]},
     ],
-    ids=str,
+    ids=lambda wrong: re.sub("04[0-9a-f]{128}", "another key", str(wrong))[:40],
 )
 def test_the_judge_believes_no_page_that_did_less(wrong: dict[str, Any]) -> None:
     assert all(good for good, _ in judge(GOOD))
