@@ -161,13 +161,26 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure, side by side with other clients, and write docs/benchmarks; takes a quarter of an hour."""
-    _install(session, "bench")
+    """Measure, side by side with other clients and with JavaScript, and write docs/benchmarks: takes half an hour.
+
+    With arguments of your own: the native part alone, with those.
+    """
+    _install(session, "bench", "test")
     session.run("python", "-m", "benchmarks.native", *(session.posargs or ["--out", "docs/benchmarks"]))
+    if not session.posargs:
+        _need(session, "chromium", "firefox")
+        for browser in ("chromium", "firefox"):
+            _measure_page(session, browser, "--out", "docs/benchmarks")
 
 
 @nox.session
 def bench_small(session: nox.Session) -> None:
     """Measure everything once, and shortly, to see that it works; prints, and never fails on a time."""
-    _install(session, "bench")
+    _install(session, "bench", "test")
     session.run("python", "-m", "benchmarks.native", "--small", *session.posargs)
+    _need(session, "chromium")
+    _measure_page(session, "chromium", "--small")
+
+
+def _measure_page(session: nox.Session, browser: str, *options: str) -> None:
+    session.run("python", "-m", "benchmarks.browser", browser, "--bundle", str(_bundle(session)), *options)
