@@ -12,7 +12,7 @@ import asyncio
 import logging
 import os
 from struct import Struct
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import websockets.asyncio.client as websockets_client
@@ -30,8 +30,6 @@ from ..errors import ConnectionLost, MessageTooLarge, ProtocolError
 from .frames import FrameSplitter
 
 if TYPE_CHECKING:
-    from collections import deque
-
     from .base import Receiver
 
 __all__ = ["Link", "link_class"]
@@ -75,14 +73,6 @@ class Link(websockets_client.ClientConnection):
         self._fragments: list[Any] = []
         self._text = True
         self._hang_up: asyncio.TimerHandle | None = None
-        # Of what is waited for here there is hardly ever anything, and an empty deque takes 760 bytes.
-        self.drain_waiters = cast("deque[asyncio.Future[None]]", [])
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Learn that TCP stands."""
-        super().connection_made(transport)
-        # Messages do not go through the library's queue, of which every link has one.
-        self.recv_messages.frames.queue = cast("deque[Frame]", ())
 
     def forget_handshake(self) -> None:
         """Let go of what was said in it, which takes more memory than this object itself."""
