@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from functools import cached_property
+from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 
@@ -172,22 +172,28 @@ class _Dial(websockets_client.connect):
         return exc
 
 
+@cache
+def _capabilities() -> Capabilities:
+    # Looked for once: to find a package takes as long as to make a client.
+    return Capabilities(
+        ping=True,
+        headers=True,
+        proxy=True,
+        tls=True,
+        http_status=True,
+        subprotocols=True,
+        compression=True,
+        socks=find_spec("python_socks") is not None,
+    )
+
+
 class NativeConnect:
     """Open WebSockets through the package `websockets`."""
 
-    @cached_property
+    @property
     def capabilities(self) -> Capabilities:
         """Everything; SOCKS where its package is there."""
-        return Capabilities(
-            ping=True,
-            headers=True,
-            proxy=True,
-            tls=True,
-            http_status=True,
-            subprotocols=True,
-            compression=True,
-            socks=find_spec("python_socks") is not None,
-        )
+        return _capabilities()
 
     async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> NativeTransport:
         """Dial `url`; return once the socket is open. A cancelled one leaves nothing behind.
