@@ -32,8 +32,8 @@ SEARCH = (
 )
 """The first line of the package: where its modules are. In the sources a docstring begins there.
 
-In a page they are unpacked, into memory: importing all of them from the archive takes 100 ms longer. Natively nothing is
-written, and the archive is read, to say that this is the wrong wheel.
+In a page they are unpacked, into memory: to import them from the archive takes 100 ms longer. Natively the archive is
+read and nothing is written, to say that this is the wrong wheel.
 """
 
 LEFT_OUT = (
