@@ -160,6 +160,7 @@ def test_natively_it_says_what_it_is(wheel: Path, tmp_path: Path) -> None:
     """Who installs it natively is told which one to take."""
     words = page_wheel.STUBS["circle_ws/auth/backend_coincurve.py"]
     assert _import(wheel, tmp_path, "circle_ws") == f"ImportError: {words}"
+    assert not (tmp_path / "circle_ws" / "errors.py").exists(), "it must not write where it was installed"
 
 
 @pytest.mark.parametrize("source", ["x = 1\n", "def f(a: int = 3, *b: str, **c: 'x') -> int: return a\n"])
