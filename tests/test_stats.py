@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from circle_ws import CallTimeout, ClientStats, KeepAlive, MessageTooLarge, RpcError
+from circle_ws import CallTimeout, ClientStats, ConnectionStatus, KeepAlive, MessageTooLarge, RpcError
 from circle_ws.stats import Counters
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later, until
@@ -68,7 +68,7 @@ async def test_a_connect_after_giving_up_is_no_reconnect(peers: Peers) -> None:
     it = client(circle.url, backoff=None)
     await it.connect()
     await circle.ask("cut_all")
-    await eventually(lambda: not it.is_connected())
+    await eventually(lambda: it.status is ConnectionStatus.FAILED)
     await it.connect()
     assert (it.stats.connects, it.stats.reconnects) == (2, 0)
     await it.close()
