@@ -17,7 +17,7 @@ _WARM_UP = 0.1
 """Before each measurement, in seconds."""
 
 
-async def _drive(call: Callable[[str], Awaitable[Any]], method: str, in_flight: int, seconds: float) -> array[float]:
+async def _drive(call: Callable[[str], Awaitable[Any]], method: str, in_flight: int, seconds: float) -> "array[float]":
     """Call for so long, with so many in flight; give how long each call took, in seconds."""
     latencies = array("d")
     clock = time.perf_counter
