@@ -11,6 +11,7 @@ from .call import settle
 from .callbacks import Callbacks
 from .listener import Listener
 from .status import TRANSITIONS, ConnectionStatus, StatusChange
+from .waiter import hold_back
 from .weakly import WeakGroup
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class StatusBoard:
             for waiter in self._waiters:
                 settle(waiter)
             self._waiters.clear()
+        hold_back()
 
     def changes(self) -> StatusChanges:
         """Give an iterator over the changes, the present status first."""

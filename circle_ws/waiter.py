@@ -9,6 +9,7 @@ protocol of `asyncio.Task`: a future with `_asyncio_future_blocking`, PEP 3156) 
 - No task is being stepped: asyncio lets one thread step one task at a time.
 - The task's context is not entered already, as that of a task is that waits in `run_sync`: Python refuses that.
 - The waiter was neither cancelled nor failed. A cancelled one is done, so a late reply cannot swallow the cancelling.
+- Nobody is still to be told of a new status (`hold_back`): an answer never comes before the news of its link.
 
 One task goes on for each event, so a run of messages cannot keep the page from painting. In every other case
 the loop is asked, as asyncio does. What goes on so has not been entered through the loop, so `pyodide.ffi.run_sync`
@@ -25,18 +26,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import Context
 
-__all__ = ["Waiter", "deliver", "new_waiter"]
+__all__ = ["Waiter", "deliver", "hold_back", "new_waiter"]
 
 
 class _Event:
     """Know whether a message event is being handled that has resumed nobody yet."""
 
-    __slots__ = ("free", "hooks")
+    __slots__ = ("free", "held", "hooks")
 
     def __init__(self) -> None:
         self.free = False
+        self.held = 0
+        """How many turns of the loop are to come first."""
         self.hooks: Any = None
         """What the loop has asynchronous generators tell it by, once a task has waited."""
+
+    def hold(self) -> None:
+        """Resume nobody until the loop has run what it was asked for until now."""
+        self.held += 1
+        asyncio.get_running_loop().call_soon(self._let_go)
+
+    def _let_go(self) -> None:
+        self.held -= 1
 
     def install_hooks(self) -> None:
         """Do what the loop does before each step: where JavaScript calls Python anew, there are none yet."""
@@ -108,7 +119,7 @@ class Waiter(asyncio.Future[Any]):
 
 def deliver(take: Callable[[str], object], text: str) -> None:
     """Call `take(text)` from a message event that nothing else is on the stack of; one waiter may go on within it."""
-    _event.free = True
+    _event.free = not _event.held
     try:
         take(text)
     finally:
@@ -130,8 +141,15 @@ if sys.platform == "emscripten":
         """Make what a call waits on."""
         return Waiter(loop=asyncio.get_running_loop())
 
+    def hold_back() -> None:
+        """Let whoever has been woken until now go on before any call that is answered from here on."""
+        _event.hold()
+
 else:
 
     def new_waiter() -> asyncio.Future[Any]:
         """Make what a call waits on: natively the loop's own future, as a hop takes a microsecond there."""
         return asyncio.get_running_loop().create_future()
+
+    def hold_back() -> None:
+        """Do nothing: natively whoever is woken goes on in the order of waking."""

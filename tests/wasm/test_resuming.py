@@ -8,6 +8,8 @@ import js
 import pytest
 from pyodide.ffi import can_run_sync, create_proxy, run_sync
 
+from circle_ws.board import StatusBoard
+from circle_ws.status import ConnectionStatus
 from circle_ws.waiter import Waiter, deliver, new_waiter
 from tests.support.clients import client
 from tests.support.peers import Peers
@@ -121,3 +123,35 @@ async def test_an_asynchronous_generator_is_finished() -> None:
     await task
     async with asyncio.timeout(5):
         await finished.wait()
+
+
+async def test_news_of_the_status_come_before_the_answer() -> None:
+    """Whoever watches the status learns of the link before a call is answered that went over it."""
+    board, waiter = StatusBoard(), _waiter()
+    order: list[str] = []
+    acted = asyncio.get_running_loop().create_future()
+
+    async def watch() -> None:
+        async for change in board.changes():
+            order.append(f"listener {change.status.value}")
+            if change.status is ConnectionStatus.CONNECTED:
+                return
+
+    async def read() -> None:
+        order.append(await waiter)
+
+    def act() -> None:
+        board.set(ConnectionStatus.CONNECTED)
+        deliver(waiter.set_result, "answered")
+        acted.set_result(None)
+
+    board.set(ConnectionStatus.CONNECTING)
+    tasks = [asyncio.create_task(watch()), asyncio.create_task(read())]
+    await asyncio.sleep(0.01)
+    board.on_change(lambda change: order.append(f"callback {change.status.value}"))
+    asyncio.get_running_loop().call_soon(act)
+    await acted
+    await asyncio.gather(*tasks)
+    assert order[0] == "listener connecting"
+    assert sorted(order[1:3]) == ["callback connected", "listener connected"]
+    assert order[3:] == ["answered"]
