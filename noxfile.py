@@ -32,6 +32,14 @@ MEASURED = [version for version in VERSIONS if FOUND[version]][-1:]
 CACHE = Path(".cache")
 NATIVE_DATA = CACHE / "coverage" / "native"
 BROWSER_DATA = CACHE / "coverage" / "chromium"
+"""The beginning of the names; there is one file for each page."""
+
+# Two processes collect the same tests only where sets have the same order in both.
+TWO_PROCESSES = ["-n", "2", "--dist", "loadfile"]
+SAME_ORDER = {"PYTHONHASHSEED": "0"}
+TWO_PAGES = ["--pages", "2"]
+NODES_PART = ["tests/contract", "tests/faults", "tests/wasm"]
+"""What Node, which runs the same Pyodide on the same engine as Chromium, may do differently."""
 
 # A test that blocks the loop's thread cannot be ended from inside: print where it is and stop.
 WATCHED = ["-o", "faulthandler_timeout=120", "-o", "faulthandler_exit_on_timeout=true"]
@@ -99,14 +107,13 @@ def tests(session: nox.Session) -> None:
     if FOUND[version] is None:
         session.skip(f"no working CPython {version} on this machine: install one, or pyenv install {version}")
     _install(session, "test")
+    command = ["python", "-m", "pytest", *WATCHED, *TWO_PROCESSES]
     if version not in MEASURED:
-        # Two processes collect the same tests only where sets have the same order in both.
-        environ = {"PYTHONHASHSEED": "0"}
-        session.run("python", "-m", "pytest", *WATCHED, "-n", "2", "--dist", "loadfile", *session.posargs, env=environ)
+        session.run(*command, *session.posargs, env=SAME_ORDER)
         return
     NATIVE_DATA.unlink(missing_ok=True)
-    environ = {"COVERAGE_FILE": str(NATIVE_DATA.resolve())}
-    session.run("coverage", "run", "-m", "pytest", *WATCHED, *session.posargs, env=environ)
+    environ = {**SAME_ORDER, "COVERAGE_FILE": str(NATIVE_DATA.resolve())}
+    session.run(*command, "--cov", "--cov-report=", *session.posargs, env=environ)
 
 
 @nox.session(name="bundle")
@@ -123,15 +130,19 @@ def check_bundle(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("runtime", RUNTIMES, ids=RUNTIMES)
 def pyodide(session: nox.Session, runtime: str) -> None:
-    """Run the suite inside Pyodide, in Chromium under coverage; then what needs pages, or the harness, of its own."""
+    """Run the suite inside Pyodide, in Chromium under coverage; then what needs pages, or the harness, of its own.
+
+    In Node, what may differ there; all of it with `-- tests`.
+    """
     _need(session, runtime)
     folder = str(_bundle(session))
     _install(session, "test")
     harness = ["python", "-m", "tests.harness", runtime, "--bundle", folder]
     if runtime == "chromium":
-        BROWSER_DATA.unlink(missing_ok=True)
+        for old in _browser_data():
+            old.unlink()
         harness += ["--coverage", str(BROWSER_DATA)]
-    session.run(*harness, *session.posargs)
+    session.run(*harness, *(session.posargs or [*TWO_PAGES, *(NODES_PART if runtime == "node" else [])]))
     if not session.posargs:
         session.run("python", "-m", "pytest", "-m", "harness", *OUTSIDE[runtime], env={"CIRCLE_WS_BUNDLE": folder})
 
@@ -147,7 +158,7 @@ def example(session: nox.Session) -> None:
 @nox.session
 def coverage(session: nox.Session) -> None:
     """Report what the native run and the one in Chromium cover together."""
-    missing = [path.name for path in (NATIVE_DATA, BROWSER_DATA) if not path.exists()]
+    missing = [path.name for path in (NATIVE_DATA, *(_browser_data() or [BROWSER_DATA])) if not path.exists()]
     if missing:
         session.error(
             f"no coverage data of: {', '.join(missing)}; "
@@ -155,8 +166,12 @@ def coverage(session: nox.Session) -> None:
         )
     session.install("-q", *_groups("suite"))
     environ = {"COVERAGE_FILE": str(CACHE / "coverage" / "combined")}
-    session.run("coverage", "combine", "--keep", "-q", str(NATIVE_DATA), str(BROWSER_DATA), env=environ)
+    session.run("coverage", "combine", "--keep", "-q", *map(str, [NATIVE_DATA, *_browser_data()]), env=environ)
     session.run("coverage", "report", "--fail-under=95", env=environ)
+
+
+def _browser_data() -> list[Path]:
+    return sorted(BROWSER_DATA.parent.glob(f"{BROWSER_DATA.name}*"))
 
 
 @nox.session(default=False)

@@ -35,6 +35,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if name in _LEFT_OUT else None
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave to other pages the files that are theirs: `CIRCLE_WS_PART` is `1/2` for the first half."""
+    part, _, parts = os.environ.get("CIRCLE_WS_PART", "1/1").partition("/")
+    mine = set(sorted({item.path for item in items})[int(part) - 1 :: int(parts)])
+    if others := [item for item in items if item.path not in mine]:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item.path in mine]
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what is marked as native only."""
     marker = item.get_closest_marker("native_only")

@@ -18,6 +18,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from tests.harness.launch import RUNTIMES, Launched, Start, launch
+from tests.harness.pages import run_pages
 from tests.harness.run import Run, RunFailed, environ
 from tests.harness.server import RunServer
 from tools import browsers, bundle
@@ -105,7 +106,9 @@ def _options() -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--coverage", type=Path, metavar="FILE", help="measure coverage and write it there")
     parser.add_argument("--timeout", type=float, default=600.0, metavar="SECONDS")
     parser.add_argument("--smoke", action="store_true", help="run no tests, only load and import circle-ws")
-
+    parser.add_argument(
+        "--pages", type=int, default=1, metavar="N", help="so many at once, each with a part of the files"
+    )
     parser.add_argument(
         "--add",
         type=Path,
@@ -120,6 +123,8 @@ def _options() -> tuple[argparse.Namespace, list[str]]:
 def main() -> int:
     """Do the run that the command line asks for."""
     options, arguments = _options()
+    if options.pages > 1:
+        return run_pages(options.pages, options.coverage)
     name = options.runtime
     log = _keep_log()
     try:

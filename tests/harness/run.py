@@ -8,7 +8,7 @@ from typing import Any
 
 __all__ = ["Run", "RunFailed", "environ"]
 
-_PASSED_ON = ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "CI", "HYPOTHESIS_PROFILE")
+_PASSED_ON = ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "CI", "HYPOTHESIS_PROFILE", "CIRCLE_WS_PART")
 
 
 class RunFailed(Exception):

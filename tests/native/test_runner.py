@@ -91,3 +91,17 @@ def test_a_process_that_quits_is_no_success(wheels: Path) -> None:
     assert code == 70
     assert "harness: " in output
     assert "before its tests" in output
+
+
+def test_several_pages_share_the_files(wheels: Path) -> None:
+    """Each file runs in one of two pages, and a failure in either fails the run."""
+    files = ["tests/test_status.py", "tests/test_url.py"]
+    code, output = _harness(wheels, "--pages", "2", *files)
+    assert code == 0
+    assert output.count(" passed, ") == 2
+    assert all(output.count(f"{file} .") == 1 for file in files)
+    sample = f"{_SAMPLES}/wrong.py"
+    code, output = _harness(wheels, "--pages", "2", "--add", sample, sample, files[0])
+    assert code == 1
+    assert "3 failed, 3 passed" in output
+    assert f"{files[0]} ." in output
