@@ -18,7 +18,7 @@ with atheris.instrument_imports(include=["circle_ws.inbound", "circle_ws.jsonrpc
     from circle_ws.errors import ConnectionLost, ProtocolError
     from circle_ws.handlers import Handlers
     from circle_ws.inbound import Inbound
-    from circle_ws.jsonrpc import codec_msgspec, codec_stdlib
+    from circle_ws.jsonrpc import codec_native, codec_stdlib
     from circle_ws.jsonrpc.subscriptions import Subscriptions
     from circle_ws.outbox import Outbox
     from circle_ws.session import Session
@@ -50,7 +50,7 @@ class Line:
 def agree(text: str) -> None:
     """Decode with both; what one takes the other takes, to the same value."""
     outcomes: list[Any] = []
-    for codec in (codec_stdlib, codec_msgspec):
+    for codec in (codec_stdlib, codec_native):
         try:
             outcomes.append(codec.decode(text))
         except ProtocolError:

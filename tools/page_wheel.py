@@ -40,7 +40,7 @@ LEFT_OUT = (
     "circle_ws/__main__.py",
     "circle_ws/auth/backend_coincurve.py",
     "circle_ws/cli/",
-    "circle_ws/jsonrpc/codec_msgspec.py",
+    "circle_ws/jsonrpc/codec_native.py",
     "circle_ws/server/",
     "circle_ws/transport/environment.py",
     "circle_ws/transport/failures.py",

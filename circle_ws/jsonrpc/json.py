@@ -1,4 +1,4 @@
-"""The choice of the JSON codec: msgspec natively, the standard library in the browser. Same rules, same answers."""
+"""The choice of the JSON codec: compiled natively, the standard library's in the browser. Same rules, same answers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ import sys
 if sys.platform == "emscripten":
     from .codec_stdlib import decode, encode
 else:
-    from .codec_msgspec import decode, encode
+    from .codec_native import decode, encode
 
 __all__ = ["decode", "encode"]

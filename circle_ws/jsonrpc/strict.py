@@ -13,7 +13,14 @@ from typing import Any
 
 from ..errors import InvalidRequest, ProtocolError
 
-__all__ = ["MAX_DEPTH", "MAX_INTEGER_DIGITS", "refuse_deep_nesting", "refuse_long_integers", "refuse_unplain"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_INTEGER_DIGITS",
+    "is_flat",
+    "refuse_deep_nesting",
+    "refuse_long_integers",
+    "refuse_unplain",
+]
 
 MAX_DEPTH = 512
 MAX_INTEGER_DIGITS = 1000
@@ -37,11 +44,11 @@ def refuse_unplain(value: Any) -> None:
     Raises:
         InvalidRequest: It is not; the message names the path of the first bad value and its type.
     """
-    if not _is_flat(value) and not _surely_plain(value):
+    if not is_flat(value) and not _surely_plain(value):
         _walk(value, "params", 1)
 
 
-def _is_flat(value: Any) -> bool:
+def is_flat(value: Any) -> bool:
     """Tell whether it is a list or a dict of scalars, as most params are."""
     kind = type(value)
     if kind is dict:

@@ -285,7 +285,7 @@ _NATIVE = (
     "circle_ws.transport.link",
     "circle_ws.transport.native",
     "circle_ws.auth.backend_coincurve",
-    "circle_ws.jsonrpc.codec_msgspec",
+    "circle_ws.jsonrpc.codec_native",
 )
 
 
