@@ -5,17 +5,14 @@ A program of its own, on picows; it checks nothing and signs nobody in. Two meth
 number of messages that this connection has sent.
 """
 
-import argparse
 import asyncio
 import time
 from typing import Any
 
 import msgspec
-from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
+from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest
 
-from benchmarks.process import answer_lines
-
-__all__ = ["serve"]
+from benchmarks.fast_circle import run
 
 _PAUSE = 0.001
 """Between two portions of a flood, in seconds."""
@@ -72,22 +69,9 @@ def _choose(_: WSUpgradeRequest) -> WSListener:
     return _Echo()
 
 
-async def serve(port: int) -> None:
-    """Be the circle until standard input ends."""
-    server = await ws_create_server(_choose, "127.0.0.1", port)
-
-    async def answer(ask: str) -> Any:
-        raise ValueError(f"nothing to answer to {ask!r}")
-
-    await answer_lines({"port": server.sockets[0].getsockname()[1]}, answer)
-
-
-def main() -> None:
-    """Serve."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    asyncio.run(serve(parser.parse_args().port))
+async def _answer(ask: str) -> Any:
+    raise ValueError(f"nothing to answer to {ask!r}")
 
 
 if __name__ == "__main__":
-    main()
+    run(_choose, _answer)

@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from benchmarks.browser.cells import Plan
+from tests.harness.listening import listening
 
 __all__ = ["PageFailed", "PageServer"]
 
@@ -53,15 +54,9 @@ class PageServer:
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[None]:
         """Listen on a free port of the loopback interface."""
-        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        try:
-            await site.start()
-            self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/?loads={self._plan.loads}"
+        async with listening(self._application()) as url:
+            self.url = f"{url}/?loads={self._plan.loads}"
             yield
-        finally:
-            await runner.cleanup()
 
     def _application(self) -> web.Application:
         application = web.Application(client_max_size=2**26)

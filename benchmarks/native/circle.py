@@ -4,12 +4,9 @@ It parses no JSON and checks no signature. It speaks JSON-RPC and, for gql, as m
 `graphql-transport-ws` as queries need. It is a program of its own, so that it has a core to itself.
 """
 
-import argparse
-import asyncio
 import json
 import resource
 import time
-from collections.abc import Callable
 from typing import Any
 
 from picows import (
@@ -20,12 +17,11 @@ from picows import (
     WSUpgradeRequest,
     WSUpgradeResponse,
     WSUpgradeResponseWithListener,
-    ws_create_server,
 )
 
 from benchmarks.cores import SECOND, pin
+from benchmarks.fast_circle import run
 from benchmarks.native.payloads import PAYLOADS
-from benchmarks.process import answer_lines
 
 __all__ = ["raise_file_limit"]
 
@@ -109,28 +105,13 @@ def raise_file_limit() -> int:
     return hard
 
 
-async def serve(port: int) -> None:
-    """Be the circle until standard input ends."""
-    server = await ws_create_server(_choose, "127.0.0.1", port, backlog=1024)
-    bound = server.sockets[0].getsockname()[1]
-
-    async def answer(ask: str) -> Any:
-        if ask != "cpu":
-            raise ValueError(f"nothing to answer to {ask!r}")
-        return time.process_time()
-
-    await answer_lines({"port": bound}, answer)
-
-
-def main(run: Callable[[Any], Any] = asyncio.run) -> None:
-    """Serve."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    port = parser.parse_args().port
-    pin(SECOND)
-    raise_file_limit()
-    run(serve(port))
+async def _answer(ask: str) -> Any:
+    if ask != "cpu":
+        raise ValueError(f"nothing to answer to {ask!r}")
+    return time.process_time()
 
 
 if __name__ == "__main__":
-    main()
+    pin(SECOND)
+    raise_file_limit()
+    run(_choose, _answer)

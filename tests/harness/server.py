@@ -11,6 +11,7 @@ from pathlib import Path
 from aiohttp import WSMsgType, web
 
 from tests.harness import archive
+from tests.harness.listening import listening
 from tests.harness.run import Run, RunFailed
 from tests.peers import PeerError, PeerHost
 from tools import npm
@@ -40,16 +41,14 @@ class RunServer:
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[None]:
         """Listen on a free port of the loopback interface; `url` says which."""
-        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
         try:
-            await site.start()
-            self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            yield
+            async with listening(self._application()) as self.url:
+                try:
+                    yield
+                finally:
+                    # Before the page's connection ends, which would be taken for a failure.
+                    self.result.cancel()
         finally:
-            self.result.cancel()
-            await runner.cleanup()
             await asyncio.to_thread(self._peers.end_all)
 
     def _application(self) -> web.Application:
