@@ -34,11 +34,16 @@ class Caller:
         supervisor: Has the outbox, and knows whether calls make sense.
     """
 
-    __slots__ = ("_middleware", "_supervisor")
+    __slots__ = ("_board", "_counters", "_middleware", "_outbox", "_supervisor", "_timeout")
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
+        # These stay what they are, and every call needs them.
+        self._board = supervisor.board
+        self._counters = supervisor.counters
+        self._outbox = supervisor.outbox
         self._middleware = supervisor.config.middleware
+        self._timeout = supervisor.config.call_timeout
 
     def call(
         self,
@@ -50,8 +55,9 @@ class Caller:
         idempotent: bool = False,
     ) -> Coroutine[Any, Any, Any]:
         """Make one call; awaited, it gives the result, converted."""
-        self.check_running()
-        limit = self._limit(timeout)
+        if self._board.last.status is not Status.CONNECTED:
+            self.check_running()
+        limit = self._timeout if timeout is DEFAULT else self.checked(timeout)
         if not self._middleware:
             return self._send(method, params, limit, limit, convert, idempotent=idempotent)
         return self._send_wrapped(Request(method, params, idempotent), limit, convert)
@@ -71,7 +77,7 @@ class Caller:
         """Send one notification; return when it is written."""
         self.check_running()
         limit = self._limit(timeout)
-        outbox = self._supervisor.outbox
+        outbox = self._outbox
         call = outbox.notification(method, params)
         outbox.submit(call, limit, limit)
         try:
@@ -86,7 +92,7 @@ class Caller:
         Raises:
             ClientClosed: It is.
         """
-        if self._supervisor.board.status in (Status.CLOSING, Status.CLOSED):
+        if self._board.status in (Status.CLOSING, Status.CLOSED):
             raise ClientClosed("the client is closed, which is final; make a new one")
 
     def check_running(self) -> None:
@@ -96,7 +102,7 @@ class Caller:
             ClientClosed: The client is closed.
             NotConnected: It was never started, or gave up.
         """
-        status = self._supervisor.board.status
+        status = self._board.status
         if status is Status.CONNECTED:
             return
         self.check_open()
@@ -108,7 +114,7 @@ class Caller:
 
     def count_failure(self) -> None:
         """Count a call that failed after its reply had come."""
-        self._supervisor.counters.failures += 1
+        self._counters.failures += 1
 
     @staticmethod
     def checked(timeout: float | None) -> float | None:
@@ -124,7 +130,7 @@ class Caller:
         return timeout
 
     def _limit(self, timeout: float | None | Default) -> float | None:
-        return self._supervisor.config.call_timeout if timeout is DEFAULT else self.checked(timeout)
+        return self._timeout if timeout is DEFAULT else self.checked(timeout)
 
     async def _through(self, request: Request, limit: float | None, send: _Send) -> Any:
         """Go through the middleware, all under one deadline."""
@@ -173,7 +179,7 @@ class Caller:
         idempotent: bool,
     ) -> Any:
         # What every call costs: no more steps, and no more coroutines, than it takes.
-        outbox, counters = self._supervisor.outbox, self._supervisor.counters
+        outbox, counters = self._outbox, self._counters
         call = outbox.request(method, params)
         if idempotent:
             call.rewrites = MOST_REWRITES
@@ -197,7 +203,7 @@ class Caller:
             raise
 
     async def _send_batch(self, request: Request, limit: float | None, left: float | None) -> list[Any]:
-        outbox, counters = self._supervisor.outbox, self._supervisor.counters
+        outbox, counters = self._outbox, self._counters
         members = [self._member(one) for one in request.batch]
         message = outbox.batch(members)
         counters.calls += message.slots
@@ -216,7 +222,7 @@ class Caller:
         return outcomes
 
     def _member(self, request: Request) -> Call:
-        outbox = self._supervisor.outbox
+        outbox = self._outbox
         if request.notification:
             return outbox.notification(request.method, request.params)
         call = outbox.request(request.method, request.params)

@@ -102,7 +102,8 @@ class Calls:
             ProtocolError: The reply is no JSON-RPC 2.0.
             QueueFull: Too many calls wait already.
         """
-        return await self._caller.call(method, params, timeout, find_converter(returns), idempotent=idempotent)
+        convert = None if returns is Any else find_converter(returns)
+        return await self._caller.call(method, params, timeout, convert, idempotent=idempotent)
 
     async def notify(self, method: str, params: Params = None, *, timeout: float | None | Default = DEFAULT) -> None:
         """Send a notification, which is not answered; return when it is written.

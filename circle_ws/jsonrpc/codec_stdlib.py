@@ -21,7 +21,9 @@ _LONE_SURROGATE = re.compile(r"\\\\|\\u[dD][89abAB]..\\u[dD][c-fC-F]|(?P<lone>\\
 _LONG = 1024
 """Characters from which on a text is worth more passes."""
 _FEW = 8
-"""Only among so many things a long text is looked for."""
+"""So many things are looked at one by one."""
+_STRING = frozenset({str})
+_PLAIN: frozenset[type] = frozenset({int, bool, type(None)})
 _OFTEN = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 """The characters that long texts often hold and JSON escapes, the escape's own first."""
 _ESCAPED = bytes(range(32)) + b'"\\'
@@ -34,9 +36,11 @@ def encode(value: Any) -> str:
     Raises:
         InvalidRequest: `value` is not finite plain JSON with string keys.
     """
-    refuse_unplain(value)
+    is_plain, has_long_text = _looked_at(value)
+    if not is_plain:
+        refuse_unplain(value)
     try:
-        text = _with_long_texts(value) if _has_long_text(value) else "".join(_chunks(value, 0))
+        text = _with_long_texts(value) if has_long_text else "".join(_chunks(value, 0))
         if not text.isascii():
             text.encode()
     except (UnicodeEncodeError, TypeError, ValueError, RecursionError) as error:
@@ -72,15 +76,25 @@ def decode(text: str) -> Any:
     raise ProtocolError(f"the message is not strict JSON: {why}")
 
 
-def _has_long_text(value: Any) -> bool:
-    """Tell whether it is a list or a dict of few things, with a long text among them."""
+def _looked_at(value: Any) -> tuple[bool, bool]:
+    """Look at a list or a dict of few things, as most params are: whether it is surely plain, and holds a long text."""
     kind = type(value)
-    items = value.values() if kind is dict else value if kind is list or kind is tuple else ()
-    if len(items) <= _FEW:
-        for item in items:
-            if type(item) is str and len(item) > _LONG:
-                return True
-    return False
+    if kind is list or kind is tuple:
+        items, is_plain = value, True
+    elif kind is dict:
+        items, is_plain = value.values(), _STRING.issuperset(map(type, value))
+    else:
+        return False, False
+    has_long_text = False
+    if len(value) > _FEW:
+        return False, False
+    for item in items:
+        kind = type(item)
+        if kind is str:
+            has_long_text = has_long_text or len(item) > _LONG
+        elif kind not in _PLAIN:
+            is_plain = False
+    return is_plain, has_long_text
 
 
 def _with_long_texts(value: Any) -> str:
