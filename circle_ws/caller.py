@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any
 from .call import MOST_REWRITES
 from .config import DEFAULT, Default
 from .errors import CallTimeout, ClientClosed, InvalidRequest, InvalidResult, NotConnected
-from .request import Request
 from .status import ConnectionStatus as Status
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable
     from typing import TypeAlias
 
     from .call import Call
     from .jsonrpc.envelope import Params
-    from .request import CallNext, Middleware
+    from .request import CallNext, Middleware, Request
     from .supervisor import Supervisor
 
     _Send: TypeAlias = Callable[[Request, float | None, float | None], Awaitable[Any]]
@@ -34,7 +33,7 @@ class Caller:
         supervisor: Has the outbox, and knows whether calls make sense.
     """
 
-    __slots__ = ("_board", "_counters", "_middleware", "_outbox", "_supervisor", "_timeout")
+    __slots__ = ("_board", "_counters", "_middleware", "_outbox", "_supervisor", "_timeout", "is_wrapped")
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
@@ -43,24 +42,31 @@ class Caller:
         self._counters = supervisor.counters
         self._outbox = supervisor.outbox
         self._middleware = supervisor.config.middleware
+        self.is_wrapped = bool(self._middleware)
+        """Whether there is middleware around every call."""
         self._timeout = supervisor.config.call_timeout
 
-    def call(
-        self,
-        method: str,
-        params: Params,
-        timeout: float | None | Default,
-        convert: Callable[[Any], Any] | None = None,
-        *,
-        idempotent: bool = False,
-    ) -> Coroutine[Any, Any, Any]:
-        """Make one call; awaited, it gives the result, converted."""
+    def begin(self, method: str, params: Params, timeout: float | None | Default, *, idempotent: bool) -> Call:
+        """Make one call without middleware and send it; who waits for its future tells of an exception with `end`."""
         if self._board.last.status is not Status.CONNECTED:
             self.check_running()
         limit = self._timeout if timeout is DEFAULT else self.checked(timeout)
-        if not self._middleware:
-            return self._send(method, params, limit, limit, convert, idempotent=idempotent)
-        return self._send_wrapped(Request(method, params, idempotent), limit, convert)
+        return self._send(method, params, limit, limit, idempotent=idempotent)
+
+    def end(self, call: Call, error: BaseException) -> None:
+        """Learn that the wait for a call ended with an exception, that of a cancelling among them."""
+        if isinstance(error, asyncio.CancelledError):
+            self._outbox.forget(call)
+        elif isinstance(error, Exception):
+            self._counters.failures += 1
+
+    async def call_wrapped(
+        self, request: Request, timeout: float | None | Default, convert: Callable[[Any], Any] | None
+    ) -> Any:
+        """Make one call through the middleware and give its result, converted."""
+        self.check_running()
+        result = await self._through(request, self._limit(timeout), self._send_request)
+        return result if convert is None else self.converted(result, convert)
 
     async def batch(self, request: Request, timeout: float | None | Default) -> list[Any]:
         """Send one batch and give, for each member, its result or its exception."""
@@ -161,24 +167,15 @@ class Caller:
             words = f"{request.method!r} took longer than {limit:g} s (middleware)"
             raise CallTimeout(words, phase="middleware") from None
 
-    async def _send_wrapped(self, request: Request, limit: float | None, convert: Callable[[Any], Any] | None) -> Any:
-        result = await self._through(request, limit, self._send_request)
-        return result if convert is None else self._converted(result, convert)
-
     async def _send_request(self, request: Request, limit: float | None, left: float | None) -> Any:
-        return await self._send(request.method, request.params, limit, left, idempotent=request.idempotent)
+        call = self._send(request.method, request.params, limit, left, idempotent=request.idempotent)
+        try:
+            return await call.future
+        except BaseException as error:
+            self.end(call, error)
+            raise
 
-    async def _send(
-        self,
-        method: str,
-        params: Params,
-        limit: float | None,
-        left: float | None,
-        convert: Callable[[Any], Any] | None = None,
-        *,
-        idempotent: bool,
-    ) -> Any:
-        # What every call costs: no more steps, and no more coroutines, than it takes.
+    def _send(self, method: str, params: Params, limit: float | None, left: float | None, *, idempotent: bool) -> Call:
         outbox, counters = self._outbox, self._counters
         call = outbox.request(method, params)
         if idempotent:
@@ -186,16 +183,17 @@ class Caller:
         counters.calls += 1
         try:
             outbox.submit(call, limit, left)
-            result = await call.future
-        except asyncio.CancelledError:
-            outbox.forget(call)
-            raise
         except Exception:
             counters.failures += 1
             raise
-        return result if convert is None else self._converted(result, convert)
+        return call
 
-    def _converted(self, result: Any, convert: Callable[[Any], Any]) -> Any:
+    def converted(self, result: Any, convert: Callable[[Any], Any]) -> Any:
+        """Convert a result.
+
+        Raises:
+            InvalidResult: It does not fit; the call is counted as failed.
+        """
         try:
             return convert(result)
         except InvalidResult:

@@ -86,8 +86,9 @@ class Inbound:
             self._take_malformed(frame, error)
             return
         if kind is Kind.RESULT:
-            if call := self._answered(frame["id"]):
-                call.settle(frame["result"])
+            if (call := self._answered(frame["id"])) is not None:
+                if not (future := call.future).done():
+                    future.set_result(frame["result"])
                 self._owner.slot_freed()
         elif kind is Kind.NOTIFICATION:
             subscriptions, counters = self._subscriptions, self._counters
