@@ -59,8 +59,11 @@ def decode(text: str) -> Any:
         refuse_deep_nesting(text)
         refuse_long_integers(text)
     try:
-        # Nearly every message is an object without spaces around it, and spares the two searches for those.
-        value, end = _scan(text, 0) if text.startswith("{") else (None, -1)
+        # Nearly every message has no spaces around it, and spares the two searches for those.
+        try:
+            value, end = _scan(text, 0)
+        except StopIteration:
+            end = -1
         if end != len(text):
             value = _DECODER.decode(text)
         if not text.isascii():
@@ -68,8 +71,6 @@ def decode(text: str) -> Any:
         if "\\" in text and _SURROGATE_ESCAPE.search(text):
             _refuse_lone_surrogates(text)
         return value
-    except StopIteration as stopped:
-        why = f"a value is missing at character {stopped.value}"
     except (ValueError, RecursionError) as error:
         why = str(error)
     # Outside of the handler: those errors keep the whole text, which may hold a secret, and a context is kept too.
@@ -155,4 +156,4 @@ def _made_once(encoder: json.JSONEncoder) -> Callable[[Any, int], Iterable[str]]
 _chunks = _made_once(json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")))
 _DECODER: Any = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse_constant)
 _scan = _DECODER.scan_once
-"""`raw_decode` without what makes its errors; it raises `StopIteration` where a value is missing."""
+"""`raw_decode` without what words its errors: `StopIteration` where a value is missing, or where spaces come first."""
