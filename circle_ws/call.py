@@ -76,7 +76,8 @@ class Call:
 
     def settle(self, result: Any) -> None:
         """Give the caller the result, unless it is gone."""
-        settle(self.future, result)
+        if not self.future.done():
+            self.future.set_result(result)
 
     def fail(self, error: Exception) -> None:
         """Give the caller an error, unless it is gone."""

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any
 from .call import MOST_REWRITES
 from .config import DEFAULT, Default
 from .errors import CallTimeout, ClientClosed, InvalidRequest, InvalidResult, NotConnected
-from .request import Request
 from .status import ConnectionStatus as Status
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable
     from typing import TypeAlias
 
     from .call import Call
     from .jsonrpc.envelope import Params
-    from .request import CallNext, Middleware
+    from .request import CallNext, Middleware, Request
     from .supervisor import Supervisor
 
     _Send: TypeAlias = Callable[[Request, float | None, float | None], Awaitable[Any]]
@@ -34,27 +33,40 @@ class Caller:
         supervisor: Has the outbox, and knows whether calls make sense.
     """
 
-    __slots__ = ("_middleware", "_supervisor")
+    __slots__ = ("_board", "_counters", "_middleware", "_outbox", "_supervisor", "_timeout", "is_wrapped")
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
+        # These stay what they are, and every call needs them.
+        self._board = supervisor.board
+        self._counters = supervisor.counters
+        self._outbox = supervisor.outbox
         self._middleware = supervisor.config.middleware
+        self.is_wrapped = bool(self._middleware)
+        """Whether there is middleware around every call."""
+        self._timeout = supervisor.config.call_timeout
 
-    def call(
-        self,
-        method: str,
-        params: Params,
-        timeout: float | None | Default,
-        convert: Callable[[Any], Any] | None = None,
-        *,
-        idempotent: bool = False,
-    ) -> Coroutine[Any, Any, Any]:
-        """Make one call; awaited, it gives the result, converted."""
+    def begin(self, method: str, params: Params, timeout: float | None | Default, *, idempotent: bool) -> Call:
+        """Make one call without middleware and send it; who waits for its future tells of an exception with `end`."""
+        if self._board.last.status is not Status.CONNECTED:
+            self.check_running()
+        limit = self._timeout if timeout is DEFAULT else self.checked(timeout)
+        return self._send(method, params, limit, limit, idempotent=idempotent)
+
+    def end(self, call: Call, error: BaseException) -> None:
+        """Learn that the wait for a call ended with an exception, that of a cancelling among them."""
+        if isinstance(error, asyncio.CancelledError):
+            self._outbox.forget(call)
+        elif isinstance(error, Exception):
+            self._counters.failures += 1
+
+    async def call_wrapped(
+        self, request: Request, timeout: float | None | Default, convert: Callable[[Any], Any] | None
+    ) -> Any:
+        """Make one call through the middleware and give its result, converted."""
         self.check_running()
-        limit = self._limit(timeout)
-        if not self._middleware:
-            return self._send(method, params, limit, limit, convert, idempotent=idempotent)
-        return self._send_wrapped(Request(method, params, idempotent), limit, convert)
+        result = await self._through(request, self._limit(timeout), self._send_request)
+        return result if convert is None else self.converted(result, convert)
 
     async def batch(self, request: Request, timeout: float | None | Default) -> list[Any]:
         """Send one batch and give, for each member, its result or its exception."""
@@ -71,7 +83,7 @@ class Caller:
         """Send one notification; return when it is written."""
         self.check_running()
         limit = self._limit(timeout)
-        outbox = self._supervisor.outbox
+        outbox = self._outbox
         call = outbox.notification(method, params)
         outbox.submit(call, limit, limit)
         try:
@@ -86,7 +98,7 @@ class Caller:
         Raises:
             ClientClosed: It is.
         """
-        if self._supervisor.board.status in (Status.CLOSING, Status.CLOSED):
+        if self._board.status in (Status.CLOSING, Status.CLOSED):
             raise ClientClosed("the client is closed, which is final; make a new one")
 
     def check_running(self) -> None:
@@ -96,7 +108,7 @@ class Caller:
             ClientClosed: The client is closed.
             NotConnected: It was never started, or gave up.
         """
-        status = self._supervisor.board.status
+        status = self._board.status
         if status is Status.CONNECTED:
             return
         self.check_open()
@@ -108,7 +120,7 @@ class Caller:
 
     def count_failure(self) -> None:
         """Count a call that failed after its reply had come."""
-        self._supervisor.counters.failures += 1
+        self._counters.failures += 1
 
     @staticmethod
     def checked(timeout: float | None) -> float | None:
@@ -124,7 +136,7 @@ class Caller:
         return timeout
 
     def _limit(self, timeout: float | None | Default) -> float | None:
-        return self._supervisor.config.call_timeout if timeout is DEFAULT else self.checked(timeout)
+        return self._timeout if timeout is DEFAULT else self.checked(timeout)
 
     async def _through(self, request: Request, limit: float | None, send: _Send) -> Any:
         """Go through the middleware, all under one deadline."""
@@ -155,41 +167,33 @@ class Caller:
             words = f"{request.method!r} took longer than {limit:g} s (middleware)"
             raise CallTimeout(words, phase="middleware") from None
 
-    async def _send_wrapped(self, request: Request, limit: float | None, convert: Callable[[Any], Any] | None) -> Any:
-        result = await self._through(request, limit, self._send_request)
-        return result if convert is None else self._converted(result, convert)
-
     async def _send_request(self, request: Request, limit: float | None, left: float | None) -> Any:
-        return await self._send(request.method, request.params, limit, left, idempotent=request.idempotent)
+        call = self._send(request.method, request.params, limit, left, idempotent=request.idempotent)
+        try:
+            return await call.future
+        except BaseException as error:
+            self.end(call, error)
+            raise
 
-    async def _send(
-        self,
-        method: str,
-        params: Params,
-        limit: float | None,
-        left: float | None,
-        convert: Callable[[Any], Any] | None = None,
-        *,
-        idempotent: bool,
-    ) -> Any:
-        # What every call costs: no more steps, and no more coroutines, than it takes.
-        outbox, counters = self._supervisor.outbox, self._supervisor.counters
+    def _send(self, method: str, params: Params, limit: float | None, left: float | None, *, idempotent: bool) -> Call:
+        outbox, counters = self._outbox, self._counters
         call = outbox.request(method, params)
         if idempotent:
             call.rewrites = MOST_REWRITES
         counters.calls += 1
         try:
             outbox.submit(call, limit, left)
-            result = await call.future
-        except asyncio.CancelledError:
-            outbox.forget(call)
-            raise
         except Exception:
             counters.failures += 1
             raise
-        return result if convert is None else self._converted(result, convert)
+        return call
 
-    def _converted(self, result: Any, convert: Callable[[Any], Any]) -> Any:
+    def converted(self, result: Any, convert: Callable[[Any], Any]) -> Any:
+        """Convert a result.
+
+        Raises:
+            InvalidResult: It does not fit; the call is counted as failed.
+        """
         try:
             return convert(result)
         except InvalidResult:
@@ -197,7 +201,7 @@ class Caller:
             raise
 
     async def _send_batch(self, request: Request, limit: float | None, left: float | None) -> list[Any]:
-        outbox, counters = self._supervisor.outbox, self._supervisor.counters
+        outbox, counters = self._outbox, self._counters
         members = [self._member(one) for one in request.batch]
         message = outbox.batch(members)
         counters.calls += message.slots
@@ -216,7 +220,7 @@ class Caller:
         return outcomes
 
     def _member(self, request: Request) -> Call:
-        outbox = self._supervisor.outbox
+        outbox = self._outbox
         if request.notification:
             return outbox.notification(request.method, request.params)
         call = outbox.request(request.method, request.params)

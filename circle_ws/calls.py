@@ -8,6 +8,7 @@ from .batch import Batch
 from .config import DEFAULT, Default
 from .errors import ProtocolError
 from .listening import NOTIFICATION_BUFFER, listen
+from .request import Request
 from .typed import find_converter
 
 if TYPE_CHECKING:
@@ -102,7 +103,18 @@ class Calls:
             ProtocolError: The reply is no JSON-RPC 2.0.
             QueueFull: Too many calls wait already.
         """
-        return await self._caller.call(method, params, timeout, find_converter(returns), idempotent=idempotent)
+        convert = None if returns is Any else find_converter(returns)
+        caller = self._caller
+        if caller.is_wrapped:
+            return await caller.call_wrapped(Request(method, params, idempotent), timeout, convert)
+        # Waited for right here: each coroutine in between is one more to make and to go through.
+        call = caller.begin(method, params, timeout, idempotent=idempotent)
+        try:
+            result = await call.future
+        except BaseException as error:
+            caller.end(call, error)
+            raise
+        return result if convert is None else caller.converted(result, convert)
 
     async def notify(self, method: str, params: Params = None, *, timeout: float | None | Default = DEFAULT) -> None:
         """Send a notification, which is not answered; return when it is written.

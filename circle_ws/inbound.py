@@ -68,7 +68,7 @@ class Inbound:
         if type(frame) is list:
             self._take_batch(frame)
         else:
-            self._take(frame, self._session.answer)
+            self._take(frame)
 
     def _take_batch(self, frames: list[Any]) -> None:
         """Take the members of a batch one by one (JSON-RPC 2.0 section 6)."""
@@ -79,26 +79,28 @@ class Inbound:
         for frame in frames:
             self._take(frame, replies.add)
 
-    def _take(self, frame: Any, reply: Callable[[str], None]) -> None:
+    def _take(self, frame: Any, reply: Callable[[str], None] | None = None) -> None:
         try:
             kind = envelope.kind_of(frame)
         except ProtocolError as error:
             self._take_malformed(frame, error)
             return
         if kind is Kind.RESULT:
-            if call := self._answered(frame["id"]):
-                call.settle(frame["result"])
+            if (call := self._answered(frame["id"])) is not None:
+                if not (future := call.future).done():
+                    future.set_result(frame["result"])
                 self._owner.slot_freed()
         elif kind is Kind.NOTIFICATION:
-            if self._subscriptions.interrupted:
-                self._subscriptions.resume(time.time())
-            self._counters.notifications += 1
-            if dropped := self._subscriptions.publish(frame["method"], frame.get("params")):
-                self._counters.dropped += dropped
+            subscriptions, counters = self._subscriptions, self._counters
+            if subscriptions.interrupted_at is not None:
+                subscriptions.resume(time.time())
+            counters.notifications += 1
+            if dropped := subscriptions.publish(frame["method"], frame.get("params")):
+                counters.dropped += dropped
         elif kind is Kind.ERROR:
             self._take_error(frame)
         else:
-            self._handlers.take(frame, reply)
+            self._handlers.take(frame, reply or self._session.answer)
 
     def invalid(self, cause: ProtocolError) -> None:
         """Learn of what is no text message. One over the size may have been any call's reply, so all fail with it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .buffer import Buffer, Gap, Overflow
 from .call import settle
@@ -81,28 +81,26 @@ class Listener(Buffer[T]):
         return self
 
     async def __anext__(self) -> T:
-        while not self._items and not len(self):
+        items = self._items
+        while not items and not len(self):
             if self.overrun is not None:
                 raise self.overrun
             if self.ended:
                 raise StopAsyncIteration
             if self.failure is not None:
                 raise self.failure
-            await self._news()
-        item = self.pop()
-        if self._convert is None or isinstance(item, Gap):
-            # Whoever asks for gaps has them in the type of what it is given.
-            return cast("T", item)
-        return self._convert(item)
-
-    async def _news(self) -> None:
-        reader = new_waiter()
-        self._readers.append(reader)
-        try:
-            await reader
-        finally:
-            if reader in self._readers:
-                self._readers.remove(reader)
+            reader = new_waiter()
+            self._readers.append(reader)
+            try:
+                await reader
+            except BaseException:
+                # Whoever was woken is out of there.
+                if reader in self._readers:
+                    self._readers.remove(reader)
+                raise
+        # Whoever asks for gaps has them in the type of what it is given.
+        item: Any = self.pop()
+        return item if self._convert is None or isinstance(item, Gap) else self._convert(item)
 
     def _wake(self) -> None:
         # In a browser a reader may go on right here, and wait anew.

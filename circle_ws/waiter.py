@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from asyncio import current_task, get_running_loop
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -44,18 +45,15 @@ class _Event:
     def hold(self) -> None:
         """Resume nobody until the loop has run what it was asked for until now."""
         self.held += 1
-        asyncio.get_running_loop().call_soon(self._let_go)
+        get_running_loop().call_soon(self._let_go)
 
     def _let_go(self) -> None:
         self.held -= 1
 
-    def install_hooks(self) -> None:
-        """Do what the loop does before each step: where JavaScript calls Python anew, there are none yet."""
-        if self.hooks is not None and sys.get_asyncgen_hooks().firstiter is None:
-            sys.set_asyncgen_hooks(*self.hooks)
-
 
 _event = _Event()
+_set_result = asyncio.Future.set_result
+"""Looked up once, as is all that every call needs: `super()` takes as long as what it finds."""
 
 
 class Waiter(asyncio.Future[Any]):
@@ -76,10 +74,12 @@ class Waiter(asyncio.Future[Any]):
 
     def set_result(self, result: Any, /) -> None:
         """Be done, and let the task go on: now, where that is legal."""
-        super().set_result(result)
-        wake_up, self._wake_up = self._wake_up, None
-        if wake_up is not None and not (_event.free and self._resume(wake_up)):
-            self._hop(wake_up)
+        _set_result(self, result)
+        wake_up = self._wake_up
+        if wake_up is not None:
+            self._wake_up = None
+            if not (_event.free and self._resume(wake_up)):
+                self._hop(wake_up)
 
     def set_exception(self, exception: type | BaseException, /) -> None:
         """Be done, and let the task learn of it in a later turn of the loop."""
@@ -101,13 +101,16 @@ class Waiter(asyncio.Future[Any]):
 
     def _resume(self, wake_up: Callable[[Waiter], object]) -> bool:
         """Let the task go on now; False where that is not legal, and it was not touched."""
-        assert self._context is not None
+        context = self._context
+        assert context is not None
         try:
-            if asyncio.current_task() is not None:
+            if current_task() is not None:
                 return False
             _event.free = False
-            _event.install_hooks()
-            self._context.run(wake_up, self)
+            if _event.hooks is not None and sys.get_asyncgen_hooks().firstiter is None:
+                # What the loop does before each step: where JavaScript calls Python anew, there are none yet.
+                sys.set_asyncgen_hooks(*_event.hooks)
+            context.run(wake_up, self)
         except RuntimeError:
             # There is no running loop, or the context is entered already. A task keeps what its coroutine raises.
             return False
@@ -139,7 +142,7 @@ if sys.platform == "emscripten":
 
     def new_waiter() -> asyncio.Future[Any]:
         """Make what a call waits on."""
-        return Waiter(loop=asyncio.get_running_loop())
+        return Waiter(loop=get_running_loop())
 
     def hold_back() -> None:
         """Let whoever has been woken until now go on before any call that is answered from here on."""
@@ -149,7 +152,7 @@ else:
 
     def new_waiter() -> asyncio.Future[Any]:
         """Make what a call waits on: natively the loop's own future, as a hop takes a microsecond there."""
-        return asyncio.get_running_loop().create_future()
+        return get_running_loop().create_future()
 
     def hold_back() -> None:
         """Do nothing: natively whoever is woken goes on in the order of waking."""

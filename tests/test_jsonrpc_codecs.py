@@ -378,6 +378,27 @@ def test_text_goes_out_as_it_is(codec: ModuleType) -> None:
 
 
 @each_codec
+@pytest.mark.parametrize(
+    "seldom", ["", '"', "\\", "\n", "\r\t", '\\"\n', "\x00", "\x1f", "\x7f", "é", "😀", "\\\x0b"], ids=ascii
+)
+def test_long_texts_are_written_as_short_ones_are(codec: ModuleType, seldom: str) -> None:
+    """A text that is so long that it is written in another way means and looks the same, wherever it stands."""
+    long = f"{seldom}{'x' * 3000}{seldom}y{seldom}"
+    for value in ([long], (1, long), [long, [long]], {"a": 1, long: long}, {"script": long, "é": None}):
+        parts = codec.encode([seldom])[2:-2].join(("", "x" * 3000, "y", ""))
+        assert parts in codec.encode(value)
+        assert codec_stdlib.decode(codec.encode(value)) == (list(value) if type(value) is tuple else value)
+
+
+@each_codec
+def test_half_a_pair_is_refused_in_a_long_text(codec: ModuleType) -> None:
+    """It is no character there either."""
+    for value in (["x" * 3000 + "\ud800"], {"a": "\udc00" + "\n" * 3000}, {"\ud800" * 3000: 1}):
+        with pytest.raises(InvalidRequest, match="params cannot be written as JSON"):
+            codec.encode(value)
+
+
+@each_codec
 @pytest.mark.parametrize(("value", "words"), _NOT_SENT, ids=lambda value: ascii(value)[:40])
 def test_other_values_are_refused(codec: ModuleType, value: Any, words: str) -> None:
     """What is not finite plain JSON with string keys is an `InvalidRequest` that names where it stands."""

@@ -34,7 +34,9 @@ def request(id: int, method: str, params: Params = None) -> str:
         InvalidRequest: The method is no text, or the params are not finite plain JSON with string keys.
     """
     _check(method, params)
-    return f'{{"jsonrpc":"2.0","id":{id},"method":{_encoded(method)}{_member(params)}}}'
+    if params is None:
+        return f'{{"jsonrpc":"2.0","id":{id},"method":{_encoded(method)}}}'
+    return f'{{"jsonrpc":"2.0","id":{id},"method":{_encoded(method)},"params":{json.encode(params)}}}'
 
 
 def notification(method: str, params: Params = None) -> str:
@@ -44,7 +46,9 @@ def notification(method: str, params: Params = None) -> str:
         InvalidRequest: The method is no text, or the params are not finite plain JSON with string keys.
     """
     _check(method, params)
-    return f'{{"jsonrpc":"2.0","method":{_encoded(method)}{_member(params)}}}'
+    if params is None:
+        return f'{{"jsonrpc":"2.0","method":{_encoded(method)}}}'
+    return f'{{"jsonrpc":"2.0","method":{_encoded(method)},"params":{json.encode(params)}}}'
 
 
 def result(id: Any, value: Any) -> str:
@@ -127,7 +131,3 @@ def _check(method: str, params: Params) -> None:
 def _encoded(method: str) -> str:
     """Encode a method's name, of which a program uses few."""
     return json.encode(method)
-
-
-def _member(params: Params) -> str:
-    return "" if params is None else f',"params":{json.encode(params)}'

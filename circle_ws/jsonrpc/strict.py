@@ -30,6 +30,7 @@ _ARRAYS: frozenset[type] = frozenset({list, tuple})
 _PLAIN = _SCALARS | _ARRAYS | {float, dict}
 _STRING = frozenset({str})
 _MANY = 1000
+_MOST_OF_FEW = 16
 # Possessive: with back-tracking a string would cost 120 bytes of memory for each of its characters.
 _STRINGS = r'(?s)"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
 _BRACKETS = r"[\[{]|[\]}]"
@@ -136,13 +137,25 @@ def refuse_deep_nesting(text: str) -> None:
     Raises:
         ProtocolError: It is nested deeper.
     """
-    if len(text) <= MAX_DEPTH or text.count("[") + text.count("{") <= MAX_DEPTH:
+    if len(text) <= MAX_DEPTH or (_holds_few(text, "[") and _holds_few(text, "{")):
+        return
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
         return
     depth = 0
     for bracket in re.finditer(_BRACKETS, re.sub(_STRINGS, '""', text)):
         depth += 1 if bracket[0] in "[{" else -1
         if depth > MAX_DEPTH:
             raise ProtocolError(f"the message is nested more than {MAX_DEPTH} deep")
+
+
+def _holds_few(text: str, character: str) -> bool:
+    """Tell whether it is there a few times only, which finding tells three times faster than counting."""
+    place = -1
+    for _ in range(_MOST_OF_FEW):
+        place = text.find(character, place + 1)
+        if place < 0:
+            return True
+    return False
 
 
 def _name(value: object) -> str:

@@ -34,18 +34,14 @@ class Subscriptions:
     Buffers are held weakly.
     """
 
-    __slots__ = ("_by_method", "_ended", "_failure", "_interrupted_at")
+    __slots__ = ("_by_method", "_ended", "_failure", "interrupted_at")
 
     def __init__(self) -> None:
         self._by_method: dict[str | None, WeakGroup[Buffer[Any]]] = {}
         self._ended = False
         self._failure: Exception | None = None
-        self._interrupted_at: float | None = None
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether there was no link since `interrupt`, and `resume` was not called yet."""
-        return self._interrupted_at is not None
+        self.interrupted_at: float | None = None
+        """Since when there is no link, until `resume` is called."""
 
     def add(self, method: str | None, buffer: Buffer[Any]) -> None:
         """Let `buffer` have what comes for `method` from now on; for None everything, as `Notification`."""
@@ -67,24 +63,27 @@ class Subscriptions:
         """Hand one notification to its listeners; tells how many of them had to drop one for it."""
         dropped = 0
         groups = self._by_method
-        if method in groups:
-            for buffer in groups[method].alive():
-                dropped += buffer.put(params)
-        if None in groups:
-            for buffer in groups[None].alive():
+        group = groups.get(method)
+        if group is not None:
+            for reference in group.references:
+                if (buffer := reference()) is not None:
+                    dropped += buffer.put(params)
+        group = groups.get(None)
+        if group is not None:
+            for buffer in group.alive():
                 dropped += buffer.put(Notification(method, params))
         return dropped
 
     def interrupt(self, at: float) -> None:
         """Learn that the link was lost at the time `at`, in seconds."""
-        if self._interrupted_at is None:
-            self._interrupted_at = at
+        if self.interrupted_at is None:
+            self.interrupted_at = at
 
     def resume(self, at: float) -> None:
         """Learn that something may come again from the time `at` on: who wants to know of gaps is told of one."""
-        if self._interrupted_at is not None:
-            downtime = max(at - self._interrupted_at, 0.0)
-            self._interrupted_at = None
+        if self.interrupted_at is not None:
+            downtime = max(at - self.interrupted_at, 0.0)
+            self.interrupted_at = None
             for buffer in self._all():
                 buffer.missed(downtime)
 

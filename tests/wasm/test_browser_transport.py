@@ -2,7 +2,7 @@
 
 import pytest
 
-from circle_ws.errors import ConnectionFailed, MessageTooLarge
+from circle_ws.errors import ConnectionFailed, ConnectionLost, MessageTooLarge
 from circle_ws.transport import TransportOptions, connect
 from tests.support.clients import client
 from tests.support.peers import Peers
@@ -56,3 +56,29 @@ async def test_large_messages_cross_as_bytes_unharmed(peers: Peers) -> None:
     await recorder.until(lambda it: bool(it.losses))
     assert recorder.invalids[1].size == 40_002  # type: ignore[attr-defined]
     await transport.close()
+
+
+async def test_an_event_of_a_socket_that_we_close_takes_no_more(peers: Peers) -> None:
+    """Within a message event the socket is open, and is not asked; once it is closed there, it takes nothing more."""
+    peer = await peers.start("scripted")
+    last = '{"jsonrpc":"2.0","method":"last"}'
+    outcomes: list[object] = []
+
+    class Closing(Recorder):
+        def message(self, text: str) -> None:
+            super().message(text)
+            transport.send(last)
+            transport.abort()
+            try:
+                transport.send("too late")
+            except ConnectionLost as loss:
+                outcomes.append(loss)
+
+    recorder = Closing()
+    transport = await connect(peer.url, recorder, TransportOptions(close_timeout=2))
+    await peer.ask("send", text="close")
+    await recorder.until(lambda it: bool(it.messages))
+    assert len(outcomes) == 1
+    while not (received := await peer.ask("received")):
+        pass
+    assert received == [last]
