@@ -9,7 +9,6 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from .authenticator import Authenticator
 from .board import StatusBoard
 from .comeback import Comeback
 from .errors import CircleWsError, ClientClosed, ConnectionFailed, ConnectionLost, NotConnected
@@ -26,6 +25,7 @@ from .transport import surroundings
 from .trouble import Trouble
 
 if TYPE_CHECKING:
+    from .authenticator import Authenticator
     from .config import ClientConfig
     from .stats import ClientStats
     from .transport import Transport
@@ -80,7 +80,7 @@ class Supervisor:
         self.trouble = Trouble(self.counters)
         self.handlers = Handlers(config.max_request_bytes)
         self.failure: Exception | None = None
-        self._authenticator = Authenticator(config, config.signer) if config.signer is not None else None
+        self._authenticator = _authenticator(config)
         self._comeback = Comeback(config)
         self._ping = config.transport.capabilities.ping and not (config.keepalive and config.keepalive.mode == "rpc")
         self._task: asyncio.Task[None] | None = None
@@ -367,3 +367,12 @@ class Supervisor:
         self.board.set(Status.CLOSED)
         # Status callbacks run in the next turn: let them, before `close()` returns and the program may end.
         await asyncio.sleep(0)
+
+
+def _authenticator(config: ClientConfig) -> Authenticator | None:
+    if config.signer is None:
+        return None
+    # Whoever does not sign in need not load what does.
+    from .authenticator import Authenticator
+
+    return Authenticator(config, config.signer)
