@@ -5,6 +5,7 @@ import base64
 import csv
 import hashlib
 import io
+import json
 import subprocess
 import sys
 import zipfile
@@ -43,9 +44,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def modules(wheel: Path) -> dict[str, bytes]:
     """The modules in it, by the path that they have in the checkout."""
-    with zipfile.ZipFile(wheel) as outer, zipfile.ZipFile(io.BytesIO(outer.read(page_wheel.ARCHIVE))) as inner:
-        found = {f"circle_ws/{name}": inner.read(name) for name in inner.namelist()}
-        return found | {"circle_ws/__init__.py": outer.read("circle_ws/__init__.py")}
+    with zipfile.ZipFile(wheel) as archive:
+        inner = json.loads(archive.read(page_wheel.MODULES))
+        found = {f"circle_ws/{name}": source.encode() for name, source in inner.items()}
+        return found | {"circle_ws/__init__.py": archive.read("circle_ws/__init__.py")}
 
 
 def _plain(source: str | bytes) -> ast.Module:
