@@ -38,6 +38,7 @@ _FLOORS: tuple[set[str], ...] = (
         "owner",
         "renewal",
         "request",
+        "serving",
         "session",
         "setup",
         "supervisor",
