@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools import interpreters, page_wheel, pyodide_core
+from tools import interpreters, library, page_wheel, pyodide_core
 from tools.cache import CHECKOUT, ToolError, environment, locked, run
 
 __all__ = ["BROWSER_PACKAGES", "LOCK", "build", "check"]
@@ -95,6 +95,7 @@ def _fill(made: Path, plan: _Plan) -> None:
     python = environment(found, "bundle")
     if plan.core.files:
         shutil.copytree(plan.core.files, made / "pyodide", ignore=_not_core)
+        library.compile_library(made / "pyodide", plan.core.info)
     print("bundle: building the wheel of circle-ws", flush=True)
     pip = ("-m", "pip", "wheel", "-q", "--disable-pip-version-check", "--no-deps", "--no-build-isolation")
     run(python, *pip, "--wheel-dir", made, CHECKOUT)
