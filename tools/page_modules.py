@@ -1,21 +1,25 @@
 """Is in the wheel for pages, as `circle_ws/modules.py`: imports the package's modules from the one file that has them.
 
 The wheel has them as one file, because to make eighty of them and to look for each takes longer than to read one.
+Where the package `circle-ws-code` of the same bundle is there, what every program imports is not compiled either: its
+code is read. It is taken only by the very Python that made it, for the very sources that it was made of.
 """
 
 from __future__ import annotations
 
 import json
+import marshal
 import sys
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
+from importlib.util import MAGIC_NUMBER, source_hash
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import CodeType, ModuleType
 
-__all__ = ["Finder"]
+__all__ = ["CODE", "HOME", "KEY", "SOURCES", "Finder", "compiled"]
 
 PACKAGE = __name__.rpartition(".")[0]
 HOME = __file__.rpartition("/")[0]
@@ -23,9 +27,37 @@ HOME = __file__.rpartition("/")[0]
 PLACE = f"{HOME}/modules.json"
 """What is on the paths of the packages; the import system asks `Finder` about it, and about nothing else."""
 
-with open(PLACE, encoding="utf-8") as _file:
-    SOURCES: dict[str, str] = json.load(_file)
+with open(PLACE, "rb") as _file:
+    _raw = _file.read()
+SOURCES: dict[str, str] = json.loads(_raw)
 """The sources, by the file's path within the package."""
+
+KEY = MAGIC_NUMBER + source_hash(HOME.encode() + _raw)
+"""What code begins with that fits: the version of Python's code, and a digest of the sources and of where they are."""
+
+
+def _read_code() -> dict[str, CodeType]:
+    try:
+        with open(f"{HOME}_code/modules.code", "rb") as file:
+            packed = file.read()
+    except FileNotFoundError:
+        return {}
+    if not packed.startswith(KEY):
+        return {}
+    from lzma import decompress
+
+    code: dict[str, CodeType] = marshal.loads(decompress(packed[len(KEY) :]))
+    return code
+
+
+CODE = _read_code()
+"""The code of those that have it; of the others, or without that package, it is compiled."""
+
+
+def compiled(file: str) -> CodeType:
+    """Compile a file of the sources."""
+    # Not with the flags of this module, `annotations` among them.
+    return compile(SOURCES[file], f"{HOME}/{file}", "exec", dont_inherit=True)
 
 
 class Finder(Loader):
@@ -62,9 +94,9 @@ class Finder(Loader):
         exec(self.get_code(module.__name__), vars(module))
 
     def get_code(self, name: str) -> CodeType:
-        """Compile a module."""
-        # Not with the flags of this module, `annotations` among them.
-        return compile(self.get_source(name), self.get_filename(name), "exec", dont_inherit=True)
+        """Give the code of a module."""
+        file = self._file(name)
+        return CODE[file] if file in CODE else compiled(file)
 
     def get_source(self, name: str) -> str:
         """Give the source; tracebacks show its lines."""

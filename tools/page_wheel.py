@@ -22,7 +22,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeGuard
 
-__all__ = ["IMPORTER", "LEFT_OUT", "MODULES", "SEARCH", "STUBS", "blank", "is_text", "is_type_checking", "make"]
+__all__ = [
+    "IMPORTER",
+    "LEFT_OUT",
+    "MODULES",
+    "SEARCH",
+    "STUBS",
+    "add_code",
+    "blank",
+    "is_text",
+    "is_type_checking",
+    "make",
+]
 
 MODULES = "circle_ws/modules.json"
 IMPORTER = "circle_ws/modules.py"
@@ -76,10 +87,37 @@ def make(wheel: Path) -> Path:
     files[IMPORTER] = blank(Path(__file__).with_name("page_modules.py").read_bytes())
     inner = {path.removeprefix("circle_ws/"): modules[path].decode() for path in sorted(modules)}
     files[MODULES] = json.dumps(inner, ensure_ascii=False, separators=(",", ":")).encode()
-    record = f"{new}RECORD"
-    files[record] = _record(files, record)
     made = wheel.with_name(f"{name}-{paged}-{tags}")
-    made.write_bytes(_zip(files))
+    _write(made, files)
+    return made
+
+
+def add_code(wheel: Path, packed: Path) -> Path:
+    """Put code into the wheel for pages, and write the wheel of the code that it may find beside itself.
+
+    Args:
+        wheel: The wheel for pages; it is written anew, and runs with any Python still.
+        packed: What `compile_package` made of it.
+
+    Returns:
+        The wheel of the code.
+    """
+    name, paged, tags = wheel.name.split("-", 2)
+    with zipfile.ZipFile(wheel) as archive, zipfile.ZipFile(packed) as code:
+        files = {path: archive.read(path) for path in archive.namelist() if not path.endswith("/RECORD")}
+        files |= {f"{name}/__pycache__/{path}": code.read(path) for path in code.namelist() if path.endswith(".pyc")}
+        modules = code.read("modules.code")
+    _write(wheel, files)
+    info = f"{name}_code-{paged}.dist-info/"
+    about = {"Metadata-Version": "2.1", "Name": "circle-ws-code", "Version": paged}
+    code_files = {
+        f"{name}_code/modules.code": modules,
+        f"{info}METADATA": _headers(about),
+        # Any Python may have it, and all but one will leave it alone.
+        f"{info}WHEEL": _headers({"Wheel-Version": "1.0", "Root-Is-Purelib": "true", "Tag": "py3-none-any"}),
+    }
+    made = wheel.with_name(f"{name}_code-{paged}-{tags}")
+    _write(made, code_files)
     return made
 
 
@@ -179,6 +217,16 @@ def _apply(lines: list[bytearray], cut: _Cut) -> None:
         lines[row].clear()
     lines[first - 1][start:] = cut.instead
     lines[last - 1 if last > first else first - 1] += rest
+
+
+def _headers(values: dict[str, str]) -> bytes:
+    return "".join(f"{name}: {value}\n" for name, value in values.items()).encode()
+
+
+def _write(wheel: Path, files: dict[str, bytes]) -> None:
+    folder = next(path.partition("/")[0] for path in files if path.endswith(".dist-info/METADATA"))
+    record = f"{folder}/RECORD"
+    wheel.write_bytes(_zip({**files, record: _record(files, record)}))
 
 
 def _record(files: dict[str, bytes], own: str) -> bytes:
