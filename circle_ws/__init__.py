@@ -8,9 +8,12 @@ async with circle_ws.connect("wss://circle.example/02ab...", private_key=key) as
 ```
 """
 
-from .auth import Challenge, Dialect, KeyPair, Profile, Signer
+from typing import TYPE_CHECKING
+
+from .auth.keypair import KeyPair
+from .auth.profile import Profile
+from .auth.types import Challenge, Dialect, Signer
 from .backoff import Backoff
-from .batch import Batch, BatchResult
 from .board import StatusChanges
 from .buffer import Gap
 from .builder import CircleWsClientBuilder, Connecting, connect
@@ -44,10 +47,16 @@ from .jsonrpc.subscriptions import Notification
 from .listener import Listener
 from .liveness import KeepAlive
 from .policy import Failure, Verdict
+from .postponed import names_of
 from .request import CallNext, Middleware, Request
 from .setup import SetupSession
 from .stats import ClientStats
 from .status import ConnectionStatus, StatusChange
+
+if TYPE_CHECKING:
+    from .batch import Batch, BatchResult
+else:
+    __getattr__, __dir__ = names_of(__name__, {"batch": ("Batch", "BatchResult")})
 
 __all__ = [
     "AuthError",

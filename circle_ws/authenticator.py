@@ -20,7 +20,7 @@ from .errors import ConnectionFailed, ConnectionLost, InvalidKey, ProtocolError,
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from .auth.profiles import Profile
+    from .auth.profile import Profile
     from .auth.types import Signer
     from .config import ClientConfig
     from .session import Session

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self, Unpack
 
-    from .auth.profiles import Profile
+    from .auth.profile import Profile
     from .auth.types import Dialect, Policy, Signer
     from .config import FirstConnect
     from .liveness import KeepAliveMode

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from .batch import Batch
 from .config import DEFAULT, Default
 from .errors import ProtocolError
 from .listening import NOTIFICATION_BUFFER, listen
@@ -14,6 +13,7 @@ from .typed import find_converter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .batch import Batch
     from .buffer import Overflow
     from .caller import Caller
     from .jsonrpc.envelope import Params
@@ -141,6 +141,8 @@ class Calls:
             timeout: For the whole batch, as that of `call`.
         """
         caller = self._caller
+        from .batch import Batch
+
         return Batch(lambda request: caller.batch(request, timeout), caller.count_failure)
 
     @overload

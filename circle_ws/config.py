@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 from .auth.keypair import KeyPair, KeyPairSigner
-from .auth.profiles import Profile, find_profile
+from .auth.profile import Profile  # noqa: TC001 - `typing.get_type_hints` must find it
 from .auth.types import Dialect, Policy, Signer
 from .backoff import Backoff
 from .errors import ConfigError
@@ -184,6 +184,8 @@ class ClientConfig:
     @property
     def signature_profile(self) -> Profile:
         """The profile, looked up."""
+        from .auth.profiles import find_profile
+
         return find_profile(self.profile)
 
     @property
@@ -205,6 +207,8 @@ class ClientConfig:
 
     def _adopt(self, private_key: str | bytes | KeyPair | None) -> None:
         """Take the options in the form in which they are used."""
+        from .auth.profiles import find_profile
+
         self._set(
             profile=find_profile(self.profile),
             subprotocols=check_subprotocols(self.subprotocols),

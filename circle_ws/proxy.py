@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from urllib.parse import SplitResult, unquote, urlsplit
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
 
 __all__ = ["ENVIRONMENT", "find_proxy_fault", "is_socks", "shown_proxy"]
 
@@ -51,6 +54,8 @@ def shown_proxy(url: str) -> str:
 def _credentials_fault(parts: SplitResult, *, socks: bool) -> str | None:
     if parts.username is None:
         return None
+    from urllib.parse import unquote
+
     for text in (parts.username, parts.password):
         if not text:
             return "has a user name without a password, or the other way round"
@@ -67,6 +72,8 @@ def _credentials_fault(parts: SplitResult, *, socks: bool) -> str | None:
 
 def _split(url: str) -> SplitResult | None:
     """Take the URL apart; None where that fails. The reason is not told: it may quote a password."""
+    from urllib.parse import urlsplit
+
     try:
         parts = urlsplit(url)
         return parts if parts.port is None or parts.port >= 0 else None

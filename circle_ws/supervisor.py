@@ -9,7 +9,6 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from .authenticator import Authenticator
 from .board import StatusBoard
 from .comeback import Comeback
 from .errors import CircleWsError, ClientClosed, ConnectionFailed, ConnectionLost, NotConnected
@@ -17,8 +16,8 @@ from .handlers import Handlers
 from .handshake import Handshake
 from .inbound import Inbound
 from .jsonrpc.subscriptions import Subscriptions
-from .keepalive import watch
 from .outbox import Outbox
+from .serving import Serving
 from .session import Session
 from .stats import Counters
 from .status import ConnectionStatus as Status
@@ -52,13 +51,12 @@ class Supervisor:
     __slots__ = (
         "_abandoned",
         "_attempt",
-        "_authenticator",
         "_comeback",
         "_ending",
         "_goodbyes",
         "_handshake",
-        "_ping",
         "_returning",
+        "_serving",
         "_session",
         "_task",
         "board",
@@ -80,9 +78,8 @@ class Supervisor:
         self.trouble = Trouble(self.counters)
         self.handlers = Handlers(config.max_request_bytes)
         self.failure: Exception | None = None
-        self._authenticator = Authenticator(config, config.signer) if config.signer is not None else None
+        self._serving = Serving(config, self.counters, self.outbox)
         self._comeback = Comeback(config)
-        self._ping = config.transport.capabilities.ping and not (config.keepalive and config.keepalive.mode == "rpc")
         self._task: asyncio.Task[None] | None = None
         self._session: Session | None = None
         self._handshake: Handshake | None = None
@@ -103,7 +100,8 @@ class Supervisor:
     @property
     def public_key(self) -> str | None:
         """The signer's, as hex in the configured profile's form, once it is known."""
-        return self._authenticator.public_key if self._authenticator is not None else None
+        authenticator = self._serving.authenticator
+        return authenticator.public_key if authenticator is not None else None
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
@@ -251,7 +249,8 @@ class Supervisor:
             raise ConnectionFailed("the browser says that it is offline; other machines are dialled when it is online")
         self._session = session = Session(self.outbox, self.counters, self.config.max_in_flight)
         inbound = Inbound(session, self.outbox, self.subscriptions, self.handlers, self.trouble)
-        self._handshake = handshake = Handshake(self.config, session, inbound, self._authenticator, self._signing_in)
+        authenticator = self._serving.authenticator
+        self._handshake = handshake = Handshake(self.config, session, inbound, authenticator, self._signing_in)
         await handshake.run()
         return session
 
@@ -266,44 +265,16 @@ class Supervisor:
             self.counters.connects += 1
             self.counters.reconnects += self._returning
             self._returning = True
-            if self._authenticator is not None:
-                session.renewal.possible = True
+            session.renewal.possible = self._serving.authenticator is not None
             self.outbox.attach(session)
-        while session.loss is None:
-            if self.config.keepalive is None:
-                await session.alarm.wait()
-            else:
-                self._ping = await watch(session, self.config.keepalive, self.counters, ping=self._ping)
-            if session.loss is None and session.renewal.wanted and self._authenticator is not None:
-                await self._renew(session, self._authenticator)
-        assert session.loss is not None, "a link is served until it is lost"
-        return session.loss
-
-    async def _renew(self, session: Session, authenticator: Authenticator) -> None:
-        """Sign in again on the same connection, because the circle says that nobody is signed in. Calls wait."""
-        limit = asyncio.timeout(self.config.open_timeout)
-        try:
-            async with limit:
-                await authenticator.sign_in(session, limit)
-        except BaseException as error:
-            session.abort(ConnectionLost.closed(1006, local=True))
-            if isinstance(error, TimeoutError) and limit.expired():
-                raise ConnectionFailed(
-                    f"the sign-in was not renewed within open_timeout ({self.config.open_timeout:g} s)",
-                    phase=authenticator.phase,
-                ) from None
-            raise
-        session.renewal.done(session.in_flight)
-        self.outbox.resume()
+        return await self._serving.until_lost(session)
 
     @property
     def phase(self) -> str:
         """What it is doing while nothing can be written, for the words of a timeout."""
         if self._handshake is not None:
             return self._handshake.phase
-        session, authenticator = self._session, self._authenticator
-        renewing = session is not None and session.loss is None and session.renewal.wanted
-        return authenticator.phase if renewing and authenticator is not None else "queue"
+        return self._serving.phase(self._session)
 
     def _tell_phase(self) -> str:
         return self.phase

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from urllib.parse import SplitResult, urlsplit
+from typing import TYPE_CHECKING
 
 from .errors import ConfigError
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
 
 __all__ = ["check_url", "find_fault", "is_loopback", "is_plain", "shown"]
 
@@ -33,10 +36,9 @@ def check_url(url: str) -> None:
 @lru_cache
 def is_loopback(url: str) -> bool:
     """Tell whether a checked URL names this machine: 127.0.0.0/8, ::1 or localhost."""
-    host = urlsplit(url).hostname or ""
+    host = _parts(url).hostname or ""
     if host.removesuffix(".") == "localhost":
         return True
-    # A page has not loaded it yet, and may never need it.
     from ipaddress import ip_address
 
     try:
@@ -47,7 +49,7 @@ def is_loopback(url: str) -> bool:
 
 def is_plain(url: str) -> bool:
     """Tell whether a checked URL is `ws://`, however it is written: anybody on the path can read along."""
-    return urlsplit(url).scheme == "ws"
+    return _parts(url).scheme == "ws"
 
 
 def shown(url: str) -> str:
@@ -57,7 +59,7 @@ def shown(url: str) -> str:
         return "(unreadable)"
     host = parts.netloc.rpartition("@")[2]
     query, fragment = ("..." if part else "" for part in (parts.query, parts.fragment))
-    return SplitResult(parts.scheme, host, parts.path, query, fragment).geturl()
+    return parts._replace(netloc=host, query=query, fragment=fragment).geturl()
 
 
 @lru_cache
@@ -102,7 +104,14 @@ def _host_fault(host: str) -> str | None:
 def _split(url: str) -> SplitResult | None:
     """Take the URL apart; None where that fails. The reason is not told: it may quote a password."""
     try:
-        parts = urlsplit(url)
+        parts = _parts(url)
         return parts if parts.port is None or parts.port >= 0 else None
     except ValueError:
         return None
+
+
+def _parts(url: str) -> SplitResult:
+    # With all that it imports it takes a page a tenth of a second, which an import of ours need not wait for.
+    from urllib.parse import urlsplit
+
+    return urlsplit(url)

@@ -6,7 +6,6 @@ import inspect
 import math
 from typing import TYPE_CHECKING, Any
 
-from .auth.profiles import BOUND
 from .backoff import Backoff
 from .errors import ConfigError, UnsupportedRuntime
 from .liveness import KeepAlive
@@ -131,6 +130,8 @@ def check_signer(config: ClientConfig) -> None:
             f"only {', '.join(sorted(signer.profiles))}",
             option="profile",
         )
+    from .auth.profiles import BOUND
+
     if config.policy == "require-bound" and not (config.signature_profile.bound or signer.profiles.intersection(BOUND)):
         raise ConfigError(
             f"policy require-bound needs a signer that can sign one of {', '.join(BOUND)}, "

@@ -16,13 +16,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools import interpreters, page_wheel, pyodide_core
+from tools import compiled, interpreters, page_wheel, pyodide_core
 from tools.cache import CHECKOUT, ToolError, environment, locked, run
 
-__all__ = ["BROWSER_PACKAGES", "LOCK", "build", "check"]
+__all__ = ["BROWSER_PACKAGES", "CODE", "LOCK", "build", "check"]
 
 BROWSER_PACKAGES = {"ecdsa", "six"}
 """What circle-ws may pull into a browser, and no more."""
+
+CODE = "circle-ws-code"
+"""The package with the code of circle-ws in the bundle's Python, where it could be made."""
 
 LOCK = "pyodide-lock.json"
 
@@ -60,7 +63,7 @@ def build(out: Path, *, pyodide: str | None = None, extra: list[str] | None = No
 
 
 def check(bundle: Path) -> None:
-    """Make sure that circle-ws is one pure wheel and brings exactly `BROWSER_PACKAGES` along.
+    """Make sure that circle-ws is one pure wheel and brings exactly `BROWSER_PACKAGES` along, and its own code.
 
     Raises:
         ToolError: when it is not so.
@@ -74,7 +77,7 @@ def check(bundle: Path) -> None:
         new = set(packages[todo.pop()]["depends"]) - pulled
         pulled |= new
         todo += new
-    if pulled != BROWSER_PACKAGES:
+    if pulled - {CODE} != BROWSER_PACKAGES:
         raise ToolError(
             f"in the browser circle-ws must need exactly {', '.join(sorted(BROWSER_PACKAGES))}, "
             f"but it needs {', '.join(sorted(pulled)) or 'nothing'}: look at the markers in pyproject.toml"
@@ -99,8 +102,11 @@ def _fill(made: Path, plan: _Plan) -> None:
     pip = ("-m", "pip", "wheel", "-q", "--disable-pip-version-check", "--no-deps", "--no-build-isolation")
     run(python, *pip, "--wheel-dir", made, CHECKOUT)
     (ordinary,) = made.glob("circle_ws-*.whl")
-    page_wheel.make(ordinary)
+    wheel = page_wheel.make(ordinary)
     ordinary.unlink()
+    if plan.core.files and compiled.is_possible():
+        compiled.compile_library(made / "pyodide", plan.core.info)
+        compiled.compile_package(wheel, made / "pyodide", plan.core.info)
     print("bundle: collecting the wheels that run in Pyodide", flush=True)
     run(python, Path(__file__).with_name("wheels.py"), "--python", plan.core.info["python"], made, *plan.extra)
     _lock(made, python, plan.core)
@@ -118,7 +124,12 @@ def _lock(made: Path, python: Path, core: pyodide_core.Core) -> None:
     files = ("--input", empty, "--output", made / LOCK, "--base-path", made)
     run(python.with_name("pyodide"), "lockfile", "add-wheels", *files, *wheels)
     empty.unlink()
-    packages = sorted(json.loads((made / LOCK).read_text())["packages"])
+    lock = json.loads((made / LOCK).read_text())
+    if CODE in lock["packages"]:
+        # Here and not in the wheel, which nobody need find that package for.
+        lock["packages"]["circle-ws"]["depends"].append(CODE)
+        (made / LOCK).write_text(json.dumps(lock))
+    packages = sorted(lock["packages"])
     described = {
         "pyodide_version": core.version,
         "index_url": core.index_url,

@@ -2,8 +2,8 @@
 
 Left out are the modules that only run natively, the docstrings, the comments and what only type checkers read. What is
 left keeps its lines, so that tracebacks and coverage name those of the sources, and means the same. All modules but the
-package's own lie in one archive inside the wheel, which the package unpacks when it is imported: it is not compressed
-itself, so the wheel compresses them together, to two thirds of what they take one by one.
+package's own lie in one file inside the wheel, from which `page_modules` imports them: the wheel compresses them
+together, to two thirds of what they take one by one.
 
 Its version ends in `+page`: a package index takes no such version, and a native `pip install` that is handed the file
 gets a package that says in words, at import, what it is.
@@ -14,6 +14,7 @@ import base64
 import csv
 import hashlib
 import io
+import json
 import tokenize
 import zipfile
 from collections.abc import Iterator
@@ -21,20 +22,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeGuard
 
-__all__ = ["ARCHIVE", "LEFT_OUT", "SEARCH", "STUBS", "blank", "is_text", "is_type_checking", "make"]
+__all__ = [
+    "IMPORTER",
+    "LEFT_OUT",
+    "MODULES",
+    "SEARCH",
+    "STUBS",
+    "add_code",
+    "blank",
+    "is_text",
+    "is_type_checking",
+    "make",
+]
 
-ARCHIVE = "circle_ws/modules.zip"
+MODULES = "circle_ws/modules.json"
+IMPORTER = "circle_ws/modules.py"
 _OWN = "circle_ws/__init__.py"
-SEARCH = (
-    b"__import__('sys').platform == 'emscripten' and "
-    b"__import__('shutil').unpack_archive(__path__[0] + '/modules.zip', __path__[0]); "
-    b"__path__.append(__path__[0] + '/modules.zip')"
-)
-"""The first line of the package: where its modules are. In the sources a docstring begins there.
-
-In a page they are unpacked, into memory: to import them from the archive takes 100 ms longer. Natively the archive is
-read and nothing is written, to say that this is the wrong wheel.
-"""
+SEARCH = b"from . import modules"
+"""The first line of the package, which makes its modules known. In the sources a docstring begins there."""
 
 LEFT_OUT = (
     "circle_ws/__main__.py",
@@ -79,12 +84,40 @@ def make(wheel: Path) -> Path:
     metadata = files.pop(f"{new}METADATA")
     files[f"{new}METADATA"] = metadata.replace(f"\nVersion: {version}\n".encode(), f"\nVersion: {paged}\n".encode(), 1)
     files[_OWN] = SEARCH + modules.pop(_OWN)
-    inner = {path.removeprefix("circle_ws/"): modules[path] for path in sorted(modules)}
-    files[ARCHIVE] = _zip(inner, zipfile.ZIP_STORED)
-    record = f"{new}RECORD"
-    files[record] = _record(files, record)
+    files[IMPORTER] = blank(Path(__file__).with_name("page_modules.py").read_bytes())
+    inner = {path.removeprefix("circle_ws/"): modules[path].decode() for path in sorted(modules)}
+    files[MODULES] = json.dumps(inner, ensure_ascii=False, separators=(",", ":")).encode()
     made = wheel.with_name(f"{name}-{paged}-{tags}")
-    made.write_bytes(_zip(files, zipfile.ZIP_DEFLATED))
+    _write(made, files)
+    return made
+
+
+def add_code(wheel: Path, packed: Path) -> Path:
+    """Put code into the wheel for pages, and write the wheel of the code that it may find beside itself.
+
+    Args:
+        wheel: The wheel for pages; it is written anew, and runs with any Python still.
+        packed: What `compile_package` made of it.
+
+    Returns:
+        The wheel of the code.
+    """
+    name, paged, tags = wheel.name.split("-", 2)
+    with zipfile.ZipFile(wheel) as archive, zipfile.ZipFile(packed) as code:
+        files = {path: archive.read(path) for path in archive.namelist() if not path.endswith("/RECORD")}
+        files |= {f"{name}/__pycache__/{path}": code.read(path) for path in code.namelist() if path.endswith(".pyc")}
+        modules = code.read("modules.code")
+    _write(wheel, files)
+    info = f"{name}_code-{paged}.dist-info/"
+    about = {"Metadata-Version": "2.1", "Name": "circle-ws-code", "Version": paged}
+    code_files = {
+        f"{name}_code/modules.code": modules,
+        f"{info}METADATA": _headers(about),
+        # Any Python may have it, and all but one will leave it alone.
+        f"{info}WHEEL": _headers({"Wheel-Version": "1.0", "Root-Is-Purelib": "true", "Tag": "py3-none-any"}),
+    }
+    made = wheel.with_name(f"{name}_code-{paged}-{tags}")
+    _write(made, code_files)
     return made
 
 
@@ -186,6 +219,16 @@ def _apply(lines: list[bytearray], cut: _Cut) -> None:
     lines[last - 1 if last > first else first - 1] += rest
 
 
+def _headers(values: dict[str, str]) -> bytes:
+    return "".join(f"{name}: {value}\n" for name, value in values.items()).encode()
+
+
+def _write(wheel: Path, files: dict[str, bytes]) -> None:
+    folder = next(path.partition("/")[0] for path in files if path.endswith(".dist-info/METADATA"))
+    record = f"{folder}/RECORD"
+    wheel.write_bytes(_zip({**files, record: _record(files, record)}))
+
+
 def _record(files: dict[str, bytes], own: str) -> bytes:
     """Write the list of files with their digests, as the specification of wheels asks for."""
     written = io.StringIO()
@@ -197,12 +240,12 @@ def _record(files: dict[str, bytes], own: str) -> bytes:
     return written.getvalue().encode()
 
 
-def _zip(files: dict[str, bytes], compression: int) -> bytes:
+def _zip(files: dict[str, bytes]) -> bytes:
     """Make an archive; the same files make the same bytes."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
         for path, body in files.items():
             info = zipfile.ZipInfo(path, (2020, 2, 2, 0, 0, 0))
             info.external_attr = 0o100644 << 16
-            archive.writestr(info, body, compression, 9)
+            archive.writestr(info, body, zipfile.ZIP_DEFLATED, 9)
     return made.getvalue()

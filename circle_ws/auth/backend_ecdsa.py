@@ -1,15 +1,13 @@
 """secp256k1 through python-ecdsa: pure Python, for the browser.
 
-It is not constant-time (CVE-2024-23342), which is why nothing native uses it. It is loaded on first use.
+It is not constant-time (CVE-2024-23342), which is why nothing native uses it. It is loaded on first use, and so is
+what hashes.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from hashlib import sha256
 from typing import Any
-
-from .keccak import keccak_256
 
 __all__ = ["CONSTANT_TIME", "convert_public_key", "derive_public_key", "keccak_256", "recover", "sign", "verify"]
 
@@ -22,6 +20,13 @@ def _ecdsa() -> Any:
     import ecdsa  # type: ignore[import-untyped,unused-ignore]
 
     return ecdsa
+
+
+def keccak_256(data: bytes) -> bytes:
+    """Hash `data` as Ethereum does; the digest has 32 bytes."""
+    from . import keccak
+
+    return keccak.keccak_256(data)
 
 
 def derive_public_key(secret: bytes, *, compressed: bool) -> bytes:
@@ -47,6 +52,8 @@ def convert_public_key(public_key: bytes, *, compressed: bool) -> bytes:
 
 def sign(secret: bytes, digest: bytes) -> tuple[bytes, int]:
     """Sign a 32-byte digest: deterministic (RFC 6979), low-S. Gives r and s, and the recovery id."""
+    from hashlib import sha256
+
     ecdsa = _ecdsa()
     key = ecdsa.SigningKey.from_string(secret, ecdsa.SECP256k1)
     signature = bytes(

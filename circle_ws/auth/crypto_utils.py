@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+from typing import TYPE_CHECKING
 
 from ..errors import InvalidKey
 from . import backend
-from .profiles import Profile, find_profile
+from .profiles import find_profile
 from .signature import ORDER, decode, encode
+
+if TYPE_CHECKING:
+    from .profile import Profile
 
 __all__ = [
     "derive_public_key",

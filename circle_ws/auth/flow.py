@@ -17,11 +17,13 @@ from ..jsonrpc.codes import AUTHENTICATION_REQUIRED, INTERNAL_ERROR, INVALID_CRE
 from .audience import audience
 from .crypto_utils import format_public_key
 from .nonce import read_nonce, refuse_digest
-from .profiles import BOUND, PROFILES, Profile, bound_statement
+from .profiles import BOUND, PROFILES, bound_statement
 from .types import AuthCredentials, Challenge, Dialect, Nonce, Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .profile import Profile
 
 __all__ = ["Ask", "Sign", "SignIn", "SignInOptions", "Step", "sign_in"]
 

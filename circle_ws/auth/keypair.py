@@ -1,17 +1,19 @@
-"""A private key in memory, and the signer it makes."""
+"""A private key in memory, and the signer it makes.
+
+What works with keys is loaded by the first one: every program imports the class, and not all have a key.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from . import backend
-from .crypto_utils import generate_private_key, parse_private_key, sign_digest
-from .profiles import PROFILES, Profile
 from .rate import SigningRate
 
 if TYPE_CHECKING:
     import os
 
+    from .profile import Profile
     from .types import Challenge
 
 __all__ = ["KeyPair", "KeyPairSigner"]
@@ -30,6 +32,8 @@ class KeyPair:
     __slots__ = ("_point", "_rate", "_secret")
 
     def __init__(self, private_key: str | bytes) -> None:
+        from .crypto_utils import parse_private_key
+
         self._secret = parse_private_key(private_key)
         self._point: bytes | None = None
         self._rate = SigningRate()
@@ -37,6 +41,8 @@ class KeyPair:
     @classmethod
     def generate(cls) -> KeyPair:
         """Make a new one from the system's randomness."""
+        from .crypto_utils import generate_private_key
+
         return cls(generate_private_key())
 
     @classmethod
@@ -96,6 +102,8 @@ class KeyPair:
 
     def sign(self, digest: bytes, profile: Profile) -> str:
         """Sign a 32-byte digest; gives hex in the profile's encoding."""
+        from .crypto_utils import sign_digest
+
         return sign_digest(self._secret, digest, profile)
 
     def wait_to_sign(self, now: float) -> float:
@@ -130,6 +138,8 @@ class KeyPairSigner:
     @property
     def profiles(self) -> frozenset[str]:
         """Every profile that is known, and the one it was made for."""
+        from .profiles import PROFILES
+
         return frozenset(PROFILES) | {self._profile.name}
 
     @property
@@ -147,8 +157,11 @@ class KeyPairSigner:
 
     async def sign(self, challenge: Challenge) -> str:
         """Sign the challenge's digest."""
-        own = challenge.profile == self._profile.name
-        return self._keypair.sign(challenge.digest, self._profile if own else PROFILES[challenge.profile])
+        if challenge.profile == self._profile.name:
+            return self._keypair.sign(challenge.digest, self._profile)
+        from .profiles import PROFILES
+
+        return self._keypair.sign(challenge.digest, PROFILES[challenge.profile])
 
     def __repr__(self) -> str:
         return f"KeyPairSigner({self._profile.name})"

@@ -6,44 +6,18 @@ circle, so that the signature is worth nothing to another one.
 
 from __future__ import annotations
 
-from hashlib import sha256
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
-from ..frozen import dataclass
 from .backend import keccak_256
+from .profile import Profile
 from .signature import SignatureEncoding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-__all__ = ["BOUND", "PROFILES", "Profile", "bound_statement", "find_profile"]
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """Describe one way to sign in. ECDSA over secp256k1, RFC 6979, low-S, is common to all.
-
-    Attributes:
-        name: How it is chosen, and what a `Signer` lists in `profiles`.
-        message: Makes the bytes that are hashed from the statement, given as UTF-8.
-        digest: Hashes those bytes to 32.
-        encoding: The signature on the wire.
-        compressed: The public key on the wire: 66 hex characters, or 130.
-        v_offset: What is added to the recovery id, for the encoding RECOVERABLE.
-        bare: True when the nonce itself is hashed, with nothing before it.
-        bound: True when the statement names the circle.
-    """
-
-    name: str
-    message: Callable[[bytes], bytes]
-    digest: Callable[[bytes], bytes]
-    encoding: SignatureEncoding
-    compressed: bool
-    v_offset: int = 27
-    bare: bool = False
-    bound: bool = False
+__all__ = ["BOUND", "PROFILES", "bound_statement", "find_profile"]
 
 
 def _personal_message(statement: bytes) -> bytes:
@@ -52,6 +26,9 @@ def _personal_message(statement: bytes) -> bytes:
 
 
 def _sha256(message: bytes) -> bytes:
+    # Every client looks a profile up; only one that signs in hashes.
+    from hashlib import sha256
+
     return sha256(message).digest()
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tools.bundle import BROWSER_PACKAGES, CODE
+
 __all__ = ["Run", "RunFailed", "environ"]
 
 _PASSED_ON = ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "CI", "HYPOTHESIS_PROFILE", "CIRCLE_WS_PART")
@@ -30,7 +32,7 @@ class Run:
 
     def settings(self, described: dict[str, Any]) -> dict[str, Any]:
         """Return what the page is told; `described` is the content of bundle.json."""
-        needed = ["circle-ws", "ecdsa", "six"]
+        needed = sorted({"circle-ws", *BROWSER_PACKAGES} | ({CODE} & set(described["packages"])))
         return {
             "runtime": self.runtime,
             "arguments": self.arguments,

@@ -13,7 +13,7 @@ import circle_ws
 _PACKAGE = Path(circle_ws.__file__).parent
 
 _FLOORS: tuple[set[str], ...] = (
-    {"errors", "frozen", "status", "backoff", "url", "buffer", "stats", "opening", "proxy", "weakly"},
+    {"errors", "frozen", "status", "backoff", "url", "buffer", "stats", "opening", "postponed", "proxy", "weakly"},
     {"jsonrpc", "auth", "policy", "recovery", "liveness", "typed"},
     {"transport", "waiter"},
     {
@@ -38,6 +38,7 @@ _FLOORS: tuple[set[str], ...] = (
         "owner",
         "renewal",
         "request",
+        "serving",
         "session",
         "setup",
         "supervisor",

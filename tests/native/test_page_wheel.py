@@ -5,10 +5,11 @@ import base64
 import csv
 import hashlib
 import io
+import json
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -43,9 +44,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def modules(wheel: Path) -> dict[str, bytes]:
     """The modules in it, by the path that they have in the checkout."""
-    with zipfile.ZipFile(wheel) as outer, zipfile.ZipFile(io.BytesIO(outer.read(page_wheel.ARCHIVE))) as inner:
-        found = {f"circle_ws/{name}": inner.read(name) for name in inner.namelist()}
-        return found | {"circle_ws/__init__.py": outer.read("circle_ws/__init__.py")}
+    with zipfile.ZipFile(wheel) as archive:
+        inner = json.loads(archive.read(page_wheel.MODULES))
+        found = {f"circle_ws/{name}": source.encode() for name, source in inner.items()}
+        return found | {"circle_ws/__init__.py": archive.read("circle_ws/__init__.py")}
 
 
 def _plain(source: str | bytes) -> ast.Module:
@@ -116,10 +118,14 @@ def test_no_module_has_words_for_people(modules: dict[str, bytes], name: str) ->
 
 def test_its_record_is_right(wheel: Path) -> None:
     """Every file is in it once, with its digest and its size; the record itself has neither."""
+    _check_record(wheel, _DIST)
+
+
+def _check_record(wheel: Path, folder: str) -> None:
     with zipfile.ZipFile(wheel) as archive:
-        rows = list(csv.reader(io.StringIO(archive.read(f"{_DIST}/RECORD").decode())))
+        rows = list(csv.reader(io.StringIO(archive.read(f"{folder}/RECORD").decode())))
         assert sorted(row[0] for row in rows) == sorted(archive.namelist())
-        assert rows[-1] == [f"{_DIST}/RECORD", "", ""]
+        assert rows[-1] == [f"{folder}/RECORD", "", ""]
         for path, digest, size in rows[:-1]:
             body = archive.read(path)
             expected = base64.urlsafe_b64encode(hashlib.sha256(body).digest()).rstrip(b"=").decode()
@@ -142,18 +148,96 @@ def _import(wheel: Path, folder: Path, name: str) -> str:
     return (done.stderr.strip().splitlines() or [""])[-1]
 
 
-def test_modules_are_found_in_the_archive(wheel: Path, tmp_path: Path) -> None:
-    """The package's path leads into it: `errors` needs no runtime, but the package around it does."""
+@pytest.fixture
+def unpacked(wheel: Path, tmp_path: Path) -> Path:
+    """The folder that it is unpacked in; the package imports nothing, as most of it runs in pages only."""
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
     (tmp_path / "circle_ws" / "__init__.py").write_bytes(page_wheel.SEARCH + b"\n")
-    assert _import_unpacked(tmp_path, "circle_ws.errors, circle_ws.frozen, circle_ws.typed.converter") == ""
+    return tmp_path
 
 
-def _import_unpacked(folder: Path, names: str) -> str:
-    program = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(folder)!r}); import {names}"]
-    done = subprocess.run(program, capture_output=True, text=True, timeout=60)
-    return (done.stderr.strip().splitlines() or [""])[-1]
+def _printed(folder: Path, program: str) -> str:
+    """Run a program that can import from a folder, in a fresh interpreter; gives what it prints, errors too."""
+    command = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(folder)!r}); {program}"]
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60).stdout
+
+
+def test_modules_are_found_in_one_file(unpacked: Path) -> None:
+    """The package's path leads into it: `errors` needs no runtime, but the package around it does."""
+    assert _printed(unpacked, "import circle_ws.errors, circle_ws.frozen, circle_ws.typed.converter") == ""
+
+
+def test_what_is_not_in_it_is_not_found(unpacked: Path) -> None:
+    """A module that there is not is missed in the usual words, in the package and in a package within."""
+    for name in ("circle_ws.nothing", "circle_ws.typed.nothing"):
+        assert _printed(unpacked, f"import {name}").endswith(f"ModuleNotFoundError: No module named '{name}'\n")
+
+
+def test_its_modules_are_listed(unpacked: Path) -> None:
+    """`pkgutil` walks through the package as if each module were a file."""
+    walk = "[it.name for it in pkgutil.iter_modules(circle_ws.__path__) if it.ispkg]"
+    listed = f"import pkgutil, circle_ws; print({walk})"
+    assert _printed(unpacked, listed) == "['auth', 'cli', 'jsonrpc', 'server', 'transport', 'typed']\n"
+    within = "[it.name for it in pkgutil.iter_modules(circle_ws.jsonrpc.__path__, 'circle_ws.jsonrpc.')]"
+    kept = [name for name in _SOURCES if name.startswith("circle_ws/jsonrpc/") and not _is_left_out(name)]
+    names = [name.removesuffix(".py").replace("/", ".") for name in kept if not name.endswith("__init__.py")]
+    assert _printed(unpacked, f"import pkgutil, circle_ws.jsonrpc; print({within})") == f"{names}\n"
+
+
+_PUT_CODE = """
+import lzma, marshal, os
+from circle_ws import modules
+code = compile("said = 'code'", f"{modules.HOME}/weakly.py", "exec")
+os.mkdir(f"{modules.HOME}_code")
+with open(f"{modules.HOME}_code/modules.code", "wb") as file:
+    file.write(modules.KEY + lzma.compress(marshal.dumps({"weakly.py": code})))
+"""
+_WHAT_WAS_TAKEN = "import circle_ws.weakly; print(getattr(circle_ws.weakly, 'said', 'source'))"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "taken"),
+    [
+        (lambda code: code, "code"),
+        (lambda code: b"\0" + code[1:], "source"),
+        (lambda code: code[:4] + b"\0" + code[5:], "source"),
+        (lambda code: b"", "source"),
+    ],
+    ids=["that fits", "of another Python", "of other sources", "of nothing"],
+)
+def test_code_is_taken_only_where_it_fits(unpacked: Path, spoil: Callable[[bytes], bytes], taken: str) -> None:
+    """Code of another Python, or of other sources, is left alone; the sources are there for everybody."""
+    assert _printed(unpacked, f"exec({_PUT_CODE!r})") == ""
+    file = unpacked / "circle_ws_code" / "modules.code"
+    file.write_bytes(spoil(file.read_bytes()))
+    assert _printed(unpacked, _WHAT_WAS_TAKEN) == f"{taken}\n"
+
+
+def test_code_is_not_taken_for_changed_sources(unpacked: Path) -> None:
+    """One letter more in the sources, and they are compiled."""
+    assert _printed(unpacked, f"exec({_PUT_CODE!r})") == ""
+    sources = unpacked / page_wheel.MODULES
+    sources.write_bytes(sources.read_bytes() + b" ")
+    assert _printed(unpacked, _WHAT_WAS_TAKEN) == "source\n"
+
+
+def test_the_wheels_with_code_are_valid(wheel: Path, tmp_path: Path) -> None:
+    """The wheel takes the two `.pyc`, and stays small; the code is a wheel of its own; both have a right record."""
+    packed, own = tmp_path / "packed.zip", tmp_path / wheel.name
+    own.write_bytes(wheel.read_bytes())
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("modules.code", b"code")
+        archive.writestr("__init__.cpython-314.pyc", b"pyc")
+    code = page_wheel.add_code(own, packed)
+    assert code.name == "circle_ws_code-1.2.3+page-py3-none-any.whl"
+    for path, folder in ((own, _DIST), (code, "circle_ws_code-1.2.3+page.dist-info")):
+        _check_record(path, folder)
+    with zipfile.ZipFile(own) as new, zipfile.ZipFile(wheel) as old:
+        assert set(new.namelist()) - set(old.namelist()) == {"circle_ws/__pycache__/__init__.cpython-314.pyc"}
+        assert all(new.read(name) == old.read(name) for name in old.namelist() if not name.endswith("/RECORD"))
+    with zipfile.ZipFile(code) as archive:
+        assert archive.read("circle_ws_code/modules.code") == b"code"
 
 
 def test_natively_it_says_what_it_is(wheel: Path, tmp_path: Path) -> None:

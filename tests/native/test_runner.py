@@ -3,11 +3,12 @@
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from tools import browsers, bundle
+from tools import browsers, bundle, compiled
 from tools.cache import CHECKOUT, requirements
 
 pytestmark = pytest.mark.harness
@@ -91,6 +92,26 @@ def test_a_process_that_quits_is_no_success(wheels: Path) -> None:
     assert code == 70
     assert "harness: " in output
     assert "before its tests" in output
+
+
+def test_the_library_is_code(wheels: Path) -> None:
+    """Of the standard library a bundle has the code that its own Pyodide made, without anything to compare it with."""
+    with zipfile.ZipFile(wheels / "pyodide" / compiled.LIBRARY) as archive:
+        names = archive.namelist()
+        heads = {archive.read(name)[:8] for name in names if name.endswith(".pyc")}
+    assert {"json/__init__.pyc", "pyodide/webloop.pyc"} <= set(names)
+    assert not [name for name in names if name.endswith(".py")]
+    # One magic number, and the flags of PEP 552 that say that there is no source to check.
+    assert len(heads) == 1
+    assert heads.pop()[4:] == b"\1\0\0\0"
+
+
+def test_the_wheel_for_pages_is_small(wheels: Path) -> None:
+    """What a page loads anew is bounded, and so is the code that lies beside it in a package of its own."""
+    (wheel,) = wheels.glob("circle_ws-*.whl")
+    (code,) = wheels.glob("circle_ws_code-*.whl")
+    assert wheel.stat().st_size <= 80_000
+    assert code.stat().st_size <= 80_000
 
 
 def test_several_pages_share_the_files(wheels: Path) -> None:

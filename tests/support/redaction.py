@@ -194,9 +194,7 @@ def _learn_what_is_used() -> None:
         watch.secrets.learn_key(secret)
         watch.secrets.learn_signature(signature)
 
-    signing = _after(crypto_utils.sign_digest, learn_signing)
-    for module in (crypto_utils, keypair):
-        module.sign_digest = signing  # type: ignore[attr-defined]
+    crypto_utils.sign_digest = _after(crypto_utils.sign_digest, learn_signing)
     keypair.KeyPair.__init__ = _after(  # type: ignore[method-assign]
         keypair.KeyPair.__init__, lambda _, pair, *__: watch.secrets.learn_key(pair._secret)
     )

@@ -1,0 +1,93 @@
+"""A link that is up: it is watched, and its sign-in renewed where the circle wants that, until it is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from .errors import ConnectionFailed, ConnectionLost
+from .keepalive import watch
+
+if TYPE_CHECKING:
+    from .authenticator import Authenticator
+    from .config import ClientConfig
+    from .outbox import Outbox
+    from .session import Session
+    from .stats import Counters
+
+__all__ = ["Serving"]
+
+
+class Serving:
+    """Serve the links of one client, one after the other.
+
+    Args:
+        config: The options.
+        counters: Count the signs of life.
+        outbox: Waits while the sign-in is renewed.
+
+    Attributes:
+        authenticator: Signs in; None where nobody does.
+    """
+
+    __slots__ = ("_config", "_counters", "_outbox", "_ping", "authenticator")
+
+    def __init__(self, config: ClientConfig, counters: Counters, outbox: Outbox) -> None:
+        self._config = config
+        self._counters = counters
+        self._outbox = outbox
+        # What a link has shown about pings counts for the next one too.
+        self._ping = config.transport.capabilities.ping and not (config.keepalive and config.keepalive.mode == "rpc")
+        self.authenticator = _authenticator(config)
+
+    async def until_lost(self, session: Session) -> ConnectionLost:
+        """Serve a link.
+
+        Args:
+            session: What goes over it.
+
+        Returns:
+            What it was lost with.
+
+        Raises:
+            CircleWsError: The sign-in could not be renewed; the link is cut off.
+        """
+        while session.loss is None:
+            if self._config.keepalive is None:
+                await session.alarm.wait()
+            else:
+                self._ping = await watch(session, self._config.keepalive, self._counters, ping=self._ping)
+            if session.loss is None and session.renewal.wanted and self.authenticator is not None:
+                await self._renew(session, self.authenticator)
+        return session.loss
+
+    def phase(self, session: Session | None) -> str:
+        """Name what is done on a link while nothing can be written, for the words of a timeout."""
+        renewing = session is not None and session.loss is None and session.renewal.wanted
+        return self.authenticator.phase if renewing and self.authenticator is not None else "queue"
+
+    async def _renew(self, session: Session, authenticator: Authenticator) -> None:
+        """Sign in again on the same connection, because the circle says that nobody is signed in. Calls wait."""
+        limit = asyncio.timeout(self._config.open_timeout)
+        try:
+            async with limit:
+                await authenticator.sign_in(session, limit)
+        except BaseException as error:
+            session.abort(ConnectionLost.closed(1006, local=True))
+            if isinstance(error, TimeoutError) and limit.expired():
+                raise ConnectionFailed(
+                    f"the sign-in was not renewed within open_timeout ({self._config.open_timeout:g} s)",
+                    phase=authenticator.phase,
+                ) from None
+            raise
+        session.renewal.done(session.in_flight)
+        self._outbox.resume()
+
+
+def _authenticator(config: ClientConfig) -> Authenticator | None:
+    if config.signer is None:
+        return None
+    # Whoever does not sign in need not load what does.
+    from .authenticator import Authenticator
+
+    return Authenticator(config, config.signer)
