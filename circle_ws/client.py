@@ -57,9 +57,10 @@ class CircleWsClient(Calls):
         """
         self._caller.check_open()
         supervisor = self._supervisor
-        supervisor.start()
         self._starters += 1
         try:
+            await supervisor.decided()
+            supervisor.start()
             await supervisor.ready()
         except asyncio.CancelledError:
             if self._starters == 1 and not supervisor.connected:

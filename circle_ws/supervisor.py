@@ -108,6 +108,14 @@ class Supervisor:
         """The event loop it runs on, while it runs."""
         return self._task.get_loop() if self._task is not None and not self._task.done() else None
 
+    async def decided(self) -> None:
+        """Return when it is known what comes of a link that was just lost: a new attempt, or none."""
+        if self.board.status is Status.CONNECTED and not self.connected:
+            async with self.board.changes() as changes:
+                # The first is the present status.
+                await anext(changes)
+                await anext(changes)
+
     def start(self) -> None:
         """Begin to connect, unless it does already."""
         if self.board.status in (Status.IDLE, Status.FAILED):

@@ -15,6 +15,7 @@ from circle_ws import (
     NotConnected,
     OutcomeUnknown,
 )
+from circle_ws.transport.memory import MemoryPeer, MemoryServer
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later, until
 from tests.support.peers import Peers
@@ -161,6 +162,21 @@ async def test_without_reconnect_a_lost_link_is_the_end(peers: Peers) -> None:
         await it.call("echo", [1])
     await it.connect()
     assert await it.call("echo", [1]) == 1
+    await it.close()
+
+
+async def test_connecting_in_the_moment_of_the_loss_starts_anew() -> None:
+    """The link is down, and the client has not yet given up for it: `connect()` does not raise that old loss."""
+    server = MemoryServer(MemoryPeer.receive)
+    it = client("ws://localhost/", key=None, transport=server, backoff=None)
+    await it.connect()
+    server.peers[0].close(1012)
+    while it.is_connected():  # noqa: ASYNC110 - turn by turn, not to miss it
+        await asyncio.sleep(0)
+    assert it.status is S.CONNECTED
+    await it.connect()
+    assert it.is_connected()
+    assert len(server.peers) == 2
     await it.close()
 
 
