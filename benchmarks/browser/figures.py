@@ -11,13 +11,13 @@ __all__ = ["summary", "tables"]
 _BASE = next(iter(CLIENTS))
 
 
-def summary(found: dict[str, list[Any]], wheel: int) -> dict[str, Any]:
-    """Give the medians over all rounds; `wheel` is the size of ours in bytes."""
+def summary(found: dict[str, list[Any]], sizes: dict[str, int]) -> dict[str, Any]:
+    """Give the medians over all rounds; `sizes` are those of our wheels, in bytes."""
     return {
         "cells": {cell: _cell(rounds) for cell, rounds in _by(found["round"], lambda one: one["cell"]).items()},
         "flood": {name: _flood(runs) for name, runs in _floods(found["flooded"]).items()},
         "load": {key: round(statistics.median(one[key] for one in found["loaded"]), 1) for key in found["loaded"][0]}
-        | {"wheel": wheel},
+        | sizes,
     }
 
 
@@ -75,7 +75,7 @@ def tables(result: dict[str, Any]) -> str:
         "",
         f"after loadPyodide: wheels {load['wheels']} ms, import {load['import']} ms, together {load['total']} ms",
     ]
-    return "\n".join([*lines, f"the wheel: {load['wheel'] / 1000:.1f} kB"])
+    return "\n".join([*lines, f"the wheel: {load['wheel'] / 1000:.1f} kB, its code: {load['code'] / 1000:.1f} kB"])
 
 
 def _figures(figures: dict[str, float]) -> str:
