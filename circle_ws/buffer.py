@@ -110,8 +110,9 @@ class Buffer(Generic[T]):
         Raises:
             IndexError: There is none.
         """
-        if self._gaps and self._first in self._gaps:
-            return self._gaps.pop(self._first)
+        gaps = self._gaps
+        if gaps and self._first in gaps:
+            return gaps.pop(self._first)
         item = self._items.popleft()
         self._first += 1
         return item

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .buffer import Buffer, Gap, Overflow
-from .call import settle
 from .waiter import new_waiter
 
 if TYPE_CHECKING:
@@ -52,7 +51,13 @@ class Listener(Buffer[T]):
 
     def put(self, item: T) -> bool:
         """Add one item and wake whoever waits for it; tells whether one was dropped for want of room."""
-        full = Buffer.put(self, item)
+        items = self._items
+        # There is room for nearly every item, and what is pushed many thousand times a second goes through here.
+        if self.ended or len(items) >= self._size:
+            full = Buffer.put(self, item)
+        else:
+            items.append(item)
+            full = False
         if self._readers:
             self._wake()
         return full
@@ -82,7 +87,7 @@ class Listener(Buffer[T]):
 
     async def __anext__(self) -> T:
         items = self._items
-        while not items and not len(self):
+        while not items and not self._gaps:
             if self.overrun is not None:
                 raise self.overrun
             if self.ended:
@@ -98,15 +103,17 @@ class Listener(Buffer[T]):
                 if reader in self._readers:
                     self._readers.remove(reader)
                 raise
+        convert = self._convert
         # Whoever asks for gaps has them in the type of what it is given.
         item: Any = self.pop()
-        return item if self._convert is None or isinstance(item, Gap) else self._convert(item)
+        return item if convert is None or isinstance(item, Gap) else convert(item)
 
     def _wake(self) -> None:
         # In a browser a reader may go on right here, and wait anew.
         readers, self._readers = self._readers, []
         for reader in readers:
-            settle(reader)
+            if not reader.done():
+                reader.set_result(None)
 
     async def __aenter__(self) -> Self:
         return self

@@ -16,6 +16,8 @@ Params: TypeAlias = list[Any] | tuple[Any, ...] | dict[str, Any] | None
 
 
 _CONTAINERS = (list, tuple, dict)
+_STRUCTURED = (list, dict)
+_NO_PARAMS: list[Any] = []
 
 
 class Kind(Enum):
@@ -103,7 +105,7 @@ def rpc_error(message: dict[str, Any]) -> RpcError:
 def _kind_of_request(message: dict[str, Any]) -> Kind:
     if type(message["method"]) is not str:
         raise ProtocolError("a request's method is not a string")
-    if type(message.get("params", [])) not in (list, dict):
+    if type(message.get("params", _NO_PARAMS)) not in _STRUCTURED:
         raise ProtocolError("a request's params are neither an array nor an object")
     if "id" not in message:
         return Kind.NOTIFICATION
