@@ -9,6 +9,7 @@ __all__ = ["CLIENTS", "Plan", "full", "small"]
 CLIENTS = {
     "javascript": "raw JavaScript",
     "ours": "circle_ws",
+    "floor": "Pyodide, one proxy, resumed at once",
     "careful": "Pyodide, one proxy, a future a call",
     "naive": "Pyodide, a proxy a call",
 }
@@ -64,10 +65,10 @@ def _cells(scale: float) -> list[_Cell]:
         return {name: max(10, int(number * scale)) for name, number in zip(CLIENTS, calls, strict=False)}
 
     return [
-        _Cell("60 B, 1 in flight", 1, tiny, scaled(600, 500, 300, 300), latencies=True),
-        _Cell("60 B, 100 in flight", 100, tiny, scaled(5000, 3000, 1000, 200), latencies=True),
-        _Cell("16 KiB, 1 in flight", 1, large, scaled(300, 300, 200, 100)),
-        _Cell("16 KiB, 100 in flight", 100, large, scaled(1200, 800, 400, 100)),
+        _Cell("60 B, 1 in flight", 1, tiny, scaled(600, 500, 500, 300, 300), latencies=True),
+        _Cell("60 B, 100 in flight", 100, tiny, scaled(5000, 3000, 3000, 1000, 200), latencies=True),
+        _Cell("16 KiB, 1 in flight", 1, large, scaled(300, 300, 300, 200, 100)),
+        _Cell("16 KiB, 100 in flight", 100, large, scaled(1200, 800, 800, 400, 100)),
         # The naive one would parse each of these a hundred times.
-        _Cell("16 KiB of records, 100 in flight", 100, records, scaled(800, 500, 300)),
+        _Cell("16 KiB of records, 100 in flight", 100, records, scaled(800, 500, 500, 300)),
     ]

@@ -65,11 +65,11 @@ def tables(result: dict[str, Any]) -> str:
     lines = [f"{result['browser']}: time against raw JavaScript (calls a second; p50 / p99 in ms)", ""]
     for name, cell in result["cells"].items():
         lines.append(name)
-        lines += [f"    {CLIENTS[client]:<38}{_figures(figures)}" for client, figures in cell.items()]
+        lines += [f"    {CLIENTS[client]:<40}{_figures(figures)}" for client, figures in cell.items()]
     count, rate = result["flood asked"]
     lines += ["", f"{count:,} notifications, {rate:,} a second"]
     for client, figures in result["flood"].items():
-        lines.append(f"    {CLIENTS[client]:<38}" + ", ".join(f"{key} {value}" for key, value in figures.items()))
+        lines.append(f"    {CLIENTS[client]:<40}" + ", ".join(f"{key} {value}" for key, value in figures.items()))
     load = result["load"]
     lines += [
         "",

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.browser.cells import CLIENTS
-from benchmarks.drawing import BLUE, GREY, INK, ORANGE, RED, figure, save
+from benchmarks.drawing import BLUE, GREEN, GREY, INK, ORANGE, RED, figure, save
 
 __all__ = ["draw"]
 
-_COLORS = dict(zip(CLIENTS, (GREY, BLUE, ORANGE, RED), strict=True))
+_COLORS = dict(zip(CLIENTS, (GREY, BLUE, GREEN, ORANGE, RED), strict=True))
 _WIDTH = 0.8
 _FAR = 6.0
 """Longer bars than this are cut, so that the short ones can be told apart."""

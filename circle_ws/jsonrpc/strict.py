@@ -6,6 +6,7 @@ JSON with string keys, nothing else.
 
 from __future__ import annotations
 
+import gc
 import re
 from enum import Enum
 from math import isfinite
@@ -64,20 +65,22 @@ def _surely_plain(value: Any) -> bool:
         if len(level) > _MANY:
             # What holds itself, or one thing in many places, must not be looked at twice as often at each depth.
             level = list({id(item): item for item in level}.values())
-        by_kind: dict[type, list[Any]] = {
-            kind: [item for item in level if type(item) is kind] for kind in set(map(type, level))
-        }
-        if not by_kind.keys() <= _PLAIN or not all(map(isfinite, by_kind.get(float, ()))):
+        kinds = set(map(type, level))
+        if not kinds <= _PLAIN:
             return False
-        dicts = by_kind.get(dict, ())
-        if not _STRING.issuperset(map(type, set().union(*dicts))):
+        if float in kinds and not all(map(isfinite, [item for item in level if type(item) is float])):
             return False
-        level = [item for one in dicts for item in one.values() if type(item) not in _SCALARS]
-        for kind in _ARRAYS & by_kind.keys():
-            level += [item for one in by_kind[kind] for item in one if type(item) not in _SCALARS]
+        if dict in kinds and not _has_string_keys([item for item in level if type(item) is dict]):
+            return False
+        # Of plain things just the items and the values, and keys that were looked at.
+        level = gc.get_referents(*level)
         if not level:
             return True
     return False
+
+
+def _has_string_keys(dicts: list[dict[Any, Any]]) -> bool:
+    return _STRING.issuperset(map(type, set().union(*dicts)))
 
 
 def _walk(value: Any, path: str, depth: int) -> None:

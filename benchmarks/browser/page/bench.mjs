@@ -59,6 +59,7 @@ async function open(pyodide, settings) {
       flood: async (count, rate) => [await javascript.flood(raw, count, rate), 0],
     },
     ours: await python(await clients.open_ours(url)),
+    floor: await python(await clients.open_floor(url)),
     careful: await python(await clients.open_careful(url)),
     naive: await python(await clients.open_naive(url)),
   };
