@@ -71,7 +71,7 @@ def slope(points: list[tuple[float, float]]) -> float:
 
 def versions(*more: str) -> dict[str, str]:
     """Name what was measured, and on what; `more` are further packages."""
-    packages = {name: version(name) for name in ("circle-ws", "websockets", "msgspec", "coincurve", *more)}
+    packages = {name: version(name) for name in ("circle-ws", "websockets", "msgspec", "orjson", "coincurve", *more)}
     cores = f"{os.cpu_count()} cores, {platform.machine()}"
     return {
         "python": platform.python_version(),
