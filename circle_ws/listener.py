@@ -104,9 +104,11 @@ class Listener(Buffer[T]):
                     self._readers.remove(reader)
                 raise
         convert = self._convert
-        # Whoever asks for gaps has them in the type of what it is given.
-        item: Any = self.pop()
-        return item if convert is None or isinstance(item, Gap) else convert(item)
+        item = self.pop()
+        if convert is None or isinstance(item, Gap):
+            # Whoever asks for gaps has them in the type of what it is given.
+            return item  # type: ignore[return-value]
+        return convert(item)
 
     def _wake(self) -> None:
         # In a browser a reader may go on right here, and wait anew.

@@ -167,7 +167,11 @@ async def test_without_reconnect_a_lost_link_is_the_end(peers: Peers) -> None:
 
 async def test_connecting_in_the_moment_of_the_loss_starts_anew() -> None:
     """The link is down, and the client has not yet given up for it: `connect()` does not raise that old loss."""
-    server = MemoryServer(MemoryPeer.receive)
+
+    async def listen(peer: MemoryPeer) -> None:
+        await peer.receive()
+
+    server = MemoryServer(listen)
     it = client("ws://localhost/", key=None, transport=server, backoff=None)
     await it.connect()
     server.peers[0].close(1012)

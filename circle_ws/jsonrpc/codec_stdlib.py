@@ -63,7 +63,7 @@ def decode(text: str) -> Any:
         try:
             value, end = _scan(text, 0)
         except StopIteration:
-            end = -1
+            value, end = None, -1
         if end != len(text):
             value = _DECODER.decode(text)
         if not text.isascii():
