@@ -76,8 +76,7 @@ class Call:
 
     def settle(self, result: Any) -> None:
         """Give the caller the result, unless it is gone."""
-        if not self.future.done():
-            self.future.set_result(result)
+        settle(self.future, result)
 
     def fail(self, error: Exception) -> None:
         """Give the caller an error, unless it is gone."""

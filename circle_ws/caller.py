@@ -33,7 +33,7 @@ class Caller:
         supervisor: Has the outbox, and knows whether calls make sense.
     """
 
-    __slots__ = ("_board", "_counters", "_middleware", "_outbox", "_supervisor", "_timeout", "is_wrapped")
+    __slots__ = ("_board", "_counters", "_outbox", "_supervisor", "_timeout", "middleware")
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
@@ -41,9 +41,8 @@ class Caller:
         self._board = supervisor.board
         self._counters = supervisor.counters
         self._outbox = supervisor.outbox
-        self._middleware = supervisor.config.middleware
-        self.is_wrapped = bool(self._middleware)
-        """Whether there is middleware around every call."""
+        self.middleware = supervisor.config.middleware
+        """What is around every call, the outermost first; mostly nothing."""
         self._timeout = supervisor.config.call_timeout
 
     def begin(self, method: str, params: Params, timeout: float | None | Default, *, idempotent: bool) -> Call:
@@ -72,7 +71,7 @@ class Caller:
         """Send one batch and give, for each member, its result or its exception."""
         self.check_running()
         limit = self._limit(timeout)
-        if not self._middleware:
+        if not self.middleware:
             return await self._send_batch(request, limit, limit)
         outcomes = await self._through(request, limit, self._send_batch)
         if type(outcomes) is not list or len(outcomes) != len(request.batch):
@@ -156,7 +155,7 @@ class Caller:
                     scope.reschedule(until)
 
         call_next: CallNext = last
-        for middleware in reversed(self._middleware):
+        for middleware in reversed(self.middleware):
             call_next = _wrapped(middleware, call_next)
         try:
             async with scope:

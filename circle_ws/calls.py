@@ -103,9 +103,9 @@ class Calls:
             ProtocolError: The reply is no JSON-RPC 2.0.
             QueueFull: Too many calls wait already.
         """
-        convert = None if returns is Any else find_converter(returns)
+        convert = find_converter(returns)
         caller = self._caller
-        if caller.is_wrapped:
+        if caller.middleware:
             return await caller.call_wrapped(Request(method, params, idempotent), timeout, convert)
         # Waited for right here: each coroutine in between is one more to make and to go through.
         call = caller.begin(method, params, timeout, idempotent=idempotent)

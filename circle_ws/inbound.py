@@ -87,8 +87,7 @@ class Inbound:
             return
         if kind is Kind.RESULT:
             if (call := self._answered(frame["id"])) is not None:
-                if not (future := call.future).done():
-                    future.set_result(frame["result"])
+                call.settle(frame["result"])
                 self._owner.slot_freed()
         elif kind is Kind.NOTIFICATION:
             subscriptions, counters = self._subscriptions, self._counters

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .buffer import Buffer, Gap, Overflow
+from .call import settle
 from .waiter import new_waiter
 
 if TYPE_CHECKING:
@@ -51,13 +52,7 @@ class Listener(Buffer[T]):
 
     def put(self, item: T) -> bool:
         """Add one item and wake whoever waits for it; tells whether one was dropped for want of room."""
-        items = self._items
-        # There is room for nearly every item, and what is pushed many thousand times a second goes through here.
-        if self.ended or len(items) >= self._size:
-            full = Buffer.put(self, item)
-        else:
-            items.append(item)
-            full = False
+        full = Buffer.put(self, item)
         if self._readers:
             self._wake()
         return full
@@ -114,8 +109,7 @@ class Listener(Buffer[T]):
         # In a browser a reader may go on right here, and wait anew.
         readers, self._readers = self._readers, []
         for reader in readers:
-            if not reader.done():
-                reader.set_result(None)
+            settle(reader)
 
     async def __aenter__(self) -> Self:
         return self

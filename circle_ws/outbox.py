@@ -7,7 +7,6 @@ it sweeps over the few hundred calls that there can be, so a call costs no timer
 from __future__ import annotations
 
 import asyncio
-import math
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -44,7 +43,6 @@ class Outbox:
         "_closed",
         "_config",
         "_drained",
-        "_largest",
         "_next_id",
         "_paused",
         "_phase",
@@ -67,7 +65,6 @@ class Outbox:
         self._config = config
         self._phase = phase
         self._next_id = 0
-        self._largest = math.inf if config.max_request_bytes is None else config.max_request_bytes
         self._closed = False
         self._paused = False
         self._queue = _NOTHING
@@ -86,8 +83,7 @@ class Outbox:
             MessageTooLarge: It is over `max_request_bytes`.
         """
         self._next_id = id = self._next_id + 1
-        call = Call(id, method, envelope.request(id, method, params), new_waiter())
-        return call if call.size <= self._largest else self._checked(call)
+        return self._checked(Call(id, method, envelope.request(id, method, params), new_waiter()))
 
     def notification(self, method: str, params: Params) -> Call:
         """Make a notification. The errors are those of `request`."""

@@ -17,24 +17,23 @@ class WeakGroup(Generic[T]):
     while it is empty.
     """
 
-    __slots__ = ("references",)
+    __slots__ = ("_references",)
 
     def __init__(self) -> None:
-        self.references: tuple[ref[T], ...] = ()
-        """Never changed but replaced, so that one can go through it whatever is added or goes meanwhile."""
+        self._references: tuple[ref[T], ...] = ()
 
     def add(self, listener: T) -> None:
         """Hold one more, unless it is held already."""
         self.discard(listener)
-        self.references += (ref(listener),)
+        self._references += (ref(listener),)
 
     def discard(self, listener: T) -> None:
         """Let go of one, if it is here."""
-        self.references = tuple(ref(it) for it in self.alive() if it is not listener)
+        self._references = tuple(ref(it) for it in self.alive() if it is not listener)
 
     def alive(self) -> list[T]:
         """Give those that somebody still has; the list stays as it is, whatever is added or goes meanwhile."""
-        return [listener for reference in self.references if (listener := reference()) is not None]
+        return [listener for reference in self._references if (listener := reference()) is not None]
 
     def __len__(self) -> int:
         return len(self.alive())

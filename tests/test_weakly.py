@@ -33,7 +33,7 @@ def test_what_nobody_has_is_gone() -> None:
     assert group.alive() == [kept]
     another = Thing()
     group.add(another)
-    assert len(group.references) == 2
+    assert len(group._references) == 2
 
 
 def test_what_is_added_twice_is_held_once() -> None:

@@ -8,7 +8,7 @@ from math import isinf
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequest, ProtocolError
-from .strict import MAX_DEPTH, refuse_deep_nesting, refuse_long_integers, refuse_unplain
+from .strict import refuse_deep_nesting, refuse_long_integers, refuse_unplain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -54,10 +54,9 @@ def decode(text: str) -> Any:
     Raises:
         ProtocolError: `text` is not strict JSON, or nested more than 512 deep.
     """
-    # Deep nesting ends a Pyodide interpreter for good, uncatchably: look before parsing. A short text holds neither.
-    if len(text) > MAX_DEPTH:
-        refuse_deep_nesting(text)
-        refuse_long_integers(text)
+    # Deep nesting ends a Pyodide interpreter for good, uncatchably: look before parsing.
+    refuse_deep_nesting(text)
+    refuse_long_integers(text)
     try:
         # Nearly every message has no spaces around it, and spares the two searches for those.
         try:

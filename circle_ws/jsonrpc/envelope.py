@@ -36,9 +36,7 @@ def request(id: int, method: str, params: Params = None) -> str:
         InvalidRequest: The method is no text, or the params are not finite plain JSON with string keys.
     """
     _check(method, params)
-    if params is None:
-        return f'{{"jsonrpc":"2.0","id":{id},"method":{_encoded(method)}}}'
-    return f'{{"jsonrpc":"2.0","id":{id},"method":{_encoded(method)},"params":{json.encode(params)}}}'
+    return f'{{"jsonrpc":"2.0","id":{id},"method":{_encoded(method)}{_member(params)}}}'
 
 
 def notification(method: str, params: Params = None) -> str:
@@ -48,9 +46,7 @@ def notification(method: str, params: Params = None) -> str:
         InvalidRequest: The method is no text, or the params are not finite plain JSON with string keys.
     """
     _check(method, params)
-    if params is None:
-        return f'{{"jsonrpc":"2.0","method":{_encoded(method)}}}'
-    return f'{{"jsonrpc":"2.0","method":{_encoded(method)},"params":{json.encode(params)}}}'
+    return f'{{"jsonrpc":"2.0","method":{_encoded(method)}{_member(params)}}}'
 
 
 def result(id: Any, value: Any) -> str:
@@ -133,3 +129,7 @@ def _check(method: str, params: Params) -> None:
 def _encoded(method: str) -> str:
     """Encode a method's name, of which a program uses few."""
     return json.encode(method)
+
+
+def _member(params: Params) -> str:
+    return "" if params is None else f',"params":{json.encode(params)}'

@@ -65,9 +65,8 @@ class Subscriptions:
         groups = self._by_method
         group = groups.get(method)
         if group is not None:
-            for reference in group.references:
-                if (buffer := reference()) is not None:
-                    dropped += buffer.put(params)
+            for buffer in group.alive():
+                dropped += buffer.put(params)
         group = groups.get(None)
         if group is not None:
             for buffer in group.alive():

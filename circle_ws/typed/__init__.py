@@ -25,6 +25,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..postponed import names_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from typing_extensions import TypeForm as TypeForm
 
     from .converter import converter_for
+else:
+    __getattr__, __dir__ = names_of(__name__, {"converter": ("converter_for",)})
 
 __all__ = ["converter_for", "find_converter"]
 
@@ -48,15 +52,3 @@ def find_converter(returns: Any) -> Callable[[Any], Any] | None:
     from .converter import converter_for
 
     return converter_for(returns)
-
-
-def __getattr__(name: str) -> Any:
-    if name != "converter_for":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .converter import converter_for
-
-    return converter_for
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

@@ -30,7 +30,11 @@ def run_pages(pages: int, coverage: Path | None) -> int:
             )
             for number in range(1, pages + 1)
         ]
-        codes = [process.wait() for process in running]
+        try:
+            codes = [process.wait() for process in running]
+        finally:
+            for process in running:
+                process.terminate()
         later.seek(0)
         shutil.copyfileobj(later, sys.stdout.buffer)
         sys.stdout.flush()
