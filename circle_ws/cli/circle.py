@@ -3,14 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Literal
+from typing import Any
 
 from ..server import CircleServer, Connection
+from ..server.rules import ServedDialect, ServedParams
 from .arithmetic import evaluate
 
-__all__ = ["GOING_AWAY", "ServedDialect", "running_circle"]
-
-ServedDialect = Literal["hero-0.2", "circles-1.0"]
+__all__ = ["GOING_AWAY", "ServedDialect", "ServedParams", "running_circle"]
 
 GOING_AWAY = 1001
 TICK = 1.0
@@ -23,12 +22,13 @@ async def running_circle(
     port: int = 0,
     *,
     dialect: ServedDialect = "hero-0.2",
+    params: ServedParams = "any",
     keys: Sequence[str] | None = None,
     public_url: str | None = None,
     play: Callable[[str], Any] = evaluate,
 ) -> AsyncIterator[CircleServer]:
     """Run the circle for the length of a block."""
-    circle = CircleServer(host, port, dialect=dialect, keys=keys, public_url=public_url, play=play)
+    circle = CircleServer(host, port, dialect=dialect, params=params, keys=keys, public_url=public_url, play=play)
     circle.method("echo")(_echo)
     circle.method("drop")(_drop)
     async with circle:

@@ -3,12 +3,12 @@
 import asyncio
 import signal
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ..errors import CircleWsError
-from .circle import ServedDialect, running_circle
+from .circle import ServedDialect, ServedParams, running_circle
 from .running import fail, reason, run
 
 __all__ = ["serve"]
@@ -18,6 +18,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,
     dialect: Annotated[ServedDialect, typer.Option(help="Which published form is spoken.")] = "hero-0.2",
+    params: Annotated[ServedParams, typer.Option(help="In which form params are taken.")] = "any",
     key: Annotated[
         list[str] | None, typer.Option(metavar="PUBKEY", help="Admit this public key; repeat it. Else every key.")
     ] = None,
@@ -27,16 +28,16 @@ def serve(
     ] = None,
 ) -> None:
     """Serve a circle that knows play (arithmetic), echo, whoami and drop, and that ticks, until Ctrl-C."""
-    run(_serve(host, port, dialect, key or None, public_url))
+    run(_serve(host, port, dialect=dialect, params=params, keys=key or None, public_url=public_url))
 
 
-async def _serve(host: str, port: int, dialect: ServedDialect, keys: list[str] | None, public_url: str | None) -> None:
+async def _serve(host: str, port: int, **options: Any) -> None:
     ended = asyncio.Event()
     with suppress(NotImplementedError):  # On Windows, where a process is ended without being asked.
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     try:
-        async with running_circle(host, port, dialect=dialect, keys=keys, public_url=public_url) as circle:
-            typer.echo(f"{circle.url} speaks {dialect}; Ctrl-C ends it")
+        async with running_circle(host, port, **options) as circle:
+            typer.echo(f"{circle.url} speaks {options['dialect']}; Ctrl-C ends it")
             await ended.wait()
     except OSError as error:
         fail(f"{host} port {port} cannot be listened on: {reason(error)}")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import CircleWsError, RpcError
 from ..jsonrpc import envelope
-from ..jsonrpc.codes import AUTHENTICATION_REQUIRED, INTERNAL_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND
-from .entry import RESERVED, SIGN_IN, Entry
+from ..jsonrpc.codes import AUTHENTICATION_REQUIRED, INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND
+from .entry import RESERVED, SIGN_IN, Entry, is_bound
 from .room import Room
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Answering", "error_text"]
 
 _logger = logging.getLogger("circle_ws.server")
+
+_FORMS = {"named": "by name", "positional": "by position"}
 
 MAX_RUNNING = 256
 """How many async methods of one client may run before its messages wait unread."""
@@ -35,12 +37,13 @@ class Answering:
         connection: The client's.
     """
 
-    __slots__ = ("_connection", "_entry", "_room", "_rules", "_tasks")
+    __slots__ = ("_connection", "_entry", "_refused_params", "_room", "_rules", "_tasks")
 
     def __init__(self, rules: Rules, connection: Connection) -> None:
         self._rules = rules
         self._connection = connection
         self._entry = Entry(rules, self._admit)
+        self._refused_params = rules.refused_params
         self._room = Room(MAX_RUNNING)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -86,6 +89,8 @@ class Answering:
         if name in SIGN_IN and not alone:
             # The members of a batch may run in any order, and all of them were sent before anybody was signed in.
             raise RpcError(INVALID_REQUEST, f"invalid request: {name} is a message of its own, not part of a batch")
+        if type(params) is self._refused_params and not is_bound(name, params):
+            raise RpcError(INVALID_PARAMS, f"invalid params: this circle takes them {_FORMS[self._rules.params]} only")
         if name in RESERVED:
             return self._entry.call(name, params)
         if self._connection.public_key is None:

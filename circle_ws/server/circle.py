@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 
@@ -19,7 +19,7 @@ from ..jsonrpc.methods import Function, Method
 from .connection import Connection
 from .entry import RESERVED
 from .link import Link
-from .rules import Rules
+from .rules import DIALECTS, PARAMS, Rules, ServedDialect, ServedParams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, MutableSet, Sequence
@@ -48,6 +48,8 @@ class CircleServer:
         host: Where to listen.
         port: 0 takes a free one, which `port` tells after `start()`.
         dialect: Which published form is spoken.
+        params: In which form params are taken: by name, by position, or either. A circle that takes one form only
+            answers the other with -32602, as many published ones do; a bound sign-in is by name in any case.
         profiles: The signature profiles that are accepted.
         public_url: Where clients dial this circle. With it the bound profiles are offered, whose signatures name the
             circle and are worth nothing to another one.
@@ -79,7 +81,8 @@ class CircleServer:
         host: str = "127.0.0.1",
         port: int = 0,
         *,
-        dialect: Literal["hero-0.2", "circles-1.0"] = "hero-0.2",
+        dialect: ServedDialect = "hero-0.2",
+        params: ServedParams = "any",
         profiles: Sequence[str] = tuple(PROFILES),
         public_url: str | None = None,
         keys: Iterable[str] | None = None,
@@ -97,8 +100,8 @@ class CircleServer:
             raise ConfigError(
                 f"stall_timeout is a number of seconds over 0, not {stall_timeout!r}", option="stall_timeout"
             )
-        if dialect not in ("hero-0.2", "circles-1.0"):
-            raise ConfigError(f"dialect must be hero-0.2 or circles-1.0, not {dialect!r}", option="dialect")
+        _choice("dialect", dialect, DIALECTS)
+        _choice("params", params, PARAMS)
         self._rules = Rules(
             dialect,
             tuple(find_profile(profile).name for profile in profiles),
@@ -107,6 +110,7 @@ class CircleServer:
             nonce_lifetime,
             _whole("max_batch", max_batch),
             set() if signed_bound is None else signed_bound,
+            params=params,
         )
         self._host, self._port = host, port
         self._origins = origins
@@ -121,9 +125,9 @@ class CircleServer:
         )
         self._connections: dict[ServerConnection, Connection] = {}
         self._server: Server | None = None
-        self.method("whoami")(_whoami)
+        self.method("whoami")(_whoami_text if dialect == "baobab" else _whoami)
         if play is not None:
-            self.method("play")(_player(play))
+            self.method("play")(_player(play, as_text=dialect == "circles-1.0"))
 
     # Methods.
 
@@ -265,15 +269,25 @@ def _whole(option: str, value: Any) -> int:
     return value
 
 
+def _choice(option: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigError(f"{option} must be one of {', '.join(choices)}, not {value!r}", option=option)
+
+
+def _whoami_text(connection: Connection) -> str | None:
+    return connection.public_key
+
+
 def _whoami(connection: Connection) -> dict[str, str | None]:
     return {"pubkey": connection.public_key}
 
 
-def _player(play: Callable[[str], Any]) -> Function:
-    async def run(script: str) -> str:
+def _player(play: Callable[[str], Any], *, as_text: bool) -> Function:
+    async def run(script: str) -> str | dict[str, str]:
         try:
             output = play(script)
-            return str(await output if inspect.isawaitable(output) else output)
+            text = str(await output if inspect.isawaitable(output) else output)
+            return text if as_text else {"output": text}
         except Exception as error:
             raise RpcError(EXECUTION_FAILED, f"execution failed: {error}") from error
 

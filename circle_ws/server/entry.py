@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from .rules import Rules
 
-__all__ = ["RESERVED", "SIGN_IN", "Entry"]
+__all__ = ["RESERVED", "SIGN_IN", "Entry", "is_bound"]
 
 SIGN_IN = frozenset({"fetch_nonce", "authenticate"})
 """The methods of the sign-in."""
@@ -60,9 +60,9 @@ class Entry:
         return nonce.value
 
     def _form_of(self, params: Any) -> Callable[..., Any]:
-        # Only a bound sign-in names its profile; it is flat in every dialect.
-        is_bound = type(params) is dict and "profile" in params
-        return self._flat if is_bound or self._rules.dialect == "hero-0.2" else self._nested
+        if is_bound("authenticate", params):
+            return self._flat
+        return {"circles-1.0": self._nested, "baobab": self._with_nonce}.get(self._rules.dialect, self._flat)
 
     def _nested(self, credentials: Any) -> dict[str, bool]:
         if type(credentials) is not dict or set(credentials) != {"pubkey", "signature"}:
@@ -76,11 +76,24 @@ class Entry:
     ) -> bool:
         if type(pubkey) is not str or type(signature) is not str or type(profile) not in (str, type(None)):
             raise RpcError(INVALID_PARAMS, "invalid params: pubkey, signature and profile are strings")
-        key = self._nonces.redeem(Proof(pubkey, signature, profile, client_nonce, expires_at), time.time())
+        return self._prove(Proof(pubkey, signature, profile, client_nonce, expires_at))
+
+    def _with_nonce(self, pubkey: Any, signature: Any, nonce: Any) -> bool:
+        if not type(pubkey) is type(signature) is type(nonce) is str:
+            raise RpcError(INVALID_PARAMS, "invalid params: pubkey, signature and nonce are strings")
+        return self._prove(Proof(pubkey, signature, nonce=nonce))
+
+    def _prove(self, proof: Proof) -> bool:
+        key = self._nonces.redeem(proof, time.time())
         if key is None:
             return False
         self._admit(key)
         return True
+
+
+def is_bound(name: str, params: Any) -> bool:
+    """Tell whether this is a bound sign-in: only that names its profile, and it is flat and by name everywhere."""
+    return name == "authenticate" and type(params) is dict and "profile" in params
 
 
 def _pong() -> str:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from ..auth.profiles import BOUND
 
 if TYPE_CHECKING:
     from collections.abc import MutableSet
 
-    from ..auth.types import Dialect
     from ..jsonrpc.methods import Method
 
-__all__ = ["Rules"]
+__all__ = ["DIALECTS", "PARAMS", "Rules", "ServedDialect", "ServedParams"]
+
+ServedDialect: TypeAlias = Literal["hero-0.2", "circles-1.0", "baobab"]
+"""A published form that a circle can speak."""
+ServedParams: TypeAlias = Literal["any", "named", "positional"]
+"""The forms of params that a circle takes: an object (by name), an array (by position), or either."""
+
+DIALECTS: tuple[ServedDialect, ...] = get_args(ServedDialect)
+PARAMS: tuple[ServedParams, ...] = get_args(ServedParams)
+_REFUSED: dict[ServedParams, type] = {"named": list, "positional": dict}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +38,10 @@ class Rules:
         signed_bound: The keys (66 hex characters) that ever signed in bound: a legacy signature of theirs is refused,
             it may have been relayed.
         methods: Who answers what.
+        params: Which forms of params are taken.
     """
 
-    dialect: Dialect
+    dialect: ServedDialect
     profiles: tuple[str, ...]
     audience: str | None
     keys: frozenset[str] | None
@@ -40,6 +49,12 @@ class Rules:
     max_batch: int = 256
     signed_bound: MutableSet[str] = field(default_factory=set)
     methods: dict[str, Method] = field(default_factory=dict)
+    params: ServedParams = "any"
+
+    @property
+    def refused_params(self) -> type | None:
+        """The type of params, as decoded, that is answered with -32602; None refuses neither form."""
+        return _REFUSED.get(self.params)
 
     @property
     def legacy(self) -> tuple[str, ...]:

@@ -44,6 +44,7 @@ class Proof:
         profile: The bound profile that it says it is; None for a legacy signature.
         client_nonce: With a bound profile, 32 hex characters.
         expires_at: With a bound profile, the nonce's expiry, echoed.
+        nonce: Where the dialect has it sent again.
     """
 
     public_key: str
@@ -51,6 +52,7 @@ class Proof:
     profile: str | None = None
     client_nonce: Any = None
     expires_at: Any = None
+    nonce: str | None = field(default=None, repr=False)
 
 
 class Nonces:
@@ -91,6 +93,8 @@ class Nonces:
             return None
         nonce = self._issued.pop(key, None)
         if nonce is None or now >= nonce.expires_at or not self._rules.admit(key):
+            return None
+        if proof.nonce not in (None, nonce.value):
             return None
         if proof.profile is not None:
             return key if self._accept_bound(key, nonce, proof) else None
