@@ -56,14 +56,15 @@ class Comeback:
         return self._forced or not surroundings.offline or is_loopback(self._config.url)
 
     def plan(self, cause: Exception, phase: str, attempts: int) -> float | None:
-        """Decide what follows a failure; the arguments and the result are those of `Recovery.plan`."""
+        """Decide what follows a failure; the arguments and the result are as in `Recovery.plan`."""
         hurried, self._hurried = self._hurried, False
         awoke_at, self._awoke_at = self._awoke_at, -math.inf
         if hurried:
             self.recovery.at_least = 0.0
             return 0.0
-        delay = self.recovery.plan(cause, phase, attempts)
-        just_awoke = asyncio.get_running_loop().time() - awoke_at < _AWAKE
+        now = asyncio.get_running_loop().time()
+        delay = self.recovery.plan(cause, phase, attempts, now)
+        just_awoke = now - awoke_at < _AWAKE
         return self.recovery.at_least if delay is not None and just_awoke else delay
 
     async def wait(self, delay: float) -> None:

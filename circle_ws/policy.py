@@ -21,9 +21,11 @@ TRY_AGAIN_LATER = 10.0
 RESTART = (0.5, 5.0)
 """Between these the delay is drawn after a close with code 1012 (service restart), in seconds."""
 PATIENCE = 3
-"""So many failures in a row, of a kind that waiting seldom mends, are enough."""
+"""Minimum number of consecutive failures of one persistent kind before the client gives up."""
+PERSISTENCE = 120.0
+"""Minimum time from the first to the last of these failures, in seconds, where a deploy may be what causes them."""
 REJECTIONS = 2
-"""So many rejections in a row, on the way back, are enough."""
+"""Maximum number of consecutive rejections of the key during reconnects."""
 
 _TRANSIENT_STATUSES = frozenset({408, 425, 429})
 _PROTOCOL_CODES = frozenset({1002, 1003, 1007, 1008, 1010})
@@ -31,12 +33,12 @@ _REJECTING_CODES = frozenset({4401, 4403})
 
 
 class Reason(Enum):
-    """Name the kinds of failure that waiting seldom mends, so that they are counted."""
+    """Kinds of failure that waiting seldom mends; consecutive ones are counted."""
 
     CERTIFICATE = "certificate"
     """The server's certificate is not to be trusted."""
     HTTP = "http"
-    """The server refused the upgrade with HTTP 4xx, but for 408, 425 and 429."""
+    """The server refused the upgrade with HTTP 3xx, or with 4xx but for 408, 425 and 429."""
     PROTOCOL = "protocol"
     """The peer closed with 1002, 1003, 1007, 1008 or 1010."""
     REJECTED = "rejected"
@@ -53,12 +55,16 @@ class Failure:
         ever_connected: Whether this client was connected before.
         consecutive: How many failures of this `Reason` there have been in a row, this one included; those without one
             are counted together.
+        seconds: How long ago the first of this row was, in seconds.
+        persistent: Whether the client keeps trying before it was ever connected: `first_connect="retry"` or `start()`.
     """
 
     cause: Exception
     phase: str
     ever_connected: bool
     consecutive: int = 1
+    seconds: float = 0.0
+    persistent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +75,13 @@ class Verdict:
         retry: Back off and connect again; False gives up with status FAILED.
         at_least: No delay is shorter, in seconds.
         between: Draw the delay between these, in seconds, instead of from the back-off; None leaves it to that.
+        grows: Add the delay of the back-off to the one from `between`; not to the first since a connection stood.
     """
 
     retry: bool
     at_least: float = 0.0
     between: tuple[float, float] | None = None
+    grows: bool = False
 
 
 Classifier: TypeAlias = Callable[[Failure], Verdict | None]
@@ -83,7 +91,7 @@ Classifier: TypeAlias = Callable[[Failure], Verdict | None]
 def classify(failure: Failure) -> Verdict:
     """Decide whether `failure` is worth another attempt, and when."""
     cause = failure.cause
-    if isinstance(cause, ConfigError | RedirectRefused):
+    if isinstance(cause, ConfigError):
         return Verdict(retry=False)
     if isinstance(cause, AuthError) and not isinstance(cause, AuthRejected):
         return Verdict(retry=False)
@@ -100,9 +108,11 @@ def reason_of(cause: Exception) -> Reason | None:
         return Reason.REJECTED
     if code in _PROTOCOL_CODES:
         return Reason.PROTOCOL
+    if isinstance(cause, RedirectRefused):
+        return Reason.HTTP
     if isinstance(cause, ConnectionFailed):
         status = cause.http_status or 0
-        if 400 <= status < 500 and status not in _TRANSIENT_STATUSES:
+        if 300 <= status < 500 and status not in _TRANSIENT_STATUSES:
             return Reason.HTTP
         if cause.bad_certificate:
             return Reason.CERTIFICATE
@@ -116,17 +126,22 @@ def _close_code(cause: Exception) -> int | None:
 
 
 def _bearable(reason: Reason, failure: Failure) -> bool:
+    """Return whether a persistent kind of failure is worth another attempt."""
     if reason is Reason.PROTOCOL:
         return failure.consecutive < PATIENCE
-    # A deploy, a certificate that is just being renewed, a circle that has not loaded its keys yet: worth a few
-    # attempts to a client that has been here before, a mistake in the configuration to one that has not.
-    return failure.ever_connected and failure.consecutive < (REJECTIONS if reason is Reason.REJECTED else PATIENCE)
+    if reason is Reason.REJECTED:
+        return failure.ever_connected and failure.consecutive < REJECTIONS
+    # A deploy, an ingress that is re-made or a certificate that is just being renewed must not end a service; to a
+    # client that was to connect once, and never did, it is most likely a mistake in the configuration.
+    return (failure.ever_connected or failure.persistent) and not (
+        failure.consecutive >= PATIENCE and failure.seconds >= PERSISTENCE
+    )
 
 
 def _when(cause: Exception) -> Verdict:
     code = _close_code(cause)
     if code == 1012:
-        return Verdict(retry=True, between=RESTART)
+        return Verdict(retry=True, between=RESTART, grows=True)
     if code == 1013:
         return Verdict(retry=True, at_least=TRY_AGAIN_LATER)
     retry_after = cause.retry_after if isinstance(cause, ConnectionFailed) else None

@@ -22,7 +22,7 @@ class Recovery:
     Args:
         backoff: When to try again; None never does.
         classifier: Answers before the policy; None leaves everything to that.
-        persistent: Whether a client that was never connected keeps trying.
+        persistent: Whether a client that was never connected keeps trying; may be changed.
         rng: Where the randomness comes from.
     """
 
@@ -33,10 +33,11 @@ class Recovery:
         "_delays",
         "_ever_connected",
         "_let_in_before",
-        "_persistent",
         "_reason",
         "_rng",
+        "_row_began",
         "at_least",
+        "persistent",
     )
 
     def __init__(
@@ -44,12 +45,13 @@ class Recovery:
     ) -> None:
         self._backoff = backoff
         self._classifier = classifier
-        self._persistent = persistent
+        self.persistent = persistent
         self._rng = rng
         self._ever_connected = False
         self._delays = 0
         self._reason: Reason | None = None
         self._consecutive = 0
+        self._row_began = 0.0
         self._let_in_before = False
         """Whether the peer lets the client in before it does what is counted, so that being let in ends no row."""
         self.at_least = 0.0
@@ -61,49 +63,71 @@ class Recovery:
         if not self._let_in_before:
             self._consecutive = 0
 
-    def lost(self, uptime: float, *, answered: bool) -> None:
-        """Learn how a link was that is lost now.
+    def restarted(self) -> None:
+        """Begin to count failures anew: the program asked for a new start."""
+        self._consecutive = 0
+
+    def lost(self, uptime: float, *, answered: bool, useful: bool) -> None:
+        """Take note of how a connection was that ended, before `plan` is asked what follows.
 
         Args:
-            uptime: How long it stood, signed in, in seconds.
-            answered: Whether any call was answered on it.
+            uptime: How long it stood, signed in, in seconds; 0 where it never came so far.
+            answered: Whether any of the user's calls was answered on it.
+            useful: Whether it brought anything else of use: a reply to the setup or a notification.
         """
         stood = self._backoff is not None and uptime >= self._backoff.reset_after
         if stood:
             self._delays = 0
-        if answered or (stood and self._reason is Reason.REJECTED):
+        if stood or answered or (useful and self._reason is Reason.PROTOCOL):
             self._consecutive = 0
 
-    def plan(self, cause: Exception, phase: str, attempts: int) -> float | None:
+    def plan(self, cause: Exception, phase: str, attempts: int, now: float) -> float | None:
         """Decide what follows a failure.
 
         Args:
             cause: The error.
-            phase: Where it was; `serve` when a link was lost.
+            phase: Where it was; `serve` when a connection was lost.
             attempts: How many attempts have failed since the client was last connected.
+            now: The time, in seconds of a clock that is never put back.
 
         Returns:
             The delay before the next attempt, in seconds, or None to give up.
         """
-        reason = reason_of(cause)
-        self._consecutive = self._consecutive + 1 if reason is self._reason else 1
-        self._reason = reason
-        self._let_in_before = reason is Reason.PROTOCOL or (
-            reason is Reason.REJECTED and isinstance(cause, ConnectionLost)
-        )
-        failure = Failure(cause, phase, self._ever_connected, self._consecutive)
+        failure = self._count(cause, phase, now)
         verdict = self._classifier(failure) if self._classifier is not None else None
         if verdict is None:
-            if not self._ever_connected and not self._persistent:
+            if not self._ever_connected and not self.persistent:
                 return None
             verdict = classify(failure)
         if not verdict.retry or self._backoff is None or self._backoff.exhausted(attempts):
             return None
         return self._delay(verdict, self._backoff)
 
+    def _count(self, cause: Exception, phase: str, now: float) -> Failure:
+        """Count a failure among those of its kind that came right before it."""
+        reason = reason_of(cause)
+        if reason is not self._reason or not self._consecutive:
+            self._reason = reason
+            self._consecutive = 0
+            self._row_began = now
+        self._consecutive += 1
+        self._let_in_before = reason is Reason.PROTOCOL or (
+            reason is Reason.REJECTED and isinstance(cause, ConnectionLost)
+        )
+        return Failure(
+            cause,
+            phase,
+            self._ever_connected,
+            self._consecutive,
+            seconds=now - self._row_began,
+            persistent=self.persistent,
+        )
+
     def _delay(self, verdict: Verdict, backoff: Backoff) -> float:
         if verdict.between is not None:
             delay = self._rng.uniform(*verdict.between)
+            if verdict.grows and self._delays:
+                delay += backoff.delay(self._delays, self._rng)
         else:
             delay = backoff.delay(self._delays, self._rng)
         self._delays += 1

@@ -39,6 +39,7 @@ class Session:
         "_congestion",
         "_counters",
         "_max_in_flight",
+        "_notified_before",
         "_owner",
         "_transport",
         "alarm",
@@ -47,6 +48,7 @@ class Session:
         "in_flight",
         "loss",
         "renewal",
+        "set_up",
         "signing_in",
     )
 
@@ -68,6 +70,9 @@ class Session:
         """Whether a sign-in is on its way. What the peer says when it closes the link meanwhile may echo a secret."""
         self.answered = False
         """Whether any of the user's calls was answered."""
+        self.set_up = False
+        """Whether any call of the setup was answered."""
+        self._notified_before = counters.notifications
         self.doubted = False
         """Whether a sign of life is to be asked for at once."""
 
@@ -80,6 +85,11 @@ class Session:
         """The open transport."""
         assert self._transport is not None, "the session is used before its transport is open"
         return self._transport
+
+    @property
+    def useful(self) -> bool:
+        """Whether it brought a reply to the setup or a notification."""
+        return self.set_up or self._counters.notifications > self._notified_before
 
     # Writing.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .errors import CircleWsError, ConnectionFailed
+from .errors import CircleWsError, ConnectionFailed, RpcError
 
 if TYPE_CHECKING:
     from .jsonrpc.envelope import Params
@@ -31,7 +31,13 @@ class SetupSession:
             InvalidRequest: The params are not finite plain JSON with string keys.
             MessageTooLarge: The request is over `max_request_bytes`.
         """
-        return await self._session.request(method, params)
+        try:
+            result = await self._session.request(method, params)
+        except RpcError:
+            self._session.set_up = True
+            raise
+        self._session.set_up = True
+        return result
 
     async def notify(self, method: str, params: Params = None) -> None:
         """Send a notification; return when it is written.

@@ -123,6 +123,7 @@ class Supervisor:
             self.subscriptions.revive()
             self._abandoned = self._returning = False
             self._attempt = 0
+            self._comeback.recovery.restarted()
             self._begin_attempt()
             self._task = asyncio.get_running_loop().create_task(self._run())
             self._task.add_done_callback(self._ended)
@@ -234,6 +235,8 @@ class Supervisor:
         try:
             session = await self._establish()
         except CircleWsError as error:
+            if self._session is not None:
+                self._comeback.recovery.lost(0.0, answered=False, useful=self._session.useful)
             return error, self.phase
         finally:
             self._handshake = None
@@ -246,7 +249,7 @@ class Supervisor:
             return error, "authenticate"
         finally:
             self.subscriptions.interrupt(time.time())
-            self._comeback.recovery.lost(loop.time() - started, answered=session.answered)
+            self._comeback.recovery.lost(loop.time() - started, answered=session.answered, useful=session.useful)
 
     def _begin_attempt(self) -> None:
         self._attempt += 1

@@ -31,7 +31,6 @@ _FATAL: list[Exception] = [
     errors.SignerFailed("the person said no"),
     errors.DowngradeDetected("stripped"),
     errors.AuthError("no circle"),
-    errors.RedirectRefused("moved", http_status=301),
     errors.ConfigError("no proxy here"),
     errors.UnsupportedRuntime("no pings here"),
 ]
@@ -52,24 +51,45 @@ def test_what_time_may_mend_is_tried_again(cause: Exception, ever_connected: boo
 @pytest.mark.parametrize("ever_connected", [True, False])
 @pytest.mark.parametrize("cause", _FATAL, ids=_name)
 def test_what_no_attempt_can_mend_is_fatal(cause: Exception, ever_connected: bool) -> None:
-    """A bad key, nonce or option, a refusing signer, a downgrade and a redirect end the client."""
+    """A bad key, nonce or option, a refusing signer and a downgrade end the client."""
     assert classify(Failure(cause, "open", ever_connected)).retry is False
 
 
 @pytest.mark.parametrize(
-    "cause", [CERTIFICATE, *(http(status) for status in (400, 401, 403, 404, 426, 451))], ids=_name
+    "cause",
+    [
+        CERTIFICATE,
+        *(http(status) for status in (300, 302, 399, 400, 401, 403, 404, 426, 451)),
+        errors.RedirectRefused("moved", http_status=301),
+        errors.RedirectRefused("moved"),
+    ],
+    ids=_name,
 )
-def test_what_is_seldom_mended_is_fatal_at_first_and_after_three(cause: Exception) -> None:
-    """A bad certificate or HTTP 4xx: fatal to a client that was never connected, else at the third in a row."""
-    assert classify(Failure(cause, "open", ever_connected=False)).retry is False
-    verdicts = [classify(Failure(cause, "open", ever_connected=True, consecutive=n)).retry for n in (1, 2, 3, 4)]
-    assert verdicts == [True, True, False, False]
+class TestSeldomMended:
+    """A bad certificate, HTTP 4xx and a redirect: an ingress that is re-made, or a maintenance page, shows them too."""
+
+    def test_it_is_fatal_to_a_client_that_was_to_connect_once(self, cause: Exception) -> None:
+        """Never connected: most likely the URL is wrong, so nobody is to wait."""
+        assert classify(Failure(cause, "open", ever_connected=False, consecutive=1, seconds=0)).retry is False
+
+    @pytest.mark.parametrize("connected", [True, False])
+    def test_it_is_fatal_after_three_in_a_row_and_two_minutes(self, cause: Exception, connected: bool) -> None:
+        """Both together, to a client that was connected and to one that keeps trying from the start."""
+
+        def retried(consecutive: int, seconds: float) -> bool:
+            failure = Failure(cause, "open", connected, consecutive, seconds=seconds, persistent=not connected)
+            return classify(failure).retry
+
+        assert [retried(n, 119.9) for n in (1, 2, 3, 4, 1000)] == [True] * 5
+        assert [retried(n, 120.0) for n in (1, 2, 3, 4)] == [True, True, False, False]
 
 
 @pytest.mark.parametrize("cause", [REJECTED, closed(4401), closed(4403)], ids=_name)
 def test_a_rejection_is_fatal_at_first_and_after_two(cause: Exception) -> None:
     """A refused key: fatal on the first connect; on the way back once more, then fatal."""
-    assert classify(Failure(cause, "authenticate", ever_connected=False)).retry is False
+    for persistent in (True, False):
+        failure = Failure(cause, "authenticate", ever_connected=False, persistent=persistent)
+        assert classify(failure).retry is False
     verdicts = [classify(Failure(cause, "authenticate", ever_connected=True, consecutive=n)).retry for n in (1, 2, 3)]
     assert verdicts == [True, False, False]
 
@@ -83,8 +103,9 @@ def test_three_closes_with_a_protocol_code_are_fatal(code: int, ever_connected: 
 
 
 def test_a_restart_and_a_full_house_have_their_own_delays() -> None:
-    """1012: between 0.5 and 5 s. 1013: 10 s at least."""
-    assert classify(Failure(closed(1012), "serve", ever_connected=True)) == Verdict(retry=True, between=(0.5, 5.0))
+    """1012: between 0.5 and 5 s, growing when it repeats. 1013: 10 s at least."""
+    restart = Verdict(retry=True, between=(0.5, 5.0), grows=True)
+    assert classify(Failure(closed(1012), "serve", ever_connected=True)) == restart
     assert classify(Failure(closed(1013), "serve", ever_connected=True)) == Verdict(retry=True, at_least=10.0)
 
 

@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
-from circle_ws import AuthRejected, ConnectionLost, ConnectionStatus, MessageTooLarge, OutcomeUnknown
+from circle_ws import (
+    AuthRejected,
+    Backoff,
+    ConnectionFailed,
+    ConnectionLost,
+    ConnectionStatus,
+    MessageTooLarge,
+    OutcomeUnknown,
+)
+from circle_ws.setup import SetupSession
 from tests.faults.stage import NONCE, Story, behind_faults
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later, until
@@ -88,7 +97,7 @@ async def test_row_07_half_a_notification_is_none(
 async def test_row_08_a_restart_has_a_delay_of_its_own(peers: Peers) -> None:
     """Row 8, close 1012 (service restart): retry after 0.5 to 5 s, however short the back-off is."""
     circle = await peers.start("circle")
-    async with client(circle.url) as it:
+    async with client(circle.url, backoff=Backoff(first=0, base=0, maximum=0, floor=0)) as it:
         story = Story(it)
         delays = set()
         for _ in range(3):
@@ -98,6 +107,23 @@ async def test_row_08_a_restart_has_a_delay_of_its_own(peers: Peers) -> None:
             await story.until(S.CONNECTED)
     assert len(delays) == 3
     assert all(delay is not None and 0.5 <= delay <= 5 for delay in delays)
+
+
+async def test_row_08_restarts_that_repeat_are_waited_for_longer(peers: Peers) -> None:
+    """Row 8, close 1012 (service restart): from the second on, the back-off comes on top, answered calls or not."""
+    circle = await peers.start("circle")
+    steady = Backoff(first=100, base=100, maximum=100, floor=100, reset_after=1000)
+    async with client(circle.url, backoff=steady) as it:
+        story = Story(it)
+        delays = []
+        for _ in range(3):
+            assert await it.call("echo", [1]) == 1
+            await circle.ask("drop_all", code=1012)
+            delays.append((await story.until(S.WAITING)).retry_in or 0)
+            it.reconnect()
+            await story.until(S.CONNECTED)
+    assert 0.5 <= delays[0] <= 5
+    assert all(100.5 <= delay <= 105 for delay in delays[1:])
 
 
 async def test_row_09_a_full_house_is_left_alone_for_a_while(peers: Peers) -> None:
@@ -197,6 +223,72 @@ async def test_row_11_three_complaints_in_a_row_are_fatal(peers: Peers, code: in
     assert isinstance(it.failure, ConnectionLost)
     assert it.failure.code == code
     assert await peer.ask("count") == 5
+    await it.close()
+
+
+@pytest.mark.parametrize("what", ["notification", "setup", "it stood"])
+async def test_row_11_a_client_that_only_listens_is_no_nuisance(peers: Peers, what: str) -> None:
+    """Row 11, close 1008: what was pushed, an answer to the setup, or `reset_after`, ends the row, without a call."""
+    answers = {"subscribe": {"result": True}}
+    peer = await peers.start("scripted", answers=answers if what == "setup" else {})
+
+    async def setup(session: SetupSession) -> None:
+        await session.call("subscribe")
+
+    it = client(
+        peer.url,
+        key=None,
+        setup=setup if what == "setup" else None,
+        backoff=Backoff(first=0.01, base=0.01, maximum=0.01, floor=0, reset_after=0 if what == "it stood" else 1000),
+    )
+    async with it, it.notifications("news") as news:
+        story = Story(it)
+        for number in range(5):
+            if what == "notification":
+                await peer.ask("send", text=f'{{"jsonrpc":"2.0","method":"news","params":[{number}]}}')
+                assert await anext(news) == [number]
+            await peer.ask("end_with", code=1008)
+            await story.until(S.WAITING)
+            await story.until(S.CONNECTED)
+    assert await peer.ask("count") == 6
+
+
+async def test_row_11_a_sign_in_is_of_no_use_by_itself(peers: Peers) -> None:
+    """Row 11, close 1008: a circle that takes the signature and then says so is given up at the third time."""
+    peer = await peers.start("scripted", answers={"fetch_nonce": NONCE, "authenticate": YES})
+    it = client(peer.url)
+    story = Story(it)
+    await it.connect()
+    for status in (S.WAITING, S.WAITING, S.FAILED):
+        await peer.ask("end_with", code=1008)
+        await story.until(status)
+        if status is S.WAITING:
+            await story.until(S.CONNECTED)
+    assert await peer.ask("count") == 3
+    await it.close()
+
+
+@pytest.mark.parametrize("useful", [True, False])
+async def test_row_11_a_close_in_the_setup_counts_by_what_came_before_it(peers: Peers, useful: bool) -> None:
+    """Row 11, close 1008 in the setup: three in a row are fatal, unless the setup was answered before."""
+    peer = await peers.start("scripted", answers={"register": {"result": 1}, "subscribe": {"close": 1008}})
+
+    async def setup(session: SetupSession) -> None:
+        if useful:
+            await session.call("register")
+        await session.call("subscribe")
+
+    it = client(peer.url, key=None, setup=setup, first_connect="retry")
+    story = Story(it)
+    connecting = later(it.connect())
+    await story.waits(2)
+    if useful:
+        await story.waits(3)
+        await peer.ask("answer", method="subscribe", answer={"result": 1})
+        assert await connecting is None
+    else:
+        await story.until(S.FAILED)
+        assert isinstance(await connecting, ConnectionFailed)
     await it.close()
 
 

@@ -17,47 +17,74 @@ LONGEST = 300.0
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 426])
 async def test_row_04_a_refused_upgrade_is_fatal_on_the_first_connect(peers: Peers, status: int) -> None:
-    """Row 4, HTTP 4xx on the upgrade: natively the first connect ends the client; a browser cannot tell: retry."""
+    """Row 4, HTTP 4xx on the upgrade: natively the first connect ends the client; a browser cannot tell."""
     _, proxy = await behind_faults(peers)
     await proxy.ask("refuse", reply=http(status))
-    it = client(proxy.url, first_connect="retry")
-    story = Story(it)
-    connecting = later(it.connect())
+    it = client(proxy.url)
+    failure = await later(it.connect())
+    assert isinstance(failure, ConnectionFailed)
+    assert it.status is S.FAILED
     if IN_BROWSER:
-        wait = await story.until(S.WAITING)
-        assert isinstance(wait.cause, ConnectionFailed)
-        assert wait.cause.http_status is None
-        assert "a browser does not tell why" in str(wait.cause)
+        assert failure.http_status is None
+        assert "a browser does not tell why" in str(failure)
     else:
-        failure = await connecting
-        assert isinstance(failure, ConnectionFailed)
         assert failure.http_status == status
         assert f"HTTP {status}" in str(failure)
         assert await proxy.ask("count") == 1
-        assert it.status is S.FAILED
     await it.close()
-    assert connecting.done()
 
 
-@pytest.mark.native_only("a browser shows no HTTP status")
-async def test_row_04_a_refused_upgrade_is_fatal_after_three_in_a_row(peers: Peers) -> None:
-    """Row 4, HTTP 4xx on the upgrade: a deploy does not end a service; three refusals in a row do."""
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 426])
+async def test_row_04_one_that_keeps_trying_bears_it(peers: Peers, status: int) -> None:
+    """Row 4, HTTP 4xx on the upgrade: `first_connect="retry"` waits for the circle that is just being put there."""
+    _, proxy = await behind_faults(peers)
+    await proxy.ask("refuse", reply=http(status), times=4)
+    it = client(proxy.url, first_connect="retry")
+    story = Story(it)
+    connecting = later(it.connect())
+    for wait in await story.waits(4):
+        assert isinstance(wait.cause, ConnectionFailed)
+        assert wait.cause.http_status == (None if IN_BROWSER else status)
+    assert await connecting is None
+    assert await it.call("echo", [1]) == 1
+    await it.close()
+
+
+async def test_row_04_and_06_a_deploy_does_not_end_a_service(peers: Peers) -> None:
+    """Rows 4 and 6, HTTP 4xx on the upgrade, HTTP 3xx: for some seconds after a good connection they are retried."""
     circle, proxy = await behind_faults(peers)
     it = client(proxy.url)
     story = Story(it)
     await it.connect()
-    await proxy.ask("refuse", reply=http(404), times=2)
-    await circle.ask("cut_all")
-    assert [wait.attempt for wait in await story.waits(3)] == [0, 1, 2]
-    await story.until(S.CONNECTED)
-    await proxy.ask("refuse", reply=http(403))
+    for status in (404, 302, 403):
+        await proxy.ask("refuse", reply=http(status, Location=circle.url), times=4)
+        await circle.ask("cut_all")
+        assert [wait.attempt for wait in await story.waits(5)] == [0, 1, 2, 3, 4]
+        await story.until(S.CONNECTED)
+    assert await it.call("echo", [1]) == 1
+    await it.close()
+
+
+@pytest.mark.native_only("a browser shows no HTTP status")
+@pytest.mark.parametrize("status", [403, 404, 302])
+async def test_row_04_and_06_fatal_after_three_in_a_row_and_two_minutes(
+    peers: Peers, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows 4 and 6, HTTP 4xx on the upgrade, HTTP 3xx: the third ends the client, were the first long enough ago."""
+    monkeypatch.setattr("circle_ws.policy.PERSISTENCE", 0.0)
+    circle, proxy = await behind_faults(peers)
+    it = client(proxy.url)
+    story = Story(it)
+    await it.connect()
+    await proxy.ask("refuse", reply=http(status, Location=circle.url))
     await circle.ask("cut_all")
     assert [wait.attempt for wait in await story.waits(3)] == [0, 1, 2]
     failed = await story.until(S.FAILED)
     assert isinstance(failed.cause, ConnectionFailed)
-    assert (failed.attempt, failed.cause.http_status) == (3, 403)
+    assert (failed.attempt, failed.cause.http_status) == (3, status)
+    assert isinstance(failed.cause, RedirectRefused) is (status == 302)
     assert it.failure is failed.cause
-    assert await proxy.ask("count") == 1 + 3 + 3
+    assert await proxy.ask("count") == 1 + 3
     await it.close()
 
 
@@ -143,34 +170,31 @@ async def test_row_05_headers_that_come_twice_are_no_reason_to_give_up(peers: Pe
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_row_06_a_redirect_is_never_followed(peers: Peers, status: int) -> None:
-    """Row 6, HTTP 3xx: fatal, `RedirectRefused`; a browser follows none either, but cannot tell it: retry."""
+    """Row 6, HTTP 3xx: `RedirectRefused`, fatal on the first connect; a browser cannot tell that it was one."""
     elsewhere, proxy = await behind_faults(peers, "scripted")
     await proxy.ask("refuse", reply=http(status, Location=elsewhere.url))
-    it = client(proxy.url, key=None, first_connect="retry")
-    story = Story(it)
-    connecting = later(it.connect())
-    if IN_BROWSER:
-        await story.until(S.WAITING)
-        await story.until(S.CONNECTING)
-        await it.close()
-    else:
-        failure = await connecting
+    it = client(proxy.url, key=None)
+    failure = await later(it.connect())
+    assert it.status is S.FAILED
+    if not IN_BROWSER:
         assert isinstance(failure, RedirectRefused)
         assert failure.http_status == status
         assert await proxy.ask("count") == 1
-        await it.close()
+    await it.close()
     assert await elsewhere.ask("count") == 0
 
 
-@pytest.mark.native_only("a browser shows no HTTP status")
-async def test_row_06_a_redirect_on_the_way_back_is_fatal_too(peers: Peers) -> None:
-    """Row 6, HTTP 3xx: a client that was connected before does not follow it either."""
+async def test_row_06_a_redirect_is_not_followed_on_the_way_back_either(peers: Peers) -> None:
+    """Row 6, HTTP 3xx: a client that was connected before waits for the maintenance to end, and dials what it did."""
+    elsewhere = await peers.start("scripted")
     circle, proxy = await behind_faults(peers)
     it = client(proxy.url)
     story = Story(it)
     await it.connect()
-    await proxy.ask("refuse", reply=http(302, Location=circle.url))
+    await proxy.ask("refuse", reply=http(302, Location=elsewhere.url), times=4)
     await circle.ask("cut_all")
-    assert isinstance((await story.until(S.FAILED)).cause, RedirectRefused)
-    assert await proxy.ask("count") == 2
+    waits = await story.waits(5)
+    assert all(isinstance(wait.cause, ConnectionFailed if IN_BROWSER else RedirectRefused) for wait in waits[1:])
+    await story.until(S.CONNECTED)
     await it.close()
+    assert await elsewhere.ask("count") == 0
