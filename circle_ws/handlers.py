@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import math
 from typing import TYPE_CHECKING, Any
 
 from .errors import InvalidRequest, MessageTooLarge, RpcError
-from .jsonrpc import envelope
+from .jsonrpc import envelope, json
 from .jsonrpc.codes import INTERNAL_ERROR, LIMIT_EXCEEDED, METHOD_NOT_FOUND
 
 if TYPE_CHECKING:
@@ -31,10 +32,11 @@ class Handlers:
         max_reply_bytes: The largest reply, in bytes of UTF-8; None means no limit.
     """
 
-    __slots__ = ("_max_reply_bytes", "_methods", "_running")
+    __slots__ = ("_methods", "_running", "max_reply_bytes")
 
     def __init__(self, max_reply_bytes: int | None) -> None:
-        self._max_reply_bytes = max_reply_bytes
+        self.max_reply_bytes = max_reply_bytes
+        """The largest reply, in bytes of UTF-8; None means no limit."""
         self._methods: dict[str, Method] = {}
         # A dict, because an empty set takes three times its memory in every client that is asked nothing.
         self._running: dict[asyncio.Task[None], None] = {}
@@ -115,7 +117,7 @@ class Handlers:
             return envelope.error(id, RpcError(error.code, error.message[:200]))
 
     def _checked(self, text: str) -> str:
-        size, limit = len(text.encode()), self._max_reply_bytes
+        size, limit = len(text.encode()), self.max_reply_bytes
         if limit is not None and size > limit:
             raise MessageTooLarge(
                 f"a reply to the circle has {size} bytes, over max_request_bytes ({limit})", size=size, limit=limit
@@ -129,17 +131,24 @@ class BatchReply:
     Args:
         count: How many there will be.
         send: Is called once, with all of them.
+        limit: The largest reply, in bytes of UTF-8; what would make it larger is replaced by errors. None: no limit.
     """
 
-    __slots__ = ("_count", "_send", "_texts")
+    __slots__ = ("_count", "_left", "_send", "_texts")
 
-    def __init__(self, count: int, send: Callable[[str], None]) -> None:
+    def __init__(self, count: int, send: Callable[[str], None], limit: int | None = None) -> None:
         self._count = count
         self._send = send
+        self._left = math.inf if limit is None else limit
         self._texts: list[str] = []
 
     def add(self, text: str) -> None:
         """Add one reply."""
+        self._left -= len(text.encode())
+        if self._left < 0:
+            # They wait for the slowest one: without this, many batches would hold as many times the largest reply.
+            error = RpcError(LIMIT_EXCEEDED, "the replies to this batch are too large together; ask for fewer at once")
+            text = envelope.error(json.decode(text)["id"], error)
         self._texts.append(text)
         if len(self._texts) == self._count:
             self._send(f"[{','.join(self._texts)}]")

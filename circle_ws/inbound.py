@@ -75,7 +75,8 @@ class Inbound:
         if not frames:
             self._take_malformed(None, ProtocolError("a batch is empty"))
             return
-        replies = BatchReply(sum(1 for frame in frames if _wants_reply(frame)), self._session.answer)
+        count = sum(1 for frame in frames if _wants_reply(frame))
+        replies = BatchReply(count, self._session.answer, self._handlers.max_reply_bytes)
         for frame in frames:
             self._take(frame, replies.add)
 

@@ -24,6 +24,9 @@ _logger = logging.getLogger("circle_ws")
 _MESSAGE_TOO_BIG = 1009
 _HIGH_WATER = 256 * 1024
 """Bytes on their way from which on calls wait for the peer to read."""
+MOST_UNREAD_ANSWERS = 16 * 1024 * 1024
+"""Bytes of answers that may wait for a peer that asks and does not read: 256 at a time of the largest default size."""
+_TRY_AGAIN_LATER = 1013
 
 
 class Session:
@@ -42,6 +45,7 @@ class Session:
         "_notified_before",
         "_owner",
         "_transport",
+        "_unread_answers",
         "alarm",
         "answered",
         "doubted",
@@ -58,6 +62,8 @@ class Session:
         self._max_in_flight = max_in_flight
         self._transport: Transport | None = None
         self._congestion: asyncio.Task[None] | None = None
+        self._unread_answers = 0
+        """Bytes of answers that were written since the peer last kept up."""
         self.alarm = Alarm()
         """Ends the wait of whoever serves the link when there is something to do."""
         self.in_flight: dict[int, Call] = {}
@@ -162,14 +168,24 @@ class Session:
 
     def answer(self, text: str) -> None:
         """Answer a request of the peer's, unless the link is down or the handshake is not over."""
-        if self._transport is None:
+        transport = self._transport
+        if transport is None:
             _logger.debug("a request that came before the handshake was over is ignored")
             return
-        self._counters.bytes_out += len(text.encode())
+        if self.loss is not None:
+            return
+        size = len(text.encode())
         try:
-            self._transport.send(text)
+            transport.send(text)
         except ConnectionLost as loss:
             self.lost(loss)
+            return
+        self._counters.bytes_out += size
+        # Calls wait while the peer does not read; what it asks for cannot, so it is counted.
+        self._unread_answers = self._unread_answers + size if transport.buffered > _HIGH_WATER else 0
+        if self._unread_answers > MOST_UNREAD_ANSWERS:
+            words = f"the peer asks and does not read: {self._unread_answers} bytes of answers wait for it"
+            self.leave(ConnectionLost.closed(_TRY_AGAIN_LATER, words, local=True))
 
     # Its end, as it comes and as it is made.
 

@@ -238,3 +238,14 @@ async def test_a_reply_that_is_too_large(peers: Peers) -> None:
         it.handle("large", lambda: "x" * 100_000)
         assert (await circle.ask("ask_client", method="large"))["error"][0] == -32603
         assert it.is_connected()
+
+
+async def test_the_answers_to_a_batch_are_bounded_together(peers: Peers) -> None:
+    """They wait for the slowest one, so those that are too large together are replaced by errors."""
+    circle = await peers.start("circle")
+    async with client(circle.url) as it:
+        it.handle("large", lambda: "x" * 30_000)
+        asked = [["large", None]] * 5
+        answers = await circle.ask("ask_client_together", requests=asked)
+        assert answers == ["x" * 30_000] * 2 + [-32005] * 3
+        assert it.is_connected()

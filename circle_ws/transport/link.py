@@ -46,6 +46,8 @@ _READ_AT_ONCE = 64 * 1024
 """Bytes; hardly more than a listener's buffer holds of short notifications, so that a flood gives its task a turn."""
 _PING_BYTES = 8
 """So long is the random payload of a ping, which its pong repeats: no two are ever the same."""
+_MOST_PENDING_PINGS = 8
+"""So many pings wait for their pong at the same time, and no more."""
 _HEAD_END = b"\r\n\r\n"
 
 
@@ -67,11 +69,16 @@ class Link(websockets_client.ClientConnection):
         self._joined: list[bytes] = []
         self._joining = False
         self._splitter = FrameSplitter(self.protocol.max_message_size, self._take_text, self._pass_on)
+        # The library itself writes a pong for each ping, however many the peer leaves unread.
+        self.protocol.send_frame = self._send_frame  # type: ignore[method-assign]
         self._open = False
         self._tail = b""
         self._ended = False
-        self._fragments: list[Any] = []
+        self._fragments = bytearray()
+        """What came in of a fragmented message, joined: a list of pieces costs an object for each, an empty one too."""
         self._text = True
+        self._held_pong: bytes | None = None
+        """The payload of the latest ping that came in while the peer did not read; None where none did."""
         self._hang_up: asyncio.TimerHandle | None = None
 
     def forget_handshake(self) -> None:
@@ -117,6 +124,10 @@ class Link(websockets_client.ClientConnection):
             raise self.loss()
         pong = self.loop.create_future()
         payload = os.urandom(_PING_BYTES)
+        if len(self.pending_pings) >= _MOST_PENDING_PINGS:
+            # A peer that never answers pings, but is alive, would have one more of them kept at each interval.
+            earliest, _ = self.pending_pings.pop(next(iter(self.pending_pings)))
+            earliest.cancel()
         # The library finds the pong, and sets what is here to the seconds it took, which nobody asks for.
         self.pending_pings[payload] = (pong, self.loop.time())
         self.protocol.send_ping(payload)
@@ -147,6 +158,21 @@ class Link(websockets_client.ClientConnection):
         """Write what the library has to send, behind what was sent before it."""
         self.write_joined()
         super().send_data()
+
+    def _send_frame(self, frame: Frame) -> None:
+        """Write a frame of the library's; while the peer does not read, keep only the latest pong (RFC 6455, 5.5.3)."""
+        if frame.opcode is Opcode.PONG and self.paused:
+            self._held_pong = bytes(frame.data)
+        else:
+            type(self.protocol).send_frame(self.protocol, frame)
+
+    def resume_writing(self) -> None:
+        """Learn that the peer has read nearly everything; answer its latest ping."""
+        super().resume_writing()
+        pong, self._held_pong = self._held_pong, None
+        if pong is not None and self.protocol.state is OPEN:
+            self.protocol.send_pong(pong)
+            self.send_data()
 
     # Reading.
 
@@ -182,13 +208,12 @@ class Link(websockets_client.ClientConnection):
     def _take(self, frame: Frame) -> None:
         if frame.opcode is not Opcode.CONT:
             self._text = frame.opcode is Opcode.TEXT
-        if not frame.fin:
-            self._fragments.append(frame.data)
-            return
-        data = frame.data
-        if self._fragments:
-            data = b"".join([*self._fragments, data])
-            self._fragments.clear()
+        data: Any = frame.data
+        if not frame.fin or self._fragments:
+            self._fragments += data
+            if not frame.fin:
+                return
+            data, self._fragments = self._fragments, bytearray()
         limit = self.protocol.max_message_size
         if limit is not None and len(data) > limit:
             self._refuse(PayloadTooBig(len(data), limit))

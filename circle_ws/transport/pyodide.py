@@ -25,9 +25,12 @@ __all__ = ["PyodideConnect", "PyodideTransport", "connect"]
 _logger = logging.getLogger("circle_ws.transport")
 
 _OPEN = 1
+_NORMAL = 1000
 _ABNORMAL = 1006
-_TOO_LARGE = 4009
-"""Close code for an incoming message over the limit; JavaScript may not send 1009."""
+_PRIVATE = 3000
+"""JavaScript may send 1000 and 3000 to 4999 as close codes, and 123 bytes of reason; 1009 goes as 4009."""
+_TOO_LARGE = _PRIVATE + 1009
+"""Close code for an incoming message over the limit."""
 _LOW_WATER = 128 * 1024
 _LARGE = 1024
 """Characters from which on a message crosses to Python faster as bytes: six times faster at 16 Ki."""
@@ -164,8 +167,7 @@ class PyodideTransport:
         self._surely_open = False
         try:
             if not self._closed.done():
-                # A browser takes 1000 and 3000 to 4999 only, and 123 bytes of reason.
-                self._js_socket.close(code, reason)
+                self._js_socket.close(code if code == _NORMAL or code >= _PRIVATE else _PRIVATE + code, reason)
                 await asyncio.wait([self._closed], timeout=self._options.close_timeout)
         finally:
             self.abort()

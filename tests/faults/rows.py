@@ -101,5 +101,15 @@ ROWS = (
     ),
     Row(34, "too many calls"),
     Row(35, "client dropped without `close()`"),
+    _partly(
+        38,
+        "the circle asks, or pings, without end and does not read",
+        "the browser answers pings by itself; the close code is 4013",
+    ),
+    _partly(
+        44,
+        "growth by what is counted in bytes and costs in pieces",
+        "the browser puts fragments together by itself",
+    ),
 )
 """In order."""

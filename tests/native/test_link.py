@@ -39,8 +39,12 @@ class RawPeer(StreamPeer):
             await writer.drain()
             # So that each is a read of its own at the other end.
             await asyncio.sleep(0.002)
+        await self.begin(reader, writer)
         while data := await reader.read(65536):
             self.received += data
+
+    async def begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Do what comes before reading."""
 
 
 async def taken(pieces: Callable[[bytes], list[bytes]], until: Callable[[Recorder], bool]) -> Recorder:
@@ -192,3 +196,62 @@ async def test_each_message_is_masked_with_a_key_of_its_own() -> None:
     sent = [bytes(peer.received[place : place + 10]) for place in range(0, 500, 10)]
     assert len({one[2:6] for one in sent}) == 50
     assert {bytes(a ^ b for a, b in zip(one[6:], one[2:6], strict=True)) for one in sent} == {b"text"}
+
+
+class PingingPeer(RawPeer):
+    """Send pings with numbers as long as `pinging`, and read nothing before it is over."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda answer: [answer])
+        self.pinging = True
+        self.sent = 0
+
+    async def begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        while self.pinging:
+            writer.write(b"".join(frame(0x89, f"{self.sent + number:0100}".encode()) for number in range(100)))
+            self.sent += 100
+            await writer.drain()
+            await asyncio.sleep(0)
+        writer.transport.resume_reading()  # type: ignore[attr-defined]
+
+
+async def test_a_peer_that_pings_and_does_not_read() -> None:
+    """While it reads nothing only the latest ping has a pong kept for it (RFC 6455 section 5.5.3)."""
+    peer, recorder = PingingPeer(), Recorder()
+    await peer.open(0)
+    transport = await connect(peer.url, recorder, TransportOptions(close_timeout=0.5))
+    link = transport._link
+    await eventually(lambda: link.paused)
+    begun = link.transport.get_write_buffer_size()
+    received = link.bytes_received
+    await eventually(lambda: link.bytes_received > received + 10_000_000)
+    assert link.transport.get_write_buffer_size() <= begun
+    peer.pinging = False
+    await eventually(lambda: not link.paused)
+    last = f"{peer.sent - 1:0100}".encode()
+    await eventually(lambda: last in unmasked(peer.received))
+    transport.abort()
+    await peer.close()
+
+
+def unmasked(stream: bytes | bytearray) -> bytes:
+    """Give the payloads of short masked frames, one behind the other."""
+    payloads, start = bytearray(), 0
+    while start + 6 <= len(stream):
+        length, key = stream[start + 1] & 0x7F, stream[start + 2 : start + 6]
+        payloads += bytes(byte ^ key[place % 4] for place, byte in enumerate(stream[start + 6 : start + 6 + length]))
+        start += 6 + length
+    return bytes(payloads)
+
+
+async def test_pings_that_are_never_answered_are_forgotten() -> None:
+    """A peer that is alive may never answer a ping; what waits for the pong of an old one is cancelled."""
+    peer, recorder = RawPeer(lambda answer: [answer]), Recorder()
+    await peer.open(0)
+    transport = await connect(peer.url, recorder, TransportOptions(close_timeout=0.5))
+    pongs = [transport.ping() for _ in range(100)]
+    assert len(transport._link.pending_pings) == 8
+    assert [pong.cancelled() for pong in pongs] == [True] * 92 + [False] * 8
+    transport.abort()
+    await peer.close()

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from websockets.asyncio.server import ServerConnection
@@ -45,6 +47,8 @@ class Scripted(WebSocketPeer):
         self.extensions: list[int] = []
         self.endings: list[dict[str, Any]] = []
         self.accepted = 0
+        self.begun = 0
+        self._unfinished: list[asyncio.Task[None]] = []
 
     # What tests ask.
 
@@ -74,6 +78,20 @@ class Scripted(WebSocketPeer):
 
     async def send_fragments(self, fragments: list[str]) -> None:
         await asyncio.gather(*(one.send(fragments) for one in self.connections()))
+
+    async def begin_message(self, fragments: int) -> None:
+        """Send so many empty fragments of a text message that never ends."""
+        for one in self.connections():
+            self._unfinished.append(asyncio.create_task(self._begin(one, fragments)))
+
+    def begun_messages(self) -> int:
+        """Of how many messages that never end all fragments are on their way."""
+        return self.begun
+
+    async def ask_on_and_on(self, text: str) -> None:
+        """Send a text again and again, until the connection ends."""
+        for one in self.connections():
+            self._unfinished.append(asyncio.create_task(self._ask(one, text)))
 
     async def send_binary(self, text: str) -> None:
         await asyncio.gather(*(one.send(text.encode()) for one in self.connections()))
@@ -120,6 +138,23 @@ class Scripted(WebSocketPeer):
         except ConnectionClosed:
             pass
         self.endings.append({"code": connection.close_code, "reason": connection.close_reason})
+
+    async def _begin(self, connection: ServerConnection, fragments: int) -> None:
+        async def endless() -> AsyncIterator[str]:
+            for _ in range(fragments):
+                yield ""
+            self.begun += 1
+            await connection.wait_closed()
+
+        with suppress(ConnectionClosed):
+            await connection.send(endless())
+
+    async def _ask(self, connection: ServerConnection, text: str) -> None:
+        with suppress(ConnectionClosed):
+            while True:
+                for _ in range(50):
+                    await connection.send(text)
+                await asyncio.sleep(0.01)
 
     async def _react(self, connection: ServerConnection, text: str) -> None:
         try:

@@ -1,0 +1,80 @@
+"""Rows 38 and 44: what a peer can make grow is bounded, in bytes and in pieces."""
+
+import asyncio
+import sys
+
+import pytest
+
+from circle_ws import ConnectionLost, ConnectionStatus, session
+from tests.faults.stage import IN_BROWSER, Story
+from tests.support.clients import client
+from tests.support.outcomes import eventually, until
+from tests.support.peers import Peers, RemotePeer
+
+S = ConnectionStatus
+MEBIBYTE = 1024 * 1024
+QUESTION = '{"jsonrpc":"2.0","id":1,"method":"question"}'
+SEVERAL = f"[{','.join([QUESTION] * 20)}]"
+
+
+async def answered(peer: RemotePeer, count: int) -> None:
+    await until(peer, "received_sizes", lambda sizes: len(sizes) >= count)
+
+
+@pytest.mark.parametrize("question", [QUESTION, SEVERAL], ids=["single", "batch"])
+async def test_row_38_a_circle_that_asks_and_does_not_read(
+    peers: Peers, monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    """Row 38, the circle asks without end: what waits for it is bounded; over it the link is closed; retry."""
+    monkeypatch.setattr(session, "MOST_UNREAD_ANSWERS", MEBIBYTE)
+    peer = await peers.start("scripted", deaf=True)
+    highest = 0
+
+    def answer() -> str:
+        nonlocal highest
+        connection = it._supervisor._session
+        assert connection is not None
+        highest = max(highest, connection.transport.buffered)
+        return "x" * 60_000
+
+    async with client(peer.url, key=None, close_timeout=0.2, keepalive=None) as it:
+        it.handle("question", answer)
+        story = Story(it)
+        await peer.ask("ask_on_and_on", text=question)
+        loss = (await story.until(S.WAITING)).cause
+        assert isinstance(loss, ConnectionLost)
+        assert (loss.code, loss.local) == (1013, True)
+        assert "asks and does not read" in str(loss)
+        # What was measured ran before the answer over the limit was written: the mark, the limit, and one answer more.
+        assert highest <= session._HIGH_WATER + MEBIBYTE + 200_000
+        await story.until(S.CONNECTED)
+
+
+async def test_row_38_a_circle_that_reads_may_ask_as_often_as_it_likes(
+    peers: Peers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Row 38, the circle asks without end: one that reads gets every answer, however many they are."""
+    monkeypatch.setattr(session, "MOST_UNREAD_ANSWERS", MEBIBYTE)
+    peer = await peers.start("scripted")
+    async with client(peer.url, key=None, keepalive=None) as it:
+        it.handle("question", lambda: "x" * 60_000)
+        for asked in range(5, 105, 5):
+            await asyncio.gather(*(peer.ask("send", text=QUESTION) for _ in range(5)))
+            await answered(peer, asked)
+        assert sum(await peer.ask("received_sizes")) > 5 * MEBIBYTE
+        assert it.stats.connects == 1
+
+
+async def test_row_44_endless_empty_fragments(peers: Peers) -> None:
+    """Row 44, endless empty fragments: they cost nothing that stays, under whatever limit of bytes."""
+    peer = await peers.start("scripted")
+    async with client(peer.url, key=None, keepalive=None, max_message_bytes=1024) as it:
+        transport = it._supervisor._session.transport  # type: ignore[union-attr]
+        await eventually(lambda: it.is_connected())
+        before, received = sys.getallocatedblocks(), transport.bytes_received
+        await peer.ask("begin_message", fragments=50_000)
+        await until(peer, "begun_messages")
+        if not IN_BROWSER:
+            await eventually(lambda: transport.bytes_received >= received + 100_000)
+        assert sys.getallocatedblocks() - before < 10_000
+        assert it.is_connected()
