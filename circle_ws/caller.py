@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .call import MOST_REWRITES
 from .config import DEFAULT, Default
 from .errors import CallTimeout, ClientClosed, InvalidRequest, InvalidResult, NotConnected
+from .jsonrpc.envelope import MAX_BATCH
 from .status import ConnectionStatus as Status
 
 if TYPE_CHECKING:
@@ -201,12 +202,19 @@ class Caller:
 
     async def _send_batch(self, request: Request, limit: float | None, left: float | None) -> list[Any]:
         outbox, counters = self._outbox, self._counters
+        if len(request.batch) > MAX_BATCH:
+            raise InvalidRequest(
+                f"a batch of {len(request.batch)} is over the maximum of {MAX_BATCH} members; make several of it"
+            )
         members = [self._member(one) for one in request.batch]
         message = outbox.batch(members)
         counters.calls += message.slots
         try:
             outbox.submit(message, limit, left)
             await asyncio.wait([call.future for call in message.requests] or [message.future])
+            if not message.requests:
+                # Of notifications alone there are no outcomes that could tell that it was never written.
+                message.future.result()
         except asyncio.CancelledError:
             for call in (message, *message.requests):
                 outbox.forget(call)

@@ -164,8 +164,8 @@ class ClientConfig:
     max_message_bytes: int | None = 10 * 1024 * 1024
     max_request_bytes: int | None = 64 * 1024
     max_in_flight: int = 256
-    max_queued: int = 256
-    max_queued_bytes: int = 1024 * 1024
+    max_queued: int = 65_536
+    max_queued_bytes: int = 64 * 1024 * 1024
     transport: Connect = runtime_connect
 
     def __post_init__(self, private_key: str | bytes | KeyPair | None) -> None:

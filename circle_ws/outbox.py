@@ -1,16 +1,17 @@
 """The calls of a client, over all its connections: ids, the queue, the slots, the deadlines.
 
-A call that was never written waits here for a slot or for the link. One timer per client ends what is over its time:
-it sweeps over the few hundred calls that there can be, so a call costs no timer of its own.
+A call that was never written waits here for a slot or for the connection. One timer per client ends what is over its
+time: it looks at the few hundred calls that can be in flight, and the queue knows which of its calls is due first, so a
+call costs no timer of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import TYPE_CHECKING
 
 from .call import BatchMessage, Call
+from .call_queue import CallQueue
 from .errors import CallTimeout, ClientClosed, InvalidRequest, MessageTooLarge, OutcomeUnknown, QueueFull
 from .jsonrpc import envelope
 from .waiter import new_waiter
@@ -25,9 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Outbox"]
 
-
-_NOTHING: deque[Call] = deque()
-"""The queue of every client that has had none yet, for an empty one takes 760 bytes."""
+_NOTHING = CallQueue()
+"""The queue of every client that has had none yet, for an empty one takes 800 bytes."""
 
 
 class Outbox:
@@ -47,8 +47,6 @@ class Outbox:
         "_paused",
         "_phase",
         "_queue",
-        "_queued",
-        "_queued_bytes",
         "_say_goodbye",
         "_session",
         "_sweep_at",
@@ -68,8 +66,6 @@ class Outbox:
         self._closed = False
         self._paused = False
         self._queue = _NOTHING
-        self._queued = 0
-        self._queued_bytes = 0
         self._session: Session | None = None
         self._drained: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -117,16 +113,20 @@ class Outbox:
             QueueFull: Too many wait already.
         """
         session = self._session
-        if session is None or self._paused or self._queue or not session.has_room(call) or not session.write(call):
+        if (
+            session is None
+            or self._paused
+            or self._queue.count
+            or not session.has_room(call)
+            or not session.write(call)
+        ):
             self._enqueue(call)
         if limit is not None and left is not None:
             self._watch(call, limit, left)
 
     def forget(self, call: Call) -> None:
         """Free what a call holds whose caller is gone; its reply will be ignored."""
-        if call in self._queue:
-            self._queue.remove(call)
-            self._count_queued(call, -1)
+        if self._queue.discard(call):
             # A notification needs no slot: it may have waited behind this call alone.
             self.flush()
         elif self._session is not None:
@@ -158,9 +158,7 @@ class Outbox:
         """Let a call that the circle refused to run go out once more, before all that waits, with an id of its own."""
         self._readdress(call)
         call.resent = True
-        # Refused in the order in which they were written, they go out in that order again.
-        resent = sum(1 for waiting in self._queue if waiting.resent)
-        self._put(resent, call)
+        self._put(call)
 
     def write_again(self, call: Call) -> bool:
         """Let a call that was written and is unanswered go out on the next link, where its caller allows that.
@@ -172,7 +170,7 @@ class Outbox:
             return False
         call.rewrites -= 1
         self._readdress(call)
-        self._put(sum(1 for waiting in self._queue if waiting.rewritten), call)
+        self._put(call)
         return True
 
     def say_goodbye(self, transport: Transport, code: int, reason: str) -> None:
@@ -185,26 +183,27 @@ class Outbox:
 
     def slot_freed(self) -> None:
         """Learn that fewer calls are in flight."""
-        if self._queue or self._drained is not None:
+        if self._queue.count or self._drained is not None:
             self.flush()
 
     def flush(self) -> None:
         """Write what waits, as far as there is room."""
-        while self._session is not None and self._queue and not self._paused:
-            call = self._queue[0]
+        queue = self._queue
+        while self._session is not None and queue.count and not self._paused:
+            call = queue.peek()
             if not self._session.has_room(call) and not call.future.done():
                 break
             # Out of the queue before it is written: a reply, or a loss, may come back on this very stack.
-            self._pop()
+            queue.pop()
             if not call.future.done() and not self._session.write(call):
-                self._put(0, call)
+                queue.put_back(call)
                 break
         self._tell_drained()
 
     def fail_queued(self, error: Exception) -> None:
         """Fail everything that waits; what was written before may have run, and is told so."""
         while self._queue:
-            call = self._pop()
+            call = self._queue.pop()
             call.fail(_unknown(error) if call.rewritten else error)
 
     def close(self) -> None:
@@ -249,35 +248,27 @@ class Outbox:
         return call
 
     def _enqueue(self, call: Call) -> None:
-        config = self._config
-        if self._queued + max(call.slots, 1) > config.max_queued or (
-            self._queued_bytes + call.size > config.max_queued_bytes
-        ):
+        config, queue = self._config, self._queue
+        # One that waits alone is never too large: it would be written at once if there were a connection.
+        too_large = queue.count and queue.size + call.size > config.max_queued_bytes
+        if too_large or queue.count + max(call.slots, 1) > config.max_queued:
             raise QueueFull(
-                f"{self._queued} calls ({self._queued_bytes} bytes) wait already, for a slot or for the link; "
+                f"{queue.count} calls ({queue.size} bytes) wait already, for a slot or for the connection; "
                 "send fewer at once, or raise max_queued and max_queued_bytes with with_limits()"
             )
-        self._put(len(self._queue), call)
+        self._put(call)
 
-    def _put(self, position: int, call: Call) -> None:
+    def _put(self, call: Call) -> None:
         if self._queue is _NOTHING:
-            self._queue = deque()
-        self._queue.insert(position, call)
-        self._count_queued(call, 1)
-
-    def _pop(self) -> Call:
-        call = self._queue.popleft()
-        self._count_queued(call, -1)
-        return call
-
-    def _count_queued(self, call: Call, sign: int) -> None:
-        self._queued += sign * max(call.slots, 1)
-        self._queued_bytes += sign * call.size
+            self._queue = CallQueue()
+        self._queue.put(call)
 
     def _watch(self, call: Call, limit: float, left: float) -> None:
         loop = call.future.get_loop()
         deadline = loop.time() + left
         call.give(limit, deadline)
+        if self._queue.count and call in self._queue:
+            self._queue.watch(call)
         if self._timer is None or deadline < self._sweep_at:
             self.stop()
             self._sweep_at = deadline
@@ -286,25 +277,32 @@ class Outbox:
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
         now = loop.time()
-        in_flight = list(self._session.in_flight.values()) if self._session is not None else []
-        waiting = list(self._queue)
-        earliest: float | None = None
-        expired: list[Call] = []
-        for calls, written in ((in_flight, True), (waiting, False)):
-            for call in calls:
-                if call.deadline is None:
-                    continue
-                if call.deadline <= now:
-                    self._expire(call, written=written)
-                    expired.append(call)
-                elif earliest is None or call.deadline < earliest:
-                    earliest = call.deadline
+        waiting = self._queue.overdue(now)
+        written, next_deadline = self._overdue_in_flight(now)
+        for call in waiting:
+            self._expire(call, written=False)
+        for call in written:
+            self._expire(call, written=True)
         # Only now: a slot that is freed must not go to a call whose time is over too.
-        for call in expired:
+        for call in (*written, *waiting):
             self.forget(call)
-        if earliest is not None:
-            self._sweep_at = earliest
-            self._timer = loop.call_later(earliest - now, self._sweep, loop)
+        deadlines = [one for one in (next_deadline, self._queue.next_deadline) if one is not None]
+        if deadlines:
+            self._sweep_at = min(deadlines)
+            self._timer = loop.call_later(self._sweep_at - now, self._sweep, loop)
+
+    def _overdue_in_flight(self, now: float) -> tuple[list[Call], float | None]:
+        """Return the calls in flight whose time is over, and the next deadline of the others."""
+        overdue: list[Call] = []
+        earliest: float | None = None
+        for call in self._session.in_flight.values() if self._session is not None else ():
+            if call.deadline is None:
+                continue
+            if call.deadline <= now:
+                overdue.append(call)
+            elif earliest is None or call.deadline < earliest:
+                earliest = call.deadline
+        return overdue, earliest
 
     def _expire(self, call: Call, *, written: bool) -> None:
         connected = self._session is not None and not self._paused

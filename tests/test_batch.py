@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from circle_ws import (
+    Backoff,
     CallTimeout,
     ClientClosed,
+    ConnectionFailed,
+    ConnectionStatus,
     InvalidRequest,
     InvalidResult,
     MessageTooLarge,
@@ -327,3 +330,61 @@ async def test_what_the_circle_sends_in_batches(peers: Peers) -> None:
         assert await call == "fine"
         assert [await anext(news), await anext(news)] == [[1], [2]]
         assert it.stats.protocol_errors == 1
+
+
+@pytest.mark.parametrize("why", ["its time", "closing", "giving up", "queue"])
+async def test_notifications_that_were_never_written_are_told_of(peers: Peers, why: str) -> None:
+    """A batch of notifications alone raises what kept it from being sent, as a single notification does."""
+    peer = await peers.start("scripted")
+    options: dict[str, Any] = {"max_queued": 1} if why == "queue" else {}
+    backoff = Backoff(first=0.05, base=0.05, maximum=0.1, floor=0.01, attempts=2 if why == "giving up" else None)
+    async with client(peer.url, key=None, backoff=backoff, **options) as it:
+        await peer.stop()
+        await eventually(lambda: it.status is ConnectionStatus.WAITING)
+
+        async def leave() -> None:
+            async with it.batch(timeout=0.05 if why == "its time" else None) as batch:
+                batch.notify("f")
+                batch.notify("g")
+
+        waiting = [later(leave()) for _ in range(2)]
+        if why == "closing":
+            await asyncio.sleep(0)
+            await it.close(drain=0)
+        outcomes = {type(outcome) for outcome in await asyncio.gather(*waiting[why == "queue" :])}
+    expected = {"its time": CallTimeout, "closing": ClientClosed, "giving up": ConnectionFailed, "queue": QueueFull}
+    assert outcomes == {expected[why]}
+    await asyncio.wait(waiting)
+
+
+async def test_notifications_that_were_written_are_no_failure(peers: Peers) -> None:
+    """They wait for a connection as calls do."""
+    peer = await peers.start("scripted")
+    async with client(peer.url, key=None) as it:
+        await peer.stop()
+        await eventually(lambda: it.status is ConnectionStatus.WAITING)
+
+        async def leave() -> None:
+            async with it.batch() as batch:
+                batch.notify("f")
+
+        waiting = later(leave())
+        await peer.start()
+        assert await waiting is None
+        (text,) = await until(peer, "received")
+    assert json.loads(text) == [{"jsonrpc": "2.0", "method": "f"}]
+
+
+async def test_it_has_at_most_a_thousand_members(peers: Peers) -> None:
+    """One more is refused in words before anything is sent, notifications counted too."""
+    peer = await peers.start("scripted")
+    async with client(peer.url, key=None) as it:
+        with pytest.raises(InvalidRequest, match="1001 is over the maximum of 1000"):
+            async with it.batch() as batch:
+                for _ in range(1001):
+                    batch.notify("record", [0])
+        async with it.batch() as batch:
+            for _ in range(1000):
+                batch.notify("record", [0])
+        (text,) = await until(peer, "received")
+    assert len(json.loads(text)) == 1000

@@ -268,7 +268,7 @@ def test_a_prepared_builder_can_be_shared() -> None:
     prepared = CircleWsClientBuilder(_URL).with_timeouts(call=7)
     slow, fast = prepared.with_timeouts(open=60), prepared.with_timeouts(open=1).with_limits(max_queued=3)
     assert [_config(builder.build()).open_timeout for builder in (prepared, slow, fast)] == [10, 60, 1]
-    assert [_config(builder.build()).max_queued for builder in (prepared, slow, fast)] == [256, 256, 3]
+    assert [_config(builder.build()).max_queued for builder in (prepared, slow, fast)] == [65_536, 65_536, 3]
     assert [_config(builder.build()).call_timeout for builder in (prepared, slow, fast)] == [7, 7, 7]
     assert prepared.build() is not prepared.build()
 

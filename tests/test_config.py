@@ -58,8 +58,8 @@ _DEFAULTS: dict[str, Any] = {
     "max_message_bytes": 10 * 1024 * 1024,
     "max_request_bytes": 64 * 1024,
     "max_in_flight": 256,
-    "max_queued": 256,
-    "max_queued_bytes": 1024 * 1024,
+    "max_queued": 65_536,
+    "max_queued_bytes": 64 * 1024 * 1024,
     "transport": circle_ws.transport.connect,
 }
 """As the documentation has them."""

@@ -691,7 +691,7 @@ async def test_nothing_is_left_in_the_queue() -> None:
         for request in held:
             circle.reply(request, REFUSED)
         answers = await asyncio.gather(*calls)
-        assert (len(outbox._queue), outbox._queued_bytes) == (0, 0)
+        assert (len(outbox._queue), outbox._queue.size) == (0, 0)
         circle.peer.close(1001)
         await eventually(lambda: not it.is_connected())
         await it.wait_until_connected()

@@ -171,14 +171,14 @@ def check_that_nothing_waits_without_need(story: Story) -> None:
     supervisor = story.it._supervisor
     outbox, status = supervisor.outbox, story.it.status
     queue, session = outbox._queue, outbox._session
-    assert outbox._queued_bytes == sum(call.size for call in queue)
+    assert queue.size == sum(call.size for call in queue)
     assert not any(call.future.done() for call in queue)
     if session is not None:
         assert session.loss is None
         in_flight = list(session.in_flight.values())
         assert not any(call.future.done() for call in in_flight)
         assert sum(call.users for call in in_flight) <= supervisor.config.max_in_flight
-        assert outbox._paused or not queue or not session.has_room(queue[0]), "there is room for who waits"
+        assert outbox._paused or not queue or not session.has_room(queue.peek()), "there is room for who waits"
     assert story.it.is_connected() is (status is S.CONNECTED)
     if status in (S.IDLE, S.FAILED, S.CLOSED):
         assert not queue

@@ -9,11 +9,12 @@ from typing import Any, TypeAlias
 from ..errors import InvalidRequest, ProtocolError, RpcError
 from . import json
 
-__all__ = ["Kind", "Params", "error", "kind_of", "notification", "request", "result", "rpc_error"]
+__all__ = ["MAX_BATCH", "Kind", "Params", "error", "kind_of", "notification", "request", "result", "rpc_error"]
 
 Params: TypeAlias = list[Any] | tuple[Any, ...] | dict[str, Any] | None
 """What `params` may be: by position, by name, or left out."""
-
+MAX_BATCH = 1000
+"""How many members a batch may have, either way."""
 
 _CONTAINERS = (list, tuple, dict)
 _STRUCTURED = (list, dict)

@@ -99,7 +99,7 @@ ROWS = (
         "cancel or `close()` at every moment",
         "a browser keeps a socket whose peer does not answer its close for a while, in silence",
     ),
-    Row(34, "too many calls"),
+    Row(34, "many calls"),
     Row(35, "client dropped without `close()`"),
     _partly(
         38,

@@ -244,26 +244,60 @@ async def test_row_32_a_link_that_ends_while_the_peer_does_not_read(peers: Peers
     assert outcomes[-1] == 1
 
 
-async def test_row_34_too_many_calls_wait_and_then_are_refused(peers: Peers) -> None:
-    """Row 34, too many calls: 256 are written, 256 wait, one more is `QueueFull` at once; each gets its answer."""
+@pytest.mark.parametrize("meanwhile", ["connected", "reconnecting"])
+async def test_row_34_two_thousand_calls_at_once(peers: Peers, meanwhile: str) -> None:
+    """Row 34, many calls: waiting is the default; each of 2,000 by `gather` gets its own answer."""
     circle = await peers.start("circle")
     async with client(circle.url) as it:
+        if meanwhile == "reconnecting":
+            await circle.stop()
+            await eventually(lambda: it.status is S.WAITING)
+        calls = asyncio.gather(*(it.call("echo", [number]) for number in range(2000)))
+        await asyncio.sleep(0)
+        if meanwhile == "reconnecting":
+            await circle.start()
+        assert await calls == list(range(2000))
+        assert it.stats.failures == 0
+
+
+async def test_row_34_large_calls_at_once(peers: Peers) -> None:
+    """Row 34, many calls: 100 of 16 KiB at once, which is more than may be on its way, simply work."""
+    circle = await peers.start("circle")
+    async with client(circle.url) as it:
+        texts = [f"{number} {'x' * 16_384}" for number in range(100)]
+        assert await asyncio.gather(*(it.call("echo", [text]) for text in texts)) == texts
+
+
+async def test_row_34_256_are_in_flight(peers: Peers) -> None:
+    """Row 34, many calls: at most 256 are written and unanswered; the others wait, and go out in their order."""
+    circle = await peers.start("circle")
+    async with client(circle.url) as it:
+        calls: list[asyncio.Task[Any]] = [later(it.call("hold", [number])) for number in range(600)]
+        await until(circle, "runs", lambda runs: len(runs) == 256)
+        assert await circle.ask("runs") == list(range(256))
+        assert not any(call.done() for call in calls)
+        await circle.ask("release")
+        assert await asyncio.gather(*calls) == list(range(600))
+        assert await it.call("echo", [1]) == 1
+    assert await circle.ask("runs") == list(range(600))
+
+
+async def test_row_34_what_waits_is_bounded(peers: Peers) -> None:
+    """Row 34, many calls: over `max_queued` one more is `QueueFull` at once, and the others get their answers."""
+    circle = await peers.start("circle")
+    async with client(circle.url, max_queued=256) as it:
         calls: list[asyncio.Task[Any]] = [later(it.call("hold", [number])) for number in range(512)]
         await until(circle, "runs", lambda runs: len(runs) == 256)
         assert await timed(later(it.call("hold", ["too many"]))) < 1
         assert isinstance(await later(it.call("hold", ["too many"])), QueueFull)
-        assert await circle.ask("runs") == list(range(256))
-        assert not any(call.done() for call in calls)
         await circle.ask("release")
         assert await asyncio.gather(*calls) == list(range(512))
-        assert await it.call("echo", [1]) == 1
-    assert await circle.ask("runs") == list(range(512))
 
 
 async def test_row_34_bytes_are_counted_too(peers: Peers) -> None:
-    """Row 34, too many calls: what waits is 1 MiB at most, and what is cancelled makes room."""
+    """Row 34, many calls: what waits has `max_queued_bytes` at most, and what is cancelled makes room."""
     circle = await peers.start("circle")
-    async with client(circle.url) as it:
+    async with client(circle.url, max_queued_bytes=1024 * 1024) as it:
         await circle.stop()
         await eventually(lambda: it.status is S.WAITING)
         calls = [later(it.call("record", ["x" * 60_000])) for _ in range(17)]
@@ -276,8 +310,40 @@ async def test_row_34_bytes_are_counted_too(peers: Peers) -> None:
         assert sorted(await asyncio.gather(*calls)) == list(range(1, 18))
 
 
+async def test_row_34_one_request_alone_is_never_too_large(peers: Peers) -> None:
+    """Row 34, many calls: what may be written while connected may wait while reconnecting; a second one may not."""
+    circle = await peers.start("scripted", answers={"f": {"result": "fine"}})
+    large = ["x" * 5_000_000]
+    async with client(circle.url, key=None, max_request_bytes=None, max_queued_bytes=1024 * 1024) as it:
+        assert await it.call("f", large) == "fine"
+        await circle.stop()
+        await eventually(lambda: it.status is S.WAITING)
+        alone = later(it.call("f", large))
+        await asyncio.sleep(0)
+        assert isinstance(await later(it.call("f", large)), QueueFull)
+        await circle.start()
+        assert await alone == "fine"
+
+
+async def test_row_34_those_who_wait_may_all_be_cancelled(peers: Peers) -> None:
+    """Row 34, many calls: cancelling 20,000 that wait for a connection takes no longer than making them."""
+    circle = await peers.start("circle")
+    async with client(circle.url) as it:
+        await circle.stop()
+        await eventually(lambda: it.status is S.WAITING)
+        calls = [asyncio.ensure_future(it.call("echo", [number])) for number in range(20_000)]
+        made = await timed(asyncio.sleep(0))
+        for call in calls:
+            call.cancel()
+        cancelled = await timed(asyncio.wait(calls))
+        assert all(call.cancelled() for call in calls)
+        assert cancelled < 20 * made + 1
+        await circle.start()
+        assert await it.call("echo", ["free"]) == "free"
+
+
 async def test_row_34_what_waits_keeps_its_time(peers: Peers) -> None:
-    """Row 34, too many calls: a call that waits for a slot ends at its time, was never sent, and frees its place."""
+    """Row 34, many calls: a call that waits for a slot ends at its time, was never sent, and frees its place."""
     circle = await peers.start("circle")
     async with client(circle.url, max_in_flight=1, max_queued=1) as it:
         held = later(it.call("hold", [1]))

@@ -22,6 +22,7 @@ _FLOORS: tuple[set[str], ...] = (
         "batch",
         "board",
         "call",
+        "call_queue",
         "callbacks",
         "calls",
         "caller",

@@ -161,7 +161,7 @@ class Story:
             return
         self.circle.unanswered.remove(request)
         if how == "garbled":
-            result["error"] = None
+            result["error"] = {"code": 1, "message": "and a result"}
         for _ in range(2 if how == "twice" else 1):
             self.circle.answer(request, result)
 

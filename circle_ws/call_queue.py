@@ -1,0 +1,112 @@
+"""The calls that wait for a slot or for a connection: first in, first out, and every step takes the same short time.
+
+Tens of thousands may wait, and all of them may be cancelled, or run out of time one by one.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .call import Call
+
+__all__ = ["CallQueue"]
+
+_STALE = 64
+"""So many deadlines of calls that wait no more are kept, besides as many as calls wait."""
+
+
+class CallQueue:
+    """A queue of calls, in two ranks: those that were written before go first.
+
+    Attributes:
+        count: How many calls wait; a batch counts for as many as it holds.
+        size: How large they are together, in bytes of UTF-8.
+    """
+
+    __slots__ = ("_deadlines", "_first", "_others", "count", "size")
+
+    def __init__(self) -> None:
+        # Plain dictionaries look at every deleted entry again to find the first that is left.
+        self._first: OrderedDict[Call, None] = OrderedDict()
+        self._others: OrderedDict[Call, None] = OrderedDict()
+        self._deadlines: list[tuple[float, int, Call]] = []
+        self.count = 0
+        self.size = 0
+
+    def __len__(self) -> int:
+        return len(self._first) + len(self._others)
+
+    def __iter__(self) -> Iterator[Call]:
+        yield from self._first
+        yield from self._others
+
+    def __contains__(self, call: Call) -> bool:
+        return call in self._others or call in self._first
+
+    def put(self, call: Call) -> None:
+        """Add a call behind all others of its rank."""
+        (self._first if call.resent or call.rewritten else self._others)[call] = None
+        self._count(call, 1)
+        self.watch(call)
+
+    def put_back(self, call: Call) -> None:
+        """Add the call that was taken last, at the very front."""
+        self._first[call] = None
+        self._first.move_to_end(call, last=False)
+        self._count(call, 1)
+        self.watch(call)
+
+    def peek(self) -> Call:
+        """Return the first call; the queue must not be empty."""
+        return next(iter(self._first or self._others))
+
+    def pop(self) -> Call:
+        """Take the first call out; the queue must not be empty."""
+        call, _ = (self._first or self._others).popitem(last=False)
+        self._count(call, -1)
+        return call
+
+    def discard(self, call: Call) -> bool:
+        """Take a call out, wherever it stands; return whether it was there."""
+        for rank in (self._others, self._first):
+            if call in rank:
+                del rank[call]
+                self._count(call, -1)
+                return True
+        return False
+
+    def watch(self, call: Call) -> None:
+        """Learn of the deadline of a call that waits, where it has one."""
+        if call.deadline is None:
+            return
+        # The second item only keeps calls from being compared.
+        heappush(self._deadlines, (call.deadline, id(call), call))
+        if len(self._deadlines) > 2 * len(self) + _STALE:
+            self._deadlines = [(one.deadline, id(one), one) for one in self if one.deadline is not None]
+            heapify(self._deadlines)
+
+    @property
+    def next_deadline(self) -> float | None:
+        """The earliest deadline, which may be that of a call that waits no more; None where there is none."""
+        return self._deadlines[0][0] if self._deadlines else None
+
+    def overdue(self, now: float) -> list[Call]:
+        """Return the calls whose deadline is over; they stay in the queue."""
+        calls: dict[Call, None] = {}
+        while self._deadlines and self._deadlines[0][0] <= now:
+            _, _, call = heappop(self._deadlines)
+            if call in self:
+                calls[call] = None
+        return list(calls)
+
+    def _count(self, call: Call, sign: int) -> None:
+        self.count += sign * max(call.slots, 1)
+        self.size += sign * call.size
+        if not self.count:
+            # What it says of calls that wait no more would keep their results.
+            self._deadlines.clear()

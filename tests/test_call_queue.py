@@ -1,0 +1,132 @@
+"""The queue of waiting calls: its order, what it counts, whose time is over, and that a long one costs no more."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from circle_ws.call import MOST_REWRITES, BatchMessage, Call
+from circle_ws.call_queue import CallQueue
+from tests.support.virtual import VirtualLoop
+
+
+@pytest.fixture
+def loop() -> Iterator[VirtualLoop]:
+    loop = VirtualLoop()
+    yield loop
+    loop.close()
+
+
+def made(loop: asyncio.AbstractEventLoop, number: int, deadline: float | None = None) -> Call:
+    call = Call(number, "f", "x" * number, loop.create_future())
+    call.deadline = deadline
+    return call
+
+
+def ids(queue: CallQueue) -> list[int | None]:
+    return [call.id for call in queue]
+
+
+def test_order(loop: VirtualLoop) -> None:
+    """First in, first out; what was written before goes before what was not; what is put back is the first again."""
+    queue = CallQueue()
+    calls = [made(loop, number) for number in range(6)]
+    calls[2].resent = True
+    calls[4].rewrites = MOST_REWRITES - 1
+    for call in calls:
+        queue.put(call)
+    assert ids(queue) == [2, 4, 0, 1, 3, 5]
+    assert queue.pop() is calls[2]
+    queue.put_back(calls[2])
+    assert queue.discard(calls[1])
+    assert not queue.discard(calls[1])
+    assert [queue.peek() is call and queue.pop().id for call in (calls[i] for i in (2, 4, 0, 3, 5))] == [2, 4, 0, 3, 5]
+    assert (len(queue), queue.count, queue.size) == (0, 0, 0)
+
+
+def test_what_it_counts(loop: VirtualLoop) -> None:
+    """Bytes, and calls: a batch counts for as many as it holds, a notification for one."""
+    queue = CallQueue()
+    batch = BatchMessage([made(loop, number) for number in (10, 20, 30)], loop.create_future())
+    note = Call(None, "f", "12345", loop.create_future())
+    queue.put(batch)
+    queue.put(note)
+    assert (len(queue), queue.count, queue.size) == (2, 4, len("[,,]") + 60 + 5)
+    assert batch in queue
+    queue.discard(batch)
+    assert batch not in queue
+    assert (queue.count, queue.size) == (1, 5)
+
+
+def test_whose_time_is_over(loop: VirtualLoop) -> None:
+    """Each call that waits and is due is named once, in any order of deadlines; what waits no more is not."""
+    queue = CallQueue()
+    rng = random.Random(1)
+    calls = [made(loop, number, float(number)) for number in range(1, 301)]
+    rng.shuffle(calls)
+    for call in calls:
+        queue.put(call)
+    queue.put(made(loop, 0))
+    gone = rng.sample(calls, 200)
+    for call in gone:
+        queue.discard(call)
+    left = sorted(call.id or 0 for call in calls if call not in gone)
+    again = next(call for call in calls if call.id == left[0])
+    queue.discard(again)
+    queue.put(again)
+    assert queue.next_deadline is not None
+    assert queue.next_deadline <= left[0]
+    due = [id for id in left if id <= 150]
+    assert [call.id for call in queue.overdue(150.0)] == due
+    assert queue.overdue(150.0) == []
+    assert [call.id for call in queue.overdue(1000.0)] == [id for id in left if id > 150]
+    assert queue.next_deadline is None
+
+
+def test_it_keeps_nothing_of_what_is_gone(loop: VirtualLoop) -> None:
+    """However many calls have passed through, few deadlines are kept, and none once nothing waits."""
+    queue = CallQueue()
+    queue.put(made(loop, 1, 1e6))
+    for number in range(1000):
+        queue.put(call := made(loop, number, 1e6))
+        queue.discard(call)
+        assert len(queue._deadlines) < 100
+    queue.pop()
+    assert queue.next_deadline is None
+
+
+def spent(count: int, work: Callable[[int], None]) -> float:
+    """Give the least time of three runs, in seconds."""
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        work(count)
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+@pytest.mark.parametrize("how", ["taken", "cancelled", "cancelled from behind", "overdue one by one"])
+def test_a_long_one_costs_no_more_a_call(loop: VirtualLoop, how: str) -> None:
+    """Eight times the calls take about eight times as long: not sixty-four times."""
+
+    def work(count: int) -> None:
+        queue = CallQueue()
+        calls = [made(loop, 1, float(number)) for number in range(count)]
+        for call in calls:
+            queue.put(call)
+        if how == "taken":
+            for _ in calls:
+                queue.peek()
+                queue.pop()
+        elif how == "overdue one by one":
+            for call in calls:
+                assert queue.overdue(call.deadline or 0) == [call]
+                queue.discard(call)
+        else:
+            for call in calls if how == "cancelled" else reversed(calls):
+                queue.discard(call)
+        assert not queue
+
+    assert spent(16_000, work) < 24 * spent(2_000, work)
