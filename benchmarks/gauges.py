@@ -6,8 +6,9 @@ import os
 import platform
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 __all__ = ["Sample", "sample", "slope", "versions"]
 
@@ -71,7 +72,11 @@ def slope(points: list[tuple[float, float]]) -> float:
 
 def versions(*more: str) -> dict[str, str]:
     """Name what was measured, and on what; `more` are further packages."""
-    packages = {name: version(name) for name in ("circle-ws", "websockets", "msgspec", "orjson", "coincurve", *more)}
+    packages = {}
+    for name in ("circle-ws", "websockets", "msgspec", "orjson", "coincurve", "btclib-secp256k1", *more):
+        # Which of them are there depends on the version of Python.
+        with suppress(PackageNotFoundError):
+            packages[name] = version(name)
     cores = f"{os.cpu_count()} cores, {platform.machine()}"
     return {
         "python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""Names of a package whose modules are loaded when somebody asks for the name (PEP 562)."""
+"""Names of a module that lie in others, which are loaded when somebody asks for the name (PEP 562)."""
 
 from __future__ import annotations
 
@@ -12,23 +12,22 @@ if TYPE_CHECKING:
 __all__ = ["names_of"]
 
 
-def names_of(
-    package: str, modules: Mapping[str, tuple[str, ...]]
-) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Give a package its `__getattr__` and its `__dir__`.
+def names_of(name: str, modules: Mapping[str, tuple[str, ...]]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Give a package, or a module, its `__getattr__` and its `__dir__`.
 
     Args:
-        package: Its name.
-        modules: The names that are postponed, by the module of the package that has them.
+        name: Its `__name__`.
+        modules: The names that are postponed, by the module of the same package that has them.
     """
-    place = {name: module for module, names in modules.items() for name in names}
-    namespace = vars(sys.modules[package])
+    place = {postponed: module for module, names in modules.items() for postponed in names}
+    namespace = vars(sys.modules[name])
 
-    def find(name: str) -> Any:
-        if name not in place:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+    def find(asked: str) -> Any:
+        if asked not in place:
+            raise AttributeError(f"module {name!r} has no attribute {asked!r}")
+        module = import_module(f".{place[asked]}", namespace["__package__"])
         # Kept, so that it is asked for once.
-        found = namespace[name] = getattr(import_module(f"{package}.{place[name]}"), name)
+        found = namespace[asked] = getattr(module, asked)
         return found
 
     def listed() -> list[str]:

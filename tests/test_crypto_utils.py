@@ -2,17 +2,14 @@
 
 import dataclasses
 import json
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
 from circle_ws.auth import (
     PROFILES,
-    backend_ecdsa,
     crypto_utils,
     derive_public_key,
     generate_private_key,
@@ -24,13 +21,7 @@ from circle_ws.auth.crypto_utils import format_public_key, recover_public_key, s
 from circle_ws.auth.keccak import keccak_256
 from circle_ws.auth.signature import decode
 from circle_ws.errors import ConfigError, InvalidKey
-
-if sys.platform == "emscripten":
-    _BACKENDS: list[ModuleType] = [backend_ecdsa]
-else:
-    from circle_ws.auth import backend_coincurve
-
-    _BACKENDS = [backend_coincurve, backend_ecdsa]
+from tests.support.backends import BACKENDS
 
 _KEY = "4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"
 _RAW = bytes.fromhex(_KEY)
@@ -285,7 +276,7 @@ def test_an_unknown_profile_is_the_callers_fault(profile: Any) -> None:
         verify_signature("", "nonce_01", "", profile)
 
 
-@pytest.fixture(params=_BACKENDS, ids=lambda module: module.__name__.rpartition(".")[2])
+@pytest.fixture(params=BACKENDS, ids=lambda module: module.__name__.rpartition(".")[2])
 def _each_backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the same functions work over each backend of this runtime."""
     monkeypatch.setattr(crypto_utils, "backend", request.param)

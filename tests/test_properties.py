@@ -2,7 +2,6 @@
 
 import itertools
 import string
-import sys
 from types import ModuleType
 from typing import Any
 
@@ -18,15 +17,10 @@ from circle_ws.auth.profiles import BOUND, bound_statement
 from circle_ws.auth.rate import BURST, INTERVAL, SigningRate
 from circle_ws.auth.signature import HALF_ORDER, ORDER, decode, encode
 from circle_ws.errors import ConfigError, InvalidNonce
+from tests.support.backends import BACKENDS, COMPILED
 
-if sys.platform == "emscripten":
-    _PAIRS: list[tuple[ModuleType, ModuleType]] = [(backend_ecdsa, backend_ecdsa)]
-    _STRIDES = {backend_ecdsa: 7}
-else:
-    from circle_ws.auth import backend_coincurve
-
-    _PAIRS = list(itertools.product([backend_coincurve, backend_ecdsa], repeat=2))
-    _STRIDES = {backend_coincurve: 1, backend_ecdsa: 5}
+_PAIRS = list(itertools.product(BACKENDS, repeat=2))
+_STRIDES = {**dict.fromkeys(COMPILED, 1), backend_ecdsa: 5 if COMPILED else 7}
 """Every bit is tried where verifying is fast, one in so many where it is slow."""
 
 

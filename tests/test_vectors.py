@@ -1,7 +1,6 @@
 """The published signatures of this project's own profiles come out of every door, byte for byte."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ from circle_ws.auth import (
     PROFILES,
     Challenge,
     KeyPair,
-    backend_ecdsa,
     derive_public_key,
     sign_message,
     verify_signature,
@@ -21,13 +19,7 @@ from circle_ws.auth.keypair import KeyPairSigner
 from circle_ws.auth.profiles import BOUND, bound_statement
 from circle_ws.auth.signature import decode, encode
 from circle_ws.errors import ConfigError
-
-if sys.platform == "emscripten":
-    _BACKENDS = [backend_ecdsa]
-else:
-    from circle_ws.auth import backend_coincurve
-
-    _BACKENDS = [backend_coincurve, backend_ecdsa]
+from tests.support.backends import BACKENDS
 
 _FOLDER = Path(__file__).parent / "vectors"
 _GIVEN = json.loads((_FOLDER / "circle_profiles.json").read_text())
@@ -38,7 +30,7 @@ each_vector = pytest.mark.parametrize(
     "vector", _VECTORS, ids=[f"{number}-{vector['profile']}" for number, vector in enumerate(_VECTORS)]
 )
 each_backend = pytest.mark.parametrize(
-    "backend", _BACKENDS, ids=[backend.__name__.rpartition(".")[2] for backend in _BACKENDS]
+    "backend", BACKENDS, ids=[backend.__name__.rpartition(".")[2] for backend in BACKENDS]
 )
 
 

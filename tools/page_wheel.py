@@ -43,7 +43,9 @@ SEARCH = b"from . import modules"
 
 LEFT_OUT = (
     "circle_ws/__main__.py",
+    "circle_ws/auth/backend_btclib.py",
     "circle_ws/auth/backend_coincurve.py",
+    "circle_ws/auth/keccak_native.py",
     "circle_ws/cli/",
     "circle_ws/jsonrpc/codec_native.py",
     "circle_ws/server/",
@@ -57,7 +59,7 @@ LEFT_OUT = (
 """What needs sockets, processes or libraries that no page has: files, and folders with all that is in them."""
 
 STUBS = {
-    "circle_ws/auth/backend_coincurve.py": "this is the wheel of circle-ws for pages, which runs in Pyodide only; "
+    "circle_ws/transport/native.py": "this is the wheel of circle-ws for pages, which runs in Pyodide only; "
     "natively, install the ordinary one: pip install circle-ws",
     "circle_ws/cli/__init__.py": "the command line of circle-ws runs natively only, not in a page",
     "circle_ws/server/__init__.py": "the reference circle (circle_ws.server) runs natively only, not in a page",

@@ -5,6 +5,7 @@ Each is used as its documentation shows, with its defaults, but for compression:
 
 import json
 import logging
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeAlias
@@ -114,3 +115,6 @@ CLIENTS: dict[str, Open] = {
     NATS: _nats,
 }
 """By the name that the tables use."""
+if sys.version_info >= (3, 15):
+    # What it needs has no wheels there.
+    del CLIENTS["web3.py"]

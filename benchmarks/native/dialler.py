@@ -7,12 +7,12 @@ import statistics
 import time
 from typing import Any
 
-import coincurve
 from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.cores import FIRST, pin
 from benchmarks.process import answer_lines
 from circle_ws import CircleWsClient, ClientConfig, KeyPair
+from circle_ws.auth import backend
 
 _NONCE = '{"jsonrpc":"2.0","id":1,"method":"fetch_nonce","params":{"pubkey":"%s"}}'
 _SIGN_IN = '{"jsonrpc":"2.0","id":2,"method":"authenticate","params":{"pubkey":"%s","signature":"%s"}}'
@@ -25,7 +25,6 @@ class _Dialler:
     def __init__(self, url: str) -> None:
         self._url = url
         self._key = KeyPair.generate()
-        self._bare_key = coincurve.PrivateKey()
 
     async def circle_ws(self) -> float:
         """`connect()` of a client that was made before."""
@@ -77,7 +76,8 @@ class _Dialler:
         return await connect(self._url, compression=None, proxy=None)
 
     def _sign(self) -> bytes:
-        return self._bare_key.sign_recoverable(b"\x01" * 32, hasher=None)
+        signature, _ = backend.sign(b"\x07" * 32, b"\x01" * 32)
+        return signature
 
 
 async def _ask(socket: ClientConnection, text: str) -> None:

@@ -15,7 +15,7 @@ _WORDS = {
     "made": "circle_ws: making the options and the client",
     "opened": "by hand: websockets.connect() alone",
     "asked": "by hand: one round trip",
-    "signed": "by hand: one signature (coincurve)",
+    "signed": "by hand: one signature",
 }
 
 

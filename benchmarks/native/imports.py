@@ -15,7 +15,7 @@ from benchmarks.rounds import Figures, alternate, medians
 
 __all__ = ["measure_imports", "tables"]
 
-_NEEDED = "asyncio, websockets.asyncio.client, msgspec, coincurve"
+_NEEDED = "asyncio, websockets.asyncio.client, msgspec"
 KINDS = {"import circle_ws": "circle_ws", "what it must load": _NEEDED}
 _TIMED = """
 import os, time

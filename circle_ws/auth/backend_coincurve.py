@@ -1,11 +1,11 @@
-"""secp256k1 through coincurve (libsecp256k1), and Keccak through pycryptodome: fast, constant-time, native only."""
+"""secp256k1 through coincurve (libsecp256k1): fast, constant-time, native only."""
 
 from __future__ import annotations
 
 import coincurve
 from coincurve.ecdsa import cdata_to_der, deserialize_compact
 
-__all__ = ["CONSTANT_TIME", "convert_public_key", "derive_public_key", "keccak_256", "recover", "sign", "verify"]
+__all__ = ["CONSTANT_TIME", "convert_public_key", "derive_public_key", "recover", "sign", "verify"]
 
 CONSTANT_TIME = True
 """Signing takes the same time whatever the key is."""
@@ -20,14 +20,6 @@ class _Signing(coincurve.PrivateKey):
     def __init__(self, secret: bytes) -> None:
         self.secret = secret
         self.context = coincurve.GLOBAL_CONTEXT
-
-
-def keccak_256(data: bytes) -> bytes:
-    """Hash `data` with Keccak-256 as Ethereum uses it; the digest has 32 bytes."""
-    # Here, as whoever signs otherwise, or not at all, never needs it.
-    from Crypto.Hash import keccak
-
-    return keccak.new(data=data, digest_bits=256).digest()
 
 
 def derive_public_key(secret: bytes, *, compressed: bool) -> bytes:

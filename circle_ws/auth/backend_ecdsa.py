@@ -1,7 +1,6 @@
 """secp256k1 through python-ecdsa: pure Python, for the browser.
 
-It is not constant-time (CVE-2024-23342), which is why nothing native uses it. It is loaded on first use, and so is
-what hashes.
+It is not constant-time (CVE-2024-23342), which is why nothing native uses it. It is loaded on first use.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-__all__ = ["CONSTANT_TIME", "convert_public_key", "derive_public_key", "keccak_256", "recover", "sign", "verify"]
+__all__ = ["CONSTANT_TIME", "convert_public_key", "derive_public_key", "recover", "sign", "verify"]
 
 CONSTANT_TIME = False
 """Signing takes a time that depends on the key: who measures many signatures closely can learn it."""
@@ -20,13 +19,6 @@ def _ecdsa() -> Any:
     import ecdsa  # type: ignore[import-untyped,unused-ignore]
 
     return ecdsa
-
-
-def keccak_256(data: bytes) -> bytes:
-    """Hash `data` as Ethereum does; the digest has 32 bytes."""
-    from . import keccak
-
-    return keccak.keccak_256(data)
 
 
 def derive_public_key(secret: bytes, *, compressed: bool) -> bytes:

@@ -29,12 +29,14 @@ class KeyPair:
         InvalidKey: It is none; the message does not hold it.
     """
 
-    __slots__ = ("_point", "_rate", "_secret")
+    __slots__ = ("_constant_time", "_point", "_rate", "_secret")
 
     def __init__(self, private_key: str | bytes) -> None:
         from .crypto_utils import parse_private_key
 
         self._secret = parse_private_key(private_key)
+        # This loads what signs: a broken installation shows with the key, and not in the midst of a sign-in.
+        self._constant_time = backend.CONSTANT_TIME
         self._point: bytes | None = None
         self._rate = SigningRate()
 
@@ -112,7 +114,7 @@ class KeyPair:
         Args:
             now: A clock, in seconds.
         """
-        return 0.0 if backend.CONSTANT_TIME else self._rate.reserve(now)
+        return 0.0 if self._constant_time else self._rate.reserve(now)
 
     def __repr__(self) -> str:
         return "KeyPair(private_key=<hidden>)"

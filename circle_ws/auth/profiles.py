@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
-from .backend import keccak_256
+from . import backend
 from .profile import Profile
 from .signature import SignatureEncoding
 
@@ -32,18 +32,22 @@ def _sha256(message: bytes) -> bytes:
     return sha256(message).digest()
 
 
+def _keccak_256(message: bytes) -> bytes:
+    return backend.keccak_256(message)
+
+
 def _itself(statement: bytes) -> bytes:
     return statement
 
 
 _COMPACT, _DER, _RECOVERABLE = SignatureEncoding.COMPACT, SignatureEncoding.DER, SignatureEncoding.RECOVERABLE
 _ALL = (
-    Profile("eip191", _personal_message, keccak_256, _RECOVERABLE, compressed=False),
-    Profile("eip191-v0", _personal_message, keccak_256, _RECOVERABLE, compressed=False, v_offset=0),
+    Profile("eip191", _personal_message, _keccak_256, _RECOVERABLE, compressed=False),
+    Profile("eip191-v0", _personal_message, _keccak_256, _RECOVERABLE, compressed=False, v_offset=0),
     Profile("sha256-compact", _itself, _sha256, _COMPACT, compressed=True, bare=True),
     Profile("sha256-der", _itself, _sha256, _DER, compressed=True, bare=True),
     Profile("circle-bound-v1", _itself, _sha256, _COMPACT, compressed=True, bound=True),
-    Profile("circle-bound-eip191-v1", _personal_message, keccak_256, _RECOVERABLE, compressed=True, bound=True),
+    Profile("circle-bound-eip191-v1", _personal_message, _keccak_256, _RECOVERABLE, compressed=True, bound=True),
 )
 
 PROFILES: Mapping[str, Profile] = MappingProxyType({profile.name: profile for profile in _ALL})

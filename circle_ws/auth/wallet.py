@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SignerFailed, UnsupportedRuntime
-from .backend import keccak_256
+from . import backend
 from .crypto_utils import recover_public_key
 from .profiles import PROFILES
 
@@ -107,7 +107,7 @@ class Eip1193Signer:
             public_key = recover_public_key(text, signature)
         except ValueError as error:
             raise SignerFailed("the wallet gave something that is no signature (r, s, v as hex)") from error
-        if "0x" + keccak_256(bytes.fromhex(public_key)[1:])[-20:].hex() != account:
+        if "0x" + backend.keccak_256(bytes.fromhex(public_key)[1:])[-20:].hex() != account:
             raise SignerFailed("the wallet's signature is not that of its account; smart-contract accounts have no key")
         return public_key
 

@@ -10,9 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import coincurve
 import ecdsa  # type: ignore[import-untyped,unused-ignore]
-from coincurve.ecdsa import cdata_to_der, deserialize_compact
+from btclib_secp256k1 import dsa, recovery
 from ecdsa.util import (  # type: ignore[import-untyped,unused-ignore]
     sigencode_der_canonize,
     sigencode_string_canonize,
@@ -27,7 +26,7 @@ _GIVEN = _FOLDER / "circle_profiles.json"
 FILE = _FOLDER / "circle_profiles_more.json"
 _DESCRIPTION = (
     "circle_ws signature-profile vectors for sha256-der and circle-bound-eip191-v1, over the keys, nonces, URLs and "
-    "times of circle_profiles.json; every signature produced by coincurve (libsecp256k1) and by ecdsa and found equal; "
+    "times of circle_profiles.json; every signature produced by libsecp256k1 and by ecdsa and found equal; "
     "RFC 6979, low-S; made by tests/native/make_vectors.py"
 )
 
@@ -45,7 +44,7 @@ def _der(vector: dict[str, Any]) -> dict[str, Any]:
     return {
         **vector,
         "profile": "sha256-der",
-        "signature": _both(vector["private_key"], digest, _der_of_coincurve, _der_of_ecdsa),
+        "signature": _both(vector["private_key"], digest, _der_of_libsecp256k1, _der_of_ecdsa),
     }
 
 
@@ -58,7 +57,7 @@ def _bound(vector: dict[str, Any]) -> dict[str, Any]:
         "profile": "circle-bound-eip191-v1",
         "message_hex": message.hex(),
         "digest": digest.hex(),
-        "signature": _both(vector["private_key"], digest, _recoverable_of_coincurve, _recoverable_of_ecdsa),
+        "signature": _both(vector["private_key"], digest, _recoverable_of_libsecp256k1, _recoverable_of_ecdsa),
     }
 
 
@@ -69,9 +68,8 @@ def _both(key: str, digest: bytes, *makers: Callable[[bytes, bytes], bytes]) -> 
     return one.hex()
 
 
-def _der_of_coincurve(secret: bytes, digest: bytes) -> bytes:
-    compact = coincurve.PrivateKey(secret).sign_recoverable(digest, hasher=None)[:64]
-    return cdata_to_der(deserialize_compact(compact))
+def _der_of_libsecp256k1(secret: bytes, digest: bytes) -> bytes:
+    return dsa.sign(digest, secret)
 
 
 def _der_of_ecdsa(secret: bytes, digest: bytes) -> bytes:
@@ -79,9 +77,9 @@ def _der_of_ecdsa(secret: bytes, digest: bytes) -> bytes:
     return bytes(key.sign_digest_deterministic(digest, hashfunc=sha256, sigencode=sigencode_der_canonize))
 
 
-def _recoverable_of_coincurve(secret: bytes, digest: bytes) -> bytes:
-    made = coincurve.PrivateKey(secret).sign_recoverable(digest, hasher=None)
-    return made[:64] + bytes([27 + made[64]])
+def _recoverable_of_libsecp256k1(secret: bytes, digest: bytes) -> bytes:
+    made, recovery_id = recovery.sign(digest, secret)
+    return made + bytes([27 + recovery_id])
 
 
 def _recoverable_of_ecdsa(secret: bytes, digest: bytes) -> bytes:

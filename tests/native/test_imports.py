@@ -9,6 +9,9 @@ import pytest
 
 import circle_ws
 
+_NEEDED = ["websockets", "msgspec", "orjson"] if sys.version_info < (3, 15) else ["websockets"]
+"""What must be loaded; for Python 3.15 there is no orjson, and all JSON is the standard library's."""
+
 
 def _printed(program: str) -> str:
     """Give what a program prints in a fresh interpreter that warns of nothing."""
@@ -25,7 +28,7 @@ def _printed(program: str) -> str:
 
 
 def _loaded(imports: str) -> set[str]:
-    return set(json.loads(_printed(f"{imports}; import json, sys; print(json.dumps(sorted(sys.modules)))")))
+    return set(json.loads(_printed(f"{imports}\nimport json, sys; print(json.dumps(sorted(sys.modules)))")))
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +40,10 @@ def loaded() -> set[str]:
 @pytest.mark.parametrize(
     "library",
     [
+        "coincurve",
+        "btclib_secp256k1",
+        "cffi",
+        "Crypto",
         "ecdsa",
         "six",
         "typer",
@@ -78,7 +85,7 @@ def test_what_few_programs_use_is_loaded_on_use(loaded: set[str], module: str) -
 
 def test_the_package_is_all_that_comes_on_top() -> None:
     """Over what it must load, importing the package loads nothing but its own modules, and not all of these."""
-    needed = _loaded("import asyncio, websockets.asyncio.client, msgspec, orjson, coincurve")
+    needed = _loaded(f"import asyncio, {', '.join(_NEEDED)}, websockets.asyncio.client")
     added = _loaded("import circle_ws") - needed
     # What is part of the interpreter costs nothing.
     assert {name for name in added if not name.startswith("circle_ws")} <= set(sys.builtin_module_names)
@@ -92,7 +99,38 @@ def test_classes_that_nobody_used_are_not_made() -> None:
     assert _printed(f"import circle_ws; from circle_ws import frozen; classes = {classes}; print({made})") == "0\n"
 
 
-@pytest.mark.parametrize("library", ["websockets", "coincurve", "msgspec", "orjson"])
+_SIGNING = {"coincurve", "btclib_secp256k1", "ecdsa", "Crypto", "cffi"}
+_WITHOUT_A_KEY = """
+import asyncio, json, sys
+import circle_ws
+from websockets.asyncio.server import serve
+
+async def answer(socket):
+    async for text in socket:
+        await socket.send(json.dumps({"jsonrpc": "2.0", "id": json.loads(text)["id"], "result": 42}))
+
+async def main():
+    async with serve(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with circle_ws.connect(f"ws://127.0.0.1:{port}") as client:
+            assert await client.call("answer") == 42
+
+asyncio.run(main())
+"""
+
+
+def test_a_client_without_a_key_loads_nothing_that_signs() -> None:
+    """Building, connecting and calling without a key needs neither a signing library nor Keccak."""
+    assert not _SIGNING & _loaded(_WITHOUT_A_KEY)
+
+
+def test_the_first_key_loads_what_signs() -> None:
+    """A broken installation shows with the key, and not in the midst of a sign-in; of the libraries it is one."""
+    chosen = "btclib_secp256k1" if sys.version_info >= (3, 14) else "coincurve"
+    assert (_SIGNING - {"cffi"}) & _loaded("import circle_ws; circle_ws.KeyPair.generate()") == {chosen}
+
+
+@pytest.mark.parametrize("library", _NEEDED)
 def test_the_native_libraries_are_loaded(loaded: set[str], library: str) -> None:
     """What the native choices need is there from the start: a broken install shows at import, not at the first call."""
     assert library in loaded

@@ -242,7 +242,7 @@ def test_the_wheels_with_code_are_valid(wheel: Path, tmp_path: Path) -> None:
 
 def test_natively_it_says_what_it_is(wheel: Path, tmp_path: Path) -> None:
     """Who installs it natively is told which one to take."""
-    words = page_wheel.STUBS["circle_ws/auth/backend_coincurve.py"]
+    words = page_wheel.STUBS["circle_ws/transport/native.py"]
     assert _import(wheel, tmp_path, "circle_ws") == f"ImportError: {words}"
     assert not (tmp_path / "circle_ws" / "errors.py").exists(), "it must not write where it was installed"
 

@@ -282,12 +282,20 @@ _NATIVE = (
     "circle_ws.server",
     "circle_ws.transport.link",
     "circle_ws.transport.native",
+    "circle_ws.auth.backend_btclib",
     "circle_ws.auth.backend_coincurve",
+    "circle_ws.auth.keccak_native",
     "circle_ws.jsonrpc.codec_native",
 )
 
 
+_NEED_OLDER_PYTHON = {"circle_ws.auth.backend_coincurve": (3, 14), "circle_ws.jsonrpc.codec_native": (3, 15)}
+"""The modules whose libraries have no wheels from that version on."""
+
+
 def _is_for_another_runtime(name: str) -> bool:
+    if sys.version_info >= _NEED_OLDER_PYTHON.get(name, (4,)):
+        return True
     return name.startswith(_NATIVE if sys.platform == "emscripten" else _BROWSER)
 
 
