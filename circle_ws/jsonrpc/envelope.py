@@ -56,7 +56,10 @@ def result(id: Any, value: Any) -> str:
     Raises:
         InvalidRequest: `value` is not finite plain JSON with string keys.
     """
-    return f'{{"jsonrpc":"2.0","id":{json.encode(id)},"result":{json.encode(value)}}}'
+    try:
+        return f'{{"jsonrpc":"2.0","id":{json.encode(id)},"result":{json.encode(value)}}}'
+    except InvalidRequest as error:
+        raise InvalidRequest(str(error).replace("params", "the result", 1)) from None
 
 
 def error(id: Any, failure: RpcError) -> str:

@@ -15,6 +15,8 @@ from .entry import RESERVED, SIGN_IN, Entry, is_bound
 from .room import Room
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .batch import Answer
     from .connection import Connection
     from .rules import Rules
@@ -35,14 +37,18 @@ class Answering:
     Args:
         rules: The circle's.
         connection: The client's.
+        bar: Is told, in words, why the client is not to go on.
+
+    Attributes:
+        connection: As the methods that are called now see it.
     """
 
-    __slots__ = ("_connection", "_entry", "_refused_params", "_room", "_rules", "_tasks")
+    __slots__ = ("_entry", "_refused_params", "_room", "_rules", "_tasks", "connection")
 
-    def __init__(self, rules: Rules, connection: Connection) -> None:
+    def __init__(self, rules: Rules, connection: Connection, bar: Callable[[str], object]) -> None:
         self._rules = rules
-        self._connection = connection
-        self._entry = Entry(rules, self._admit)
+        self.connection = connection
+        self._entry = Entry(rules, self._accept, bar)
         self._refused_params = rules.refused_params
         self._room = Room(MAX_RUNNING)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -82,8 +88,11 @@ class Answering:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    def _admit(self, key: str) -> None:
-        self._connection.public_key = key
+    def _accept(self, key: str) -> None:
+        if self.connection.public_key not in (None, key):
+            # Methods that run go on in the name of the key that called them.
+            self.connection = self.connection.anew()
+        self.connection.public_key = key
 
     def _start(self, name: str, params: Any, alone: bool) -> Any:
         if name in SIGN_IN and not alone:
@@ -93,12 +102,12 @@ class Answering:
             raise RpcError(INVALID_PARAMS, f"invalid params: this circle takes them {_FORMS[self._rules.params]} only")
         if name in RESERVED:
             return self._entry.call(name, params)
-        if self._connection.public_key is None:
+        if self.connection.public_key is None:
             raise RpcError(AUTHENTICATION_REQUIRED, "authentication required: sign in first")
         method = self._rules.methods.get(name)
         if method is None:
             raise RpcError(METHOD_NOT_FOUND, f"method not found: {name[:100]}")
-        return method.call(params, self._connection)
+        return method.call(params, self.connection)
 
     async def _finish(self, request: dict[str, Any], outcome: Any, answer: Answer) -> None:
         self._room.be_here()
@@ -141,7 +150,10 @@ def _success(request: dict[str, Any], result: Any) -> str | None:
     try:
         return envelope.result(request["id"], result)
     except CircleWsError as error:
-        return _failure(request, error)
+        # One line: where the codec gave up is of no use to the method's author.
+        _logger.error("method %r gave a result that cannot be sent: %s", request["method"], error)
+        words = f"internal error: the result of {request['method']} cannot be written as JSON"
+        return error_text(request["id"], RpcError(INTERNAL_ERROR, words))
 
 
 def _failure(request: dict[str, Any], error: BaseException) -> str | None:

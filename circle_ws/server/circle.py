@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from functools import partial
+from ipaddress import ip_address
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -18,15 +21,16 @@ from ..jsonrpc.codes import EXECUTION_FAILED
 from ..jsonrpc.methods import Function, Method
 from .connection import Connection
 from .entry import RESERVED
+from .gate import Gate
 from .link import Link
-from .rules import DIALECTS, PARAMS, Rules, ServedDialect, ServedParams
+from .reader import Reader
+from .rules import DIALECTS, PARAMS, Admit, Rules, ServedDialect, ServedParams
+from .thread import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, MutableSet, Sequence
     from types import TracebackType
     from typing import Self
-
-    from websockets.typing import Origin
 
     from ..jsonrpc.envelope import Params
 
@@ -54,16 +58,25 @@ class CircleServer:
         public_url: Where clients dial this circle. With it the bound profiles are offered, whose signatures name the
             circle and are worth nothing to another one.
         keys: The public keys that may sign in, as hex; None admits every key.
+        admit: An async function that is given the public key (66 hex characters) at each sign-in, after its signature
+            was found good, and tells whether it may. With `keys` both must. What it raises is logged and answered
+            with -32603, which clients retry.
         play: Runs a script and gives its output, sync or async; what it raises becomes error -32000 with its text.
-            None: there is no method `play`.
-        origins: The values of the header `Origin` that are let in (None in it stands for no header, as programs send);
-            None checks nothing. There is no CORS for WebSockets, so a public circle should say which pages it serves.
+            None: there is no method `play`. A sync one holds up the whole circle while it runs.
+        origins: The values of the header `Origin` that are let in: None in it stands for no header, as programs send,
+            `"*"` for any page. By default a circle that listens on loopback lets in programs, pages of this machine
+            and pages of the host of `public_url`; one that listens elsewhere checks nothing. There is no CORS for
+            WebSockets, so a public circle should say which pages it serves.
         max_message_bytes: The largest incoming message.
         max_batch: How many requests one message may hold; over it the whole batch is refused with error -32600.
+        max_batch_reply_bytes: How large the responses to a batch may be together; what is beyond is answered with
+            error -32005.
         max_backlog_bytes: How much may wait for a client that does not read what is pushed to it; over it the client
             is dropped with close code 1013, try again later. The first message that it does not read, and replies,
             which wait until they can be written, do not count.
         nonce_lifetime: How long a nonce is good for, in seconds.
+        sign_in_timeout: How long a client may stay without signing in, in seconds, before it is closed with 1008; a
+            person may have to confirm a signature, for which clients wait two minutes. None sets no limit.
         signed_bound: The keys (66 hex characters) that ever signed in with a signature that names this circle; no
             bare signature of theirs is accepted. Hand in a set of yours to keep it: it is asked with `in` and told
             with `add`, on the event loop. None keeps them in memory, for the life of this object.
@@ -86,20 +99,22 @@ class CircleServer:
         profiles: Sequence[str] = tuple(PROFILES),
         public_url: str | None = None,
         keys: Iterable[str] | None = None,
+        admit: Admit | None = None,
         play: Callable[[str], Any] | None = None,
         origins: Sequence[str | None] | None = None,
         max_message_bytes: int = 64 * 1024,
-        max_batch: int = 256,
+        max_batch: int = 1000,
+        max_batch_reply_bytes: int = 10 * 1024 * 1024,
         max_backlog_bytes: int = 4 * 1024 * 1024,
         nonce_lifetime: float = 300.0,
+        sign_in_timeout: float | None = 180.0,
         signed_bound: MutableSet[str] | None = None,
         stall_timeout: float = 20.0,
         close_timeout: float = 2.0,
     ) -> None:
-        if not stall_timeout > 0:
-            raise ConfigError(
-                f"stall_timeout is a number of seconds over 0, not {stall_timeout!r}", option="stall_timeout"
-            )
+        _seconds("stall_timeout", stall_timeout)
+        if sign_in_timeout is not None:
+            _seconds("sign_in_timeout", sign_in_timeout)
         _choice("dialect", dialect, DIALECTS)
         _choice("params", params, PARAMS)
         self._rules = Rules(
@@ -111,9 +126,12 @@ class CircleServer:
             _whole("max_batch", max_batch),
             set() if signed_bound is None else signed_bound,
             params=params,
+            admit=admit,
+            sign_in_timeout=sign_in_timeout,
+            max_batch_reply_bytes=_whole("max_batch_reply_bytes", max_batch_reply_bytes),
         )
         self._host, self._port = host, port
-        self._origins = origins
+        self._gate = Gate(origins, public_url)
         self._max_message_bytes = max_message_bytes
         self._close_timeout = close_timeout
         self._links: set[Link] = set()
@@ -123,7 +141,9 @@ class CircleServer:
             max_backlog=_whole("max_backlog_bytes", max_backlog_bytes),
             stall_timeout=stall_timeout,
         )
-        self._connections: dict[ServerConnection, Connection] = {}
+        self._readers: dict[ServerConnection, Reader] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: int | None = None
         self._server: Server | None = None
         self.method("whoami")(_whoami_text if dialect == "baobab" else _whoami)
         if play is not None:
@@ -131,24 +151,31 @@ class CircleServer:
 
     # Methods.
 
-    def method(self, name: str | None = None) -> Callable[[F], F]:
+    def method(self, name: str | None = None, *, thread: bool = False) -> Callable[[F], F]:
         """Let the decorated function, sync or async, answer a method.
 
         Params by position or by name become its arguments. A parameter annotated with `Connection` gets the caller's
         connection. An `RpcError` it raises is the answer; any other exception is logged and answers -32603.
 
+        A plain function runs on the event loop: while it runs the whole circle stands still, every client of it. One
+        that computes for long, or waits for a file or a database, should be async, or run in a thread.
+
         Args:
             name: The method's name; by default the function's.
+            thread: Run the plain function in a thread of its own. `publish` and the connection may be used from there;
+                an async method of theirs with `asyncio.run(connection.call(...))`. When its client is gone the
+                function goes on to its end, and its result is lost.
 
         Raises:
-            ConfigError: The name is one of the circle's own: `fetch_nonce`, `authenticate`, `rpc.ping`.
+            ConfigError: The name is one of the circle's own: `fetch_nonce`, `authenticate`, `rpc.ping`; or an async
+                function was to run in a thread.
         """
 
         def register(function: F) -> F:
             called = name or function.__name__
             if called in RESERVED:
                 raise ConfigError(f"the circle itself answers {called}; give the method another name")
-            self._rules.methods[called] = Method.of(function, Connection)
+            self._rules.methods[called] = Method.of(in_thread(function) if thread else function, Connection)
             return function
 
         return register
@@ -156,7 +183,8 @@ class CircleServer:
     def publish(self, method: str, params: Params = None, *, to: str | None = None) -> int:
         """Push a notification to everybody who has signed in, or to one key, without waiting.
 
-        A client that does not read is dropped when over `max_backlog_bytes` wait for it.
+        A client that does not read is dropped when over `max_backlog_bytes` wait for it. May be called from any
+        thread, where it waits until the circle's event loop has seen to it.
 
         Args:
             method: Its name.
@@ -172,13 +200,27 @@ class CircleServer:
         """
         text = envelope.notification(method, params).encode()
         key = None if to is None else format_public_key(to, compressed=True)
+        if self._loop is None or get_ident() == self._thread:
+            return self._push(text, key)
+        pushing = self._push_there(text, key)
+        try:
+            return asyncio.run_coroutine_threadsafe(pushing, self._loop).result()
+        except RuntimeError:
+            # The loop has ended, and with it every connection.
+            pushing.close()
+            return 0
+
+    async def _push_there(self, text: bytes, key: str | None) -> int:
+        return self._push(text, key)
+
+    def _push(self, text: bytes, key: str | None) -> int:
         signed_in = [one for one in self.connections if one.public_key is not None]
         return sum(one.push(text) for one in signed_in if key is None or one.public_key == key)
 
     @property
     def connections(self) -> list[Connection]:
         """The connections that are open, signed in or not."""
-        return list(self._connections.values())
+        return [reader.connection for reader in list(self._readers.values())]
 
     # Life.
 
@@ -199,19 +241,21 @@ class CircleServer:
         Raises:
             OSError: The port is taken, or the host is not this machine's.
         """
-        origins = None if self._origins is None else [_origin(one) for one in self._origins]
+        self._loop, self._thread = asyncio.get_running_loop(), get_ident()
         self._server = await serve(
             self._serve,
             self._host,
             self._port,
-            origins=origins,
+            process_request=self._gate.look,
             compression=None,
             max_size=self._max_message_bytes,
             close_timeout=self._close_timeout,
             create_connection=cast("type[Link]", self._new_link),
             logger=_websockets_logger,
         )
-        self._port = next(iter(self._server.sockets)).getsockname()[1]
+        addresses = [one.getsockname() for one in self._server.sockets]
+        self._port = addresses[0][1]
+        self._gate.is_local = all(ip_address(address[0].partition("%")[0]).is_loopback for address in addresses)
 
     async def stop(self) -> None:
         """Close every connection with code 1001 and listen no more. Idempotent.
@@ -249,11 +293,11 @@ class CircleServer:
         await self.stop()
 
     async def _serve(self, socket: ServerConnection) -> None:
-        connection = self._connections[socket] = Connection(self._rules, cast("Link", socket))
+        reader = self._readers[socket] = Reader(self._rules, cast("Link", socket))
         try:
-            await connection.serve()
+            await reader.serve()
         finally:
-            del self._connections[socket]
+            del self._readers[socket]
 
 
 def _audience(public_url: str) -> str:
@@ -294,5 +338,6 @@ def _player(play: Callable[[str], Any], *, as_text: bool) -> Function:
     return run
 
 
-def _origin(text: str | None) -> Origin | None:
-    return text  # type: ignore[return-value]
+def _seconds(option: str, value: Any) -> None:
+    if not value > 0:
+        raise ConfigError(f"{option} is a number of seconds over 0, not {value!r}", option=option)

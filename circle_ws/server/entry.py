@@ -6,47 +6,58 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidKey, RpcError
-from ..jsonrpc.codes import INVALID_CREDENTIALS, INVALID_PARAMS
+from ..jsonrpc.codes import AUTHENTICATION_REQUIRED, INVALID_CREDENTIALS, INVALID_PARAMS
 from ..jsonrpc.methods import Method
 from .sign_in import Nonces, Proof
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .rules import Rules
+    from .rules import Admit, Rules
 
-__all__ = ["RESERVED", "SIGN_IN", "Entry", "is_bound"]
+__all__ = ["MAX_FAILURES", "RESERVED", "SIGN_IN", "Entry", "is_bound"]
 
 SIGN_IN = frozenset({"fetch_nonce", "authenticate"})
 """The methods of the sign-in."""
 RESERVED = SIGN_IN | {"rpc.ping"}
 """The methods that are the circle's own."""
 
+MAX_FAILURES = 5
+"""After so many failed sign-ins on one connection the next attempt ends it."""
+
 
 class Entry:
-    """Sign one client in.
+    """The sign-in of one client.
 
     Args:
         rules: The circle's.
-        admit: Is given the key that signed in, 66 hex characters.
+        accept: Is given the key that signed in, 66 hex characters.
+        bar: Is told, in words, why the client is not to go on.
     """
 
-    __slots__ = ("_admit", "_nonces", "_rules")
+    __slots__ = ("_accept", "_bar", "_failures", "_nonces", "_rules")
 
-    def __init__(self, rules: Rules, admit: Callable[[str], None]) -> None:
+    def __init__(self, rules: Rules, accept: Callable[[str], None], bar: Callable[[str], object]) -> None:
         self._rules = rules
-        self._admit = admit
+        self._accept = accept
+        self._bar = bar
+        self._failures = 0
         self._nonces = Nonces(rules)
 
     def call(self, name: str, params: Any) -> Any:
-        """Call one of `RESERVED`.
+        """Call one of `RESERVED`; gives its result, or the coroutine that will.
 
         Raises:
             RpcError: What the client is to be told.
         """
         if name == "rpc.ping":
             return _PING.call(params)
-        return Method.of(self._fetch_nonce if name == "fetch_nonce" else self._form_of(params)).call(params)
+        if self._failures >= MAX_FAILURES:
+            self._bar(f"{MAX_FAILURES} failed sign-ins")
+            raise RpcError(AUTHENTICATION_REQUIRED, f"authentication required: {MAX_FAILURES} failed sign-ins")
+        if name == "fetch_nonce":
+            return Method.of(self._fetch_nonce).call(params)
+        return self._authenticate(params)
 
     def _fetch_nonce(self, pubkey: str) -> Any:
         try:
@@ -59,36 +70,33 @@ class Entry:
             return {"nonce": nonce.value, "expires_at": nonce.expires_at}
         return nonce.value
 
-    def _form_of(self, params: Any) -> Callable[..., Any]:
-        if is_bound("authenticate", params):
-            return self._flat
-        return {"circles-1.0": self._nested, "baobab": self._with_nonce}.get(self._rules.dialect, self._flat)
+    def _authenticate(self, params: Any) -> Any:
+        dialect = "hero-0.2" if is_bound("authenticate", params) else self._rules.dialect
+        proof = _PROOFS[dialect].call(params)
+        key = self._nonces.redeem(proof, time.time())
+        if key is None or self._rules.admit is None:
+            return self._settle(proof, key, dialect)
+        return self._ask(self._rules.admit, proof, key, dialect)
 
-    def _nested(self, credentials: Any) -> dict[str, bool]:
-        if type(credentials) is not dict or set(credentials) != {"pubkey", "signature"}:
-            raise RpcError(INVALID_PARAMS, "invalid params: credentials: an object with pubkey and signature")
-        if not self._flat(**credentials):
+    async def _ask(self, admit: Admit, proof: Proof, key: str, dialect: str) -> Any:
+        admitted = await admit(key)
+        if type(admitted) is not bool:
+            raise TypeError(f"admit answers True or False, not {type(admitted).__name__}")
+        return self._settle(proof, key if admitted else None, dialect)
+
+    def _settle(self, proof: Proof, key: str | None, dialect: str) -> Any:
+        """Sign the key in, or count a failure; gives what the dialect answers."""
+        if key is None:
+            self._failures += 1
+        else:
+            if proof.profile is not None:
+                self._rules.signed_bound.add(key)
+            self._accept(key)
+        if dialect != "circles-1.0":
+            return key is not None
+        if key is None:
             raise RpcError(INVALID_CREDENTIALS, "invalid credentials")
         return {"authenticated": True}
-
-    def _flat(
-        self, pubkey: Any, signature: Any, profile: Any = None, client_nonce: Any = None, expires_at: Any = None
-    ) -> bool:
-        if type(pubkey) is not str or type(signature) is not str or type(profile) not in (str, type(None)):
-            raise RpcError(INVALID_PARAMS, "invalid params: pubkey, signature and profile are strings")
-        return self._prove(Proof(pubkey, signature, profile, client_nonce, expires_at))
-
-    def _with_nonce(self, pubkey: Any, signature: Any, nonce: Any) -> bool:
-        if not type(pubkey) is type(signature) is type(nonce) is str:
-            raise RpcError(INVALID_PARAMS, "invalid params: pubkey, signature and nonce are strings")
-        return self._prove(Proof(pubkey, signature, nonce=nonce))
-
-    def _prove(self, proof: Proof) -> bool:
-        key = self._nonces.redeem(proof, time.time())
-        if key is None:
-            return False
-        self._admit(key)
-        return True
 
 
 def is_bound(name: str, params: Any) -> bool:
@@ -96,8 +104,27 @@ def is_bound(name: str, params: Any) -> bool:
     return name == "authenticate" and type(params) is dict and "profile" in params
 
 
+def _flat(pubkey: Any, signature: Any, profile: Any = None, client_nonce: Any = None, expires_at: Any = None) -> Proof:
+    if type(pubkey) is not str or type(signature) is not str or type(profile) not in (str, type(None)):
+        raise RpcError(INVALID_PARAMS, "invalid params: pubkey, signature and profile are strings")
+    return Proof(pubkey, signature, profile, client_nonce, expires_at)
+
+
+def _nested(credentials: Any) -> Proof:
+    if type(credentials) is not dict or set(credentials) != {"pubkey", "signature"}:
+        raise RpcError(INVALID_PARAMS, "invalid params: credentials: an object with pubkey and signature")
+    return _flat(**credentials)
+
+
+def _with_nonce(pubkey: Any, signature: Any, nonce: Any) -> Proof:
+    if not type(pubkey) is type(signature) is type(nonce) is str:
+        raise RpcError(INVALID_PARAMS, "invalid params: pubkey, signature and nonce are strings")
+    return Proof(pubkey, signature, nonce=nonce)
+
+
 def _pong() -> str:
     return "pong"
 
 
 _PING = Method.of(_pong)
+_PROOFS = {"hero-0.2": Method.of(_flat), "circles-1.0": Method.of(_nested), "baobab": Method.of(_with_nonce)}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from websockets.asyncio.server import ServerConnection
@@ -38,11 +40,13 @@ class Link(ServerConnection):
 
     Attributes:
         when_lost: Is called once, when the socket is gone.
+        thread: The thread of the circle's event loop.
     """
 
     def __init__(self, *args: Any, links: set[Link], max_backlog: int, stall_timeout: float, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.when_lost: Callable[[], object] | None = None
+        self.thread = get_ident()
         self._links = links
         self._max_backlog = max_backlog
         self._stall_timeout = stall_timeout
@@ -61,6 +65,14 @@ class Link(ServerConnection):
         """How much was sent without waiting and is still here, in bytes."""
         # A large reply may be in the buffer too. It was only written because the client had kept up until then.
         return min(self._unread, self.transport.get_write_buffer_size())
+
+    def run_on_its_loop(self, function: Callable[..., object], *arguments: object) -> None:
+        """Call a function now, or from another thread soon; not at all when the loop has ended."""
+        if get_ident() == self.thread:
+            function(*arguments)
+            return
+        with suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(function, *arguments)
 
     def push(self, text: bytes) -> bool:
         """Send a text message without waiting; tells whether that was possible.
@@ -83,10 +95,18 @@ class Link(ServerConnection):
                 return False
         return self.push(text.encode())
 
-    def drop(self, why: str) -> None:
-        """Ask the client to come back later; it is cut off when it does not hang up within `close_timeout`."""
-        _logger.warning("a client is dropped: %s", why)
-        self.protocol.send_close(TRY_AGAIN_LATER, why)
+    def drop(self, why: str, code: int = TRY_AGAIN_LATER) -> None:
+        """Ask the client to hang up; it is cut off when it does not within `close_timeout`.
+
+        Args:
+            why: At most 123 bytes.
+            code: By default it asks the client to come back later.
+        """
+        if not self._is_open():
+            return
+        # Anybody can connect and not sign in, as often as they like: that is no warning.
+        _logger.log(logging.WARNING if code == TRY_AGAIN_LATER else logging.INFO, "a client is dropped: %s", why)
+        self.protocol.send_close(code, why)
         self.send_data()
 
     def loss(self) -> ConnectionLost:

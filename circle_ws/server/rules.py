@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
@@ -12,12 +13,14 @@ if TYPE_CHECKING:
 
     from ..jsonrpc.methods import Method
 
-__all__ = ["DIALECTS", "PARAMS", "Rules", "ServedDialect", "ServedParams"]
+__all__ = ["DIALECTS", "PARAMS", "Admit", "Rules", "ServedDialect", "ServedParams"]
 
 ServedDialect: TypeAlias = Literal["hero-0.2", "circles-1.0", "baobab"]
 """A published form that a circle can speak."""
 ServedParams: TypeAlias = Literal["any", "named", "positional"]
 """The forms of params that a circle takes: an object (by name), an array (by position), or either."""
+Admit: TypeAlias = Callable[[str], Awaitable[bool]]
+"""An async function that tells whether a public key may sign in."""
 
 DIALECTS: tuple[ServedDialect, ...] = get_args(ServedDialect)
 PARAMS: tuple[ServedParams, ...] = get_args(ServedParams)
@@ -39,6 +42,9 @@ class Rules:
             it may have been relayed.
         methods: Who answers what.
         params: Which forms of params are taken.
+        admit: Is asked at each sign-in whether a key (66 hex characters) may; None asks nobody.
+        sign_in_timeout: How long a client may stay without signing in, in seconds; None sets no limit.
+        max_batch_reply_bytes: How large the responses to the members of a batch may be together.
     """
 
     dialect: ServedDialect
@@ -46,10 +52,13 @@ class Rules:
     audience: str | None
     keys: frozenset[str] | None
     nonce_lifetime: float
-    max_batch: int = 256
+    max_batch: int = 1000
     signed_bound: MutableSet[str] = field(default_factory=set)
     methods: dict[str, Method] = field(default_factory=dict)
     params: ServedParams = "any"
+    admit: Admit | None = None
+    sign_in_timeout: float | None = None
+    max_batch_reply_bytes: int = 10 * 1024 * 1024
 
     @property
     def refused_params(self) -> type | None:
@@ -66,6 +75,6 @@ class Rules:
         """The bound profiles that `fetch_nonce` offers."""
         return [name for name in BOUND if name in self.profiles] if self.audience is not None else []
 
-    def admit(self, public_key: str) -> bool:
-        """Tell whether this key (66 hex characters) may sign in."""
+    def lists(self, public_key: str) -> bool:
+        """Tell whether `keys` has this key (66 hex characters), or lets every key in."""
         return self.keys is None or public_key in self.keys

@@ -84,6 +84,9 @@ class Nonces:
     def redeem(self, proof: Proof, now: float) -> str | None:
         """Check a signature of the key's nonce, which is void afterwards in any case.
 
+        The signature is checked before anything is looked up about the key: how long it takes tells nobody whose
+        key is known here.
+
         Returns:
             The key, compressed, or None when the signature is not to be accepted.
         """
@@ -92,23 +95,24 @@ class Nonces:
         except InvalidKey:
             return None
         nonce = self._issued.pop(key, None)
-        if nonce is None or now >= nonce.expires_at or not self._rules.admit(key):
+        if nonce is None or now >= nonce.expires_at or proof.nonce not in (None, nonce.value):
             return None
-        if proof.nonce not in (None, nonce.value):
-            return None
-        if proof.profile is not None:
-            return key if self._accept_bound(key, nonce, proof) else None
-        return key if self._accept_legacy(key, nonce, proof) else None
+        verify = self._verify_legacy if proof.profile is None else self._verify_bound
+        return key if verify(key, nonce, proof) and self._rules.lists(key) else None
 
-    def _accept_legacy(self, key: str, nonce: IssuedNonce, proof: Proof) -> bool:
-        # Who can sign bound does: a bare signature of this key was relayed by a circle that stripped the offer.
-        if key in self._rules.signed_bound:
-            return False
-        return any(verify_signature(key, nonce.value, proof.signature, profile) for profile in self._rules.legacy)
+    def _verify_legacy(self, key: str, nonce: IssuedNonce, proof: Proof) -> bool:
+        for profile in self._rules.legacy:
+            if verify_signature(key, nonce.value, proof.signature, profile):
+                # A client that can sign bound does: a bare signature of such a key was relayed by a circle that
+                # stripped the offer.
+                return key not in self._rules.signed_bound
+        return False
 
-    def _accept_bound(self, key: str, nonce: IssuedNonce, proof: Proof) -> bool:
+    def _verify_bound(self, key: str, nonce: IssuedNonce, proof: Proof) -> bool:
         rules = self._rules
-        if rules.audience is None or proof.profile not in rules.offered or proof.expires_at != nonce.expires_at:
+        if rules.audience is None or proof.profile is None or proof.profile not in rules.offered:
+            return False
+        if proof.expires_at != nonce.expires_at:
             return False
         if type(proof.client_nonce) is not str or _CLIENT_NONCE.fullmatch(proof.client_nonce) is None:
             return False
@@ -122,7 +126,4 @@ class Nonces:
             client_nonce=proof.client_nonce,
             expires_at=nonce.expires_at,
         )
-        accepted = verify_signature(key, statement, proof.signature, profile)
-        if accepted:
-            rules.signed_bound.add(key)
-        return accepted
+        return verify_signature(key, statement, proof.signature, profile)

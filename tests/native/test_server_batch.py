@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 
 from circle_ws.auth import derive_public_key, sign_message
 from circle_ws.errors import ConfigError, RpcError
@@ -85,12 +86,79 @@ async def test_there_is_a_most_of_members() -> None:
         assert (await ask(socket, "rpc.ping"))["result"] == "pong"
 
 
+@pytest.mark.parametrize("option", ["max_batch", "max_batch_reply_bytes"])
 @pytest.mark.parametrize("count", [0, -1, 2.5, True, None])
-def test_a_wrong_limit_is_refused(count: Any) -> None:
-    """The number of members is a whole number from 1."""
-    with pytest.raises(ConfigError, match="max_batch") as caught:
-        CircleServer(max_batch=count)
-    assert caught.value.option == "max_batch"
+def test_a_wrong_limit_is_refused(option: str, count: Any) -> None:
+    """The number of members is a whole number from 1, and so is that of bytes."""
+    wrong: dict[str, Any] = {option: count}
+    with pytest.raises(ConfigError, match=option) as caught:
+        CircleServer(**wrong)
+    assert caught.value.option == option
+
+
+async def test_a_batch_of_a_thousand_is_taken(circle: Meeting) -> None:
+    """That is what a client may send, too."""
+    async with signed_in(circle) as socket:
+        assert len(await batch(socket, *(request("rpc.ping", None, number) for number in range(1000)))) == 1000
+        refused = await batch(socket, *(request("rpc.ping", None, number) for number in range(1001)))
+        assert "at most 1000 members, not 1001" in refused["error"]["message"]
+
+
+@pytest.mark.parametrize("last", [True, False])
+async def test_the_fifth_malformed_member_ends_a_batch(circle: Meeting, last: bool) -> None:
+    """One error for all of it, and nothing was run; with four each has its own."""
+    ran: list[int] = []
+    circle.method("run")(ran.append)
+    good = request("run", [1], "good")
+    bad: list[Any] = [1, {}, "text", [good], {"jsonrpc": "2.0", "id": 7, "method": 5}]
+    async with signed_in(circle) as socket:
+        reply = await exchange(socket, json.dumps([good, *bad] if last else [*bad, good]))
+        assert (reply["id"], reply["error"]["code"]) == (None, -32600)
+        assert "5 members" in reply["error"]["message"]
+        assert ran == []
+        replies = await exchange(socket, json.dumps([good, *bad[1:]]))
+        assert sorted(one.get("error", {"code": 0})["code"] for one in replies) == [-32600] * 4 + [0]
+        assert ran == [1]
+
+
+async def test_a_huge_batch_costs_little() -> None:
+    """Five million ones in ten megabytes are refused in a moment."""
+    async with CircleServer(max_message_bytes=11 << 20, max_batch=10_000_000) as server, signed_in(server) as socket:
+        text = "[" + ",".join(["1"] * 5_000_000) + "]"
+        started = time.process_time()
+        reply = await exchange(socket, text)
+        assert reply["error"]["code"] == -32600
+        assert time.process_time() - started < 5
+
+
+async def test_the_reply_to_a_batch_is_bounded() -> None:
+    """Responses over the limit are left out, each with an error that says so; all members have run."""
+    async with CircleServer(max_batch_reply_bytes=10_000) as server, signed_in(server) as socket:
+        ran: list[int] = []
+
+        @server.method()
+        def load(number: int) -> str:
+            ran.append(number)
+            return "é" * 1000
+
+        members = [request("load", [number], number) for number in range(50)]
+        reply = await socket_text(socket, members)
+        found = {one["id"]: one for one in json.loads(reply)}
+        whole = [id for id, one in found.items() if "result" in one]
+        assert whole == [0, 1, 2, 3]
+        assert {one["error"]["code"] for one in found.values() if "error" in one} == {-32005}
+        assert "over 10000 bytes" in found[49]["error"]["message"]
+        assert set(found) == set(ran) == set(range(50))
+        assert len(reply.encode()) < 10_000 + 50 * 250
+        single = await exchange(socket, json.dumps(request("load", [1])))
+        assert len(single["result"]) == 1000
+
+
+async def socket_text(socket: ClientConnection, members: list[Any]) -> str:
+    await socket.send(json.dumps(members))
+    text = await socket.recv()
+    assert type(text) is str
+    return text
 
 
 async def test_nobody_signs_in_within_a_batch(circle: Meeting) -> None:

@@ -140,6 +140,32 @@ async def test_a_request_whose_client_is_gone_at_once_leaves_nothing(circle: Cir
         await eventually(lambda: not circle.connections)
 
 
+class Thing:
+    """What no codec writes."""
+
+
+@pytest.mark.parametrize("result", [Thing(), {"a": [1, Thing()]}, float("nan"), {1: 2}, "\ud800"])
+@pytest.mark.parametrize("make", ["sync", "async"])
+async def test_a_result_that_cannot_be_sent_is_told_by_the_methods_name(
+    circle: CircleServer, caplog: pytest.LogCaptureFixture, result: Any, make: str
+) -> None:
+    """The client hears which method it was, the log says why in one line and without a traceback."""
+
+    async def slow() -> Any:
+        return result
+
+    circle.method("thing")(slow if make == "async" else lambda: result)
+    async with signed_in(circle) as socket:
+        error = (await ask(socket, "thing"))["error"]
+    assert error == {"code": -32603, "message": "internal error: the result of thing cannot be written as JSON"}
+    [record] = caplog.records
+    assert record.exc_info is None
+    words = record.getMessage()
+    assert words.startswith("method 'thing' gave a result that cannot be sent: the result")
+    assert "\n" not in words
+    assert "params" not in words
+
+
 # Pushing.
 
 

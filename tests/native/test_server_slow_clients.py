@@ -143,7 +143,7 @@ async def test_a_room_full_of_replies_is_bounded() -> None:
         async with reluctant(server) as client:
             [connection] = server.connections
             sending = later(send_all(client, [request("load", None, number) for number in range(500)]))
-            await eventually(lambda: len(connection._answering._tasks) > MAX_RUNNING)
+            await eventually(lambda: len(next(iter(server._readers.values()))._answering._tasks) > MAX_RUNNING)
             assert backlog(connection) <= PAUSED_AT + NOISE_BYTES
             ids = {json.loads(await client.recv())["id"] for _ in range(500)}
             assert ids == set(range(500))
