@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from .alarm import Rang
 from .auth.crypto_utils import format_public_key
 from .auth.flow import Ask, SignIn, SignInOptions, Step, sign_in
+from .auth.hidden import Hidden, redacted
 from .auth.keypair import KeyPairSigner
 from .auth.signature import SignatureEncoding
-from .errors import ConnectionFailed, ConnectionLost, InvalidKey, ProtocolError, RpcError, SignerFailed
+from .errors import CircleWsError, ConnectionFailed, ConnectionLost, InvalidKey, ProtocolError, RpcError, SignerFailed
+from .text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -44,15 +46,17 @@ class Authenticator:
     Attributes:
         public_key: The signer's, in the configured profile's form, once it is known.
         phase: Where it is: `nonce`, `sign` or `authenticate`.
+        positional: Whether the circle takes params by position, as configured or found out.
     """
 
-    __slots__ = ("_bound", "_config", "_signer", "phase", "public_key")
+    __slots__ = ("_bound", "_config", "_signer", "phase", "positional", "public_key")
 
     def __init__(self, config: ClientConfig, signer: Signer) -> None:
         self._config = config
         self._signer = signer
         self._bound = False
         self.phase = "sign"
+        self.positional = config.params == "positional"
         self.public_key = signer.own_public_key if isinstance(signer, KeyPairSigner) else None
 
     async def sign_in(self, session: Session, limit: asyncio.Timeout) -> None:
@@ -80,10 +84,11 @@ class Authenticator:
             can_sign=signer.profiles,
             bound_before=self._bound,
             client_nonce=lambda: os.urandom(16).hex(),
+            params="positional" if self.positional else config.params,
         )
         session.signing_in = True
         try:
-            self._bound = await self._drive(sign_in(options, self.public_key), session, limit)
+            await self._drive(sign_in(options, self.public_key), session, limit)
         finally:
             session.signing_in = False
 
@@ -93,35 +98,49 @@ class Authenticator:
         except InvalidKey as error:
             raise SignerFailed("what the signer gave as its public key is none of secp256k1") from error
 
-    async def _drive(self, flow: SignIn, session: Session, limit: asyncio.Timeout) -> bool:
+    async def _drive(self, flow: SignIn, session: Session, limit: asyncio.Timeout) -> None:
         try:
             step = next(flow)
             while True:
                 self.phase = step.phase
-                answer: Any = None
-                refusal: RpcError | None = None
+                refusal: Hidden[RpcError] | None = None
                 try:
-                    answer = await self._perform(step, session, limit)
+                    answer = Hidden(await self._perform(step, session, limit))
                 except RpcError as error:
-                    refusal = error
+                    refusal = Hidden(error)
                 # Outside of the handler: what the flow raises must not have the refusal, which may echo a secret, as
                 # its context.
-                step = flow.send(answer) if refusal is None else flow.throw(refusal)
-        except StopIteration as end:
-            return bool(end.value)
+                step = flow.send(answer.value) if refusal is None else flow.throw(refusal.value)
+        except StopIteration:
+            return
 
     async def _perform(self, step: Step, session: Session, limit: asyncio.Timeout) -> Any:
-        if not isinstance(step, Ask):
-            await self._take_turn(limit)
-            return _checked(await self._by_signer(self._signer.sign(step.challenge), session, limit), step.profile)
+        if isinstance(step, Ask):
+            return await self._ask(step, session)
+        await self._take_turn(limit)
+        signature = Hidden(await self._by_signer(self._signer.sign(step.challenge), session, limit))
+        # Before it is sent: a circle that fails then, and offers nothing any more, must not get a bare one.
+        self._bound = self._bound or step.profile.bound
+        return _checked(signature, step.profile)
+
+    async def _ask(self, step: Ask, session: Session) -> Any:
+        failure: CircleWsError
+        cause: CircleWsError | None = None
         try:
-            return await session.request(step.method, step.params)
+            answer = await session.request(step.method, step.params)
+            self.positional = self.positional or type(step.params) is list
+            return answer
+        except RpcError:
+            raise
         except ConnectionLost as error:
-            raise _hung_up(step.phase) from error
+            failure, cause = _hung_up(step.phase), redacted(error)
         except ProtocolError as error:
-            raise ConnectionFailed(
-                f"the server's answer to {step.method} is not JSON-RPC; is this a circle?", phase=step.phase
-            ) from error
+            words = f"the server's answer to {step.method} is not JSON-RPC; is this a circle?"
+            failure, cause = ConnectionFailed(words, phase=step.phase), redacted(error)
+        except CircleWsError as error:
+            failure = redacted(error)
+        # Outside of the handlers, and from copies: the frames in which they were raised hold what was sent.
+        raise failure from cause
 
     async def _take_turn(self, limit: asyncio.Timeout) -> None:
         """Wait until the key may sign again, where that is limited."""
@@ -147,7 +166,7 @@ class Authenticator:
                 raise _hung_up(self.phase) from session.loss
             raise SignerFailed(f"the signer did not answer within sign_timeout ({seconds:g} s)") from None
         except Exception as error:
-            raise SignerFailed(f"the signer failed or refused: {type(error).__name__}: {error}") from error
+            raise SignerFailed(f"the signer failed or refused: {type(error).__name__}: {shown(str(error))}") from error
 
     async def _apart(self, wait: Awaitable[Any], limit: asyncio.Timeout) -> Any:
         """Wait for something while the limit of the attempt stands still."""
@@ -165,8 +184,8 @@ def _hung_up(phase: str) -> ConnectionFailed:
     return ConnectionFailed(f"the server closed the connection during the sign-in ({phase})", phase=phase)
 
 
-def _checked(signature: str, profile: Profile) -> str:
-    plain = signature.lower().removeprefix("0x") if isinstance(signature, str) else ""
-    if re.fullmatch(_SIGNATURE[profile.encoding], plain) is None:
+def _checked(signature: Hidden[str], profile: Profile) -> str:
+    plain = Hidden(signature.value.lower().removeprefix("0x") if isinstance(signature.value, str) else "")
+    if re.fullmatch(_SIGNATURE[profile.encoding], plain.value) is None:
         raise SignerFailed(f"what the signer gave is no signature in the encoding {profile.encoding.value!r}, as hex")
-    return plain
+    return plain.value

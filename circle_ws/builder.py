@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Self, Unpack
 
     from .auth.profile import Profile
-    from .auth.types import Dialect, Policy, Signer
+    from .auth.types import Dialect, ParamsForm, Policy, Signer
     from .config import FirstConnect
     from .liveness import KeepAliveMode
     from .opening import HeaderSource
@@ -65,6 +65,7 @@ class CircleWsClientBuilder:
         profile: str | Profile | Default = DEFAULT,
         policy: Policy | Default = DEFAULT,
         dialect: Dialect | Default = DEFAULT,
+        params: ParamsForm | Default = DEFAULT,
         allow_insecure: bool | Default = DEFAULT,
     ) -> Self:
         """Choose how it signs in.
@@ -73,9 +74,10 @@ class CircleWsClientBuilder:
             profile: The signature profile: a `Profile` or its name.
             policy: Whether the signature names the circle: `prefer-bound`, `require-bound`, `legacy-only`.
             dialect: Which form of `authenticate` is sent; `auto` finds it out.
+            params: Whether the sign-in, `play` and `whoami` send params by name or by position; `auto` finds it out.
             allow_insecure: Sign in over `ws://` to other machines too.
         """
-        return self._with(profile=profile, policy=policy, dialect=dialect, allow_insecure=allow_insecure)
+        return self._with(profile=profile, policy=policy, dialect=dialect, params=params, allow_insecure=allow_insecure)
 
     def with_timeouts(
         self,

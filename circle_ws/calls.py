@@ -231,7 +231,8 @@ class Calls:
 
     async def play(self, script: str, *, timeout: float | None | Default = DEFAULT) -> str:
         """Run a script on the circle and return its output. The errors are those of `call`."""
-        result = await self.call("play", {"script": script}, timeout=timeout)
+        params: list[Any] | dict[str, Any] = [script] if self._supervisor.positional else {"script": script}
+        result = await self.call("play", params, timeout=timeout)
         output = result.get("output") if type(result) is dict else result
         if type(output) is not str:
             raise ProtocolError('play answered neither a string nor an object with a string member "output"')

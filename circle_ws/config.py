@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 from .auth.keypair import KeyPair, KeyPairSigner
 from .auth.profile import Profile  # noqa: TC001 - `typing.get_type_hints` must find it
-from .auth.types import Dialect, Policy, Signer
+from .auth.types import Dialect, ParamsForm, Policy, Signer
 from .backoff import Backoff
 from .errors import ConfigError
 from .frozen import dataclass
@@ -64,6 +64,7 @@ class ClientOptions(TypedDict, total=False):
     profile: str | Profile
     policy: Policy
     dialect: Dialect
+    params: ParamsForm
     allow_insecure: bool
     tls: ssl.SSLContext | None
     headers: HeaderSource | None
@@ -101,6 +102,8 @@ class ClientConfig:
         policy: `prefer-bound`: where the circle offers it, the signature names the circle, and a client that has signed
             so once never falls back. `require-bound`: only so. `legacy-only`: never.
         dialect: Which form of `authenticate` is spoken; `auto` finds it out.
+        params: Whether the sign-in, `play` and `whoami` send params by name or by position; `auto` finds it out with
+            the sign-in. Calls go as they are written.
         allow_insecure: Sign in over `ws://` to other machines too. Anybody on the path can take the session over.
         tls: An `ssl.SSLContext`, for instance with a CA of your own; None is the system's. Natively only.
         headers: What the opening handshake sends besides its own: a mapping, or an async function that is asked for one
@@ -144,6 +147,7 @@ class ClientConfig:
     profile: str | Profile = "eip191"
     policy: Policy = "prefer-bound"
     dialect: Dialect = "auto"
+    params: ParamsForm = "auto"
     allow_insecure: bool = False
     tls: ssl.SSLContext | None = None
     headers: HeaderSource | None = None
@@ -171,7 +175,7 @@ class ClientConfig:
     def __post_init__(self, private_key: str | bytes | KeyPair | None) -> None:
         check_url(self.url)
         self._adopt(private_key)
-        choices = {"policy": Policy, "dialect": Dialect, "first_connect": FirstConnect}
+        choices = {"policy": Policy, "dialect": Dialect, "params": ParamsForm, "first_connect": FirstConnect}
         check_choices(self, **{option: get_args(choice) for option, choice in choices.items()})
         check_kinds(self)
         check_numbers(self)

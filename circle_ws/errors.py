@@ -26,12 +26,14 @@ CircleWsError
 ```
 
 Errors hold their data as attributes, chain their causes and pickle. None carries a private key, a nonce or a
-signature.
+signature. What a peer said is whole in the attributes, and escaped and cut in the text.
 """
 
 from __future__ import annotations
 
 from typing import Any
+
+from .text import shown
 
 __all__ = [
     "AuthError",
@@ -130,7 +132,7 @@ class ConnectionLost(CircleWsError, ConnectionError):
 
     Attributes:
         code: The close code (RFC 6455 section 7.4); 1006 when there was none.
-        reason: The peer's own words, often empty.
+        reason: The peer's own words as they came, often empty; the message has them escaped.
         local: True when this side closed the link.
     """
 
@@ -146,7 +148,7 @@ class ConnectionLost(CircleWsError, ConnectionError):
         who = "this client" if local else "the peer"
         how = f"{who} closed it with code {code}" if code != 1006 else "it ended without a closing handshake (1006)"
         return cls(
-            f"the link went down: {how}{': ' + reason if reason else ''}",
+            f"the link went down: {how}{': ' + shown(reason) if reason else ''}",
             code=code,
             reason=reason,
             local=local,
@@ -209,7 +211,7 @@ class RpcError(CircleWsError):
 
     Attributes:
         code: The number that the server gave.
-        message: The server's short description.
+        message: The server's short description, whole and as it came; as text the error has it escaped and cut.
         data: What the server added, as plain JSON values, or None.
     """
 
@@ -220,7 +222,12 @@ class RpcError(CircleWsError):
         self.data = data
 
     def __str__(self) -> str:
-        return f"the server answered with error {self.code}: {self.message}"
+        return f"the server answered with error {self.code}: {shown(self.message)}"
+
+    def __repr__(self) -> str:
+        # What is never retrieved from a task is logged so.
+        data = "" if self.data is None else f", {shown(repr(self.data))}"
+        return f"{type(self).__name__}({self.code}, '{shown(self.message)}'{data})"
 
 
 class ProtocolError(CircleWsError):

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any, cast
 
 from .alarm import Alarm
+from .auth.hidden import redacted
 from .errors import ConnectionLost, MessageTooLarge, OutcomeUnknown, ProtocolError, RpcError
 from .renewal import Renewal
 
@@ -145,6 +146,8 @@ class Session:
             ConnectionLost: The link went down.
         """
         call = self._owner.request(method, params)
+        # In a sign-in they hold the signature, and the frames of an error may be recorded with their variables.
+        del params
         call.users = False
         if not self.write(call):
             raise self.loss or ConnectionLost.closed(1006)
@@ -193,8 +196,8 @@ class Session:
         """Learn that the link is down: what is unanswered fails at once."""
         if self.loss is not None:
             return
-        if self.signing_in and cause.reason:
-            cause = ConnectionLost.closed(cause.code, local=cause.local)
+        if self.signing_in:
+            cause = redacted(cause)
         self.loss = cause
         # At once, so that a call made before the supervisor wakes up waits for the next link.
         self._owner.detach(self)

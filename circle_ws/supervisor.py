@@ -104,6 +104,12 @@ class Supervisor:
         return authenticator.public_key if authenticator is not None else None
 
     @property
+    def positional(self) -> bool:
+        """Whether the circle's own methods get their params by position, as configured or as the sign-in found out."""
+        authenticator = self._serving.authenticator
+        return self.config.params == "positional" if authenticator is None else authenticator.positional
+
+    @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
         """The event loop it runs on, while it runs."""
         return self._task.get_loop() if self._task is not None and not self._task.done() else None

@@ -12,7 +12,7 @@ from circle_ws import CircleWsClientBuilder
 from circle_ws.auth import PROFILES, Challenge, KeyPair, Profile
 from circle_ws.auth.flow import Ask, Sign, SignIn, SignInOptions, sign_in
 from circle_ws.auth.profiles import BOUND, bound_statement
-from circle_ws.auth.types import AuthCredentials, Dialect, Policy
+from circle_ws.auth.types import AuthCredentials, Dialect, ParamsForm, Policy
 from circle_ws.errors import (
     AuthError,
     AuthRejected,
@@ -49,8 +49,9 @@ def _options(
     policy: Policy = "prefer-bound",
     can_sign: frozenset[str] = frozenset(PROFILES),
     bound_before: bool = False,
+    params: ParamsForm = "auto",
 ) -> SignInOptions:
-    return SignInOptions(_URL, profile, dialect, policy, can_sign, bound_before, lambda: _CLIENT_NONCE)
+    return SignInOptions(_URL, profile, dialect, policy, can_sign, bound_before, lambda: _CLIENT_NONCE, params)
 
 
 def _flow(**options: Any) -> SignIn:
@@ -256,6 +257,7 @@ def test_the_expiry_is_echoed(expires_at: int) -> None:
     assert sign.challenge.statement.endswith(f"\nexpires_at={expires_at}\n".encode())
     ask = flow.send(_SIGNATURE)
     assert isinstance(ask, Ask)
+    assert type(ask.params) is dict
     assert ask.params["expires_at"] == expires_at
 
 
@@ -351,13 +353,134 @@ def test_a_fixed_dialect_is_not_left(dialect: Dialect) -> None:
     assert type(caught.value) is AuthError
 
 
-def test_invalid_params_for_the_nonce_are_the_end() -> None:
-    """There is one form of `fetch_nonce`."""
+# By name and by position.
+
+_BY_NAME = Ask("nonce", "fetch_nonce", {"pubkey": _PUBLIC})
+_BY_POSITION = Ask("nonce", "fetch_nonce", [_PUBLIC])
+_NO_METHOD = RpcError(-32601, "no such method")
+
+
+def _authenticate(*params: Any, **named: Any) -> Ask:
+    return Ask("authenticate", "authenticate", list(params) or named)
+
+
+@pytest.mark.parametrize(("params", "first"), [("auto", _BY_NAME), ("named", _BY_NAME), ("positional", _BY_POSITION)])
+def test_how_the_nonce_is_asked_for(params: ParamsForm, first: Ask) -> None:
+    """By name at first; where it is said, by position and in no other way."""
+    flow = _flow(params=params)
+    assert next(flow) == first
+    if params != "auto":
+        with pytest.raises(AuthError, match="-32602.*dialect= or params="):
+            flow.throw(_INVALID_PARAMS)
+
+
+def test_a_nonce_is_asked_for_by_position_once() -> None:
+    """In `auto` -32602 has it asked for by position; a second one is the end, and says what could be set."""
     flow = _flow()
     next(flow)
-    with pytest.raises(AuthError, match="-32602") as caught:
+    assert flow.throw(_INVALID_PARAMS) == _BY_POSITION
+    with pytest.raises(AuthError, match="-32602.*is this a circle.*dialect= or params=") as caught:
         flow.throw(_INVALID_PARAMS)
+    assert type(caught.value) is AuthError
     assert caught.value.phase == "nonce"
+
+
+@pytest.mark.parametrize("code", [-32601, -32600, -32700, -32000, -32001, -32002, -32603, 32602, -32603])
+def test_only_invalid_params_ask_by_position(code: int) -> None:
+    """Any other error is what it always is."""
+    flow = _flow()
+    next(flow)
+    with pytest.raises((AuthError, ConnectionFailed), match=str(code)):
+        flow.throw(RpcError(code, "no"))
+
+
+@pytest.mark.parametrize(
+    ("dialect", "forms"),
+    [
+        ("auto", [[_PUBLIC, _SIGNATURE], [_PUBLIC, _SIGNATURE, _NONCE]]),
+        ("hero-0.2", [[_PUBLIC, _SIGNATURE]]),
+        ("circles-1.0", [[_FLAT]]),
+        ("baobab", [[_PUBLIC, _SIGNATURE, _NONCE]]),
+    ],
+)
+@pytest.mark.parametrize("params", ["auto", "positional"])
+@pytest.mark.parametrize("nonce", [_NONCE, {"nonce": _NONCE}], ids=["text", "object"])
+def test_by_position(dialect: Dialect, forms: list[list[Any]], params: ParamsForm, nonce: Any) -> None:
+    """A circle that takes params by position gets `authenticate` so, with one signature in the forms of the dialect."""
+    flow = _flow(dialect=dialect, params=params)
+    next(flow)
+    if params == "auto":
+        assert flow.throw(_INVALID_PARAMS) == _BY_POSITION
+    assert isinstance(flow.send(nonce), Sign)
+    assert flow.send(_SIGNATURE) == _authenticate(*forms[0])
+    for form in forms[1:]:
+        assert flow.throw(_INVALID_PARAMS) == _authenticate(*form)
+    _ends(flow, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        ({"params": "auto"}, 4),
+        ({"params": "positional"}, 3),
+        ({"params": "named"}, 3),
+        ({"params": "auto", "dialect": "baobab"}, 3),
+        ({"params": "named", "dialect": "baobab"}, 2),
+    ],
+    ids=repr,
+)
+def test_invalid_params_for_ever_come_to_an_end(options: dict[str, Any], asked: int) -> None:
+    """A hostile circle that answers -32602 to all but the nonce gets so many requests, one signature, and an error."""
+    flow = _flow(**options)
+    step, asks, signed = next(flow), 0, 0
+    with pytest.raises(AuthError, match="-32602") as caught:
+        while True:
+            if isinstance(step, Sign):
+                signed += 1
+                step = flow.send(_SIGNATURE)
+                continue
+            asks += 1
+            is_late = step.phase == "nonce" and (asks == 2 or options["params"] != "auto")
+            step = flow.send(_NONCE) if is_late else flow.throw(_INVALID_PARAMS)
+    assert (type(caught.value), asks, signed) == (AuthError, asked, 1)
+
+
+def test_baobab_by_name() -> None:
+    """The dialect sends the nonce back with the signature, and nothing else is tried."""
+    flow, asked = _signed(dialect="baobab")
+    assert asked == _authenticate(pubkey=_PUBLIC, signature=_SIGNATURE, nonce=_NONCE)
+    with pytest.raises(AuthError, match="-32602"):
+        flow.throw(_INVALID_PARAMS)
+
+
+@pytest.mark.parametrize("params", ["auto", "positional"])
+@pytest.mark.parametrize("dialect", ["auto", "hero-0.2", "circles-1.0", "baobab"])
+def test_a_bound_sign_in_is_by_name_and_once(params: ParamsForm, dialect: Dialect) -> None:
+    """Whatever form the nonce was asked for in, the bound proof has its members by name, and -32602 ends it."""
+    flow = _flow(params=params, dialect=dialect)
+    next(flow)
+    if params == "auto":
+        flow.throw(_INVALID_PARAMS)
+    assert isinstance(flow.send(_OFFER), Sign)
+    asked = flow.send(_SIGNATURE)
+    assert isinstance(asked, Ask)
+    assert type(asked.params) is dict
+    assert asked.params["profile"] == "circle-bound-v1"
+    with pytest.raises(AuthError, match="-32602"):
+        flow.throw(_INVALID_PARAMS)
+
+
+@pytest.mark.parametrize("answer", [False, _NO_METHOD], ids=repr)
+def test_no_third_form_after_another_answer(answer: Any) -> None:
+    """By position, too, what is no -32602 is the last word."""
+    flow = _flow(params="positional")
+    next(flow)
+    flow.send(_NONCE)
+    flow.send(_SIGNATURE)
+    with pytest.raises(AuthError):
+        flow.throw(answer) if isinstance(answer, RpcError) else flow.send(answer)
+    with pytest.raises(StopIteration):
+        next(flow)
 
 
 def test_refusals_in_the_other_form() -> None:
@@ -442,7 +565,7 @@ def test_errors_of_the_server(phase: str, code: int, kind: type[CircleWsError]) 
     assert getattr(caught.value, "phase", None) == phase
     cause = caught.value.__cause__
     assert isinstance(cause, RpcError)
-    assert (cause.code, cause.message, cause.data) == (code, "the reason", None)
+    assert (cause.code, cause.message, cause.data) == (code, "the reason", {"detail": 1})
 
 
 @pytest.mark.parametrize("answer", [None, 7, {}, {"nonce": 7}, "short", "a.b.c", _NONCE + "\n"], ids=repr)

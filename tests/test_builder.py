@@ -92,8 +92,20 @@ _ALL_STEPS: list[tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = 
     (
         "with_auth",
         (),
-        {"profile": "sha256-compact", "policy": "require-bound", "dialect": "hero-0.2", "allow_insecure": True},
-        {"profile": "sha256-compact", "policy": "require-bound", "dialect": "hero-0.2", "allow_insecure": True},
+        {
+            "profile": "sha256-compact",
+            "policy": "require-bound",
+            "dialect": "hero-0.2",
+            "params": "positional",
+            "allow_insecure": True,
+        },
+        {
+            "profile": "sha256-compact",
+            "policy": "require-bound",
+            "dialect": "hero-0.2",
+            "params": "positional",
+            "allow_insecure": True,
+        },
     ),
     (
         "with_timeouts",

@@ -6,7 +6,6 @@ thrown into the generator.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -16,9 +15,10 @@ from ..frozen import dataclass
 from ..jsonrpc.codes import AUTHENTICATION_REQUIRED, INTERNAL_ERROR, INVALID_CREDENTIALS, INVALID_PARAMS
 from .audience import audience
 from .crypto_utils import format_public_key
+from .hidden import Hidden, redacted
 from .nonce import read_nonce, refuse_digest
 from .profiles import BOUND, PROFILES, bound_statement
-from .types import AuthCredentials, Challenge, Dialect, Nonce, Policy
+from .types import AuthCredentials, Challenge, Dialect, Nonce, ParamsForm, Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,12 +35,12 @@ class Ask:
     Attributes:
         phase: What an error or a timeout is named after: `nonce` or `authenticate`.
         method: The method.
-        params: Its params, by name.
+        params: Its params, by name or by position.
     """
 
     phase: str
     method: str
-    params: dict[str, Any] = field(repr=False)
+    params: dict[str, Any] | list[Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +73,17 @@ class SignInOptions:
         can_sign: The names of the profiles that the signer can sign.
         bound_before: Whether this client has signed in with a bound profile already.
         client_nonce: Makes 32 hex characters, fresh every time.
+        params: Whether params go by name or by position; `auto` finds it out.
     """
 
-    url: str
+    url: str = field(repr=False)
     profile: Profile
     dialect: Dialect
     policy: Policy
     can_sign: frozenset[str]
     bound_before: bool
     client_nonce: Callable[[], str]
+    params: ParamsForm = "auto"
 
 
 def sign_in(options: SignInOptions, public_key: str) -> SignIn:
@@ -102,15 +104,26 @@ def sign_in(options: SignInOptions, public_key: str) -> SignIn:
         ProtocolError: The circle offers a bound profile without the time of expiry that belongs to it.
         ConnectionFailed: The circle had an internal error; another attempt may work.
     """
-    answer = yield from _asked(Ask("nonce", "fetch_nonce", {"pubkey": public_key}))
-    nonce = read_nonce(answer)
+    answer, asked = yield from _asked(*_nonce_forms(options.params, public_key))
+    nonce = read_nonce(answer.value)
     profile = _choose(options, nonce)
     if profile.bound:
         result = yield from _prove_bound(options, profile, public_key, nonce)
     else:
-        result = yield from _prove(options, profile, public_key, nonce, nested=_wants_nested(options.dialect, answer))
+        form = _Form(options.dialect, positional=type(asked.params) is list, plain=_is_plain(answer.value))
+        result = yield from _prove(options, profile, public_key, nonce, form)
     _check_result(result)
     return profile.bound
+
+
+def _nonce_forms(params: ParamsForm, public_key: str) -> tuple[Ask, ...]:
+    named = Ask("nonce", "fetch_nonce", {"pubkey": public_key})
+    positional = Ask("nonce", "fetch_nonce", [public_key])
+    return {"auto": (named, positional), "named": (named,), "positional": (positional,)}[params]
+
+
+def _is_plain(answer: Any) -> bool:
+    return type(answer) is dict and "auth_profiles" not in answer
 
 
 def _choose(options: SignInOptions, nonce: Nonce) -> Profile:
@@ -134,84 +147,117 @@ def _choose(options: SignInOptions, nonce: Nonce) -> Profile:
     return options.profile
 
 
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """Hold what decides in which forms `authenticate` is sent.
+
+    Attributes:
+        dialect: The configured one.
+        positional: Whether the circle takes params by position.
+        plain: Whether the nonce came as an object that offers nothing.
+    """
+
+    dialect: Dialect
+    positional: bool
+    plain: bool
+
+    def of(self, credentials: AuthCredentials, nonce: Nonce) -> tuple[Ask, ...]:
+        """Write `authenticate` in each form that is tried, all with the same signature: the first one, then another.
+
+        A hostile circle gains nothing by asking for the other.
+        """
+        flat = {"pubkey": credentials.public_key, "signature": credentials.signature}
+        nested = {"credentials": flat}
+        with_nonce = {**flat, "nonce": nonce.value}
+        fixed: dict[str, dict[str, Any]] = {"hero-0.2": flat, "circles-1.0": nested, "baobab": with_nonce}
+        forms: tuple[dict[str, Any], ...]
+        if self.dialect != "auto":
+            forms = (fixed[self.dialect],)
+        elif self.positional:
+            forms = (flat, with_nonce)
+        else:
+            forms = (nested, flat) if self.plain else (flat, nested)
+        return tuple(
+            Ask("authenticate", "authenticate", list(form.values()) if self.positional else form) for form in forms
+        )
+
+
 def _prove(
-    options: SignInOptions, profile: Profile, public_key: str, nonce: Nonce, *, nested: bool
-) -> Generator[Step, Any, Any]:
+    options: SignInOptions, profile: Profile, public_key: str, nonce: Nonce, form: _Form
+) -> Generator[Step, Any, Hidden[Any]]:
     if profile.bare:
         refuse_digest(nonce)
-    signature = yield _sign(options, profile, nonce, nonce.value.encode())
-    credentials = AuthCredentials(public_key, signature)
-    return (
-        yield from _asked(
-            _authenticate(credentials, nested=nested),
-            # The same signature in the other published form, so a hostile server gains nothing by asking for it.
-            otherwise=_authenticate(credentials, nested=not nested) if options.dialect == "auto" else None,
-            secrets=(nonce.value, signature),
-        )
-    )
+    credentials = AuthCredentials(public_key, (yield _sign(options, profile, nonce, Hidden(nonce.value.encode()))))
+    secrets = Hidden[tuple[str, ...]]((nonce.value, credentials.signature))
+    result, _ = yield from _asked(*form.of(credentials, nonce), secrets=secrets)
+    return result
 
 
-def _prove_bound(options: SignInOptions, profile: Profile, public_key: str, nonce: Nonce) -> Generator[Step, Any, Any]:
+def _prove_bound(
+    options: SignInOptions, profile: Profile, public_key: str, nonce: Nonce
+) -> Generator[Step, Any, Hidden[Any]]:
     if nonce.expires_at is None:
         raise ProtocolError(
             f"the circle offers {profile.name} without expires_at, a whole number of seconds, which belongs to it"
         )
-    key, client_nonce = format_public_key(public_key, compressed=profile.compressed), options.client_nonce()
-    statement = bound_statement(
-        profile.name,
-        audience=audience(options.url),
-        public_key=key,
-        nonce=nonce.value,
-        client_nonce=client_nonce,
-        expires_at=nonce.expires_at,
+    key = format_public_key(public_key, compressed=profile.compressed)
+    proof = Hidden[dict[str, Any]](
+        {
+            "pubkey": key,
+            "signature": "",
+            "profile": profile.name,
+            "client_nonce": options.client_nonce(),
+            "expires_at": nonce.expires_at,
+        }
     )
-    signature = yield _sign(options, profile, nonce, statement)
-    sent = {
-        "pubkey": key,
-        "signature": signature,
-        "profile": profile.name,
-        "client_nonce": client_nonce,
-        "expires_at": nonce.expires_at,
-    }
-    return (yield from _asked(Ask("authenticate", "authenticate", sent), secrets=(nonce.value, signature)))
+    statement = Hidden(
+        bound_statement(
+            profile.name,
+            audience=audience(options.url),
+            public_key=key,
+            nonce=nonce.value,
+            client_nonce=proof.value["client_nonce"],
+            expires_at=nonce.expires_at,
+        )
+    )
+    proof.value["signature"] = yield _sign(options, profile, nonce, statement)
+    secrets = Hidden[tuple[str, ...]]((nonce.value, proof.value["signature"], proof.value["client_nonce"]))
+    result, _ = yield from _asked(Ask("authenticate", "authenticate", proof.value), secrets=secrets)
+    return result
 
 
-def _sign(options: SignInOptions, profile: Profile, nonce: Nonce, statement: bytes) -> Sign:
-    message = profile.message(statement)
-    challenge = Challenge(profile.name, options.url, nonce.value, statement, message, profile.digest(message))
-    return Sign(challenge, profile)
+def _sign(options: SignInOptions, profile: Profile, nonce: Nonce, statement: Hidden[bytes]) -> Sign:
+    message = Hidden(profile.message(statement.value))
+    digest = profile.digest(message.value)
+    return Sign(Challenge(profile.name, options.url, nonce.value, statement.value, message.value, digest), profile)
 
 
-def _wants_nested(dialect: Dialect, answer: Any) -> bool:
-    plain_object = type(answer) is dict and "auth_profiles" not in answer
-    return dialect == "circles-1.0" or (dialect == "auto" and plain_object)
+def _asked(
+    *forms: Ask, secrets: Hidden[tuple[str, ...]] | None = None
+) -> Generator[Step, Any, tuple[Hidden[Any], Ask]]:
+    """Ask the circle in the first form, and in the next where it says that the params are wrong.
 
-
-def _authenticate(credentials: AuthCredentials, *, nested: bool) -> Ask:
-    flat = {"pubkey": credentials.public_key, "signature": credentials.signature}
-    return Ask("authenticate", "authenticate", {"credentials": flat} if nested else flat)
-
-
-def _asked(step: Ask, *, otherwise: Ask | None = None, secrets: tuple[str, ...] = ()) -> Generator[Step, Any, Any]:
-    """Ask the circle; ask `otherwise` where it says that the params are wrong."""
-    refused: RpcError
-    try:
-        return (yield step)
-    except RpcError as error:
-        refused = error
-    if otherwise is not None and refused.code == INVALID_PARAMS:
-        return (yield from _asked(otherwise, secrets=secrets))
+    Returns:
+        The answer, and what was asked.
+    """
+    for form in forms:
+        try:
+            return Hidden((yield form)), form
+        except RpcError as error:
+            refused = redacted(error, () if secrets is None else secrets.value)
+        if refused.code != INVALID_PARAMS:
+            break
     # Outside of the handler: the circle may have echoed a secret, and a context is printed too.
-    raise _refusal(refused.code, step.phase) from _redacted(refused, secrets)
+    raise _refusal(refused.code, form.phase) from refused
 
 
-def _check_result(result: Any) -> None:
-    verdict = result.get("authenticated") if type(result) is dict else result
-    if verdict is True:
+def _check_result(result: Hidden[Any]) -> None:
+    verdict = Hidden(result.value.get("authenticated") if type(result.value) is dict else result.value)
+    if verdict.value is True:
         return
-    if verdict is False:
+    if verdict.value is False:
         raise AuthRejected("the circle refused the signature: is this key known there, and the profile the right one?")
-    raise AuthError(f"authenticate answered {_describe(verdict)} instead of true; is this a circle?")
+    raise AuthError(f"authenticate answered {_describe(verdict.value)} instead of true; is this a circle?")
 
 
 def _refusal(code: int, phase: str) -> AuthError | ConnectionFailed:
@@ -222,15 +268,8 @@ def _refusal(code: int, phase: str) -> AuthError | ConnectionFailed:
         )
     if code == INTERNAL_ERROR:
         return ConnectionFailed(f"the circle had an internal error ({code}) while signing in", phase=phase)
-    return AuthError(f"the server answered error {code} while signing in; is this a circle?", phase=phase)
-
-
-def _redacted(error: RpcError, secrets: tuple[str, ...]) -> RpcError:
-    """Give the error without what a careless server may have echoed; `data` can hold anything and goes."""
-    message = error.message
-    for secret in secrets:
-        message = re.sub(re.escape(secret), "<hidden>", message, flags=re.IGNORECASE)
-    return RpcError(error.code, message)
+    otherwise = " If it is one, it may want another dialect= or params=." if code == INVALID_PARAMS else ""
+    return AuthError(f"the server answered error {code} while signing in; is this a circle?{otherwise}", phase=phase)
 
 
 def _describe(value: Any) -> str:

@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from ..errors import InvalidNonce
+from .hidden import Hidden
 from .types import Nonce
 
 __all__ = ["read_nonce", "refuse_digest"]
@@ -27,15 +28,28 @@ def read_nonce(answer: Any) -> Nonce:
     Raises:
         InvalidNonce: It must not be signed.
     """
-    value = answer.get("nonce") if type(answer) is dict else answer
+    given, answer = Hidden(answer), None
+    fault = _find_fault(_value(given.value))
+    if fault is not None:
+        raise InvalidNonce(fault)
+    return _taken(given.value)
+
+
+def _value(answer: Any) -> Any:
+    return answer.get("nonce") if type(answer) is dict else answer
+
+
+def _find_fault(value: Any) -> str | None:
     if type(value) is not str:
-        raise InvalidNonce("fetch_nonce answered neither a string nor an object with a string member 'nonce'")
+        return "fetch_nonce answered neither a string nor an object with a string member 'nonce'"
     # fullmatch, not match with "$", which would let a final newline through.
     if re.fullmatch(_GRAMMAR, value) is None:
-        raise InvalidNonce(
-            "the circle's nonce is not 8 to 256 characters of A-Z a-z 0-9 _ - + / = : ; nothing was signed"
-        )
-    return Nonce(value) if type(answer) is str else Nonce(value, _expiry(answer), _offered(answer))
+        return "the circle's nonce is not 8 to 256 characters of A-Z a-z 0-9 _ - + / = : ; nothing was signed"
+    return None
+
+
+def _taken(answer: Any) -> Nonce:
+    return Nonce(answer) if type(answer) is str else Nonce(_value(answer), _expiry(answer), _offered(answer))
 
 
 def refuse_digest(nonce: Nonce) -> None:

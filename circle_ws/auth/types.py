@@ -18,13 +18,17 @@ __all__ = [
     "InvalidKey",
     "InvalidNonce",
     "Nonce",
+    "ParamsForm",
     "Policy",
     "Signer",
     "SignerFailed",
 ]
 
-Dialect = Literal["auto", "hero-0.2", "circles-1.0"]
+Dialect = Literal["auto", "hero-0.2", "circles-1.0", "baobab"]
 """Which published form of `authenticate` is spoken; `auto` finds it out."""
+
+ParamsForm = Literal["auto", "named", "positional"]
+"""Whether the circle's own methods get their params by name or by position; `auto` finds it out."""
 
 Policy = Literal["prefer-bound", "require-bound", "legacy-only"]
 """Whether a signature names the circle it is for: where the circle offers that, always, or never."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import typer
 
-from ..auth.types import Dialect, Policy
+from ..auth.types import Dialect, ParamsForm, Policy
 from ..builder import CircleWsClientBuilder
 from ..client import CircleWsClient
 from ..config import DEFAULT
@@ -37,7 +37,11 @@ PolicyName = Annotated[
     typer.Option(help="Whether the signature names the circle."),
 ]
 DialectName = Annotated[
-    Literal["auto", "hero-0.2", "circles-1.0"], typer.Option(help="Which form of authenticate is spoken.")
+    Literal["auto", "hero-0.2", "circles-1.0", "baobab"], typer.Option(help="Which form of authenticate is spoken.")
+]
+ParamsName = Annotated[
+    Literal["auto", "named", "positional"],
+    typer.Option("--params", help="How the sign-in and play send params; PARAMS go as they are."),
 ]
 AllowInsecure = Annotated[bool, typer.Option("--allow-insecure", help="Sign in over ws:// to other machines too.")]
 
@@ -51,11 +55,12 @@ def call(
     profile: ProfileName = "eip191",
     policy: PolicyName = "prefer-bound",
     dialect: DialectName = "auto",
+    form: ParamsName = "auto",
     allow_insecure: AllowInsecure = False,
 ) -> None:
     """Call a method and print its result as JSON."""
     asked = None if params is None else _decoded(params)
-    auth = _Auth(profile, policy, dialect, allow_insecure)
+    auth = _Auth(profile, policy, dialect, form, allow_insecure)
     client = _client(url, key_file, timeout, auth)
     _show(run(_ask(client, lambda: client.call(method, asked))))
 
@@ -68,13 +73,14 @@ def play(
     profile: ProfileName = "eip191",
     policy: PolicyName = "prefer-bound",
     dialect: DialectName = "auto",
+    form: ParamsName = "auto",
     allow_insecure: AllowInsecure = False,
     raw: Annotated[bool, typer.Option("--raw", help="Print the output as it is, not as JSON.")] = False,
 ) -> None:
     """Run a script on a circle and print its output, a string, as JSON."""
     if script == "-" and str(key_file) == "-":
         fail("the script and the key cannot both come from stdin", code=USAGE)
-    auth = _Auth(profile, policy, dialect, allow_insecure)
+    auth = _Auth(profile, policy, dialect, form, allow_insecure)
     client = _client(url, key_file, timeout, auth)
     text = sys.stdin.read() if script == "-" else script
     output = run(_ask(client, lambda: client.play(text)))
@@ -90,6 +96,7 @@ class _Auth(NamedTuple):
     profile: str
     policy: Policy
     dialect: Dialect
+    params: ParamsForm
     allow_insecure: bool
 
 

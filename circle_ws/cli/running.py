@@ -8,6 +8,7 @@ from typing import Any, NoReturn, TypeVar
 import typer
 
 from ..errors import CircleWsError, ConfigError, InvalidRequest
+from ..text import escaped
 
 __all__ = ["FAILURE", "INTERRUPTED", "USAGE", "fail", "printable", "reason", "run"]
 
@@ -38,14 +39,9 @@ def fail(words: str, *, code: int = FAILURE) -> NoReturn:
 
 def printable(text: str) -> str:
     """Write what a terminal might take for a command as an escape; the text may come from a peer."""
-    return "".join(one if one.isprintable() or one == "\n" else _escaped(one) for one in text)
+    return escaped(text, kept="\n")
 
 
 def reason(error: OSError) -> str:
     """Give the system's own words; asyncio puts more around them."""
     return os.strerror(error.errno).lower() if error.errno else str(error)
-
-
-def _escaped(character: str) -> str:
-    units = character.encode("utf-16-be", "surrogatepass").hex(" ", 2).split()
-    return "".join(f"\\u{unit}" for unit in units)

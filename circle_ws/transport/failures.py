@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 
 from ..errors import ConnectionFailed, RedirectRefused
 from ..proxy import is_socks
+from ..text import shown
 
 __all__ = ["network_failure", "proxy_failure", "proxy_refusal", "retry_after_seconds", "upgrade_refusal"]
 
@@ -22,7 +23,7 @@ def network_failure(error: Exception, way: str = "") -> ConnectionFailed:
     """
     if isinstance(error, ssl.SSLCertVerificationError):
         return ConnectionFailed(
-            f"the server's TLS certificate is not to be trusted: {error.verify_message}; "
+            f"the server's TLS certificate is not to be trusted: {shown(error.verify_message)}; "
             f"check the host name in the URL and the server's certificate{way}",
             bad_certificate=True,
         )
@@ -38,7 +39,7 @@ def _describe(error: Exception) -> str:
         return "the connection was refused; is the circle running, and the port right?"
     if isinstance(error, ConnectionResetError | BrokenPipeError):
         return "the server hung up at once; does it speak ws:// or wss:// on this port?"
-    return f"the connection could not be made: {error or type(error).__name__}"
+    return f"the connection could not be made: {shown(str(error)) or type(error).__name__}"
 
 
 def upgrade_refusal(status: int, retry_after: float | None, way: str = "") -> ConnectionFailed:
@@ -74,7 +75,7 @@ def proxy_failure(error: Exception, proxy: str) -> ConnectionFailed:
     elif isinstance(cause, socket.gaierror):
         words = "its host is unknown; check its name, and the network"
     elif isinstance(error, ssl.SSLCertVerificationError):
-        words = f"its TLS certificate is not to be trusted: {error.verify_message}"
+        words = f"its TLS certificate is not to be trusted: {shown(error.verify_message)}"
     elif isinstance(error, ssl.SSLError):
         words = f"TLS failed ({error.reason}); does it speak https:// on this port?"
     elif isinstance(cause, ConnectionRefusedError):
@@ -82,7 +83,7 @@ def proxy_failure(error: Exception, proxy: str) -> ConnectionFailed:
     elif isinstance(cause, ConnectionResetError | BrokenPipeError | EOFError):
         words = "it hung up; is it a proxy of this kind?"
     else:
-        words = str(cause) or type(cause).__name__
+        words = shown(str(cause)) or type(cause).__name__
     return ConnectionFailed(f"the proxy {proxy} did not connect to the circle: {words}")
 
 

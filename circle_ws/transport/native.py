@@ -25,6 +25,7 @@ from websockets.typing import Subprotocol
 
 from ..errors import ConnectionFailed
 from ..proxy import ENVIRONMENT, is_socks, shown_proxy
+from ..text import shown
 from ..url import is_loopback
 from .base import Capabilities, Receiver, TransportOptions
 from .link import Link, link_class
@@ -141,7 +142,7 @@ class _Way:
         if isinstance(error, InvalidMessage | EOFError):
             return ConnectionFailed(f"the server did not answer with HTTP; is this a WebSocket server?{way}")
         if isinstance(error, InvalidHandshake):
-            return ConnectionFailed(f"the WebSocket handshake failed: {error}{way}")
+            return ConnectionFailed(f"the WebSocket handshake failed: {shown(str(error))}{way}")
         return network_failure(error, way)
 
 
