@@ -11,6 +11,7 @@ from .errors import ConfigError, ConnectionFailed, ConnectionLost
 from .opening import OpeningHeaders
 from .setup import run_setup
 from .transport import TransportOptions
+from .url import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +114,7 @@ class Handshake:
             compression=config.compression,
             waiting_for=self._wait_for,
         )
-        self._session.open(await config.transport(config.url, self._receiver, options))
+        self._session.open(await config.transport(normalised(config.url), self._receiver, options))
         self._opened = True
 
     async def _headers(self) -> Mapping[str, str] | None:

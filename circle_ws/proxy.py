@@ -19,8 +19,10 @@ _LONGEST = 255
 
 def find_proxy_fault(url: str) -> str | None:
     """Say what is wrong with the URL of a proxy; None where nothing is."""
-    if not url.isascii() or any(character <= " " or character == "\x7f" for character in url):
-        return "holds a space, a control character or one beyond ASCII; percent-encode it"
+    if any(character <= " " or character == "\x7f" for character in url):
+        return "holds a space or a control character; percent-encode it"
+    if not url.isascii():
+        return "holds a character beyond ASCII; percent-encode it, but in a host write the ASCII form (xn--...)"
     parts = _split(url)
     if parts is None:
         return "cannot be read; percent-encode what is special in its name and password (@ : / ? #)"

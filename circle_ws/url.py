@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING
 from .errors import ConfigError
 
 if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
     from urllib.parse import SplitResult
 
-__all__ = ["check_url", "find_fault", "is_loopback", "is_plain", "shown"]
+__all__ = ["check_url", "find_fault", "is_loopback", "is_plain", "normalised", "place_of", "shown"]
 
 _HOST = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?"
 _HEXADECIMAL = r"0x[0-9a-f]*"
+_USER = (
+    "holds a user name or password, which browsers refuse; a circle knows its users by their keys, and what a server "
+    "before it asks for goes into a header: with_headers({'Authorization': ...})"
+)
+_DEFAULT_PORTS = {"ws": 80, "wss": 443}
 
 
 def check_url(url: str) -> None:
@@ -35,16 +41,57 @@ def check_url(url: str) -> None:
 # What is found out about a URL is kept, as `urllib.parse` does: a program has few, and may have many clients for each.
 @lru_cache
 def is_loopback(url: str) -> bool:
-    """Tell whether a checked URL names this machine: 127.0.0.0/8, ::1 or localhost."""
-    host = _parts(url).hostname or ""
-    if host.removesuffix(".") == "localhost":
+    """Return whether a checked URL names this machine: 127.0.0.0/8, ::1 or localhost."""
+    host = _host_of(_parts(url))
+    if host == "localhost":
         return True
+    address = _address(host)
+    # Only newer Pythons take ::ffff:127.0.0.1 for what it is.
+    mapped = getattr(address, "ipv4_mapped", None)
+    return address is not None and (mapped or address).is_loopback
+
+
+@lru_cache
+def normalised(url: str) -> str:
+    """Write a checked URL in the one form in which it is dialled, looked up, compared and certified.
+
+    Scheme and host in lower case, without a dot at the host's end; IPv6 compressed, in brackets; without the default
+    port; `/` for an empty path. Path and query stay as they are.
+    """
+    parts = _parts(url)
+    return parts._replace(netloc=place_of(parts), path=parts.path or "/").geturl()
+
+
+def place_of(parts: SplitResult) -> str:
+    """Write the host, and the port where it is not the default one, of a checked URL as `normalised` does."""
+    host = _host_of(parts)
+    if ":" in host:
+        host = f"[{_compressed(host)}]"
+    return host if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) else f"{host}:{parts.port}"
+
+
+def _host_of(parts: SplitResult) -> str:
+    return (parts.hostname or "").removesuffix(".")
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
     from ipaddress import ip_address
 
     try:
-        return ip_address(host).is_loopback
+        return ip_address(host)
     except ValueError:
-        return False
+        return None
+
+
+def _compressed(host: str) -> str:
+    from ipaddress import IPv6Address
+
+    address = IPv6Address(host)
+    if address.ipv4_mapped is None:
+        return address.compressed
+    # From 3.13 on Python writes these with dots; older ones and browsers do not.
+    number = int(address.ipv4_mapped)
+    return f"::ffff:{number >> 16:x}:{number & 0xFFFF:x}"
 
 
 def is_plain(url: str) -> bool:
@@ -65,8 +112,10 @@ def shown(url: str) -> str:
 @lru_cache
 def find_fault(url: str) -> str | None:
     """Say what is wrong with a URL, a fragment apart; None where nothing is."""
-    if not url.isascii() or any(character <= " " or character in "\\\x7f" for character in url):
-        return "holds a space, a backslash, a control character or one beyond ASCII; percent-encode it"
+    if any(character <= " " or character in "\\\x7f" for character in url):
+        return "holds a space, a backslash or a control character; percent-encode it"
+    if not url.isascii():
+        return _USER if "@" in _authority(url) else _beyond_ascii(url)
     parts = _split(url)
     if parts is None:
         return "cannot be read: its port is no number up to 65535, or its host no IPv6 address although in brackets"
@@ -75,12 +124,27 @@ def find_fault(url: str) -> str | None:
     if not parts.hostname:
         return "names no host; it should look like wss://circle.example/..."
     if "@" in parts.netloc:
-        return "holds a user name or password; a circle knows its users by their keys"
+        return _USER
     if parts.port == 0:
         return "has port 0, on which nothing can listen"
     if any(segment.lower().replace("%2e", ".") in (".", "..") for segment in parts.path.split("/")):
         return "has a dot segment (/./ or /../) in its path, which browsers remove"
     return _host_fault(parts.hostname)
+
+
+def _beyond_ascii(url: str) -> str:
+    """Say how to write a URL instead that holds a character beyond ASCII."""
+    if _authority(url).rpartition("@")[2].isascii():
+        return "holds a character beyond ASCII; percent-encode it"
+    return (
+        "has a host with a character beyond ASCII; write its ASCII form, which begins with xn-- and which browsers "
+        "show (it is not converted here: some letters would become different hosts in different programs)"
+    )
+
+
+def _authority(url: str) -> str:
+    """Give what stands between the scheme and the path, of a URL that may be unreadable."""
+    return re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]
 
 
 def _host_fault(host: str) -> str | None:

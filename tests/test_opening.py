@@ -136,3 +136,14 @@ def test_what_a_page_cannot_do(option: str, value: object) -> None:
     with pytest.raises(UnsupportedRuntime, match=f"{option} is not for this runtime") as caught:
         client("wss://circle.example/", key=None, **{option: value})
     assert caught.value.option == option
+
+
+@pytest.mark.parametrize("host", ["localhost.", "LocalHost.", "127.0.0.1."])
+async def test_a_dot_at_the_end_of_the_host_is_left_out(peers: Peers, host: str) -> None:
+    """The URL is dialled as the same one without it, in lower case; the server is told no other name."""
+    peer = await peers.start("opening")
+    async with client(peer.url.replace("127.0.0.1", host), key=None) as it:
+        assert await it.call("echo", [1]) == 1
+    (request,) = await peer.ask("requests")
+    told = [value for name, value in request if name.lower() == "host"]
+    assert told == [f"{host.lower().removesuffix('.')}:{peer.port}"]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from circle_ws.errors import ConfigError
-from circle_ws.url import check_url, is_loopback, is_plain, shown
+from circle_ws.url import check_url, is_loopback, is_plain, normalised, shown
 
 _SECRET = "hunter2"
 
@@ -65,7 +65,14 @@ def test_good_urls_are_taken(url: str) -> None:
         ("wss://user@circle.example/", "holds a user name or password"),
         ("wss://user:@circle.example/", "holds a user name or password"),
         ("wss://@circle.example/", "holds a user name or password"),
-        ("wss://bücher.example/", "beyond ASCII"),
+        ("wss://user@circle.example/", "with_headers({'Authorization': ...})"),
+        ("wss://üser:pw@circle.example/", "holds a user name or password"),
+        ("wss://bücher.example/", "write its ASCII form, which begins with xn--"),
+        ("wss://bücher.example:8443/ä?ö#ü", "write its ASCII form, which begins with xn--"),
+        ("wss://faß.example", "write its ASCII form, which begins with xn--"),
+        ("WSS://Bücher.Example?x", "write its ASCII form, which begins with xn--"),
+        ("wss://circle.example/ä", "beyond ASCII; percent-encode it"),
+        ("wss://circle.example?ä", "beyond ASCII; percent-encode it"),
         ("wss://circle.example/ä", "beyond ASCII"),
         ("wss://circle.example/a b", "a space"),
         (" wss://circle.example/", "a space"),
@@ -179,6 +186,10 @@ def test_what_is_shown(url: str, text: str) -> None:
         "ws://127.255.255.254:1/",
         "ws://[::1]:8765/",
         "ws://[0:0:0:0:0:0:0:1]/",
+        "ws://127.0.0.1./",
+        "ws://127.0.0.2.:8765/",
+        "ws://[::ffff:127.0.0.1]/",
+        "ws://[::FFFF:7F00:1]/",
     ],
 )
 def test_loopback(url: str) -> None:
@@ -199,6 +210,7 @@ def test_loopback(url: str) -> None:
         "ws://192.168.1.1/",
         "ws://[::]/",
         "ws://[::2]/",
+        "ws://[::ffff:128.0.0.1]/",
         "ws://circle.example/localhost",
         "ws://circle.example/?127.0.0.1",
         # Python and browsers do not agree on these, so no key is risked on them.
@@ -221,3 +233,27 @@ def test_not_loopback(url: str) -> None:
 def test_plain(url: str, plain: bool) -> None:
     """An unencrypted URL is known in whatever case its scheme is written."""
     assert is_plain(url) is plain
+
+
+@pytest.mark.parametrize(
+    ("url", "same"),
+    [
+        ("wss://circle.example", "wss://circle.example/"),
+        ("wss://circle.example./02ab", "wss://circle.example/02ab"),
+        ("WSS://Circle.EXAMPLE.:443/A?B=C", "wss://circle.example/A?B=C"),
+        ("ws://circle.example:80", "ws://circle.example/"),
+        ("ws://circle.example:443/", "ws://circle.example:443/"),
+        ("wss://circle.example.:8443?x=/./", "wss://circle.example:8443/?x=/./"),
+        ("wss://circle.example:/", "wss://circle.example/"),
+        ("ws://localhost.:8765//a", "ws://localhost:8765//a"),
+        ("ws://127.0.0.1.:8765", "ws://127.0.0.1:8765/"),
+        ("wss://[2001:DB8:0:0::1]:443/x", "wss://[2001:db8::1]/x"),
+        ("wss://[::ffff:192.0.2.1]:444/", "wss://[::ffff:c000:201]:444/"),
+        ("wss://circle.example/%7Eu/%c3?q=%C3", "wss://circle.example/%7Eu/%c3?q=%C3"),
+    ],
+)
+def test_one_form_of_all_that_are_the_same(url: str, same: str) -> None:
+    """What is dialled, looked up, compared and certified is written in one way; path and query stay as they are."""
+    check_url(url)
+    assert normalised(url) == same
+    assert normalised(same) == same

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
-from ..url import find_fault, shown
+from ..url import find_fault, place_of, shown
 
 __all__ = ["audience"]
-
-_DEFAULT_PORTS = {"ws": 80, "wss": 443}
 
 
 def audience(url: str) -> str:
@@ -26,16 +23,4 @@ def audience(url: str) -> str:
     if fault is not None:
         raise ConfigError(f"a circle's url {shown(url)!r} {fault}", option="url")
     parts = urlsplit(url)
-    host = (parts.hostname or "").removesuffix(".")
-    if ":" in host:
-        host = f"[{_compressed(IPv6Address(host))}]"
-    port = "" if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
-    return f"{parts.scheme}://{host}{port}{parts.path or '/'}"
-
-
-def _compressed(address: IPv6Address) -> str:
-    if address.ipv4_mapped is None:
-        return address.compressed
-    # From 3.13 on Python writes these with dots; older ones and browsers do not.
-    number = int(address.ipv4_mapped)
-    return f"::ffff:{number >> 16:x}:{number & 0xFFFF:x}"
+    return f"{parts.scheme}://{place_of(parts)}{parts.path or '/'}"

@@ -154,7 +154,9 @@ class Connect(Protocol):
         ...
 
     async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> Transport:
-        """Dial `url`; return once the socket is open. A cancelled one leaves nothing behind.
+        """Dial `url`, which is checked and normalised; return once the socket is open.
+
+        A cancelled one leaves nothing behind.
 
         Raises:
             ConnectionFailed: It could not be opened.

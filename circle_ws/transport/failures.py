@@ -56,10 +56,22 @@ def upgrade_refusal(status: int, retry_after: float | None, way: str = "") -> Co
             http_status=status,
         )
     return ConnectionFailed(
-        f"the server refused the WebSocket with HTTP {status}; check the path in the URL{way}",
+        f"the server refused the WebSocket with HTTP {status}; {_advice(status)}{way}",
         http_status=status,
         retry_after=retry_after,
     )
+
+
+def _advice(status: int) -> str:
+    if status in (401, 403):
+        return "check what it asks for (with_headers() sends it), and the path in the URL"
+    if status == 407:
+        return "a proxy on the way asks for a user name and password; name it with with_proxy()"
+    if status in (408, 425, 429):
+        return "it wants fewer or later attempts"
+    if status >= 500:
+        return "the circle, or what stands before it, is not able to answer now; look at its logs if that goes on"
+    return "check the path in the URL"
 
 
 def proxy_failure(error: Exception, proxy: str) -> ConnectionFailed:

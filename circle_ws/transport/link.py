@@ -27,6 +27,7 @@ except ImportError:  # pragma: no cover
     from websockets.utils import apply_mask
 
 from ..errors import ConnectionLost, MessageTooLarge, ProtocolError
+from .answer import AnswerHead
 from .frames import FrameSplitter
 
 if TYPE_CHECKING:
@@ -48,7 +49,6 @@ _PING_BYTES = 8
 """So long is the random payload of a ping, which its pong repeats: no two are ever the same."""
 _MOST_PENDING_PINGS = 8
 """So many pings wait for their pong at the same time, and no more."""
-_HEAD_END = b"\r\n\r\n"
 
 
 class Link(websockets_client.ClientConnection):
@@ -72,7 +72,7 @@ class Link(websockets_client.ClientConnection):
         # The library itself writes a pong for each ping, however many the peer leaves unread.
         self.protocol.send_frame = self._send_frame  # type: ignore[method-assign]
         self._open = False
-        self._tail = b""
+        self._head: AnswerHead | None = AnswerHead()
         self._ended = False
         self._fragments = bytearray()
         """What came in of a fragmented message, joined: a list of pieces costs an object for each, an empty one too."""
@@ -245,22 +245,27 @@ class Link(websockets_client.ClientConnection):
         self.bytes_received += len(data)
         if self._open:
             self._splitter.feed(data)
-        else:
-            self._take_handshake(bytes(data))
+        elif self._head is not None and self._head.feed(bytes(data)):
+            self._take_head(self._head)
         if self.protocol.state is not OPEN and self.response is not None:
             self._end()
 
-    def _take_handshake(self, data: bytes) -> None:
-        """Give the library what belongs to the handshake, and to it alone, so that its parser stands between frames."""
-        seen = self._tail + data
-        end = seen.find(_HEAD_END)
-        cut = len(data) if end < 0 else end + len(_HEAD_END) - len(self._tail)
-        self._tail = seen[1 - len(_HEAD_END) :]
-        super().data_received(data[:cut])
+    def eof_received(self) -> None:
+        """Learn that the server sends no more; what there is of its answer to the handshake may be enough."""
+        if self._head is not None and self._head.finish():
+            self._take_head(self._head)
+        super().eof_received()
+
+    def _take_head(self, head: AnswerHead) -> None:
+        """Give the library the answer to the handshake, and it alone, so that its parser stands between frames.
+
+        What it would not read whole, or refuse for its form, it is given in a form that it takes.
+        """
+        self._head = None
+        super().data_received(head.opening())
         self._open = self.protocol.state is OPEN
-        if rest := data[cut:]:
-            feed = self._splitter.feed if self._open else super().data_received
-            feed(rest)
+        if self._open and head.rest:
+            self._splitter.feed(head.rest)
 
     def _pass_on(self, data: bytes | memoryview) -> None:
         super().data_received(bytes(data))
@@ -275,6 +280,8 @@ class Link(websockets_client.ClientConnection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Learn that TCP is down."""
+        if self._head is not None and self._head.finish():
+            self._take_head(self._head)
         super().connection_lost(exc)
         if self._hang_up is not None:
             self._hang_up.cancel()

@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import re
 import ssl
 from typing import TYPE_CHECKING, cast
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ..proxy import shown_proxy
+from .answer import AnswerHead
 from .failures import proxy_refusal, retry_after_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["open_tunnel"]
-
-_LONGEST_HEAD = 64 * 1024
-_STATUS = re.compile(r"HTTP/1\.[01] ([2-5]\d\d)(?: |$)")
 
 
 async def open_tunnel(
@@ -67,28 +64,26 @@ async def open_tunnel(
 
 
 class _Connect(asyncio.Protocol):
-    """Ask for the tunnel, and take the head of the answer."""
+    """Asks for the tunnel, and takes the head of the answer."""
 
-    def __init__(self, request: bytes, answer: asyncio.Future[bytes]) -> None:
+    def __init__(self, request: bytes, answer: asyncio.Future[AnswerHead]) -> None:
         self._request = request
         self._answer = answer
-        self._head = b""
+        self._head = AnswerHead()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         cast("asyncio.Transport", transport).write(self._request)
 
     def data_received(self, data: bytes) -> None:
-        self._head += data
-        end = self._head.find(b"\r\n\r\n")
-        if self._answer.done():
-            return
-        if end >= 0:
-            self._answer.set_result(self._head[:end])
-        elif len(self._head) > _LONGEST_HEAD:
-            self._answer.set_exception(ConnectionResetError())
+        if not self._answer.done() and self._head.feed(data):
+            self._answer.set_result(self._head)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self._answer.done():
+        if self._answer.done():
+            return
+        if self._head.finish():
+            self._answer.set_result(self._head)
+        else:
             self._answer.set_exception(exc or EOFError())
 
 
@@ -102,12 +97,9 @@ def _request(proxy: SplitResult, target: SplitResult, user_agent: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 
-def _check(head: bytes, proxy: str) -> None:
-    first, *rest = head.decode("latin-1").split("\r\n")
-    found = _STATUS.match(first)
-    if found is None:
+def _check(head: AnswerHead, proxy: str) -> None:
+    if head.status is None or head.status < 200:
         raise ConnectionResetError
-    if (status := int(found[1])) >= 300:
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in rest)}
-        retry_after = retry_after_seconds(headers.get("retry-after"), headers.get("date"))
-        raise proxy_refusal(status, retry_after, shown_proxy(proxy))
+    if head.status >= 300:
+        retry_after = retry_after_seconds(head.header(b"retry-after"), head.header(b"date"))
+        raise proxy_refusal(head.status, retry_after, shown_proxy(proxy))

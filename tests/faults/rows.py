@@ -106,6 +106,7 @@ ROWS = (
         "the circle asks, or pings, without end and does not read",
         "the browser answers pings by itself; the close code is 4013",
     ),
+    _partly(40, "an HTTP refusal that is not read whole", "a browser shows no HTTP status: retry"),
     _partly(
         44,
         "growth by what is counted in bytes and costs in pieces",

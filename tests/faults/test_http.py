@@ -6,7 +6,7 @@ from email.utils import format_datetime
 import pytest
 
 from circle_ws import Backoff, ConnectionFailed, ConnectionStatus, RedirectRefused
-from tests.faults.stage import IN_BROWSER, Story, behind_faults, http
+from tests.faults.stage import IN_BROWSER, LONG, Story, behind_faults, http
 from tests.support.clients import client
 from tests.support.outcomes import later
 from tests.support.peers import Peers
@@ -154,6 +154,16 @@ async def test_row_05_retry_after_is_a_floor(peers: Peers, retry_after: str, lea
     await it.close()
 
 
+@pytest.mark.native_only("a browser shows no HTTP status")
+@pytest.mark.parametrize("status", [404, 429, 503])
+async def test_row_04_and_05_words_say_where_to_look(peers: Peers, status: int) -> None:
+    """Rows 4 and 5, HTTP 4xx on the upgrade, 429, 5xx: the path is to be checked where that may help."""
+    peer = await peers.start("tcp", reply=http(status))
+    failure = await later(client(peer.url, key=None).connect())
+    assert isinstance(failure, ConnectionFailed)
+    assert ("check the path" in str(failure)) is (status == 404)
+
+
 @NO_HEADERS
 async def test_row_05_headers_that_come_twice_are_no_reason_to_give_up(peers: Peers) -> None:
     """Row 5, HTTP 503: a server, with a proxy before it, that sends `Retry-After` twice; the first one counts."""
@@ -198,3 +208,70 @@ async def test_row_06_a_redirect_is_not_followed_on_the_way_back_either(peers: P
     await story.until(S.CONNECTED)
     await it.close()
     assert await elsewhere.ask("count") == 0
+
+
+UNREADABLE = {
+    "HTTP/1.0": "HTTP/1.0 503 Service Unavailable\r\nRetry-After: 77\r\n\r\n",
+    "no reason phrase": "HTTP/1.1 503\r\nRetry-After: 77\r\n\r\n",
+    "no reason phrase, but its space": "HTTP/1.1 503 \r\nRetry-After: 77\r\n\r\n",
+    "a body without an end": "HTTP/1.1 503 No\r\nRetry-After: 77\r\n\r\n" + "x" * 3_000_000,
+    "a body that is longer than it says": "HTTP/1.1 503 No\r\nRetry-After: 77\r\nContent-Length: 5\r\n\r\n" + "x" * 99,
+    "a body that is shorter than it says": "HTTP/1.1 503 No\r\nRetry-After: 77\r\nContent-Length: 99\r\n\r\nx",
+    "a body in broken chunks": "HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\nRetry-After: 77\r\n\r\nx\r\n",
+    "a body that is compressed": "HTTP/1.1 503 No\r\nTransfer-Encoding: gzip\r\nRetry-After: 77\r\n\r\nx",
+    "a header of 9 KB": f"HTTP/1.1 503 No\r\nX-Trace: {'x' * 9000}\r\nRetry-After: 77\r\n\r\n",
+    "a reason phrase of 9 KB": f"HTTP/1.1 503 {'x' * 9000}\r\nRetry-After: 77\r\n\r\n",
+    "200 headers": "HTTP/1.1 503 No\r\n" + "X-Trace: x\r\n" * 200 + "Retry-After: 77\r\n\r\n",
+    "headers without an end": "HTTP/1.1 503 No\r\nRetry-After: 77\r\n" + "X-Trace: x\r\n" * 10_000,
+    "headers that are none": "HTTP/1.1 503 No\r\nX Trace\r\n: x\r\n\x01: \xff\r\nRetry-After: 77\r\n\r\n",
+    "lines that end like a text's": "HTTP/1.1 503 No\nRetry-After: 77\n\n",
+    "a status line in lower case letters": "HTTP/1.1 503 no\r\nretry-after:77\r\n\r\n",
+}
+"""Refusals that a strict reader does not read, or not whole."""
+
+
+@pytest.mark.native_only("a browser shows no HTTP status")
+@pytest.mark.parametrize("hang_up", [True, False], ids=["and hangs up", "and stays"])
+@pytest.mark.parametrize("reply", UNREADABLE.values(), ids=UNREADABLE)
+async def test_row_40_the_head_of_a_refusal_decides(peers: Peers, reply: str, hang_up: bool) -> None:
+    """Row 40, an HTTP refusal that is not read whole: its status and `Retry-After` are known as soon as they came."""
+    peer = await peers.start("tcp", reply=reply, hang_up=hang_up)
+    it = client(peer.url, key=None, open_timeout=LONG)
+    failure = await later(it.connect())
+    assert isinstance(failure, ConnectionFailed)
+    assert (failure.http_status, failure.retry_after) == (503, 77)
+    await it.close()
+
+
+@pytest.mark.native_only("a browser shows no HTTP status")
+@pytest.mark.parametrize(
+    ("reply", "retry_after"),
+    [
+        ("HTTP/1.1 503", None),
+        ("HTTP/1.1 503 Service Un", None),
+        ("HTTP/1.0 503 No\r\nRetry-After: 77\r\n", 77),
+        ("HTTP/1.1 503 No\r\nRetry-After: 77\r\nX-Tr", 77),
+        ("HTTP/1.1 503 No\r\nRetry-After: 7", None),
+    ],
+)
+async def test_row_40_half_a_head_is_enough(peers: Peers, reply: str, retry_after: float | None) -> None:
+    """Row 40, an HTTP refusal that is not read whole: one that was cut off counts as far as its lines are whole."""
+    peer = await peers.start("tcp", reply=reply)
+    failure = await later(client(peer.url, key=None).connect())
+    assert isinstance(failure, ConnectionFailed)
+    assert (failure.http_status, failure.retry_after) == (503, retry_after)
+
+
+@pytest.mark.parametrize(
+    ("status_line", "more"),
+    [("HTTP/1.1 101", ""), ("HTTP/1.1 101 ", ""), ("HTTP/1.1 101 Switching Protocols", f"X-Trace: {'x' * 9000}\r\n")],
+    ids=["no reason phrase", "but its space", "a header of 9 KB"],
+)
+async def test_row_40_an_acceptance_is_read_in_the_same_way(peers: Peers, status_line: str, more: str) -> None:
+    """Row 40, no reason phrase, huge headers: a 101 of that kind opens the connection, natively and in a browser."""
+    upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: $accept\r\n"
+    peer = await peers.start("tcp", reply=f"{status_line}\r\n{upgrade}{more}\r\n", hang_up=False)
+    it = client(peer.url, key=None, close_timeout=0.1)
+    assert await later(it.connect()) is None
+    assert it.is_connected()
+    await it.close()

@@ -226,12 +226,17 @@ def test_the_options_of_a_transport_show_no_secret() -> None:
     assert "hunter2" not in repr(options)
 
 
-async def test_a_refused_token_is_no_endless_loop(peers: Peers) -> None:
-    """A circle that answers 401 ends the first attempt, with its status."""
+@pytest.mark.parametrize(("first_connect", "attempts"), [("once", 1), ("retry", 3)])
+async def test_a_refused_token_is_no_endless_loop(
+    peers: Peers, first_connect: str, attempts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A circle that answers 401 ends the first attempt, with its status, or the third where two minutes are over."""
+    monkeypatch.setattr("circle_ws.policy.PERSISTENCE", 0.0)
     peer = await peers.start("tcp", reply=HTTP_401)
-    it = client(peer.url, key=None, headers={"Authorization": SECRET}, first_connect="retry", backoff=QUICK)
+    it = client(peer.url, key=None, headers={"Authorization": SECRET}, first_connect=first_connect, backoff=QUICK)
     with pytest.raises(ConnectionFailed) as caught:
         await it.connect()
     assert caught.value.http_status == 401
-    assert await peer.ask("count") == 1
+    assert "with_headers()" in str(caught.value)
+    assert await peer.ask("count") == attempts
     await it.close()

@@ -180,6 +180,43 @@ async def test_a_proxys_refusal_is_retried_when_it_says(peers: Peers, circle: Re
     await it.close()
 
 
+@pytest.mark.parametrize("hang_up", [True, False])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "HTTP/1.0 407\r\nRetry-After: 7\r\n\r\n",
+        "HTTP/1.1 407 No\r\nRetry-After: 7\r\n\r\n" + "x" * 1_000_000,
+        f"HTTP/1.1 407 No\r\nX-Trace: {'x' * 9000}\r\nRetry-After: 7\r\n\r\n",
+        "HTTP/1.1 407 No\r\nRetry-After: 7\r\n" + "X-Trace: x\r\n" * 10_000,
+        "HTTP/1.1 407 No\nRetry-After: 7\n\n",
+    ],
+    ids=["HTTP/1.0", "a body without an end", "a header of 9 KB", "headers without an end", "lines of a text"],
+)
+async def test_row_40_of_a_proxy(peers: Peers, circle: RemotePeer, reply: str, hang_up: bool) -> None:
+    """A refusal that a strict reader does not read, or not whole, is known by its head."""
+    proxy = await peers.start("tcp", reply=reply, hang_up=hang_up)
+    error = await failure(through(with_user(proxy.url.replace("ws:", "http:")), circle.port, open_timeout=30))
+    assert "with HTTP 407; check the user name" in str(error)
+    assert error.retry_after == 7
+
+
+async def test_a_dot_at_the_end_of_a_host_is_left_out(
+    peers: Peers, circle: RemotePeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proxy is asked for the same name, and who needs none is found under the same name."""
+    proxy = await peers.start("http_proxy", target=circle.port)
+    async with through(proxy.url, circle.port, host=f"{NAME.upper()}.") as it:
+        assert await it.whoami() == ME
+    (asked,) = await proxy.ask("asked")
+    assert asked["place"] == f"{NAME}:{circle.port}"
+    assert dict(asked["headers"])["Host"] == f"{NAME}:{circle.port}"
+    monkeypatch.setenv("ALL_PROXY", proxy.url)
+    monkeypatch.setenv("NO_PROXY", "no-such-circle.invalid")
+    error = await failure(through("environment", circle.port, host="no-such-circle.invalid."))
+    assert "the host is unknown" in str(error)
+    assert await proxy.ask("count") == 1
+
+
 # Every kind of proxy.
 
 KINDS = ["http_proxy", "socks_proxy"]

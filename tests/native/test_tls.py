@@ -131,6 +131,19 @@ async def test_an_unknown_ca_is_refused(authority: trustme.CA) -> None:
         assert circle.connections == []
 
 
+@pytest.mark.parametrize("host", ["localhost.", "LOCALHOST."])
+async def test_a_dot_at_the_end_of_the_host_is_no_part_of_its_name(
+    authority: trustme.CA, trusting: ssl.SSLContext, host: str
+) -> None:
+    """The certificate is checked, and TLS asks for it, without the dot."""
+    asked: list[str | None] = []
+    context = certified(authority, "localhost")
+    context.sni_callback = lambda _, name, __: asked.append(name)
+    async with secure_circle(context) as (_, _, port), client(f"wss://{host}:{port}/", tls=trusting) as it:
+        assert await it.play("loud") == "LOUD"
+    assert asked == ["localhost"]
+
+
 async def test_another_ca_is_refused(authority: trustme.CA, trusting: ssl.SSLContext) -> None:
     """A CA of one's own vouches for what it signed, and for nothing else."""
     other = trustme.CA()

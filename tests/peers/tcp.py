@@ -1,9 +1,20 @@
 """The peer `tcp`: listens, but is no WebSocket server."""
 
 import asyncio
+import base64
+import hashlib
+import re
 
 from tests.peers import kind
 from tests.peers.stream_peer import StreamPeer
+
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+
+def _accept(request: bytes) -> bytes:
+    """Answer the key of an opening handshake (RFC 6455 section 4.2.2)."""
+    key = re.search(rb"sec-websocket-key: *(\S+)", request, re.IGNORECASE)
+    return base64.b64encode(hashlib.sha1(key[1] + _GUID).digest()) if key else b""
 
 
 @kind("tcp")
@@ -11,7 +22,8 @@ class Tcp(StreamPeer):
     """Answers every connection with the same bytes, or with silence.
 
     Args:
-        reply: Sent once the client has sent something; empty keeps silent.
+        reply: Sent once the client has sent something; empty keeps silent. `$accept` is what a WebSocket server answers
+            the client's key with.
         hang_up: Close the connection after it.
     """
 
@@ -21,9 +33,9 @@ class Tcp(StreamPeer):
         self._hang_up = hang_up
 
     async def serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(4096)
+        request = await reader.read(4096)
         if self._reply:
-            writer.write(self._reply)
+            writer.write(self._reply.replace(b"$accept", _accept(request)))
             await writer.drain()
         if not (self._reply and self._hang_up):
             await reader.read()

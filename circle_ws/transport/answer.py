@@ -1,0 +1,92 @@
+"""The head of an HTTP answer, to an opening handshake or to CONNECT, read as leniently as browsers read it.
+
+What decides is the status line and a few headers: neither a missing reason phrase, nor HTTP/1.0, nor a body, nor what
+else stands in the head, however long, is in their way.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["AnswerHead"]
+
+_LONGEST = 64 * 1024
+"""Maximum length of a head, in bytes; of a longer one so much counts as has been read."""
+_START = b"HTTP/1."
+_STATUS = re.compile(rb"HTTP/1\.([01]) +([1-5][0-9][0-9])(?: [^\n]*|\r)?(?:\n|$)")
+_END = re.compile(rb"\r?\n\r?\n")
+_OPENING = frozenset(
+    {b"upgrade", b"connection", b"sec-websocket-accept", b"sec-websocket-protocol", b"sec-websocket-extensions"}
+)
+"""The headers of an opening handshake (RFC 6455 section 4.2.2)."""
+_REFUSING = frozenset({b"retry-after", b"date"})
+_PLAIN = re.compile(rb"[ -~]{1,100}")
+
+
+class AnswerHead:
+    """Collects the head of one answer.
+
+    Attributes:
+        status: The HTTP status, once `feed` or `finish` has returned True; None where it was none.
+        rest: What came behind the head.
+    """
+
+    __slots__ = ("_seen", "_version", "rest", "status")
+
+    def __init__(self) -> None:
+        self._seen = bytearray()
+        self._version = b""
+        self.status: int | None = None
+        self.rest = b""
+
+    def feed(self, data: bytes) -> bool:
+        """Add bytes, and return whether the head has ended, or is none or too long."""
+        seen = self._seen
+        searched = max(0, len(seen) - 3)
+        seen += data
+        end = _END.search(seen, searched)
+        if end is not None:
+            self.rest = bytes(seen[end.end() :])
+            del seen[end.end() :]
+        elif len(seen) <= _LONGEST and seen[: len(_START)] == _START[: len(seen)]:
+            return False
+        self._read(whole=end is not None)
+        return True
+
+    def finish(self) -> bool:
+        """Return whether what was read until the end of the connection is enough to know the status."""
+        self._read(whole=False)
+        return self.status is not None
+
+    def opening(self) -> bytes:
+        """Write it anew, with what decides about an opening handshake; what is no HTTP as it came."""
+        if self.status is None:
+            return bytes(self._seen)
+        names = _OPENING if self.status == 101 else _REFUSING
+        lines = [b"%s: %s" % pair for pair in self._pairs() if pair[0] in names]
+        if self.status != 101:
+            lines.append(b"content-length: 0")
+        return b"\r\n".join([b"HTTP/1.1 %d -" % self.status, *lines, b"", b""])
+
+    def header(self, name: bytes) -> str | None:
+        """Return the first header of this name, in lower case, or None."""
+        return next((value.decode("latin-1") for key, value in self._pairs() if key == name), None)
+
+    def _read(self, *, whole: bool) -> None:
+        found = _STATUS.match(self._seen)
+        if found is None:
+            return
+        status = int(found[2])
+        # An upgrade is one of HTTP/1.1, and one that is not there whole is none.
+        if status != 101 or (whole and found[1] == b"1"):
+            self.status = status
+            if not whole:
+                # The last line may lack its end.
+                del self._seen[max(self._seen.rfind(b"\n"), found.end()) :]
+
+    def _pairs(self) -> list[tuple[bytes, bytes]]:
+        lines = bytes(self._seen).split(b"\n")[1:]
+        pairs = [
+            (name.lower(), value.strip()) for name, colon, value in (line.partition(b":") for line in lines) if colon
+        ]
+        return [(name, value) for name, value in pairs if name not in _REFUSING or _PLAIN.fullmatch(value)]
