@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +16,14 @@ __all__ = ["ScriptError", "evaluate"]
 MAX_CHARACTERS = 500
 MAX_BITS = 3322
 """Whole numbers have up to a thousand decimal digits."""
+
+# Looked at before parsing: of what else is in a script Python's parser may write warnings, with the script, to stderr.
+_ALPHABET = re.compile(
+    r"(?:0[xX][0-9a-fA-F_]++|0[oO][0-7_]++|0[bB][01_]++"
+    r"|(?:[0-9][0-9_]*+\.?[0-9_]*+|\.[0-9][0-9_]*+)(?:[eE][+-]?[0-9_]++)?+"
+    r"|[-+*/%<>=!()\s])*+",
+    re.ASCII,
+)
 
 Number = int | float
 
@@ -36,6 +45,8 @@ def evaluate(script: str) -> str:
     """
     if len(script) > MAX_CHARACTERS:
         raise ScriptError(f"a script has up to {MAX_CHARACTERS} characters, not {len(script)}")
+    if _ALPHABET.fullmatch(script) is None:
+        raise ScriptError(_KNOWN)
     try:
         tree = ast.parse(script.strip(), mode="eval").body
         result = _compare(tree) if isinstance(tree, ast.Compare) else _number(tree)
@@ -60,7 +71,7 @@ def _number(node: ast.expr) -> Number:
             return _bounded(_SIGNS[type(op)](_number(operand)))
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
             return _bounded(_OPERATORS[type(op)](_number(left), _number(right)))
-    raise ScriptError("only numbers, + - * / // % **, comparisons and parentheses are known here")
+    raise ScriptError(_KNOWN)
 
 
 def _compare(node: ast.Compare) -> bool:
@@ -86,6 +97,8 @@ def _power(base: Number, exponent: Number) -> object:
         raise OverflowError
     return base**exponent
 
+
+_KNOWN = "only numbers, + - * / // % **, comparisons and parentheses are known here"
 
 _SIGNS: dict[type[ast.unaryop], Callable[[Number], Number]] = {ast.UAdd: operator.pos, ast.USub: operator.neg}
 

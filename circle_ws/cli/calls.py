@@ -14,6 +14,7 @@ from ..client import CircleWsClient
 from ..config import DEFAULT
 from ..errors import CircleWsError, RpcError
 from .keys import VARIABLE, KeyFile, read_key
+from .layout import for_person
 from .running import USAGE, fail, printable, run
 
 __all__ = ["call", "play"]
@@ -129,5 +130,8 @@ def _decoded(params: str) -> Any:
 
 
 def _show(result: Any) -> None:
-    """Print a result: for a person with line breaks, for a program in one line."""
-    typer.echo(printable(json.dumps(result, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)))
+    """Print a result: for a person with line breaks and bounded, for a program whole and in one line."""
+    if sys.stdout.isatty():
+        typer.echo(printable(for_person(result)))
+    else:
+        typer.echo(printable(json.dumps(result, ensure_ascii=False)))

@@ -1,17 +1,39 @@
-"""The source checkout, where the browser page lives: found from the working directory upward, and bundled."""
+"""The source checkout that this package runs from, where the browser page lives; only the user's own is run."""
 
+import os
 import shutil
+import stat
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["BundleError", "Checkout", "find_checkout"]
+__all__ = ["BundleError", "Checkout", "find_checkout", "harmless"]
+
+_NAMES = frozenset(
+    {
+        "HOME",
+        "LANG",
+        "LANGUAGE",
+        "LOGNAME",
+        "PATH",
+        "PYENV_ROOT",
+        "SSL_CERT_DIR",
+        "SSL_CERT_FILE",
+        "TMPDIR",
+        "TZ",
+        "USER",
+    }
+)
+_PARTS = ("LC_", "NPM_CONFIG_", "PIP_", "XDG_")
+_ENDINGS = ("_PROXY", "_CA_BUNDLE", "_EXTRA_CA_CERTS")
+_SECRETS = ("AUTH", "CREDENTIAL", "KEY", "PASS", "SECRET", "TOKEN")
 
 
 class BundleError(Exception):
-    """Tell why there is no bundle, in words for a person."""
+    """There is no bundle; the text says why, in words for a person."""
 
 
 @dataclass(frozen=True)
@@ -37,25 +59,75 @@ class Checkout:
                 from the official CDN.
 
         Raises:
-            BundleError: It cannot be made; the text says why.
+            BundleError: It cannot be made, or others could have changed what makes it; the text says why.
         """
+        self._refuse_foreign()
         out = self.root / ".cache" / "demo"
-        command = [sys.executable, str(self.root / "tools" / "bundle.py"), "--out", str(out)]
+        # Isolated (-I): neither the environment nor a folder of the user's adds code of its own.
+        command = [sys.executable, "-I", str(self.root / "tools" / "bundle.py"), "--out", str(out)]
         if pyodide is not None:
             command += ["--pyodide", str(pyodide.resolve())]
         elif shutil.which("npm") is None:
             command += ["--pyodide", "cdn"]
-        done = subprocess.run(command, cwd=self.root, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        done = subprocess.run(
+            command,
+            cwd=self.root,
+            env=harmless(os.environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
         if done.returncode != 0:
             raise BundleError(done.stderr.strip() or f"tools/bundle.py ended with exit code {done.returncode}")
         return out
 
+    def _refuse_foreign(self) -> None:
+        """Check that nobody but the user could have put code here that the bundler runs."""
+        for path in self._code():
+            if why := _foreign(path):
+                raise BundleError(f"{path} {why}, so it is not run: make a checkout of your own")
 
-def find_checkout(start: Path) -> Checkout | None:
-    """Find the checkout that `start` is in, or None."""
-    for folder in (start, *start.parents):
-        if (folder / "examples" / "browser" / "index.html").is_file() and _is_ours(folder / "pyproject.toml"):
-            return Checkout(folder)
+    def _code(self) -> Iterator[Path]:
+        yield self.root
+        yield self.root / "pyproject.toml"
+        yield self.root / "tools"
+        yield from sorted((self.root / "tools").rglob("*.py"))
+
+
+def find_checkout(package: Path) -> Checkout | None:
+    """Find the checkout that a package is in; None when it was installed from a wheel.
+
+    Args:
+        package: The `__init__.py` of `circle_ws`; never the working directory, which may be anybody's.
+    """
+    root = package.resolve().parent.parent
+    parts = (root / "examples" / "browser" / "index.html", root / "tools" / "bundle.py")
+    if all(part.is_file() for part in parts) and _is_ours(root / "pyproject.toml"):
+        return Checkout(root)
+    return None
+
+
+def harmless(environment: Mapping[str, str]) -> dict[str, str]:
+    """Give what a bundler needs of an environment: how to find programs, caches and packages, and no secrets."""
+    return {name: value for name, value in environment.items() if _is_harmless(name.upper())}
+
+
+def _is_harmless(name: str) -> bool:
+    if any(part in name for part in _SECRETS):
+        return False
+    return name in _NAMES or name.startswith(_PARTS) or name.endswith(_ENDINGS)
+
+
+def _foreign(path: Path) -> str | None:
+    """Say who else could have changed a file or a folder; None where only the user could."""
+    if not hasattr(os, "geteuid"):  # Windows: its rights are not told by these numbers.
+        return None
+    found = path.stat()
+    if found.st_uid != os.geteuid():
+        return "belongs to another user"
+    # A group of the user's own, with the same number, has one member on most systems.
+    if found.st_mode & stat.S_IWOTH or (found.st_mode & stat.S_IWGRP and found.st_gid != found.st_uid):
+        return "can be written by other users"
     return None
 
 

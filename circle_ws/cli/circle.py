@@ -1,10 +1,12 @@
-"""The circle of `serve` and `demo`: arithmetic, an echo, a tick every second, and a way to be dropped."""
+"""The circle of `serve` and `demo`: arithmetic, an echo, ticks, a question back, and a way to be dropped."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+from ..errors import RpcError
+from ..jsonrpc.codes import INVALID_PARAMS
 from ..server import CircleServer, Connection
 from ..server.rules import ServedDialect, ServedParams
 from .arithmetic import evaluate
@@ -14,6 +16,8 @@ __all__ = ["GOING_AWAY", "ServedDialect", "ServedParams", "running_circle"]
 GOING_AWAY = 1001
 TICK = 1.0
 """Seconds between two ticks."""
+MOST_TICKS = 1000
+"""So many may be asked for at once."""
 
 
 @asynccontextmanager
@@ -25,14 +29,19 @@ async def running_circle(
     params: ServedParams = "any",
     keys: Sequence[str] | None = None,
     public_url: str | None = None,
+    origins: Sequence[str | None] | None = None,
     play: Callable[[str], Any] = evaluate,
 ) -> AsyncIterator[CircleServer]:
     """Run the circle for the length of a block."""
-    circle = CircleServer(host, port, dialect=dialect, params=params, keys=keys, public_url=public_url, play=play)
+    circle = CircleServer(
+        host, port, dialect=dialect, params=params, keys=keys, public_url=public_url, origins=origins, play=play
+    )
     circle.method("echo")(_echo)
+    circle.method("ask_back")(_ask_back)
+    circle.method("tick")(_tick_at_once)
     circle.method("drop")(_drop)
     async with circle:
-        ticking = asyncio.create_task(_tick(circle))
+        ticking = asyncio.create_task(_tick_on(circle))
         try:
             yield circle
         finally:
@@ -49,7 +58,20 @@ async def _drop(connection: Connection) -> None:
     await connection.close(GOING_AWAY, "dropped on request")
 
 
-async def _tick(circle: CircleServer) -> None:
+async def _ask_back(connection: Connection, topic: str) -> Any:
+    """Ask the caller to describe a topic, and answer what it says."""
+    return await connection.call("describe", [topic])
+
+
+def _tick_at_once(connection: Connection, count: int = 1) -> None:
+    """Push so many ticks to the caller, before the answer."""
+    if type(count) is not int or not 0 <= count <= MOST_TICKS:
+        raise RpcError(INVALID_PARAMS, f"invalid params: count is a whole number up to {MOST_TICKS}")
+    for number in range(count):
+        connection.notify("tick", {"n": number})
+
+
+async def _tick_on(circle: CircleServer) -> None:
     number = 0
     while True:
         await asyncio.sleep(TICK)

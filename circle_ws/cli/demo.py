@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+import circle_ws
+
 from ..server import CircleServer
 from .browser import Browser, BrowserName, find_browser, running_browser
 from .checkout import BundleError, Checkout, find_checkout
@@ -20,6 +22,8 @@ from .story import Narrator, tell
 
 __all__ = ["demo"]
 
+PACKAGE = Path(circle_ws.__file__)
+"""Where the code that runs comes from."""
 PAGE_LIMIT = 120.0
 """How long the page may take in a browser, in seconds; a slow machine starts Pyodide in some twenty."""
 
@@ -52,7 +56,9 @@ class _Demo:
     async def perform(self, *, once: bool, page: bool) -> None:
         async with running_circle() as circle:
             self._narrator.chapter("A circle")
-            self._narrator.line(f"{circle.url}, in this process, with play, echo, whoami, drop and a tick each second")
+            self._narrator.line(
+                f"{circle.url}, in this process, with play, echo, whoami, ask_back, drop and a tick each second"
+            )
             await tell(self._narrator, circle.url)
             if page or not once:
                 await self._show_page(circle, once=once, needed=page)
@@ -117,9 +123,9 @@ class _Demo:
 
 
 def _checkout() -> Checkout:
-    checkout = find_checkout(Path.cwd())
+    checkout = find_checkout(PACKAGE)
     if checkout is None:
-        raise BundleError("it is built from the source: run the demo inside a checkout of circle-ws")
+        raise BundleError("it is built from the source: run the demo with the circle-ws of a checkout of yours")
     return checkout
 
 

@@ -26,9 +26,20 @@ def serve(
         str | None,
         typer.Option(metavar="URL", help="Where clients dial it; with it, signatures bound to the circle are offered."),
     ] = None,
+    origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN",
+            help="Let in pages of this origin, as https://app.example, or of any (*); repeat it. Else, on loopback, "
+            "pages of this machine and of URL's host.",
+        ),
+    ] = None,
 ) -> None:
-    """Serve a circle that knows play (arithmetic), echo, whoami and drop, and that ticks, until Ctrl-C."""
-    run(_serve(host, port, dialect=dialect, params=params, keys=key or None, public_url=public_url))
+    """Serve a circle that knows play (arithmetic), echo, whoami, ask_back and drop, and that ticks, until Ctrl-C."""
+    # Programs send no Origin; whom `--origin` is about are pages.
+    origins = [*origin, None] if origin else None
+    options = {"dialect": dialect, "params": params, "keys": key or None, "public_url": public_url, "origins": origins}
+    run(_serve(host, port, **options))
 
 
 async def _serve(host: str, port: int, **options: Any) -> None:

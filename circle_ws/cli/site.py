@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -10,7 +11,10 @@ from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
+
+from ..errors import ProtocolError
+from ..jsonrpc.json import decode
 
 __all__ = ["Site", "serving"]
 
@@ -45,6 +49,14 @@ class Site:
         """Where it is, without a slash at the end."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
+    @property
+    def hosts(self) -> list[list[str]]:
+        """The headers `Host` that are meant for it."""
+        port = self._server.server_port
+        names = ("127.0.0.1", "localhost")
+        # Port 80 goes without saying.
+        return [[f"{name}:{port}"] for name in names] + [[name] for name in names if port == 80]
+
     def serve(self) -> None:
         """Serve until `close()`; for a thread."""
         self._server.serve_forever(poll_interval=0.05)
@@ -78,6 +90,20 @@ async def serving(site: Site) -> AsyncIterator[None]:
 def _cdn_origin(bundle: Path) -> str | None:
     parts = urlsplit(json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["index_url"])
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else None
+
+
+def _size(header: str | None) -> int | None:
+    """Read the header `Content-Length`; None when it is no number, or not there."""
+    return int(header) if header is not None and re.fullmatch("[0-9]{1,9}", header) else None
+
+
+def _report(body: bytes) -> dict[str, Any] | None:
+    """Read a report; None when it is none."""
+    try:
+        report = decode(body.decode())
+    except (ProtocolError, UnicodeDecodeError):
+        return None
+    return report if type(report) is dict else None
 
 
 class _Server(ThreadingHTTPServer):
@@ -121,7 +147,30 @@ class _Handler(SimpleHTTPRequestHandler):
     def end_headers(self) -> None:
         self.send_header("Cache-Control", "no-cache")
         self.send_header("X-Content-Type-Options", "nosniff")
+        # Nobody's page may show this one in a frame; in a page's own policy browsers ignore this.
+        self.send_header("Content-Security-Policy", "frame-ancestors 'none'")
         super().end_headers()
+
+    def parse_request(self) -> bool:
+        """Read a request; one that was meant for another host is refused.
+
+        A name of somebody else's that points to this machine would make this the origin of that one's page (DNS
+        rebinding).
+        """
+        if not super().parse_request():
+            return False
+        if self.headers.get_all("Host") not in self.site.hosts:
+            self.close_connection = True
+            self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
+            return False
+        return True
+
+    def send_head(self) -> Any:
+        """Open a file; no file has NUL in its name."""
+        if "\0" in unquote(self.path):
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return None
+        return super().send_head()
 
     def do_GET(self) -> None:
         """Serve a file; the page itself with a policy that lets Pyodide come from where the bundle says."""
@@ -140,16 +189,18 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Take the page's report, from the page and nobody else."""
-        size = int(self.headers.get("Content-Length") or 0)
-        if self.path != "/report" or self.headers.get("Origin") != self.site.origin or size > MAX_REPORT_BYTES:
-            self.close_connection = True
+        # What the body holds that is not read here would be taken for the next request.
+        self.close_connection = True
+        size = _size(self.headers.get("Content-Length"))
+        if self.path != "/report" or self.headers.get("Origin") != self.site.origin or (size or 0) > MAX_REPORT_BYTES:
             self.send_error(HTTPStatus.FORBIDDEN)
             return
-        try:
-            self.site.take(dict(json.loads(self.rfile.read(size))))
-        except (TypeError, ValueError):
+        report = None if size is None else _report(self.rfile.read(size))
+        if report is None:
             self.send_error(HTTPStatus.BAD_REQUEST)
             return
+        self.close_connection = False
+        self.site.take(report)
         self.send_response(HTTPStatus.NO_CONTENT)
         self.end_headers()
 

@@ -3,6 +3,7 @@
 import inspect
 import sys
 import time
+import warnings
 
 import pytest
 
@@ -23,6 +24,8 @@ from circle_ws.cli.arithmetic import MAX_CHARACTERS, ScriptError, evaluate
         ("2 ** -1", "0.5"),
         ("2 ** 100", str(2**100)),
         ("0x2a", "42"),
+        ("0b11 + 0o7 + 1e3 + .5 + 1. + 2.5e-1", "1011.75"),
+        ("(1\n+\t2)", "3"),
         ("1_000 * 2", "2000"),
         ("7 * 6 == 42", "True"),
         ("1 < 2 < 2", "False"),
@@ -63,12 +66,25 @@ def test_arithmetic_is_worked_out(script: str, output: str) -> None:
         "x := 1",
         "f'{1}'",
         "1\x00",
+        "1\x07",
+        "\x1b[31m1",
+        "1if 1else 2",
+        "1is 1",
+        "0x1for x in 2",
+        "'\\d'",
+        "١ + ١",
+        "1\u00a0+ 1",
+        "1 # 2",
+        "1;2",
+        "1\\\n+2",
         "1\n2",
     ],
 )
-def test_what_is_no_arithmetic_is_refused(script: str) -> None:
-    with pytest.raises(ScriptError):
+def test_what_is_no_arithmetic_is_refused(script: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ScriptError), warnings.catch_warnings():
+        warnings.simplefilter("always")
         evaluate(script)
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from circle_ws.auth import derive_public_key, generate_private_key
+from circle_ws.cli.layout import MAX_CHARACTERS, MAX_DEPTH, for_person
 from circle_ws.server import CircleServer
 from tests.native.command_line import circle_in_thread, environ, invoke, start
 
@@ -149,6 +151,42 @@ def test_on_a_terminal_the_result_has_line_breaks(circle: CircleServer) -> None:
     assert process.communicate(timeout=30)[1] == ""
     assert os.read(primary, 1000).decode().split() == ["{", '"a":', "1", "}"]
     os.close(primary)
+
+
+def test_on_a_terminal_a_result_is_bounded(circle: CircleServer) -> None:
+    """Neither deep nor long JSON fills a terminal; a pipe gets all of it."""
+    deep = json.dumps({"value": json.loads("[" * 400 + "]" * 400)})
+    primary, secondary = os.openpty()
+    process = start("call", circle.url, "echo", deep, env=environ(**SIGNED), stdout=secondary)
+    os.close(secondary)
+    assert process.wait(timeout=30) == 0
+    told = os.read(primary, 100_000).decode()
+    os.close(primary)
+    process.communicate()
+    assert len(told) < 1200
+    assert told.count("[") == 400
+    assert invoke("call", circle.url, "echo", deep, env=SIGNED).stdout == "[" * 400 + "]" * 400 + "\n"
+
+
+def test_a_result_is_laid_out_for_a_person() -> None:
+    """As the standard library indents, up to a depth; over a length it is cut, with words."""
+    flat = {"a": [1, "é", None, {}, []], "b": {"c": 1.5}}
+    assert for_person(flat) == json.dumps(flat, indent=2, ensure_ascii=False)
+    plain: Any
+    for plain in (1, None, "text", [], {}, [[[]]]):
+        assert for_person(plain) == json.dumps(plain, indent=2)
+    deep: Any = 7
+    for _ in range(500):
+        deep = [deep, 1]
+    lines = for_person(deep).splitlines()
+    assert len(lines) == 2 * MAX_DEPTH + 1 + MAX_DEPTH
+    assert max(len(line) - len(line.lstrip()) for line in lines) == 2 * MAX_DEPTH
+    assert json.loads(for_person(deep)) == deep
+    for long in ("x" * 10_000_000, [1] * 5_000_000, {str(number): number for number in range(100_000)}):
+        text = for_person(long)
+        assert len(text) < MAX_CHARACTERS + 200
+        assert "left out" in text
+    assert for_person("x" * (MAX_CHARACTERS - 2)).endswith('x"')
 
 
 def test_ctrl_c_ends_a_call_without_a_traceback() -> None:

@@ -4,7 +4,9 @@ The browser and the bundle are stand-ins here, real processes that do what the t
 """
 
 import json
+import os
 import re
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -13,9 +15,10 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
+import circle_ws
 from circle_ws.auth import derive_public_key, generate_private_key
 from circle_ws.cli.browser import Browser, find_browser
-from circle_ws.cli.checkout import BundleError, Checkout, find_checkout
+from circle_ws.cli.checkout import BundleError, Checkout, find_checkout, harmless
 from circle_ws.cli.report import judge
 from tests.native.command_line import environ, invoke, start
 
@@ -64,7 +67,7 @@ if os.environ["REPORT"]:
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout with a bundler of its own, as the working directory, and a browser of its own."""
+    """A checkout with a bundler of its own, as if this package ran from there, and a browser of its own."""
     root = tmp_path / "checkout"
     (root / "examples" / "browser").mkdir(parents=True)
     (root / "tools").mkdir()
@@ -76,7 +79,9 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.chmod(0o755)
     monkeypatch.setenv("CIRCLE_WS_CHROMIUM", str(program))
     monkeypatch.setattr("circle_ws.cli.demo.tell", _nothing)  # The story has its own tests, and takes seconds.
-    monkeypatch.chdir(root)
+    monkeypatch.setattr("circle_ws.cli.demo.PACKAGE", root / "circle_ws" / "__init__.py")
+    for made in (root, *root.rglob("*")):
+        made.chmod(made.stat().st_mode & ~0o022)
     return root
 
 
@@ -172,7 +177,9 @@ def test_a_browser_that_ends_without_a_report_is_a_failure(checkout: Path) -> No
 
 
 def test_without_once_the_page_is_served_until_ctrl_c(checkout: Path) -> None:
-    process = start("demo", env=environ())
+    # A process of its own runs from the checkout when the package is there.
+    shutil.copytree(Path(circle_ws.__file__).parent, checkout / "circle_ws")
+    process = start("demo", env=environ(), cwd=checkout)
     assert process.stdout
     address = next(found[0] for line in process.stdout if (found := re.search(r"http://\S+", line)))
     process.send_signal(signal.SIGINT)
@@ -202,14 +209,89 @@ def test_without_page_it_is_no_failure(checkout: Path) -> None:
     assert "npm is not on this machine" in " ".join(done.stdout.split())
 
 
-def test_outside_a_checkout_the_story_is_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_without_a_checkout_the_story_is_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("circle_ws.cli.demo.PACKAGE", tmp_path / "site-packages" / "circle_ws" / "__init__.py")
+    monkeypatch.setattr("circle_ws.cli.demo.tell", _nothing)
     alone = invoke("demo")
     assert alone.exit_code == 0
-    assert "inside a checkout of circle-ws" in " ".join(alone.stdout.split())
+    assert "of a checkout of yours" in " ".join(alone.stdout.split())
     needed = invoke("demo", "--once", "--page")
     assert needed.exit_code == 1
-    assert "inside a checkout of circle-ws" in needed.stderr
+    assert "of a checkout of yours" in needed.stderr
+
+
+def test_the_working_directory_is_nobodys(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What looks like a checkout there is not run: it may be anybody's."""
+    ran = tmp_path / "ran"
+    (checkout / "tools" / "bundle.py").write_text(f"open({str(ran)!r}, 'w')")
+    monkeypatch.setattr("circle_ws.cli.demo.PACKAGE", tmp_path / "site-packages" / "circle_ws" / "__init__.py")
+    for folder in (checkout, checkout / "examples" / "browser"):
+        monkeypatch.chdir(folder)
+        assert _demo_with(GOOD).exit_code == 1
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("changed", [".", "pyproject.toml", "tools", "tools/bundle.py", "tools/other.py"])
+@pytest.mark.parametrize(("how", "words"), [("owner", "belongs to another user"), ("mode", "written by other users")])
+def test_a_checkout_that_others_can_change_is_not_run(checkout: Path, changed: str, how: str, words: str) -> None:
+    """Nothing of it may be another user's, or writable by one."""
+    (checkout / "tools" / "other.py").touch(0o644)
+    assert (Checkout(checkout).bundle() / "bundle.json").is_file()
+    shutil.rmtree(checkout / ".cache")
+    path = checkout / changed
+    if how == "mode":
+        path.chmod(path.stat().st_mode | 0o002)
+    elif os.geteuid() == 0:
+        os.chown(path, 12345, -1)
+    else:
+        pytest.skip("only root can give files away")
+    with pytest.raises(BundleError, match=words) as caught:
+        Checkout(checkout).bundle()
+    assert str(path) in str(caught.value)
+    assert not (checkout / ".cache").exists()
+
+
+@pytest.mark.parametrize("is_private", [True, False])
+def test_a_group_of_ones_own_is_nobody_else(checkout: Path, is_private: bool) -> None:
+    """Where each user has a group, files are often writable by that."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can give files away")
+    tools = checkout / "tools"
+    os.chown(tools, -1, 0 if is_private else 12345)
+    tools.chmod(0o775)
+    if is_private:
+        Checkout(checkout).bundle()
+        return
+    with pytest.raises(BundleError, match="written by other users"):
+        Checkout(checkout).bundle()
+
+
+def test_the_bundler_gets_no_secrets(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its environment is what it needs: nothing that may be a secret, nothing that adds code, nothing unknown."""
+    secrets = {
+        "CIRCLE_WS_PRIVATE_KEY": KEY,
+        "CIRCLE_WS_KEY_PASSWORD": "hidden",
+        "AWS_SECRET_ACCESS_KEY": "hidden",
+        "GITHUB_TOKEN": "hidden",
+        "NPM_CONFIG__AUTH": "hidden",
+        "pip_password": "hidden",
+        "DATABASE_URL": "hidden",
+        "PYTHONPATH": "hidden",
+    }
+    for name, value in {**secrets, "HTTPS_PROXY": "http://proxy.example", "PIP_INDEX_URL": "http://index"}.items():
+        monkeypatch.setenv(name, value)
+    (checkout / "tools" / "bundle.py").write_text("import os, sys, json; sys.exit(json.dumps(dict(os.environ)))")
+    with pytest.raises(BundleError) as caught:
+        Checkout(checkout).bundle()
+    given = json.loads(str(caught.value))
+    assert not set(given) & set(secrets)
+    assert {"PATH", "HOME", "HTTPS_PROXY", "PIP_INDEX_URL"} <= set(given)
+
+
+def test_what_is_needed_is_kept() -> None:
+    """In whatever case a name is written."""
+    kept = dict.fromkeys(("PATH", "HOME", "https_proxy", "npm_config_registry", "LC_ALL", "XDG_CACHE_HOME"), "x")
+    assert harmless({**kept, "LD_PRELOAD": "x", "npm_config_//r/:_authToken": "x"}) == kept
 
 
 def test_without_a_browser_it_says_what_to_install(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,13 +311,22 @@ def test_a_port_that_is_taken_is_one_sentence(checkout: Path) -> None:
     assert "address already in use" in done.stderr
 
 
-def test_the_checkout_is_found_from_any_folder_of_it(checkout: Path, tmp_path: Path) -> None:
-    assert find_checkout(checkout / "examples" / "browser") == Checkout(checkout)
-    assert find_checkout(tmp_path) is None
+def test_the_checkout_is_the_one_of_the_package(checkout: Path, tmp_path: Path) -> None:
+    package = checkout / "circle_ws" / "__init__.py"
+    assert find_checkout(package) == Checkout(checkout.resolve())
+    assert find_checkout(tmp_path / "circle_ws" / "__init__.py") is None
+    assert find_checkout(checkout / "examples" / "browser" / "circle_ws" / "__init__.py") is None
     (checkout / "pyproject.toml").write_text('[project]\nname = "another"\n')
-    assert find_checkout(checkout) is None
+    assert find_checkout(package) is None
     (checkout / "pyproject.toml").write_text("no toml")
-    assert find_checkout(checkout) is None
+    assert find_checkout(package) is None
+
+
+def test_this_package_has_its_checkout() -> None:
+    """The suite runs from one."""
+    found = find_checkout(Path(circle_ws.__file__))
+    assert found is not None
+    assert found.root == Path(__file__).parents[2]
 
 
 def test_the_bundler_gets_the_pyodide_that_is_named(checkout: Path, tmp_path: Path) -> None:

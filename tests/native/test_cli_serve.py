@@ -6,11 +6,12 @@ import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 import circle_ws
-from circle_ws import AuthRejected, KeyPair, OutcomeUnknown
+from circle_ws import AuthRejected, ConnectionFailed, KeyPair, OutcomeUnknown, RpcError
 from tests.native.command_line import invoke, start
 
 
@@ -57,6 +58,55 @@ async def test_it_admits_only_the_keys_that_are_named() -> None:
                 assert await client.play("1") == "1"
         with pytest.raises(AuthRejected):
             await circle_ws.connect(url, private_key=stranger)
+
+
+async def test_what_a_script_holds_says_nothing_on_the_terminal() -> None:
+    """Neither control characters nor the parser's warnings get there."""
+    with _served() as (process, url):
+        async with circle_ws.connect(url, private_key=KeyPair.generate()) as client:
+            for script in ("1if 1else 2", "1is 1", "\x07\x1b[31m1", "'\\d\x07'", "0x1for x in \x07"):
+                with pytest.raises(RpcError, match="only numbers"):
+                    await client.play(script)
+            assert await client.play("40 + 2") == "42"
+        process.send_signal(signal.SIGTERM)
+        output, errors = process.communicate(timeout=10)
+    assert (output, errors) == ("", "")
+
+
+async def test_foreign_pages_are_refused_and_told_how() -> None:
+    """On stderr stands the option that would let them in; with it they are let in, and programs always."""
+    page: Any = {"Origin": "https://app.example"}
+    with _served() as (process, url):
+        with pytest.raises(ConnectionFailed) as caught:
+            await circle_ws.connect(url, headers=page)
+        assert caught.value.http_status == 403
+        async with circle_ws.connect(url, headers={"Origin": "http://localhost:5173"}) as client:
+            assert await client.call("rpc.ping") == "pong"
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=10)
+    assert errors.count("\n") == 1
+    assert "'https://app.example'" in errors
+    assert "--origin" in errors
+    with _served("--origin", "https://app.example", "--origin", "https://b.example") as (_, url):
+        for headers in (page, {"Origin": "https://b.example"}, None):
+            async with circle_ws.connect(url, headers=headers) as client:
+                assert await client.call("rpc.ping") == "pong"
+        with pytest.raises(ConnectionFailed):
+            await circle_ws.connect(url, headers={"Origin": "http://localhost:5173"})
+
+
+async def test_it_asks_back_and_ticks_when_asked() -> None:
+    """As the guide calls it."""
+    with _served() as (_, url):
+        async with circle_ws.connect(url, private_key=KeyPair.generate()) as client:
+            client.handle("describe", str.upper)
+            assert await client.call("ask_back", ["weather"]) == "WEATHER"
+            async with client.notifications("tick") as ticks:
+                assert await client.call("tick", [3]) is None
+                assert {"n": 0} in [await anext(ticks) for _ in range(4)]
+            for count in (-1, 1001, 1.5, "3"):
+                with pytest.raises(RpcError, match="count"):
+                    await client.call("tick", [count])
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])

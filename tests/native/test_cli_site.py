@@ -144,6 +144,76 @@ async def test_other_reports_are_not(site: Site, path: str, origin: str | None, 
     assert not site.report.done()
 
 
+@pytest.mark.parametrize("length", ["-5", "-1", "abc", "1_0", "+5", "5,5", "", "9" * 30])
+async def test_a_strange_length_is_refused_at_once(site: Site, length: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """Nothing is read, and nothing waits for more; the terminal sees nothing of it."""
+    status = await _raw(site, f"Origin: {site.origin}\r\nContent-Length: {length}\r\n", '{"play": "42"}')
+    assert status in (400, 403)
+    assert not site.report.done()
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "body", [b"\xff\xfe", b"[" * 100_000, b'{"a":' * 5000, b'{"a": NaN}', b"[[1, 2]]", b'{"a": "\\ud800"}', b""]
+)
+async def test_a_strange_report_is_refused(site: Site, body: bytes, capfd: pytest.CaptureFixture[str]) -> None:
+    """Deep, broken, of another kind: an answer and no traceback."""
+    assert (await _ask(site, "/report", body, Origin=site.origin))[0] == 400
+    assert not site.report.done()
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("path", ["/%00", "/bundle/a%00b", "/" + "x" * 5000, "/%ff%fe", "/%", "/a%0d%0ab"])
+async def test_a_strange_path_is_no_file(site: Site, path: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """An answer and no traceback."""
+    assert (await _ask(site, path))[0] in (301, 404)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:PORT", "127.0.0.1", "127.0.0.1:1", "", "127.0.0.1:PORT.evil.example"]
+)
+async def test_another_host_is_refused(site: Site, host: str) -> None:
+    """A name of somebody else's that points here is not this page's origin."""
+    port = site.origin.rpartition(":")[2]
+    named = host.replace("PORT", port)
+    assert await _raw(site, f"Origin: {site.origin}\r\n", "", host=named, line="GET / HTTP/1.1") == 421
+    body = '{"play": "42"}'
+    head = f"Origin: {site.origin}\r\nContent-Length: {len(body)}\r\n"
+    assert await _raw(site, head, body, host=named) == 421
+    assert await _raw(site, "", "", host=None, line="GET / HTTP/1.1") == 421
+    assert await _raw(site, "", "", host=f"localhost:{port}", line="GET / HTTP/1.1") == 200
+
+
+async def _raw(
+    site: Site, head: str, body: str, *, host: str | None = "own", line: str = "POST /report HTTP/1.1"
+) -> int:
+    """Send a request as it is written here; give the status."""
+    address, _, port = site.origin.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(address, int(port))
+    name = f"{address}:{port}" if host == "own" else host
+    named = "" if name is None else f"Host: {name}\r\n"
+    writer.write(f"{line}\r\n{named}{head}\r\n{body}".encode())
+    try:
+        return int((await asyncio.wait_for(reader.readline(), 5)).split()[1])
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize("path", ["/", "/main.mjs", "/absent", "/bundle/some.whl"])
+async def test_nobody_may_frame_it(site: Site, path: str) -> None:
+    """The header says so, which the policy in the page cannot."""
+
+    def ask() -> str | None:
+        connection = http.client.HTTPConnection(site.origin.removeprefix("http://"), timeout=10)
+        connection.request("GET", path)
+        found = connection.getresponse().getheader("Content-Security-Policy")
+        connection.close()
+        return found
+
+    assert await asyncio.to_thread(ask) == "frame-ancestors 'none'"
+
+
 async def test_a_port_that_is_taken_is_an_error(site: Site) -> None:
     with pytest.raises(OSError, match="in use"):
         Site(site.page, site.bundle, int(site.origin.rpartition(":")[2]))
