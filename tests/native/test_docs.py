@@ -4,7 +4,7 @@ import ast
 import asyncio
 import inspect
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import circle_ws
-from circle_ws.server import CircleServer, Connection
+from circle_ws.server import CircleServer
 from circle_ws.status import TRANSITIONS
+from tests.native.command_line import start
 from tests.support.clients import KEY
 from tests.support.outcomes import eventually
 from tools.diagram import PAGE, redrawn
@@ -38,29 +39,22 @@ async def run(source: str, names: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-async def circle() -> AsyncGenerator[CircleServer]:
-    server = CircleServer(play=lambda script: str(sum(map(int, script.split("+")))))
-
-    @server.method()
-    def echo(value: Any) -> Any:
-        return value
-
-    @server.method()
-    async def ask_back(connection: Connection, topic: str) -> Any:
-        return await connection.call("describe", [topic])
-
-    @server.method()
-    def tick(connection: Connection, count: int) -> None:
-        for number in range(count):
-            connection.notify("tick", [number])
-
-    async with server:
-        yield server
+def url() -> Iterator[str]:
+    """Run `circle-ws serve`, as a reader of the documentation would; give the URL that it prints."""
+    process = start("serve", "--port", "0")
+    try:
+        assert process.stdout
+        found = re.search(r"ws://\S+", process.stdout.readline())
+        assert found
+        yield found[0]
+    finally:
+        process.kill()
+        process.communicate()
 
 
-async def test_the_guide_runs(circle: CircleServer, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_the_guide_runs(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Every block of the guide, one after the other."""
-    names: dict[str, Any] = {"url": circle.url, "key": KEY}
+    names: dict[str, Any] = {"url": url, "key": KEY}
     spans = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(spans))
@@ -74,22 +68,23 @@ async def test_the_guide_runs(circle: CircleServer, capsys: pytest.CaptureFixtur
         "by name",
         "idle -> connecting",
         "the circle said no: -32601",
-        "[2]\n0 were lost",
+        "{'n': ",
+        "0 were lost because nobody read them",
         "a gap: 0 dropped, no link for 0.",
         "{'topic': 'weather', 'told by': 'the client'}",
         "the batch gave 1 2",
         "Ada\n$.tags[1]: expected str, found an integer",
-        "hello you",
+        "LOUD hello you 2\n",
         "told 1\ntold 1\n['for everybody'] ['for you']",
     ):
         assert words in told
     assert "from memory" in told
 
 
-async def test_the_readme_runs(circle: CircleServer, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_the_readme_runs(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The service gets its answer and listens until it is ended; the page's lines work natively too."""
     service, page = (
-        block.replace("ws://localhost:8765", circle.url).replace("wss://circle.example/02ab...", circle.url)
+        block.replace("ws://localhost:8765", url).replace("wss://circle.example/02ab...", url)
         for block in blocks("README.md")
     )
     names: dict[str, Any] = {}
