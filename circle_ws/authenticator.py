@@ -16,7 +16,16 @@ from .auth.flow import Ask, SignIn, SignInOptions, Step, sign_in
 from .auth.hidden import Hidden, redacted
 from .auth.keypair import KeyPairSigner
 from .auth.signature import SignatureEncoding
-from .errors import CircleWsError, ConnectionFailed, ConnectionLost, InvalidKey, ProtocolError, RpcError, SignerFailed
+from .errors import (
+    CircleWsError,
+    ConnectionFailed,
+    ConnectionLost,
+    InvalidKey,
+    MessageTooLarge,
+    ProtocolError,
+    RpcError,
+    SignerFailed,
+)
 from .text import shown
 
 if TYPE_CHECKING:
@@ -136,6 +145,7 @@ class Authenticator:
             failure, cause = _hung_up(step.phase), redacted(error)
         except ProtocolError as error:
             words = f"the server's answer to {step.method} is not JSON-RPC; is this a circle?"
+            words = str(error) if isinstance(error, MessageTooLarge) else words
             failure, cause = ConnectionFailed(words, phase=step.phase), redacted(error)
         except CircleWsError as error:
             failure = redacted(error)

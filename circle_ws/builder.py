@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
+from .auth.hidden import Hidden
 from .auth.keypair import KeyPair
 from .backoff import Backoff
 from .client import CircleWsClient
@@ -52,7 +53,9 @@ class CircleWsClientBuilder:
         Raises:
             InvalidKey: It is none; the message does not hold it.
         """
-        keypair = private_key if isinstance(private_key, KeyPair) else KeyPair(private_key)
+        given = Hidden(private_key)
+        del private_key
+        keypair = given.value if isinstance(given.value, KeyPair) else KeyPair(given.value)
         return self._with(private_key=keypair, signer=None)
 
     def with_signer(self, signer: Signer) -> Self:
@@ -267,13 +270,15 @@ def connect(url: str, **options: Unpack[ClientOptions]) -> Connecting:
         UnsupportedRuntime: This runtime cannot do what an option asks for.
         InvalidKey: The private key is none.
     """
-    unknown = set(options) - set(ClientOptions.__annotations__)
+    given = Hidden(cast("dict[str, Any]", options))
+    del options
+    unknown = set(given.value) - set(ClientOptions.__annotations__)
     if unknown:
         raise ConfigError(
             f"unknown option {', '.join(sorted(unknown))}; there are {', '.join(ClientOptions.__annotations__)}",
             option=min(unknown),
         )
-    return Connecting(CircleWsClient(ClientConfig(url, **cast("dict[str, Any]", options))))
+    return Connecting(CircleWsClient(ClientConfig(url, **given.value)))
 
 
 def _given(**options: Any) -> dict[str, Any]:

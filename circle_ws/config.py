@@ -8,6 +8,7 @@ from dataclasses import InitVar, field, fields
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
+from .auth.hidden import Hidden
 from .auth.keypair import KeyPair, KeyPairSigner
 from .auth.profile import Profile  # noqa: TC001 - `typing.get_type_hints` must find it
 from .auth.types import Dialect, ParamsForm, Policy, Signer
@@ -90,8 +91,24 @@ class ClientOptions(TypedDict, total=False):
     transport: Connect
 
 
+class _KeyHidden:
+    """Have errors of a config raised where no frame holds the private key: error trackers record local variables."""
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:
+
+        def __new__(cls, url=None, private_key=None, *more, **options):
+            if private_key is None or isinstance(private_key, KeyPair):
+                return object.__new__(cls)
+            given = Hidden(private_key)
+            del private_key
+            # Whatever is wrong is found here. `__init__`, which follows with the key itself, goes the same way again.
+            return cls(url, KeyPair(given.value), *more, **options)
+
+
 @dataclass(frozen=True, slots=True)
-class ClientConfig:
+class ClientConfig(_KeyHidden):
     """Hold what a client is made from. Times are in seconds; None means no limit.
 
     Attributes:

@@ -33,7 +33,8 @@ class Trouble:
         self.callbacks: Callbacks[ProtocolError] = Callbacks("protocol error")
 
     def tell(self, error: ProtocolError) -> None:
-        """Count, log and hand on."""
+        """Count, log and hand on; without the frames in which it was raised, which hold the whole message."""
+        error.with_traceback(None)
         self.counters.protocol_errors += 1
         loud = self.counters.protocol_errors <= _LOGGED_LOUDLY
         _logger.log(logging.WARNING if loud else logging.DEBUG, "the peer broke the protocol: %s", error)

@@ -9,6 +9,7 @@ import pytest
 from circle_ws import (
     AuthError,
     AuthRejected,
+    Challenge,
     CircleWsClient,
     CircleWsError,
     ConnectionStatus,
@@ -16,6 +17,7 @@ from circle_ws import (
     InvalidNonce,
     ProtocolError,
     RpcError,
+    SignerFailed,
 )
 from circle_ws.auth import PROFILES, derive_public_key, sign_message, verify_signature
 from circle_ws.auth.audience import audience
@@ -318,6 +320,68 @@ async def test_a_real_circle_that_forgets_its_url(peers: Peers) -> None:
     await it.connect()
     assert await it.call("echo", [1]) == 1
     await it.close()
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        {"error": {"code": -32603, "message": "internal error"}},
+        {"close": 1011},
+        {"raw": "not JSON"},
+        {"raw": '{"jsonrpc":"2.0","id":$id}'},
+        None,
+    ],
+    ids=["error", "close", "text", "neither", "silence"],
+)
+@pytest.mark.parametrize("when", ["first", "back", "renewal"])
+async def test_no_downgrade_once_a_proof_was_sent(peers: Peers, end: Any, when: str) -> None:
+    """A circle that fails on the proof and then offers nothing has shown that it knows: it gets no bare signature."""
+    yes, bare, offer = {"result": True}, {"result": NONCE}, {"result": OFFER}
+    first = when == "first"
+    answers = {
+        "fetch_nonce": [offer, bare] if first else [bare, offer, bare],
+        "authenticate": [end, yes] if first else [yes, end, yes],
+        "f": [{"error": {"code": -32001, "message": "sign in"}}],
+    }
+    peer = await peers.start("scripted", answers=answers)
+    vault = Vault()
+    it = client(peer.url, key=None, signer=vault, first_connect="retry", open_timeout=0.5)
+    connecting = later(it.connect())
+    if not first:
+        await connecting
+    if when == "renewal":
+        later(it.call("f"))
+    elif when == "back":
+        await peer.ask("cut")
+    await eventually(lambda: it.status is S.FAILED)
+    assert isinstance(it.failure, DowngradeDetected)
+    assert [challenge.profile for challenge in vault.asked] == ["eip191", "circle-bound-v1"][1 if first else 0 :]
+    await connecting
+    await it.close()
+
+
+async def test_no_pin_without_a_proof(peers: Peers) -> None:
+    """An offer alone pins nothing: where the signer fails to sign bound, nothing was sent that shows anything."""
+    answers = {"fetch_nonce": [{"result": OFFER}, {"result": NONCE}], "authenticate": {"result": True}}
+    peer = await peers.start("scripted", answers=answers)
+    vault = Failing()
+    it = client(peer.url, key=None, signer=vault)
+    assert isinstance(await later(it.connect()), SignerFailed)
+    await it.connect()
+    assert [challenge.profile for challenge in vault.asked] == ["eip191"]
+    await it.close()
+
+
+class Failing(Vault):
+    """Cannot sign the first time."""
+
+    failed = False
+
+    async def sign(self, challenge: Challenge) -> str:
+        if not self.failed:
+            self.failed = True
+            raise PermissionError("the person refused")
+        return await super().sign(challenge)
 
 
 async def test_the_other_bound_profile_is_no_downgrade(peers: Peers) -> None:

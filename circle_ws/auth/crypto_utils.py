@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
-from ..errors import InvalidKey
+from ..errors import ConfigError, InvalidKey
 from . import backend
+from .hidden import Hidden
 from .profiles import find_profile
 from .signature import ORDER, decode, encode
 
@@ -48,23 +50,32 @@ def parse_private_key(text: str | bytes) -> bytes:
     Raises:
         InvalidKey: It is none; the message does not hold it.
     """
+    given = Hidden(text)
+    del text
+    secret, fault = _read_private_key(given.value)
+    if fault:
+        raise InvalidKey(fault)
+    return secret
+
+
+def _read_private_key(text: Any) -> tuple[bytes, str]:
+    """Give the 32 bytes, or what is wrong; it raises nothing, as its frame holds the key."""
+    form = "a private key is 64 hex characters or 32 bytes"
     if isinstance(text, str):
         digits = text.strip()
         digits = digits[2:] if digits[:2] in ("0x", "0X") else digits
         if len(digits) != 64 or any(digit not in "0123456789abcdefABCDEF" for digit in digits):
-            raise InvalidKey(f"a private key is 64 hex characters or 32 bytes; this text has {len(digits)} characters")
+            return b"", f"{form}; this text has {len(digits)} characters"
         secret = bytes.fromhex(digits)
     elif isinstance(text, bytes | bytearray | memoryview):
         secret = bytes(text)
         if len(secret) != 32:
-            raise InvalidKey(f"a private key is 64 hex characters or 32 bytes; these are {len(secret)} bytes")
+            return b"", f"{form}; these are {len(secret)} bytes"
     else:
-        raise InvalidKey(f"a private key is 64 hex characters or 32 bytes, not {type(text).__name__}")
+        return b"", f"{form}, not {type(text).__name__}"
     if not 0 < int.from_bytes(secret, "big") < ORDER:
-        raise InvalidKey(
-            "the private key is zero or not below the order of secp256k1; make one with `circle-ws keygen`"
-        )
-    return secret
+        return b"", "the private key is zero or not below the order of secp256k1; make one with `circle-ws keygen`"
+    return secret, ""
 
 
 def derive_public_key(private_key: str | bytes, *, compressed: bool = False) -> str:
@@ -73,7 +84,9 @@ def derive_public_key(private_key: str | bytes, *, compressed: bool = False) -> 
     Raises:
         InvalidKey: The private key is none.
     """
-    return backend.derive_public_key(parse_private_key(private_key), compressed=compressed).hex()
+    given = Hidden(private_key)
+    del private_key
+    return backend.derive_public_key(parse_private_key(given.value), compressed=compressed).hex()
 
 
 def format_public_key(public_key: str, *, compressed: bool) -> str:
@@ -82,12 +95,14 @@ def format_public_key(public_key: str, *, compressed: bool) -> str:
     Raises:
         InvalidKey: It is no public key of secp256k1.
     """
-    try:
-        return backend.convert_public_key(_read_hex(public_key), compressed=compressed).hex()
-    except (ValueError, TypeError) as error:
-        raise InvalidKey(
-            "a public key is 66 (compressed) or 130 (uncompressed) hex characters that name a point of secp256k1"
-        ) from error
+    given = Hidden(public_key)
+    del public_key
+    with suppress(ValueError, TypeError):
+        return backend.convert_public_key(_read_hex(given.value), compressed=compressed).hex()
+    # Outside of the handler: the frames of what failed hold the text, which may be a private key by mistake.
+    raise InvalidKey(
+        "a public key is 66 (compressed) or 130 (uncompressed) hex characters that name a point of secp256k1"
+    )
 
 
 def sign_message(private_key: str | bytes, message: str | bytes, profile: str | Profile = "eip191") -> str:
@@ -105,14 +120,28 @@ def sign_message(private_key: str | bytes, message: str | bytes, profile: str | 
         InvalidKey: The private key is none.
         ConfigError: There is no such profile.
     """
+    given = Hidden((private_key, message))
+    del private_key, message
     chosen = find_profile(profile)
-    digest = chosen.digest(chosen.message(_bytes(message)))
-    return sign_digest(parse_private_key(private_key), digest, chosen)
+    digest = chosen.digest(chosen.message(_bytes(given.value[1])))
+    return sign_digest(parse_private_key(given.value[0]), digest, chosen)
 
 
 def sign_digest(secret: bytes, digest: bytes, profile: Profile) -> str:
-    """Sign a 32-byte digest; gives lower-case hex in the profile's encoding."""
-    signature, recovery_id = backend.sign(secret, digest)
+    """Sign a 32-byte digest; gives lower-case hex in the profile's encoding.
+
+    Raises:
+        ConfigError: The profile, one of the user's own, makes another digest, or a v that is no byte.
+    """
+    given = Hidden(secret)
+    del secret
+    if len(digest) != 32 or not 0 <= profile.v_offset <= 252:
+        raise ConfigError(
+            f"profile {profile.name!r} needs a digest of 32 bytes, not {len(digest)}, and a v_offset from 0 to 252, "
+            f"not {profile.v_offset}",
+            option="profile",
+        )
+    signature, recovery_id = backend.sign(given.value, digest)
     return encode(profile.encoding, signature, profile.v_offset + recovery_id).hex()
 
 
@@ -128,13 +157,15 @@ def verify_signature(public_key: str, message: str | bytes, signature: str, prof
     Raises:
         ConfigError: There is no such profile. A bad key or signature is False, never an exception.
     """
+    given = Hidden((message, signature))
+    del message, signature
     chosen = find_profile(profile)
     try:
         key = bytes.fromhex(format_public_key(public_key, compressed=False))
-        pair, v = decode(chosen.encoding, _read_hex(signature))
+        pair, v = decode(chosen.encoding, _read_hex(given.value[1]))
     except (ValueError, TypeError):
         return False
-    digest = chosen.digest(chosen.message(_bytes(message)))
+    digest = chosen.digest(chosen.message(_bytes(given.value[0])))
     if v is None:
         return backend.verify(key, digest, pair)
     recovery_id = v - chosen.v_offset
@@ -153,13 +184,22 @@ def recover_public_key(message: str | bytes, signature: str, profile: str | Prof
         ValueError: It is no low-S signature in this encoding, or of nobody.
         ConfigError: There is no such profile.
     """
-    chosen = find_profile(profile)
-    pair, v = decode(chosen.encoding, _read_hex(signature))
-    digest = chosen.digest(chosen.message(_bytes(message)))
-    key = None if v is None else backend.recover(digest, pair, v - chosen.v_offset)
+    given = Hidden((message, signature))
+    del message, signature
+    key = _recover(*given.value, find_profile(profile))
     if key is None:
-        raise ValueError("no public key can be recovered from this signature")
+        raise ValueError("no public key can be recovered: this is no low-S signature in the profile's encoding")
     return key.hex()
+
+
+def _recover(message: str | bytes, signature: str, profile: Profile) -> bytes | None:
+    """Give the key, or None; where its frame holds the signature nothing is raised through it."""
+    try:
+        pair, v = decode(profile.encoding, _read_hex(signature))
+    except (ValueError, TypeError):
+        return None
+    digest = profile.digest(profile.message(_bytes(message)))
+    return None if v is None else backend.recover(digest, pair, v - profile.v_offset)
 
 
 def _read_hex(text: str) -> bytes:

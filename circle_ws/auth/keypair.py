@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import backend
+from .hidden import Hidden
 from .rate import SigningRate
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ class KeyPair:
     def __init__(self, private_key: str | bytes) -> None:
         from .crypto_utils import parse_private_key
 
-        self._secret = parse_private_key(private_key)
+        given = Hidden(private_key)
+        del private_key
+        self._secret = parse_private_key(given.value)
         # This loads what signs: a broken installation shows with the key, and not in the midst of a sign-in.
         self._constant_time = backend.CONSTANT_TIME
         self._point: bytes | None = None
@@ -54,7 +57,9 @@ class KeyPair:
         Raises:
             InvalidKey: It is none; the message does not hold it.
         """
-        return cls(private_key)
+        given = Hidden(private_key)
+        del private_key
+        return cls(given.value)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], password: str | bytes) -> KeyPair:

@@ -20,7 +20,8 @@ class Scripted(WebSocketPeer):
 
     Args:
         answers: By method: `{"result": ...}` or `{"error": ...}` to answer with, `{"raw": text}` to send as it is with
-            `$id` replaced, `{"zeros": count}` for so long a text, `{"close": code}`, or null to stay silent. A list
+            `$id` replaced (and `$echo` by the request),
+            `{"zeros": count}` for so long a text, `{"close": code}`, or null to stay silent. A list
             gives one answer after the other.
         greeting: Texts that are sent as soon as a client is there.
         deaf: Do not read at all.
@@ -171,6 +172,7 @@ class Scripted(WebSocketPeer):
         elif "zeros" in answer:
             await connection.send("0" * answer["zeros"])
         elif "raw" in answer:
-            await connection.send(answer["raw"].replace("$id", json.dumps(request.get("id"))))
+            raw = answer["raw"].replace("$id", json.dumps(request.get("id")))
+            await connection.send(raw.replace("$echo", json.dumps(text)[1:-1]))
         else:
             await connection.send(json.dumps({"jsonrpc": "2.0", "id": request["id"], **answer}))
