@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .call import settle
 from .callbacks import Callbacks
-from .listener import Listener
+from .listener import Channel, Listener
 from .status import TRANSITIONS, ConnectionStatus, StatusChange
 from .waiter import hold_back
-from .weakly import WeakGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,12 +40,13 @@ class StatusChanges(Listener[StatusChange]):
 class StatusBoard:
     """Hold the status; tell listeners, callbacks and waiters of each change."""
 
-    __slots__ = ("_callbacks", "_listeners", "_waiters", "last")
+    __slots__ = ("_callbacks", "_channels", "_waiters", "last")
 
     def __init__(self) -> None:
         self.last = StatusChange(ConnectionStatus.IDLE, ConnectionStatus.IDLE, time.time())
         """The latest change."""
-        self._listeners: WeakGroup[Listener[StatusChange]] = WeakGroup()
+        # A dict, as one step takes a channel out of it: a collector may do that between any two.
+        self._channels: dict[Channel[Any], None] = {}
         self._callbacks: Callbacks[StatusChange] = Callbacks("status")
         self._waiters: list[asyncio.Future[None]] = []
 
@@ -69,10 +69,10 @@ class StatusBoard:
         self.last = change = StatusChange(status, previous, time.time(), attempt, retry_in, cause)
         if _logger.isEnabledFor(logging.DEBUG):
             _logger.debug("status %s -> %s", previous.value, status.value)
-        for listener in self._listeners.alive():
-            listener.put(change)
+        for channel in list(self._channels):
+            channel.put(change)
             if status is ConnectionStatus.CLOSED:
-                listener.end()
+                channel.end()
         self._callbacks.tell(change)
         if self._waiters and status not in _ON_THE_WAY:
             for waiter in self._waiters:
@@ -80,16 +80,24 @@ class StatusBoard:
             self._waiters.clear()
         hold_back()
 
-    def changes(self) -> StatusChanges:
-        """Give an iterator over the changes, the present status first."""
-        listener = StatusChanges(KEPT_FOR_SLOW_READERS, self._forget)
+    def changes(self, owner: object = None) -> StatusChanges:
+        """Give an iterator over the changes, the present status first; it keeps `owner` alive."""
+        channel: Channel[StatusChange] = Channel(KEPT_FOR_SLOW_READERS)
         last = self.last
-        listener.put(StatusChange(last.status, last.status, last.at, last.attempt, last.retry_in, last.cause))
+        channel.put(StatusChange(last.status, last.status, last.at, last.attempt, last.retry_in, last.cause))
         if last.status is ConnectionStatus.CLOSED:
-            listener.end()
+            channel.end()
         else:
-            self._listeners.add(listener)
-        return listener
+            self._channels[channel] = None
+        return StatusChanges(channel, self, owner=owner)
+
+    def remove(self, channel: Channel[Any]) -> None:
+        """Tell `channel` of no more changes; one that is told of none is ignored."""
+        self._channels.pop(channel, None)
+
+    def drop(self, channel: Channel[Any]) -> None:
+        """Tell `channel` of no more changes; may be called in any thread."""
+        self._channels.pop(channel, None)
 
     def on_change(self, callback: Callable[[StatusChange], object]) -> Callable[[], None]:
         """Call back at each change; gives a function that ends it."""
@@ -104,6 +112,3 @@ class StatusBoard:
         finally:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
-
-    def _forget(self, listener: Listener[StatusChange]) -> None:
-        self._listeners.discard(listener)

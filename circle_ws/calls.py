@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from .config import DEFAULT, Default
 from .errors import ProtocolError
-from .listening import NOTIFICATION_BUFFER, listen
+from .listening import BUFFER_BYTES, NOTIFICATION_BUFFER, listen
 from .request import Request
 from .typed import find_converter
 
@@ -153,11 +153,18 @@ class Calls:
         gaps: Literal[True],
         yields: Any = Any,
         buffer: int = ...,
+        buffer_bytes: int = ...,
         overflow: Overflow = ...,
     ) -> Listener[Any]: ...
     @overload
     def notifications(
-        self, method: str | None = None, *, gaps: Literal[False] = False, buffer: int = ..., overflow: Overflow = ...
+        self,
+        method: str | None = None,
+        *,
+        gaps: Literal[False] = False,
+        buffer: int = ...,
+        buffer_bytes: int = ...,
+        overflow: Overflow = ...,
     ) -> Listener[Any]: ...
     @overload
     def notifications(
@@ -167,6 +174,7 @@ class Calls:
         yields: TypeForm[T],
         gaps: Literal[False] = False,
         buffer: int = ...,
+        buffer_bytes: int = ...,
         overflow: Overflow = ...,
     ) -> Listener[T]: ...
     @overload
@@ -177,6 +185,7 @@ class Calls:
         yields: Callable[[Any], T],
         gaps: Literal[False] = False,
         buffer: int = ...,
+        buffer_bytes: int = ...,
         overflow: Overflow = ...,
     ) -> Listener[T]: ...
     def notifications(
@@ -185,29 +194,43 @@ class Calls:
         *,
         yields: Any = Any,
         buffer: int = NOTIFICATION_BUFFER,
+        buffer_bytes: int = BUFFER_BYTES,
         overflow: Overflow = "drop_oldest",
         gaps: bool = False,
     ) -> Listener[Any]:
         """Listen to what the circle pushes, from now on and over reconnects, until the client closes.
 
-        An async context manager and an async iterator over the notifications' params, as plain JSON values. Leaving
-        the block, or dropping the listener, ends it. When the client gives up, the iteration raises what it gave up
-        for. Any number of listeners may listen to one method; each has a buffer of its own.
+        An async context manager and an async iterator over the notifications' params, as plain JSON values;
+        `await listener.batch()` takes all that is buffered. Leaving the block, or dropping the listener, ends it; while
+        a task waits on it, it is kept. It keeps the client. When the client gives up, the iteration raises what it gave
+        up for. Any number of listeners may listen to one method; each has a buffer of its own.
 
         Args:
             method: The notifications' name; None listens to everything and gives `Notification(method, params)`.
             yields: What the params must be, as `returns` of `call`; only for one method. Params that are something else
                 raise `InvalidResult` from the iteration, which can go on.
             buffer: How many notifications are kept for a slow reader.
-            overflow: Which one goes when the buffer is full: `drop_oldest`, `drop_newest`; `.dropped` counts them.
-                With `close` the iteration ends with `QueueFull` once what is buffered has been read.
+            buffer_bytes: How large the kept ones may be together, as the size of their messages; those over 1 KiB count
+                for about what they take in memory. One alone is always kept.
+            overflow: Which go when the buffer is full: `drop_oldest`, `drop_newest`, or with `latest` all but the
+                newest one, whatever `buffer` is; `.dropped` counts them. With `close` the iteration ends with
+                `QueueFull` once what is buffered has been read.
             gaps: Also give a `Gap(dropped, downtime)` in the place where something may be missing: after a reconnect,
                 and where the buffer was full.
 
         Raises:
             InvalidRequest: An argument is wrong.
         """
-        return listen(self._supervisor.subscriptions, method, yields, buffer=buffer, overflow=overflow, gaps=gaps)
+        return listen(
+            self._supervisor.subscriptions,
+            method,
+            yields,
+            buffer=buffer,
+            buffer_bytes=buffer_bytes,
+            overflow=overflow,
+            gaps=gaps,
+            owner=self,
+        )
 
     def handle(self, method: str, function: Callable[..., Any]) -> Callable[[], None]:
         """Answer requests that the circle sends.

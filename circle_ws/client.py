@@ -152,7 +152,7 @@ class CircleWsClient(Calls):
 
         It keeps 256 changes for a slow reader; `.skipped` counts what such a reader has missed.
         """
-        return self._supervisor.board.changes()
+        return self._supervisor.board.changes(self)
 
     def on_status(self, callback: Callable[[StatusChange], object]) -> Callable[[], None]:
         """Call `callback(change)` at each change of status, from the event loop.

@@ -23,6 +23,8 @@ _logger = logging.getLogger("circle_ws")
 
 MOST_RUNNING = 256
 """How many requests are answered at the same time; one more is refused."""
+MOST_BYTES = 16 * 1024 * 1024
+"""How large they may be together, as the buffers of notifications count it; one alone is always answered."""
 
 
 class Handlers:
@@ -32,14 +34,16 @@ class Handlers:
         max_reply_bytes: The largest reply, in bytes of UTF-8; None means no limit.
     """
 
-    __slots__ = ("_methods", "_running", "max_reply_bytes")
+    __slots__ = ("_methods", "_running", "_weight", "max_reply_bytes")
 
     def __init__(self, max_reply_bytes: int | None) -> None:
         self.max_reply_bytes = max_reply_bytes
         """The largest reply, in bytes of UTF-8; None means no limit."""
         self._methods: dict[str, Method] = {}
         # A dict, because an empty set takes three times its memory in every client that is asked nothing.
-        self._running: dict[asyncio.Task[None], None] = {}
+        self._running: dict[asyncio.Task[None], int] = {}
+        """The tasks that answer, each with the weight of its request."""
+        self._weight = 0
 
     def add(self, name: str, function: Callable[..., Any]) -> Callable[[], None]:
         """Have `function` answer the method `name`; gives a function that ends it.
@@ -64,12 +68,13 @@ class Handlers:
 
         return remove
 
-    def take(self, frame: dict[str, Any], reply: Callable[[str], None]) -> None:
+    def take(self, frame: dict[str, Any], reply: Callable[[str], None], weight: int = 0) -> None:
         """Answer a request, now or later.
 
         Args:
             frame: The checked request.
             reply: Is called once, with the reply's text.
+            weight: How much memory the request takes, in bytes.
         """
         method = self._methods.get(frame["method"])
         if method is None:
@@ -78,15 +83,19 @@ class Handlers:
         elif len(self._running) >= MOST_RUNNING:
             error = RpcError(LIMIT_EXCEEDED, f"this client answers {MOST_RUNNING} requests already; try again later")
             reply(envelope.error(frame["id"], error))
+        elif self._running and self._weight + weight > MOST_BYTES:
+            words = f"this client answers requests of {self._weight} bytes already; try again later"
+            reply(envelope.error(frame["id"], RpcError(LIMIT_EXCEEDED, words)))
         else:
             task = asyncio.get_running_loop().create_task(self._answer(method, frame, reply))
-            self._running[task] = None
+            self._running[task] = weight
+            self._weight += weight
             task.add_done_callback(self.spare)
 
     def spare(self, task: asyncio.Task[Any] | None) -> None:
         """Leave this task alone in `cancel`: it has ended, or is one of ours that closes the client."""
         if task is not None:
-            self._running.pop(task, None)
+            self._weight -= self._running.pop(task, 0)
 
     def cancel(self) -> list[asyncio.Task[None]]:
         """Cancel what runs; gives the tasks, which end soon."""

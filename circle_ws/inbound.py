@@ -6,6 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
+from .buffer import weigh
 from .errors import ConnectionLost, MessageTooLarge, ProtocolError
 from .handlers import BatchReply
 from .jsonrpc import envelope, json
@@ -66,11 +67,11 @@ class Inbound:
             self._take_malformed(None, error)
             return
         if type(frame) is list:
-            self._take_batch(frame)
+            self._take_batch(frame, text)
         else:
-            self._take(frame)
+            self._take(frame, text)
 
-    def _take_batch(self, frames: list[Any]) -> None:
+    def _take_batch(self, frames: list[Any], text: str) -> None:
         """Take the members of a batch one by one (JSON-RPC 2.0 section 6)."""
         if not frames:
             self._take_malformed(None, ProtocolError("a batch is empty"))
@@ -78,9 +79,9 @@ class Inbound:
         count = sum(1 for frame in frames if _wants_reply(frame))
         replies = BatchReply(count, self._session.answer, self._handlers.max_reply_bytes)
         for frame in frames:
-            self._take(frame, replies.add)
+            self._take(frame, text, replies.add)
 
-    def _take(self, frame: Any, reply: Callable[[str], None] | None = None) -> None:
+    def _take(self, frame: Any, text: str, reply: Callable[[str], None] | None = None) -> None:
         try:
             kind = envelope.kind_of(frame)
         except ProtocolError as error:
@@ -95,12 +96,15 @@ class Inbound:
             if subscriptions.interrupted_at is not None:
                 subscriptions.resume(time.time())
             counters.notifications += 1
-            if dropped := subscriptions.publish(frame["method"], frame.get("params")):
+            if dropped := subscriptions.publish(
+                frame["method"], frame.get("params"), text if reply is None else _own_text(frame, text)
+            ):
                 counters.dropped += dropped
         elif kind is Kind.ERROR:
             self._take_error(frame)
         else:
-            self._handlers.take(frame, reply or self._session.answer)
+            own_text = text if reply is None else _own_text(frame, text)
+            self._handlers.take(frame, reply or self._session.answer, weigh(own_text))
 
     def invalid(self, cause: ProtocolError) -> None:
         """Learn of what is no text message. One over the size may have been any call's reply, so all fail with it."""
@@ -176,6 +180,14 @@ class Inbound:
         if self._malformed_messages == _MALFORMED_BEARABLE:
             words = f"{_MALFORMED_BEARABLE} malformed messages on one connection"
             self._session.leave(ConnectionLost.closed(_MALFORMED, words, local=True))
+
+
+def _own_text(frame: dict[str, Any], text: str) -> str:
+    """Return the part of a batch that one member is; the whole `text` for one that cannot be written as it was read."""
+    try:
+        return json.encode(frame)
+    except ValueError:
+        return text
 
 
 def _wants_reply(frame: Any) -> bool:

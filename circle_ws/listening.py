@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, get_args
 
-from .buffer import Overflow
+from .buffer import BUFFER_BYTES, Overflow
 from .errors import InvalidRequest
-from .listener import Listener
+from .listener import Channel, Listener
 from .typed import find_converter
 
 if TYPE_CHECKING:
     from .jsonrpc.subscriptions import Subscriptions
 
-__all__ = ["NOTIFICATION_BUFFER", "listen"]
+__all__ = ["BUFFER_BYTES", "NOTIFICATION_BUFFER", "listen"]
 
 NOTIFICATION_BUFFER = 1024
 
 
 def listen(
-    subscriptions: Subscriptions, method: str | None, yields: Any, *, buffer: int, overflow: Overflow, gaps: bool
+    subscriptions: Subscriptions,
+    method: str | None,
+    yields: Any,
+    *,
+    buffer: int,
+    buffer_bytes: int,
+    overflow: Overflow,
+    gaps: bool,
+    owner: object = None,
 ) -> Listener[Any]:
-    """Listen; the arguments are those of `CircleWsClient.notifications`.
+    """Listen; the arguments are those of `CircleWsClient.notifications`, and what the listener keeps alive.
 
     Raises:
         InvalidRequest: One is wrong.
@@ -29,18 +37,14 @@ def listen(
         raise InvalidRequest(f"a method is named by a text that is not empty, or None for all, not by {method!r}")
     if type(buffer) is not int or buffer < 1:
         raise InvalidRequest(f"buffer must be a whole number from 1, not {buffer!r}")
+    if type(buffer_bytes) is not int or buffer_bytes < 1:
+        raise InvalidRequest(f"buffer_bytes must be a whole number from 1, not {buffer_bytes!r}")
     if overflow not in get_args(Overflow):
         raise InvalidRequest(f"overflow must be one of {', '.join(get_args(Overflow))}, not {overflow!r}")
     if type(gaps) is not bool:
         raise InvalidRequest(f"gaps must be True or False, not {gaps!r}")
     if method is None and yields is not Any:
         raise InvalidRequest("yields is for one method: name it, or convert Notification.params yourself")
-    listener: Listener[Any] = Listener(
-        buffer,
-        lambda it: subscriptions.remove(method, it),
-        overflow=overflow,
-        gaps=gaps,
-        convert=find_converter(yields),
-    )
-    subscriptions.add(method, listener)
-    return listener
+    convert = find_converter(yields)
+    channel: Channel[Any] = Channel(buffer, overflow=overflow, gaps=gaps, most_bytes=buffer_bytes)
+    return Listener(channel, subscriptions.add(method, channel), convert=convert, owner=owner)

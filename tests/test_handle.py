@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from circle_ws import InvalidRequest, RpcError
+from circle_ws import InvalidRequest, RpcError, handlers
 from circle_ws.handlers import MOST_RUNNING
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later, until
@@ -219,6 +219,33 @@ async def test_too_many_at_once(peers: Peers) -> None:
         release.set()
         for answers in together:
             assert await answers == [True] * len(asked)
+
+
+async def test_too_large_at_once(peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is being answered is bounded in bytes too: over it one is told to come later, and then may come again."""
+    monkeypatch.setattr(handlers, "MOST_BYTES", 100_000)
+    circle = await peers.start("circle")
+    release = asyncio.Event()
+    running = 0
+
+    async def wait(text: str) -> bool:
+        nonlocal running
+        running += 1
+        return await release.wait()
+
+    async with client(circle.url) as it:
+        it.handle("wait", wait)
+        one = later(circle.ask("ask_client_together", requests=[["wait", ["x" * 60_000]]] * 2))
+        await eventually(lambda: running == 1)
+        # Large for the limit, but alone it would be taken; and what is small has room.
+        again = [["wait", ["x" * 60_000]], ["wait", ["x"]]]
+        other = later(circle.ask("ask_client_together", requests=again))
+        await eventually(lambda: running == 2)
+        release.set()
+        assert await one == [True, -32005]
+        assert await other == [-32005, True]
+        assert await circle.ask("ask_client_together", requests=[["wait", ["x" * 200_000]]]) == [True]
+        assert it._supervisor.handlers._weight == 0
 
 
 async def test_a_batch_is_answered_with_one(peers: Peers) -> None:

@@ -122,6 +122,9 @@ async def test_a_listener_for_everything(peers: Peers) -> None:
         {"buffer": 0},
         {"buffer": True},
         {"buffer": 1.5},
+        {"buffer_bytes": 0},
+        {"buffer_bytes": True},
+        {"buffer_bytes": None},
         {"overflow": "drop"},
         {"overflow": None},
         {"gaps": 1},
@@ -166,6 +169,82 @@ async def test_an_overrun_ends_the_loop(peers: Peers) -> None:
                 await anext(ticks)
         assert it.is_connected()
         assert it.stats.dropped == 1
+
+
+OVERFLOWS: dict[Any, list[int]] = {"drop_oldest": [8, 9], "drop_newest": [0, 1], "close": [0, 1], "latest": [9]}
+
+
+@pytest.mark.parametrize("overflow", OVERFLOWS)
+async def test_bytes_are_bounded_too(peers: Peers, overflow: Any) -> None:
+    """Row 31: however many may be kept, their sizes together are bounded, by every kind of overflow."""
+    peer = await peers.start("scripted")
+    async with client(peer.url, key=None) as it:
+        listener = it.notifications("n", buffer=1000, buffer_bytes=250_000, overflow=overflow)
+        for number in range(10):
+            text = f'{{"jsonrpc":"2.0","method":"n","params":[{number},"{"x" * 100_000}"]}}'
+            await peer.ask("send", text=text)
+        await eventually(lambda: it.stats.notifications == 10)
+        assert [params[0] for params in await listener.batch()] == OVERFLOWS[overflow]
+        assert listener.dropped == it.stats.dropped == (1 if overflow == "close" else 10 - len(OVERFLOWS[overflow]))
+
+
+async def test_bytes_are_bounded_by_default(peers: Peers) -> None:
+    """Twenty messages of a mebibyte are more than what is kept: sixteen mebibytes."""
+    peer = await peers.start("scripted")
+    text = f'{{"jsonrpc":"2.0","method":"n","params":["{"x" * 2**20}"]}}'
+    async with client(peer.url, key=None) as it:
+        listener = it.notifications("n")
+        for _ in range(20):
+            await peer.ask("send", text=text)
+        await eventually(lambda: it.stats.notifications == 20)
+        assert len(await listener.batch()) == 15
+        assert listener.dropped == 5
+
+
+async def test_structure_weighs(peers: Peers) -> None:
+    """A text that takes twenty-five times its length once it is decoded counts for what it takes."""
+    peer = await peers.start("scripted")
+    text = f'{{"jsonrpc":"2.0","method":"n","params":[{",".join(["[]"] * 100_000)}]}}'
+    async with client(peer.url, key=None) as it:
+        listener = it.notifications("n")
+        for _ in range(5):
+            await peer.ask("send", text=text)
+        await eventually(lambda: it.stats.notifications == 5)
+        assert len(await listener.batch()) == 1
+        assert listener.dropped == 4
+
+
+async def test_members_of_a_batch_weigh_what_each_is(peers: Peers) -> None:
+    """A batch of notifications fills a buffer as its members would that come one by one."""
+    peer = await peers.start("scripted")
+    members = [f'{{"jsonrpc":"2.0","method":"n","params":["{"x" * size}"]}}' for size in (900_000, 10, 10, 900_000)]
+    async with client(peer.url, key=None) as it:
+        listener = it.notifications("n", buffer_bytes=1_000_000)
+        await peer.ask("send", text=f"[{','.join(members)}]")
+        await eventually(lambda: it.stats.notifications == 4)
+        assert [len(params[0]) for params in await listener.batch()] == [10, 10, 900_000]
+
+
+async def test_only_the_latest(peers: Peers) -> None:
+    """`overflow="latest"`: a reader that was slow goes on with the newest one."""
+    circle = await peers.start("circle")
+    async with client(circle.url) as it, it.notifications("tick", overflow="latest") as ticks:
+        await it.call("tick", [500])
+        assert await anext(ticks) == {"number": 499}
+        assert ticks.dropped == it.stats.dropped == 499
+
+
+async def test_all_that_is_buffered_at_once(peers: Peers) -> None:
+    """`batch()` gives what is there as a list, waits where nothing is, and gives an empty one at the end."""
+    circle = await peers.start("circle")
+    async with client(circle.url) as it:
+        ticks = it.notifications("tick", yields=Tick)
+        await it.call("tick", [3])
+        assert await ticks.batch() == [Tick(0), Tick(1), Tick(2)]
+        waiting = later(ticks.batch())
+        await it.call("tick", [1])
+        assert await waiting == [Tick(0)]
+    assert await ticks.batch() == []
 
 
 async def test_a_gap_after_each_of_100_reconnects(peers: Peers) -> None:
@@ -215,7 +294,7 @@ async def test_leaving_the_loop_early_ends_the_listener(peers: Peers) -> None:
             await it.call("tick", [3])
             async for _ in ticks:
                 break
-        assert it._supervisor.subscriptions._by_method == {}
+        assert it._supervisor.subscriptions._topics == {}
 
 
 @pytest.fixture

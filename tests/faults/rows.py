@@ -107,6 +107,7 @@ ROWS = (
         "the browser answers pings by itself; the close code is 4013",
     ),
     _partly(40, "an HTTP refusal that is not read whole", "a browser shows no HTTP status: retry"),
+    Row(43, "a reader whose task the program does not keep"),
     _partly(
         44,
         "growth by what is counted in bytes and costs in pieces",

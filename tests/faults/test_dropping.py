@@ -6,10 +6,10 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from circle_ws import Backoff, CircleWsClient, ConnectionStatus, NotConnected
+from circle_ws import Backoff, CircleWsClient, ConnectionStatus
 from tests.faults.stage import LONG
 from tests.support.clients import client
-from tests.support.outcomes import eventually, later, until
+from tests.support.outcomes import eventually, until
 from tests.support.peers import Peers
 
 S = ConnectionStatus
@@ -68,19 +68,6 @@ async def test_row_35_while_it_dials(peers: Peers) -> None:
         del it
     await proxy.ask("answer")
     await until(proxy, "links", lambda links: not links)
-
-
-async def test_row_35_whoever_listens_learns(peers: Peers) -> None:
-    """Row 35, client dropped without `close()`: a listener that outlives it does not wait for ever."""
-    circle = await peers.start("circle")
-    it = client(circle.url)
-    await it.connect()
-    ticks = it.notifications("tick")
-    listening = later(anext(ticks))
-    await asyncio.sleep(0)
-    with one_warning():
-        del it
-    assert isinstance(await listening, NotConnected)
 
 
 async def test_row_35_a_client_that_was_closed_is_dropped_in_silence(peers: Peers) -> None:

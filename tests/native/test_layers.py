@@ -25,7 +25,6 @@ _FLOORS: tuple[set[str], ...] = (
         "postponed",
         "proxy",
         "text",
-        "weakly",
     },
     {"jsonrpc", "auth", "policy", "recovery", "liveness", "typed"},
     {"transport", "waiter"},

@@ -188,12 +188,12 @@ def test_its_modules_are_listed(unpacked: Path) -> None:
 _PUT_CODE = """
 import lzma, marshal, os
 from circle_ws import modules
-code = compile("said = 'code'", f"{modules.HOME}/weakly.py", "exec")
+code = compile("said = 'code'", f"{modules.HOME}/postponed.py", "exec")
 os.mkdir(f"{modules.HOME}_code")
 with open(f"{modules.HOME}_code/modules.code", "wb") as file:
-    file.write(modules.KEY + lzma.compress(marshal.dumps({"weakly.py": code})))
+    file.write(modules.KEY + lzma.compress(marshal.dumps({"postponed.py": code})))
 """
-_WHAT_WAS_TAKEN = "import circle_ws.weakly; print(getattr(circle_ws.weakly, 'said', 'source'))"
+_WHAT_WAS_TAKEN = "import circle_ws.postponed; print(getattr(circle_ws.postponed, 'said', 'source'))"
 
 
 @pytest.mark.parametrize(

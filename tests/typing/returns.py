@@ -22,7 +22,7 @@ from typing import (
     assert_type,
 )
 
-from circle_ws import BatchResult, CircleWsClient, Listener
+from circle_ws import BatchResult, CircleWsClient, Listener, StatusChange
 from circle_ws.typed import converter_for
 
 if TYPE_CHECKING:
@@ -134,9 +134,12 @@ async def elsewhere(client: CircleWsClient) -> None:
     assert_type(client.notifications(), Listener[Any])
     assert_type(client.notifications("n", yields=User), Listener[User])
     assert_type(client.notifications("n", yields=_count), Listener[set[int]])
-    async with client.notifications("n", yields=User) as users:
+    async with client.notifications("n", yields=User, buffer_bytes=1000, overflow="latest") as users:
         async for one in users:
             assert_type(one, User)
+        assert_type(await users.batch(), list[User])
+    assert_type(await client.notifications("n").batch(), list[Any])
+    assert_type(await client.status_changes().batch(), list[StatusChange])
 
 
 def converters(form: TypeForm[T]) -> Callable[[Any], T]:
