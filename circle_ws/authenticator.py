@@ -6,6 +6,7 @@ One lives as long as the client: the first sign-in, every one after a reconnect 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from .auth.crypto_utils import format_public_key
 from .auth.flow import Ask, SignIn, SignInOptions, Step, sign_in
 from .auth.hidden import Hidden, redacted
 from .auth.keypair import KeyPairSigner
+from .auth.rate import BURST, INTERVAL
 from .auth.signature import SignatureEncoding
 from .errors import (
     CircleWsError,
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Authenticator"]
 
+_logger = logging.getLogger("circle_ws")
+
 _SIGNATURE = {
     SignatureEncoding.COMPACT: r"[0-9a-f]{128}",
     SignatureEncoding.RECOVERABLE: r"[0-9a-f]{130}",
@@ -58,15 +62,23 @@ class Authenticator:
         positional: Whether the circle takes params by position, as configured or found out.
     """
 
-    __slots__ = ("_bound", "_config", "_signer", "phase", "positional", "public_key")
+    __slots__ = ("_bound", "_config", "_signer", "_told_of_delay", "phase", "positional", "public_key")
 
     def __init__(self, config: ClientConfig, signer: Signer) -> None:
         self._config = config
         self._signer = signer
         self._bound = False
+        self._told_of_delay = False
         self.phase = "sign"
         self.positional = config.params == "positional"
         self.public_key = signer.own_public_key if isinstance(signer, KeyPairSigner) else None
+
+    def expected_delay(self) -> CircleWsError | None:
+        """Return what a sign-in that begins now has to wait for before it may sign; None where it need not."""
+        if not isinstance(self._signer, KeyPairSigner):
+            return None
+        delay = self._signer.signing_delay(asyncio.get_running_loop().time())
+        return _delayed(delay) if delay > 0 else None
 
     async def sign_in(self, session: Session, limit: asyncio.Timeout) -> None:
         """Sign in once.
@@ -126,7 +138,7 @@ class Authenticator:
     async def _perform(self, step: Step, session: Session, limit: asyncio.Timeout) -> Any:
         if isinstance(step, Ask):
             return await self._ask(step, session)
-        await self._take_turn(limit)
+        await self._take_turn(session, limit)
         signature = Hidden(await self._by_signer(self._signer.sign(step.challenge), session, limit))
         # Before it is sent: a circle that fails then, and offers nothing any more, must not get a bare one.
         self._bound = self._bound or step.profile.bound
@@ -152,12 +164,20 @@ class Authenticator:
         # Outside of the handlers, and from copies: the frames in which they were raised hold what was sent.
         raise failure from cause
 
-    async def _take_turn(self, limit: asyncio.Timeout) -> None:
-        """Wait until the key may sign again, where that is limited."""
-        if isinstance(self._signer, KeyPairSigner):
-            delay = self._signer.wait_to_sign(asyncio.get_running_loop().time())
-            if delay > 0:
-                await self._apart(asyncio.sleep(delay), limit)
+    async def _take_turn(self, session: Session, limit: asyncio.Timeout) -> None:
+        """Wait until the key may sign again, where that is limited; no longer than the connection stands."""
+        if not isinstance(self._signer, KeyPairSigner):
+            return
+        loop = asyncio.get_running_loop()
+        if (delay := self._signer.signing_delay(loop.time())) > 0:
+            _logger.log(logging.INFO if self._told_of_delay else logging.WARNING, "%s", _delayed(delay))
+            self._told_of_delay = True
+        while (delay := self._signer.signing_delay(loop.time())) > 0:
+            await self._apart(session.alarm.wait(loop.time() + delay), limit)
+            if session.loss is not None:
+                raise _hung_up(self.phase) from session.loss
+        # Taken only now, so that a circle that hangs up meanwhile takes no turn without a signature.
+        self._signer.wait_to_sign(loop.time())
 
     async def _by_signer(self, answer: Awaitable[str], session: Session, limit: asyncio.Timeout) -> str:
         seconds = self._config.sign_timeout
@@ -188,6 +208,13 @@ class Authenticator:
         finally:
             if deadline is not None:
                 limit.reschedule(loop.time() + max(deadline - began, 0))
+
+
+def _delayed(seconds: float) -> CircleWsError:
+    return CircleWsError(
+        f"the sign-in waits {seconds:.1f} s for its turn to sign: in a page a key signs {BURST} times at once and then "
+        f"every {INTERVAL:g} s, as its signing takes a time that may tell the key; a wallet has no such limit"
+    )
 
 
 def _hung_up(phase: str) -> ConnectionFailed:

@@ -55,7 +55,8 @@ class StatusChange:
         at: When, in seconds since 1970 (Unix time).
         attempt: How many attempts to connect have been made since the client was last connected.
         retry_in: With WAITING, the seconds until the next attempt; else None.
-        cause: What led to it, or None.
+        cause: What led to it, or None. With AUTHENTICATING: what the sign-in has to wait for, where a key in a page has
+            signed too often.
     """
 
     status: ConnectionStatus

@@ -272,7 +272,9 @@ class Supervisor:
         return session
 
     def _signing_in(self) -> None:
-        self.board.set(Status.AUTHENTICATING, attempt=self._attempt)
+        authenticator = self._serving.authenticator
+        delay = None if authenticator is None else authenticator.expected_delay()
+        self.board.set(Status.AUTHENTICATING, attempt=self._attempt, cause=delay)
 
     async def _serve(self, session: Session) -> ConnectionLost:
         self._attempt = 0

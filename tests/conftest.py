@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from circle_ws.auth import rate
+
 pytest_plugins = [
     "tests.support.asynchronous",
     "tests.support.leaks",
@@ -49,6 +51,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     marker = item.get_closest_marker("native_only")
     if marker and _IN_WASM:
         pytest.skip(f"native only: {marker.args[0]}")
+
+
+@pytest.fixture(autouse=True)
+def fresh_turns() -> None:
+    """Let no test wait for the signatures of another one: in a page a key signs only so often."""
+    rate._rates.clear()
 
 
 @pytest.fixture(scope="session")

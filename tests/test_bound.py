@@ -561,8 +561,11 @@ async def test_the_circle_refuses_the_profiles_it_does_not_offer(peers: Peers) -
 
 
 @pytest.mark.parametrize("dialect", ["hero-0.2", "circles-1.0"])
-async def test_the_circle_refuses_legacy_of_a_key_that_ever_signed_bound(peers: Peers, dialect: str) -> None:
+async def test_the_circle_refuses_legacy_of_a_key_that_ever_signed_bound(
+    peers: Peers, dialect: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A key that signed bound once can, so its bare signature was relayed; other keys may still sign legacy."""
+    monkeypatch.setattr("circle_ws.auth.rate.BURST", 10)
     circle = await peers.start("circle", public_url="self", dialect=dialect)
     async with client(circle.url, policy="legacy-only") as it:
         assert it.is_connected()

@@ -19,6 +19,7 @@ from circle_ws import (
     OutcomeUnknown,
     StatusChange,
 )
+from circle_ws.auth import generate_private_key
 from circle_ws.status import TRANSITIONS
 from circle_ws.transport import Capabilities
 from tests.support.clients import KEY, OTHER_KEY, client
@@ -291,7 +292,8 @@ async def test_twenty_lives_leave_nothing(peers: Peers) -> None:
     """Connecting and closing again and again leaves no task and no proxy: the leak check of every test looks."""
     circle = await peers.start("circle")
     for number in range(20):
-        async with client(circle.url) as it:
+        # In a page one key signs only so often.
+        async with client(circle.url, generate_private_key()) as it:
             assert await it.call("echo", [number]) == number
     await until(circle, "public_keys", lambda keys: not keys)
 

@@ -1,17 +1,21 @@
 """How often a key may sign where signing is not constant-time, and that nothing waits where it is."""
 
 import asyncio
+import logging
+import re
 import sys
+from typing import Any
 
 import pytest
 
-from circle_ws import ConnectionStatus, KeyPair
+from circle_ws import CircleWsError, ConnectionStatus, KeyPair
 from circle_ws.auth import PROFILES, backend, rate
 from circle_ws.auth.rate import BURST, INTERVAL, SigningRate
 from tests.support.clients import KEY, client
 from tests.support.outcomes import eventually, later
 from tests.support.peers import Peers
 
+S = ConnectionStatus
 _IN_BROWSER = sys.platform == "emscripten"
 
 # The bucket, with a clock that is passed in.
@@ -65,12 +69,34 @@ def test_where_it_counts() -> None:
     assert waits == ([0, 0, 0, 0, 0, 10, 20] if _IN_BROWSER else [0] * 7)
 
 
-def test_each_key_pair_has_its_own() -> None:
-    """Another key pair does not pay for this one."""
-    pairs = [KeyPair(KEY), KeyPair.generate()]
+def test_looking_takes_no_turn() -> None:
+    """Who only asks how long it would take does not make it longer."""
+    turns = SigningRate()
+    assert [turns.delay(0) for _ in range(9)] == [0] * 9
     for _ in range(5):
-        pairs[0].wait_to_sign(0)
-    assert pairs[1].wait_to_sign(0) == 0
+        turns.reserve(0)
+    assert [turns.delay(0) for _ in range(9)] == [10] * 9
+    assert turns.reserve(10) == 0
+
+
+def test_each_key_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another key does not pay for this one; another `KeyPair` of the same key does: the limit is the key's."""
+    monkeypatch.setattr(backend, "CONSTANT_TIME", False)
+    for _ in range(5):
+        assert KeyPair(KEY).wait_to_sign(0) == 0
+    assert KeyPair(KEY.upper()).signing_delay(0) == 10
+    assert KeyPair(KEY).wait_to_sign(0) == 10
+    assert KeyPair.generate().wait_to_sign(0) == 0
+
+
+def test_a_key_is_forgotten_once_its_turns_are_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept of a key ends when it tells nothing any more: a page may make keys without end."""
+    monkeypatch.setattr(backend, "CONSTANT_TIME", False)
+    for number in range(20):
+        KeyPair.generate().wait_to_sign(number * 4)
+    assert len(rate._rates) == 3
+    KeyPair(KEY).signing_delay(1000)
+    assert len(rate._rates) == 1
 
 
 # Signing in. The interval is short, so that a test is.
@@ -131,6 +157,60 @@ async def test_reconnecting_waits_too(peers: Peers, monkeypatch: pytest.MonkeyPa
     await it.close()
     assert asyncio.get_running_loop().time() - began < 1
     assert isinstance(await waiting, Exception)
+
+
+async def more_than(number: int, things: list[Any]) -> None:
+    await eventually(lambda: len(things) > number)
+
+
+async def test_waiting_for_a_turn_is_told(
+    peers: Peers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By the status, with its cause and how long it takes; by the log, once in the life of a client as a warning."""
+    monkeypatch.setattr(rate, "INTERVAL", 0.4)
+    monkeypatch.setattr(backend, "CONSTANT_TIME", False)
+    circle = await peers.start("circle")
+    for _ in range(5):
+        KeyPair(KEY).wait_to_sign(asyncio.get_running_loop().time())
+    caplog.set_level(logging.INFO, "circle_ws")
+    async with client(circle.url) as it:
+        causes: list[BaseException | None] = []
+        it.on_status(lambda change: causes.append(change.cause) if change.status is S.AUTHENTICATING else None)
+        for number in range(3):
+            await circle.ask("cut_all")
+            await more_than(number, causes)
+            await it.wait_until_connected()
+    assert len(causes) == 3
+    for cause in causes:
+        assert type(cause) is CircleWsError
+        assert re.fullmatch(
+            r"the sign-in waits 0\.\d s for its turn to sign: in a page a key signs 5 times .*", str(cause)
+        )
+    records = [record for record in caplog.records if "turn to sign" in record.message]
+    assert [record.levelname for record in records] == ["WARNING", "INFO", "INFO", "INFO"]
+    assert not any(KEY in record.message for record in records)
+
+
+async def test_a_circle_that_hangs_up_gets_no_turn(peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of the link is seen while the key waits for its turn, and the turn is there for the next sign-in."""
+    monkeypatch.setattr(rate, "INTERVAL", 600.0)
+    monkeypatch.setattr(backend, "CONSTANT_TIME", False)
+    circle = await peers.start("circle")
+    for _ in range(5):
+        KeyPair(KEY).wait_to_sign(asyncio.get_running_loop().time())
+    before = KeyPair(KEY).signing_delay(asyncio.get_running_loop().time())
+    it = client(circle.url, first_connect="retry")
+    connecting = later(it.connect())
+    failures: list[BaseException | None] = []
+    it.on_status(lambda change: failures.append(change.cause) if change.status is S.WAITING else None)
+    for number in range(3):
+        await eventually(lambda: it.status is S.AUTHENTICATING)
+        await circle.ask("cut_all")
+        await more_than(number, failures)
+    assert all("hung up" in str(failure) or "closed" in str(failure) for failure in failures)
+    assert KeyPair(KEY).signing_delay(asyncio.get_running_loop().time()) <= before
+    await it.close()
+    await connecting
 
 
 async def test_a_renewal_takes_a_turn(peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from . import backend
 from .hidden import Hidden
-from .rate import SigningRate
+from .rate import rate_of
 
 if TYPE_CHECKING:
     import os
@@ -30,7 +30,7 @@ class KeyPair:
         InvalidKey: It is none; the message does not hold it.
     """
 
-    __slots__ = ("_constant_time", "_point", "_rate", "_secret")
+    __slots__ = ("_constant_time", "_point", "_secret")
 
     def __init__(self, private_key: str | bytes) -> None:
         from .crypto_utils import parse_private_key
@@ -41,7 +41,6 @@ class KeyPair:
         # This loads what signs: a broken installation shows with the key, and not in the midst of a sign-in.
         self._constant_time = backend.CONSTANT_TIME
         self._point: bytes | None = None
-        self._rate = SigningRate()
 
     @classmethod
     def generate(cls) -> KeyPair:
@@ -119,7 +118,15 @@ class KeyPair:
         Args:
             now: A clock, in seconds.
         """
-        return 0.0 if self._constant_time else self._rate.reserve(now)
+        return 0.0 if self._constant_time else rate_of(self.public_key, now).reserve(now)
+
+    def signing_delay(self, now: float) -> float:
+        """Give the seconds until the next turn to sign in, without taking it. Always 0 where signing is constant-time.
+
+        Args:
+            now: A clock, in seconds.
+        """
+        return 0.0 if self._constant_time else rate_of(self.public_key, now).delay(now)
 
     def __repr__(self) -> str:
         return "KeyPair(private_key=<hidden>)"
@@ -161,6 +168,10 @@ class KeyPairSigner:
     def wait_to_sign(self, now: float) -> float:
         """Take the next turn to sign in; gives the seconds until then."""
         return self._keypair.wait_to_sign(now)
+
+    def signing_delay(self, now: float) -> float:
+        """Give the seconds until the next turn to sign in, without taking it."""
+        return self._keypair.signing_delay(now)
 
     async def sign(self, challenge: Challenge) -> str:
         """Sign the challenge's digest."""

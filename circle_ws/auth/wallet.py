@@ -113,16 +113,45 @@ class Eip1193Signer:
 
     async def _request(self, method: str, params: list[str]) -> Any:
         from js import Object
-        from pyodide.ffi import JsException, JsProxy, to_js
+        from pyodide.ffi import JsProxy, to_js
 
         js_request = to_js({"method": method, "params": params}, dict_converter=Object.fromEntries)
-        try:
-            js_answer = await self._js_provider.request(js_request)
-        except JsException as error:
-            code = getattr(error, "code", None)
-            words = _WORDS.get(code) if isinstance(code, int) else None
-            raise SignerFailed(words or f"the wallet failed: {getattr(error, 'message', error)}") from error
+        js_outcome = await _settled(self._js_provider, js_request)
+        if js_outcome.status == "rejected":
+            raise _failure(js_outcome.reason)
+        js_answer = js_outcome.value
         return js_answer.to_py() if isinstance(js_answer, JsProxy) else js_answer
+
+
+async def _settled(js_provider: Any, js_request: Any) -> Any:
+    """Return what became of a request to a wallet, as `Promise.allSettled` tells it.
+
+    Wallets reject with whatever they like, mostly with a plain object. Pyodide makes a future of every promise that a
+    function gives to Python, and one that is rejected with anything but an `Error` is never done. So Python only gets
+    arrays of promises, and a promise that is never rejected. The request is made by `then`, which takes what a wallet
+    throws at once for a rejection.
+    """
+    from js import Array, Object, Promise
+
+    js_map = getattr(Array, "from")
+    # As a member of a promise's proxy it would be Pyodide's own.
+    js_then = Object.getOwnPropertyDescriptor(Promise.prototype, "then").value
+    js_begun = js_map(Array.of(js_request), Promise.resolve, Promise)
+    js_answers = js_map(Array.of(js_provider.request.bind(js_provider)), js_then, js_begun[0])
+    js_outcomes = await Promise.allSettled(js_answers)
+    return js_outcomes[0]
+
+
+def _failure(reason: Any) -> SignerFailed:
+    """Put into words what a wallet threw: an `Error`, an object, a text, nothing at all."""
+    code = getattr(reason, "code", None)
+    words = _WORDS.get(code) if isinstance(code, int) else None
+    if words is None:
+        message = reason if isinstance(reason, str) else getattr(reason, "message", None)
+        words = f"the wallet failed: {message or 'it gave no reason'}" + (f" ({code})" if code is not None else "")
+    failure = SignerFailed(words)
+    failure.__cause__ = reason if isinstance(reason, BaseException) else None
+    return failure
 
 
 def _find_provider() -> Any:

@@ -171,6 +171,9 @@ class Page:
             detail = f"Next attempt in {change.retry_in:.1f} s."
         elif status is ConnectionStatus.FAILED:
             detail = f"{change.cause} Press Connect to begin anew."
+        elif status is ConnectionStatus.AUTHENTICATING and change.cause is not None:
+            # The key has signed too often: it waits for its turn.
+            detail = f"{change.cause}."
         else:
             detail = _DETAILS[status]
         self.view.status(status.value, detail)

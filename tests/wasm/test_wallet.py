@@ -85,6 +85,33 @@ async def test_what_a_wallet_can_do_wrong_is_told(peers: Peers, js_wallet: Any, 
     assert words in str(await refused(peers, answering(js_wallet, **answer)))
 
 
+@pytest.mark.parametrize("at_once", [False, True], ids=["rejects", "throws"])
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("error", "the person refused"),
+        ("object", "the person refused"),
+        ("bare", "the person refused"),
+        ("text", "the wallet failed: User denied the request."),
+        ("number", "the wallet failed: it gave no reason"),
+        ("null", "the wallet failed: it gave no reason"),
+        ("nothing", "the wallet failed: it gave no reason"),
+    ],
+)
+async def test_whatever_a_wallet_throws_ends_the_sign_in_at_once(
+    peers: Peers, js_wallet: Any, kind: str, words: str, at_once: bool
+) -> None:
+    """A promise that is rejected with anything but an `Error` is never done to Pyodide; here it is."""
+    answering(js_wallet, refuse=4001, atOnce=at_once, **{"as": kind})
+    assert str(await refused(peers, js_wallet)).startswith(words)
+
+
+async def test_an_unknown_code_is_told(peers: Peers, js_wallet: Any) -> None:
+    """With the wallet's own words."""
+    failure = await refused(peers, answering(js_wallet, refuse=5, **{"as": "object"}))
+    assert str(failure) == "the wallet failed: User denied the request. (5)"
+
+
 async def test_a_locked_wallet_is_told(peers: Peers, js_wallet: Any) -> None:
     """Without an account there is nothing to sign with."""
     js_wallet.locked = True

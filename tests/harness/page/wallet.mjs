@@ -18,16 +18,34 @@ function refusal(code, message) {
   return Object.assign(new Error(message), { code });
 }
 
+// Wallets throw whatever they like, few of them an Error.
+const reasons = {
+  error: (code) => refusal(code, "User denied the request."),
+  object: (code) => ({ code, message: "User denied the request." }),
+  bare: (code) => Object.assign(Object.create(null), { code }),
+  text: () => "User denied the request.",
+  number: (code) => code,
+  null: () => null,
+  nothing: () => undefined,
+};
+
 export function makeWallet(hex) {
   const wallet = {
     key: fromHex(hex),
-    answer: null, // What the next requests are answered with: {refuse: code}, {give: value}, {hang: true}.
+    answer: null, // What the next requests are answered with: {refuse: code, as: a reason, atOnce}, {give: value}, {hang: true}.
     asked: [], // What the person was shown.
     rawRecoveryId: false,
-    async request({ method, params }) {
-      if (wallet.answer?.refuse !== undefined) {
-        throw refusal(wallet.answer.refuse, "User denied the request.");
+    request(request) {
+      if (wallet.answer?.refuse === undefined) {
+        return wallet.respond(request);
       }
+      const reason = reasons[wallet.answer.as ?? "error"](wallet.answer.refuse);
+      if (wallet.answer.atOnce) {
+        throw reason;
+      }
+      return Promise.reject(reason);
+    },
+    async respond({ method, params }) {
       if (wallet.answer?.give !== undefined && method === "personal_sign") {
         return wallet.answer.give;
       }
