@@ -222,12 +222,12 @@ class RpcError(CircleWsError):
         self.data = data
 
     def __str__(self) -> str:
-        return f"the server answered with error {self.code}: {shown(self.message)}"
+        return f"the server answered with error {self.code}: {shown(str(self.message))}"
 
     def __repr__(self) -> str:
         # What is never retrieved from a task is logged so.
         data = "" if self.data is None else f", {shown(repr(self.data))}"
-        return f"{type(self).__name__}({self.code}, '{shown(self.message)}'{data})"
+        return f"{type(self).__name__}({self.code}, '{shown(str(self.message))}'{data})"
 
 
 class ProtocolError(CircleWsError):

@@ -4,6 +4,7 @@ import copy
 import pickle
 import re
 import sys
+from typing import Any
 
 import pytest
 
@@ -150,3 +151,11 @@ def test_a_closed_link_says_who_and_how(code: int, reason: str, local: bool, wor
 def test_a_subclass_closes_as_itself() -> None:
     """`closed` makes an error of the class that it is called on."""
     assert type(errors.OutcomeUnknown.closed(1001)) is errors.OutcomeUnknown
+
+
+def test_an_rpc_error_whose_message_is_no_text_can_be_told() -> None:
+    """A method that raises one by mistake is logged with it."""
+    wrong: Any = ["words"]
+    error = errors.RpcError(77, wrong)
+    assert "['words']" in str(error)
+    assert "['words']" in repr(error)

@@ -6,15 +6,15 @@ import asyncio
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from ..errors import CallTimeout, CircleWsError, OutcomeUnknown, QueueFull
+from ..errors import CallTimeout, CircleWsError, OutcomeUnknown, ProtocolError, QueueFull, RpcError
 from ..jsonrpc import envelope
+from ..jsonrpc.codes import INVALID_REQUEST, PARSE_ERROR
 from ..jsonrpc.envelope import Kind
 from .room import step_outside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..errors import ProtocolError
     from ..jsonrpc.envelope import Params
     from .link import Link
 
@@ -25,13 +25,16 @@ MAX_OPEN = 256
 
 
 class Calls:
-    """Ask one client, and match what it replies.
+    """The requests to one client, each matched with what it replies.
 
     Args:
         link: The client's socket.
+
+    Attributes:
+        is_quiet: Whether no notification was pushed since the last reply.
     """
 
-    __slots__ = ("_ids", "_link", "_open", "_unanswered")
+    __slots__ = ("_ids", "_link", "_messages", "_open", "_unanswered", "is_quiet")
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -39,6 +42,9 @@ class Calls:
         self._open = 0
         # What a request came to: the result, which is plain JSON, or the error.
         self._unanswered: dict[int, asyncio.Future[Any]] = {}
+        # The messages that were sent, each by its first id; a batch has several.
+        self._messages: dict[int, list[asyncio.Future[Any]]] = {}
+        self.is_quiet = True
 
     async def call(self, method: str, params: Params, timeout: float | None) -> Any:
         """Ask for one method; see `Connection.call`."""
@@ -58,7 +64,11 @@ class Calls:
 
     def settle(self, reply: dict[str, Any], kind: Kind) -> None:
         """Take a reply; one to nothing that was asked is ignored."""
-        self._settle(reply, envelope.rpc_error(reply) if kind is Kind.ERROR else reply["result"])
+        outcome = envelope.rpc_error(reply) if kind is Kind.ERROR else reply["result"]
+        if isinstance(outcome, RpcError) and reply["id"] is None:
+            self._settle_nameless(outcome)
+        else:
+            self._settle(reply, outcome)
 
     def settle_broken(self, frame: Any, error: ProtocolError) -> bool:
         """Take what may be a reply that breaks JSON-RPC; tells whether it names a request of ours."""
@@ -74,12 +84,26 @@ class Calls:
 
     def _settle(self, reply: dict[str, Any], outcome: Any) -> bool:
         id = reply.get("id")
-        # 1.0 and True are equal to 1 and would find its request.
+        if type(id) is not int and (meant := _meant(id)) in self._unanswered:
+            # It cannot be anything else, but an id is to be sent back as it came (JSON-RPC 2.0 section 5).
+            outcome = ProtocolError(f"the client answered with the id {id!r:.50} where {meant} was asked")
+            id = meant
+        # True is equal to 1 and would find its request.
         future = self._unanswered.pop(id, None) if type(id) is int else None
         if future is None or future.done():
             return False
+        self.is_quiet = True
         future.set_result(outcome)
         return True
+
+    def _settle_nameless(self, error: RpcError) -> None:
+        """Take an error without an id: it is about the one message that is open, if that can be told."""
+        if error.code not in (PARSE_ERROR, INVALID_REQUEST) or len(self._messages) != 1 or not self.is_quiet:
+            return
+        [futures] = self._messages.values()
+        for future in futures:
+            if not future.done():
+                future.set_result(error)
 
     async def _exchange(self, text: str, ids: list[int], timeout: float | None, what: str) -> list[Any]:
         """Send the requests with these ids; give what each came to, be it an error."""
@@ -93,6 +117,7 @@ class Calls:
                 failure = await self._send_and_wait(text, replies, timeout, what)
         finally:
             self._open -= len(ids)
+            self._messages.pop(ids[0], None)
             for id in ids:
                 self._unanswered.pop(id, None)
         return [reply.result() if reply.done() else failure for reply in replies.values()]
@@ -108,6 +133,7 @@ class Calls:
                     return self._link.loss()
                 phase = "reply"
                 self._unanswered.update(replies)
+                self._messages[next(iter(replies))] = list(replies.values())
                 await asyncio.wait(replies.values())
         except TimeoutError:
             if phase == "queue":
@@ -116,3 +142,10 @@ class Calls:
                 words = f"{what}: the client did not reply within {timeout} s; it may have run"
             return CallTimeout(words, phase=phase)
         return None
+
+
+def _meant(id: Any) -> int | None:
+    """Give the number that an id was before the client changed its type; None where it was none."""
+    if type(id) is float and id.is_integer():
+        return int(id)
+    return int(id) if type(id) is str and id.isascii() and id.isdigit() and len(id) < 20 else None

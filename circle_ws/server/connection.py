@@ -41,7 +41,7 @@ class Connection:
         Raises:
             InvalidRequest: The params are not finite plain JSON with string keys.
         """
-        self._link.run_on_its_loop(self._link.push, envelope.notification(method, params).encode())
+        self._link.run_on_its_loop(self.push, envelope.notification(method, params).encode())
 
     async def call(self, method: str, params: Params = None, *, timeout: float | None = 30.0) -> Any:
         """Ask this client, signed in or not, and return its result: plain JSON values. May be cancelled.
@@ -67,7 +67,8 @@ class Connection:
     async def batch(self, requests: Iterable[tuple[str, Params]], *, timeout: float | None = 30.0) -> list[Any]:
         """Ask this client for several methods in one message. May be cancelled.
 
-        A client that knows no batches may refuse the whole with an error that names no request: then all time out.
+        A client that knows no batches may refuse the whole with an error that names no request: where nothing else is
+        open all of it fails with that, else it times out.
 
         Args:
             requests: Methods and their params.
@@ -95,7 +96,8 @@ class Connection:
         return Connection(self._link, self._calls)
 
     def push(self, text: bytes) -> bool:
-        """Send a text message (UTF-8) without waiting, on the circle's loop; tells whether that was possible."""
+        """Send a notification (UTF-8) without waiting, on the circle's loop; tells whether that was possible."""
+        self._calls.is_quiet = False
         return self._link.push(text)
 
     async def _on_its_loop(self, work: Coroutine[Any, Any, T]) -> T:

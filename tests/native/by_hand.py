@@ -24,6 +24,7 @@ __all__ = [
     "send_all",
     "sign_in",
     "signed_in",
+    "stranger",
 ]
 
 NOISE = ["x" * 10_000]
@@ -70,7 +71,15 @@ async def signed_in(server: CircleServer, key: str = KEY, **options: Any) -> Asy
 
 @asynccontextmanager
 async def reluctant(server: CircleServer) -> AsyncGenerator[ClientConnection]:
-    """Be a client that reads only what it is asked to, and holds back little of the rest."""
+    """Be a client that has signed in, reads only what it is asked to, and holds back little of the rest."""
+    async with stranger(server) as client:
+        assert await sign_in(client) is True
+        yield client
+
+
+@asynccontextmanager
+async def stranger(server: CircleServer) -> AsyncGenerator[ClientConnection]:
+    """Be such a client that has not signed in."""
     assert server._server is not None
     for one in server._server.sockets:
         one.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, 8192)
@@ -78,7 +87,7 @@ async def reluctant(server: CircleServer) -> AsyncGenerator[ClientConnection]:
     plain.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 8192)
     plain.setblocking(False)
     await asyncio.get_running_loop().sock_connect(plain, ("127.0.0.1", server.port))
-    async with signed_in(server, sock=plain, max_queue=1) as client:
+    async with connect(server.url, sock=plain, max_queue=1) as client:
         yield client
         client.transport.abort()
 

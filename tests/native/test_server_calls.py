@@ -80,10 +80,10 @@ async def test_an_error_of_the_clients_is_raised(client: ClientConnection, conne
 
 
 async def test_only_the_very_id_matches(client: ClientConnection, connection: Connection) -> None:
-    """A text, a float, true, null, an unknown id and a second reply change nothing and are not answered."""
+    """True, null, an unknown id, other texts and a second reply change nothing and are not answered."""
     call = later(connection.call("add"))
     id = (await asked(client))["id"]
-    for wrong in (str(id), float(id), True, None, id + 1, [id]):
+    for wrong in (True, None, id + 1, str(id + 1), f"{id}.0", id + 0.5, "", "x" * 5000, "9" * 5000, "²", [id]):
         await reply(client, wrong, "wrong")
     await client.send(json.dumps({"jsonrpc": "2.0", "id": None, "error": {"code": 1, "message": "words"}}))
     assert not call.done()
@@ -91,6 +91,58 @@ async def test_only_the_very_id_matches(client: ClientConnection, connection: Co
     await reply(client, id, "late")
     assert await call == "right"
     assert (await ask(client, "rpc.ping"))["result"] == "pong"
+
+
+@pytest.mark.parametrize("change", [str, float])
+async def test_an_id_of_another_type_fails_its_call(
+    client: ClientConnection, connection: Connection, change: Any
+) -> None:
+    """It is about that call and nothing else, which need not wait for its time."""
+    call, other = later(connection.call("add")), later(connection.call("add"))
+    id, next_id = (await asked(client))["id"], (await asked(client))["id"]
+    await reply(client, change(id), "result")
+    error = await call
+    assert type(error) is ProtocolError
+    assert repr(change(id)) in str(error)
+    assert not other.done()
+    await reply(client, next_id, "right")
+    assert await other == "right"
+
+
+@pytest.mark.parametrize("code", [-32700, -32600])
+async def test_an_error_without_an_id_is_that_of_the_only_call(
+    client: ClientConnection, connection: Connection, code: int
+) -> None:
+    """As a client answers that cannot read what it was asked, or knows no batches; with two open it is nobody's."""
+    error = {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": "words"}}
+    call = later(connection.call("add"))
+    await asked(client)
+    await client.send(json.dumps(error))
+    found = await call
+    assert isinstance(found, RpcError)
+    assert (found.code, found.message) == (code, "words")
+    batch = later(connection.batch([("add", None), ("add", None)]))
+    await asked(client)
+    await client.send(json.dumps(error))
+    assert [type(one) for one in await batch] == [RpcError, RpcError]
+    two = [later(connection.call("add")) for _ in range(2)]
+    ids = [(await asked(client))["id"] for _ in two]
+    await client.send(json.dumps(error))
+    for id in ids:
+        await reply(client, id, id)
+    assert [await one for one in two] == ids
+
+
+async def test_an_error_without_an_id_may_be_about_a_push(client: ClientConnection, connection: Connection) -> None:
+    """With a notification under way, or another code, it says nothing of the call."""
+    call = later(connection.call("add"))
+    id = (await asked(client))["id"]
+    await client.send('{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"words"}}')
+    connection.notify("news")
+    await asked(client)
+    await client.send('{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"words"}}')
+    await reply(client, id, "right")
+    assert await call == "right"
 
 
 @pytest.mark.parametrize(

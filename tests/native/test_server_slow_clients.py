@@ -7,13 +7,14 @@ import time
 from typing import Any
 
 import pytest
-from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 
 from circle_ws.errors import ConfigError
 from circle_ws.server import CircleServer, Connection
 from circle_ws.server.answering import MAX_RUNNING
-from tests.native.by_hand import NOISE, ask, clog, reluctant, request, send_all, signed_in
+from tests.native.by_hand import NOISE, ask, clog, reluctant, request, send_all, signed_in, stranger
 from tests.support.clients import OTHER_KEY
 from tests.support.outcomes import eventually, later
 
@@ -130,6 +131,41 @@ async def test_who_does_not_read_its_replies_is_not_read() -> None:
             for number in range(200):
                 assert json.loads(await client.recv())["id"] == number
             assert ran == 200
+
+
+@pytest.mark.parametrize(
+    "message", [json.dumps(request("whoami")), "no JSON" * 1000, json.dumps([1] * 4), json.dumps(request("rpc.ping"))]
+)
+async def test_a_stranger_that_asks_and_does_not_read_is_bounded(message: str) -> None:
+    """Before the sign-in too what is answered waits in one small buffer, and what was asked is not read."""
+    async with CircleServer(stall_timeout=30) as server, stranger(server) as client:
+        [connection] = await eventually(lambda: server.connections)
+        sent = 0
+        while not (connection._link.paused and client.transport.get_write_buffer_size()):
+            client.protocol.send_text(message.encode())
+            client.send_data()
+            sent += len(message)
+            await asyncio.sleep(0)
+            assert sent < 50 << 20
+        for _ in range(2000):
+            client.protocol.send_text(message.encode())
+            client.send_data()
+        await asyncio.sleep(0.05)
+        assert backlog(connection) <= PAUSED_AT + NOISE_BYTES
+        assert len(connection._link.recv_messages.frames) < 10_000
+
+
+async def test_endless_fragments_are_no_message() -> None:
+    """Empty ones too: after some thousand the connection is closed."""
+    async with CircleServer() as server, connect(server.url) as client:
+        client.transport.write(Frame(Opcode.TEXT, b"", fin=False).serialize(mask=True))
+        many = Frame(Opcode.CONT, b"", fin=False).serialize(mask=True) * 1000
+        for _ in range(1000):
+            client.transport.write(many)
+            await asyncio.sleep(0)
+            if client.transport.is_closing():
+                break
+        assert code_of(await read_to_the_end(client)) == 1009
 
 
 async def test_a_room_full_of_replies_is_bounded() -> None:
