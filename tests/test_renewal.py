@@ -32,7 +32,7 @@ from tests.support.outcomes import eventually, later
 from tests.support.peers import Peers, RemotePeer
 from tests.support.signers import Vault
 
-pytestmark = pytest.mark.limit(20)
+pytestmark = pytest.mark.limit(120)
 
 S = ConnectionStatus
 NONCE: dict[str, Any] = {"result": "nonce_1234567890_abcdef"}

@@ -1,4 +1,4 @@
-"""Find the browsers (and Node, and npm) that the tests run in, and install a missing one where apt can."""
+"""Find the programs that the checks need (browsers, Node, npm, mmdebstrap), and install a missing one where apt can."""
 
 import os
 import shutil
@@ -24,6 +24,7 @@ _PROGRAMS = {
     "firefox": _Program("CIRCLE_WS_FIREFOX", ("firefox-esr", "firefox"), ("firefox-esr",)),
     "node": _Program("CIRCLE_WS_NODE", ("node", "nodejs"), ("nodejs",)),
     "npm": _Program("CIRCLE_WS_NPM", ("npm",), ("npm",)),
+    "mmdebstrap": _Program("CIRCLE_WS_MMDEBSTRAP", ("mmdebstrap",), ("mmdebstrap",)),
 }
 
 
@@ -32,7 +33,7 @@ class Missing(Exception):
 
 
 def find(name: str) -> Path | None:
-    """Return the program called `name` (chromium, firefox, node, npm), or `None`.
+    """Return the program called `name` (chromium, firefox, node, npm, mmdebstrap), or `None`.
 
     Raises:
         Missing: when the environment names a program that is not there.

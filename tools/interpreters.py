@@ -50,7 +50,7 @@ def _candidates(version: str | None = None) -> Iterator[Path]:
 def _run(candidate: Path) -> tuple[tuple[int, int], Path] | None:
     """Run one candidate; return its version and its own path, or `None` when it is no working CPython."""
     try:
-        done = subprocess.run([candidate, "-c", _PROBE], capture_output=True, text=True, timeout=20)
+        done = subprocess.run([candidate, "-c", _PROBE], capture_output=True, text=True, timeout=120)
     except (OSError, subprocess.TimeoutExpired):
         return None
     if done.returncode != 0:

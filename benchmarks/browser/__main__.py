@@ -19,9 +19,6 @@ from benchmarks.process import Child
 from tests.harness.launch import Start, launch
 from tools import browsers
 
-_PATIENCE = 600.0
-"""In seconds."""
-
 
 async def measure(browser: str, program: Path, bundle: Path, plan: Plan) -> dict[str, list[Any]]:
     """Do one run and return what the page posted.
@@ -34,8 +31,7 @@ async def measure(browser: str, program: Path, bundle: Path, plan: Plan) -> dict
         server = PageServer(plan, bundle, f"ws://127.0.0.1:{child.told['port']}/")
         async with server.serve(), launch(browser, Start(program, server.url, bundle)) as launched:
             died: asyncio.Future[Any] = asyncio.ensure_future(launched.process.wait())
-            ended: asyncio.Future[Any] = server.ended
-            await asyncio.wait({ended, died}, timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+            await server.patience.wait(server.ended, died)
             died.cancel()
             if not server.ended.done():
                 raise PageFailed(f"{browser} did not come to an end:\n{launched.last_words()}")

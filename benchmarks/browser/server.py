@@ -11,10 +11,13 @@ from aiohttp import web
 
 from benchmarks.browser.cells import Plan
 from tests.harness.listening import listening
+from tests.harness.patience import Patience
 
 __all__ = ["PageFailed", "PageServer"]
 
 _PAGE = Path(__file__).parent / "page"
+_PATIENCE = 600.0
+"""The page may be silent for so long, in seconds."""
 _HEADERS = {
     # What Pyodide needs and no more.
     "Content-Security-Policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' ws:",
@@ -40,10 +43,12 @@ class PageServer:
     Attributes:
         found: What the page posted, by where it posted it.
         ended: Resolved when the page is done.
+        patience: It hears whatever the page asks for.
         url: Where the page is.
     """
 
     def __init__(self, plan: Plan, bundle: Path, circle: str) -> None:
+        self.patience = Patience(_PATIENCE)
         self._plan = plan
         self._bundle = bundle
         self._circle = circle
@@ -59,7 +64,7 @@ class PageServer:
             yield
 
     def _application(self) -> web.Application:
-        application = web.Application(client_max_size=2**26)
+        application = web.Application(client_max_size=2**26, middlewares=[self.patience.middleware()])
         application.on_response_prepare.append(_add_headers)
         application.router.add_get("/", self._index)
         application.router.add_get("/settings.json", self._settings)

@@ -18,6 +18,9 @@ __all__ = ["BASE", "CLIENTS", "NATS", "OURS", "Open"]
 Open: TypeAlias = Callable[[str], AbstractAsyncContextManager[Callable[[str], Awaitable[Any]]]]
 """Opens a client for a URL."""
 
+_PATIENCE = 600
+"""What would end a call on a busy machine is set to so many seconds; that costs no client anything."""
+
 OURS, BASE, NATS = "circle_ws", "base", "nats-py"
 
 
@@ -26,7 +29,7 @@ async def _circle_ws(url: str) -> AsyncIterator[Callable[[str], Awaitable[Any]]]
     """Have everything on: signed in, deadlines, slots, statistics, keep-alive."""
     import circle_ws
 
-    async with circle_ws.connect(url, private_key=circle_ws.KeyPair.generate()) as client:
+    async with circle_ws.connect(url, private_key=circle_ws.KeyPair.generate(), call_timeout=_PATIENCE) as client:
 
         async def call(method: str) -> Any:
             return await client.call(method, [PAYLOADS[method]])
@@ -55,7 +58,7 @@ async def _web3(url: str) -> AsyncIterator[Callable[[str], Awaitable[Any]]]:
     from web3 import AsyncWeb3, WebSocketProvider
     from web3.types import RPCEndpoint
 
-    provider = WebSocketProvider(url, websocket_kwargs={"compression": None})
+    provider = WebSocketProvider(url, websocket_kwargs={"compression": None}, request_timeout=_PATIENCE)
     async with AsyncWeb3(provider):
 
         async def call(method: str) -> Any:
@@ -80,7 +83,7 @@ async def _gql(url: str) -> AsyncIterator[Callable[[str], Awaitable[Any]]]:
         name: GraphQLRequest(gql(query).document, variable_values={"value": PAYLOADS[name]})
         for name, query in queries.items()
     }
-    async with Client(transport=transport) as session:
+    async with Client(transport=transport, execute_timeout=_PATIENCE) as session:
 
         async def call(method: str) -> Any:
             answer = await session.execute(requests[method])
@@ -96,7 +99,7 @@ async def _nats(url: str) -> AsyncIterator[Callable[[str], Awaitable[Any]]]:
     client = await nats.connect(url)
 
     async def call(method: str) -> Any:
-        answer = await client.request(method, json.dumps(PAYLOADS[method]).encode(), timeout=30)
+        answer = await client.request(method, json.dumps(PAYLOADS[method]).encode(), timeout=_PATIENCE)
         return json.loads(answer.data)
 
     try:

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 from circle_ws.auth import derive_public_key
 from circle_ws.cli.browser import BrowserName, find_browser
 from tests.native.command_line import environ, start
+from tests.support.limits import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 BOOT = 60_000
@@ -286,7 +287,7 @@ def test_the_demo_drives_the_page_by_itself(name: BrowserName) -> None:
     if find_browser([name]) is None:
         pytest.skip(f"no {name} on this machine")
     process = start("demo", "--once", "--page", "--browser", name, cwd=ROOT, env=environ())
-    output, errors = process.communicate(timeout=180)
+    output, errors = process.communicate(timeout=PATIENCE)
     assert (process.returncode, errors) == (0, ""), output
     assert output.count("✓") == 8
     assert {"chromium": "Chrome/", "firefox": "Firefox/"}[name] in output

@@ -26,6 +26,7 @@ from circle_ws.transport.base import Receiver
 from circle_ws.transport.memory import MemoryPeer, MemoryServer, MemoryTransport
 from tests.faults.stage import NONCE, Story, timed
 from tests.support.clients import KEY, client
+from tests.support.limits import SOON
 from tests.support.outcomes import eventually, later, until
 from tests.support.peers import Peers
 
@@ -124,7 +125,7 @@ async def test_row_30_closed_in_the_turn_after_the_opening() -> None:
     it = client("ws://localhost/", key=None, transport=server)
     # Told before whoever waits for the connection wakes up.
     it.on_status(lambda change: server.end() if change.status is S.CONNECTED else None)
-    assert await timed(it.connect()) < 1
+    assert await timed(it.connect()) < SOON
     assert not it.is_connected()
     await eventually(lambda: it.status is S.WAITING)
     await it.close()
@@ -288,7 +289,7 @@ async def test_row_34_what_waits_is_bounded(peers: Peers) -> None:
     async with client(circle.url, max_queued=256) as it:
         calls: list[asyncio.Task[Any]] = [later(it.call("hold", [number])) for number in range(512)]
         await until(circle, "runs", lambda runs: len(runs) == 256)
-        assert await timed(later(it.call("hold", ["too many"]))) < 1
+        assert await timed(later(it.call("hold", ["too many"]))) < SOON
         assert isinstance(await later(it.call("hold", ["too many"])), QueueFull)
         await circle.ask("release")
         assert await asyncio.gather(*calls) == list(range(512))

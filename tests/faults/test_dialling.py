@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import ssl
 
 S = ConnectionStatus
-QUICKLY = 1.0
+QUICKLY = 5.0
 """What is done in 100 ms takes no longer than this on a busy machine, in seconds."""
 
 

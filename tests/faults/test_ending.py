@@ -25,7 +25,7 @@ from tests.support.peers import Peers
 from tests.support.signers import Vault
 
 S = ConnectionStatus
-SLACK = 1.0
+SLACK = 5.0
 """How much later a busy machine may notice that a time is over, in seconds."""
 Act = Callable[[Moment], Awaitable[None]]
 

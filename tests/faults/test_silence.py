@@ -9,6 +9,7 @@ from circle_ws import ConnectionLost, ConnectionStatus, KeepAlive, OutcomeUnknow
 from circle_ws.liveness import DOUBT_TIMEOUT, LAST_PROBE_TIMEOUT, KeepAliveMode
 from tests.faults.stage import IN_BROWSER, LONG, Story, Wall, behind_faults, timed
 from tests.support.clients import client
+from tests.support.limits import SOON
 from tests.support.outcomes import later, until
 from tests.support.peers import Peers
 
@@ -35,7 +36,7 @@ async def test_row_13_a_half_open_link_is_found_and_replaced(peers: Peers, mode:
         await asyncio.sleep(0.3)
         assert it.is_connected()
         assert await proxy.ask("swallow") == 1
-        assert await timed(held) < 0.1 + 0.2 + 0.1 + 1
+        assert await timed(held) < 0.1 + 0.2 + 0.1 + SOON
         assert isinstance(await held, OutcomeUnknown)
         loss = (await story.until(S.WAITING)).cause
         assert isinstance(loss, ConnectionLost)
@@ -83,7 +84,7 @@ async def test_row_14_after_a_sleep_a_dead_link_is_found_soon(peers: Peers, wall
         story = Story(it)
         await proxy.ask("swallow")
         wall.ahead = 8 * 3600
-        assert await timed(story.until(S.WAITING)) < 0.3 + 0.2 + 1
+        assert await timed(story.until(S.WAITING)) < 0.3 + 0.2 + SOON
         assert await it.call("echo", ["awake"]) == "awake"
 
 
@@ -118,7 +119,7 @@ async def test_row_14_after_a_freeze(peers: Peers, dead: bool) -> None:
             await proxy.ask("swallow")
         freeze(0.6)
         if dead:
-            assert await timed(story.until(S.WAITING)) < 0.2 + 0.2 + 1
+            assert await timed(story.until(S.WAITING)) < 0.2 + 0.2 + SOON
         else:
             await asyncio.sleep(0.3)
         assert await it.call("echo", ["thawed"]) == "thawed"

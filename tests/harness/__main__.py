@@ -1,7 +1,7 @@
 """Run the suite inside Pyodide: `python -m tests.harness chromium|firefox|node [pytest arguments]`.
 
 The exit code is pytest's own; 3 means that something must be installed first, and 70 that the run did not
-come to an end (a crash, a timeout), with a line that begins with `harness:` to say why.
+come to an end (a crash, or no sign of life), with a line that begins with `harness:` to say why.
 """
 
 import argparse
@@ -51,7 +51,7 @@ async def _execute(run: Run, program: Path) -> int:
         start = Start(program, f"{server.url}/", run.bundle)
         browser = await stack.enter_async_context(launch(run.runtime, start))
         died = asyncio.create_task(browser.process.wait())
-        await asyncio.wait({server.result, died}, timeout=run.seconds, return_when=asyncio.FIRST_COMPLETED)
+        await server.patience.wait(server.result, died)
         if died.done() and not server.result.done():
             # Its last messages may still be on their way.
             await asyncio.wait({server.result}, timeout=1)
@@ -79,7 +79,7 @@ def _outcome(run: Run, server: RunServer, browser: Launched) -> int:
     code = browser.process.returncode
     if code is not None:
         raise RunFailed(f"{run.runtime} ended with code {code} before its tests did:\n{browser.last_words()}")
-    raise RunFailed(f"no result after {run.seconds:g} s:\n{browser.last_words()}")
+    raise RunFailed(f"nothing was heard of the page for {run.patience:g} s:\n{browser.last_words()}")
 
 
 @contextlib.contextmanager
@@ -104,7 +104,9 @@ def _options() -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("runtime", choices=RUNTIMES)
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="a bundle to use; made anew without it")
     parser.add_argument("--coverage", type=Path, metavar="FILE", help="measure coverage and write it there")
-    parser.add_argument("--timeout", type=float, default=600.0, metavar="SECONDS")
+    parser.add_argument(
+        "--patience", type=float, default=600.0, metavar="SECONDS", help="end a run that is silent for so long"
+    )
     parser.add_argument("--smoke", action="store_true", help="run no tests, only load and import circle-ws")
     parser.add_argument(
         "--pages", type=int, default=1, metavar="N", help="so many at once, each with a part of the files"
@@ -138,7 +140,7 @@ def main() -> int:
                 arguments,
                 coverage=options.coverage and options.coverage.resolve(),
                 smoke=options.smoke,
-                seconds=options.timeout,
+                patience=options.patience,
                 environ=environ(name),
                 added=[path.resolve() for path in options.add],
             )

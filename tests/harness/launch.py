@@ -90,7 +90,7 @@ def _node(start: Start, profile: Path) -> list[str]:
 
 
 def _node_knows(program: Path, switch: str) -> bool:
-    return subprocess.run([program, switch, "--eval", "0"], capture_output=True, timeout=60).returncode == 0
+    return subprocess.run([program, switch, "--eval", "0"], capture_output=True).returncode == 0
 
 
 RUNTIMES: dict[str, Callable[[Start, Path], list[str]]] = {

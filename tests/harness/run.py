@@ -26,7 +26,8 @@ class Run:
     arguments: list[str]
     coverage: Path | None = None
     smoke: bool = False
-    seconds: float = 600.0
+    patience: float = 600.0
+    """So many seconds may pass without a sign of life."""
     environ: dict[str, str] = field(default_factory=dict)
     added: list[Path] = field(default_factory=list)
 

@@ -12,6 +12,7 @@ from aiohttp import WSMsgType, web
 
 from tests.harness import archive
 from tests.harness.listening import listening
+from tests.harness.patience import Patience
 from tests.harness.run import Run, RunFailed
 from tests.peers import PeerError, PeerHost
 from tools import npm
@@ -29,9 +30,13 @@ _NPM = {"@noble/secp256k1": "3.2.0", "@noble/hashes": "2.4.0"}
 
 
 class RunServer:
-    """Serves one run; `result` is the exit code that the page sends, or why there is none."""
+    """Serves one run; `result` is the exit code that the page sends, or why there is none.
+
+    Whatever the page asks for, prints or says is a sign of life to `patience`.
+    """
 
     def __init__(self, run: Run) -> None:
+        self.patience = Patience(run.patience)
         self._run = run
         self._peers = PeerHost()
         self._connected = False
@@ -52,7 +57,7 @@ class RunServer:
             await asyncio.to_thread(self._peers.end_all)
 
     def _application(self) -> web.Application:
-        application = web.Application(client_max_size=2**28)
+        application = web.Application(client_max_size=2**28, middlewares=[self.patience.middleware()])
         application.on_response_prepare.append(_add_policy)
         application.router.add_get("/", self._page)
         application.router.add_get("/settings.json", self._settings)
@@ -104,6 +109,7 @@ class RunServer:
             self._fail("the page was loaded twice")
         self._connected = True
         async for message in socket:
+            self.patience.hear()
             if message.type is WSMsgType.BINARY:
                 sys.stdout.buffer.write(message.data)
                 sys.stdout.buffer.flush()

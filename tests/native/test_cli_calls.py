@@ -16,6 +16,7 @@ from circle_ws.auth import derive_public_key, generate_private_key
 from circle_ws.cli.layout import MAX_CHARACTERS, MAX_DEPTH, for_person
 from circle_ws.server import CircleServer
 from tests.native.command_line import circle_in_thread, environ, invoke, start
+from tests.support.limits import PATIENCE
 
 KEY = generate_private_key()
 SIGNED = {"CIRCLE_WS_PRIVATE_KEY": KEY}
@@ -148,7 +149,7 @@ def test_on_a_terminal_the_result_has_line_breaks(circle: CircleServer) -> None:
     primary, secondary = os.openpty()
     process = start("call", circle.url, "echo", '[{"a": 1}]', env=environ(**SIGNED), stdout=secondary)
     os.close(secondary)
-    assert process.communicate(timeout=30)[1] == ""
+    assert process.communicate(timeout=PATIENCE)[1] == ""
     assert os.read(primary, 1000).decode().split() == ["{", '"a":', "1", "}"]
     os.close(primary)
 
@@ -196,7 +197,7 @@ def test_ctrl_c_ends_a_call_without_a_traceback() -> None:
         link, _ = silent.accept()  # It has dialled, and waits for an answer that never comes.
         with link:
             process.send_signal(signal.SIGINT)
-            output, errors = process.communicate(timeout=10)
+            output, errors = process.communicate(timeout=PATIENCE)
     assert (process.returncode, output, errors) == (130, "", "")
 
 

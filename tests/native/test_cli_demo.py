@@ -21,6 +21,7 @@ from circle_ws.cli.browser import Browser, find_browser
 from circle_ws.cli.checkout import BundleError, Checkout, find_checkout, harmless
 from circle_ws.cli.report import judge
 from tests.native.command_line import environ, invoke, start
+from tests.support.limits import PATIENCE
 
 KEY = generate_private_key()
 GOOD: dict[str, Any] = {
@@ -51,6 +52,7 @@ out.mkdir(parents=True)
 BROWSER = """\
 #!{python}
 import os, sys, urllib.request
+from tests.support.limits import PATIENCE
 url = next(one for one in sys.argv if one.startswith("http://"))
 origin = url.partition("/?")[0]
 for path in ("/", "/bundle/bundle.json"):
@@ -183,7 +185,7 @@ def test_without_once_the_page_is_served_until_ctrl_c(checkout: Path) -> None:
     assert process.stdout
     address = next(found[0] for line in process.stdout if (found := re.search(r"http://\S+", line)))
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?circle=ws://127\.0\.0\.1:\d+/", address)
     assert (process.returncode, errors) == (130, "")
 

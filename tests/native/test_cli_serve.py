@@ -13,6 +13,7 @@ import pytest
 import circle_ws
 from circle_ws import AuthRejected, ConnectionFailed, KeyPair, OutcomeUnknown, RpcError
 from tests.native.command_line import invoke, start
+from tests.support.limits import PATIENCE
 
 
 @contextmanager
@@ -116,7 +117,7 @@ async def test_a_signal_ends_it_and_tells_its_clients(number: signal.Signals, co
             changes = client.status_changes()
             process.send_signal(number)
             last = [change async for change in _until_failed(changes)][-1]
-        output, errors = process.communicate(timeout=10)
+        output, errors = process.communicate(timeout=PATIENCE)
     assert "1001" in str(last.cause)
     assert (process.returncode, output, errors) == (code, "", "")
 
@@ -132,14 +133,14 @@ def test_a_port_that_is_taken_is_one_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process = start("serve", "--port", str(port))
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert errors == f"127.0.0.1 port {port} cannot be listened on: address already in use\n"
 
 
 def test_a_key_that_is_none_is_one_sentence() -> None:
     process = start("serve", "--port", "0", "--key", "04abcd")
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert errors.startswith("a public key is")
     assert errors.count("\n") == 1

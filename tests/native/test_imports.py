@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import circle_ws
+from tests.support.limits import PATIENCE
 
 _NEEDED = ["websockets", "msgspec", "orjson"] if sys.version_info < (3, 15) else ["websockets"]
 """What must be loaded; for Python 3.15 there is no orjson, and all JSON is the standard library's."""
@@ -20,7 +21,7 @@ def _printed(program: str) -> str:
         cwd=Path(circle_ws.__file__).parents[1],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=True,
     )
     assert done.stderr == ""

@@ -21,7 +21,7 @@ from tests.support.peers import Peers
 from tools import browsers, bundle
 from tools.cache import requirements
 
-pytestmark = [pytest.mark.harness, pytest.mark.limit(60)]
+pytestmark = [pytest.mark.harness, pytest.mark.limit(300)]
 
 _PAGE = Path(__file__).parents[1] / "harness" / "life"
 Told = dict[str, Any]

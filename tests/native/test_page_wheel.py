@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import circle_ws
+from tests.support.limits import PATIENCE
 from tools import page_wheel
 
 _CHECKOUT = Path(circle_ws.__file__).parents[1]
@@ -144,7 +145,7 @@ def _import(wheel: Path, folder: Path, name: str) -> str:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)
     program = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(folder)!r}); import {name}"]
-    done = subprocess.run(program, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(program, capture_output=True, text=True, timeout=PATIENCE)
     return (done.stderr.strip().splitlines() or [""])[-1]
 
 
@@ -160,7 +161,7 @@ def unpacked(wheel: Path, tmp_path: Path) -> Path:
 def _printed(folder: Path, program: str) -> str:
     """Run a program that can import from a folder, in a fresh interpreter; gives what it prints, errors too."""
     command = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(folder)!r}); {program}"]
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60).stdout
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE).stdout
 
 
 def test_modules_are_found_in_one_file(unpacked: Path) -> None:

@@ -17,6 +17,7 @@ import trustme
 from circle_ws import CircleWsClient, CircleWsClientBuilder, ConfigError, ConnectionFailed, ConnectionStatus
 from circle_ws.auth import derive_public_key
 from tests.support.clients import KEY, client
+from tests.support.limits import PATIENCE
 from tests.support.outcomes import later, until
 from tests.support.peers import Peers, RemotePeer
 
@@ -444,7 +445,9 @@ asyncio.run(main())
 
 def test_socks_without_its_package() -> None:
     """Where `python-socks` is missing, `build()` says what to install; for the environment's proxy, the first dial."""
-    done = subprocess.run([sys.executable, "-c", _WITHOUT], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT], capture_output=True, text=True, timeout=PATIENCE, check=True
+    )
     first, second, third = done.stdout.splitlines()
     assert first == "built"
     words = "is a SOCKS proxy, for which a package is missing: python3 -m pip install 'circle-ws[socks]'"

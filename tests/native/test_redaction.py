@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.support.limits import PATIENCE
 from tests.support.redaction import Secrets, Watch
 from tools.cache import CHECKOUT
 
@@ -36,7 +37,7 @@ def test_what_is_told_too_early_fails_the_session() -> None:
 
 def _run(sample: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/native/samples/{sample}.py"]
-    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def _source() -> str:

@@ -75,7 +75,7 @@ async def test_stopping_waits_for_nobody() -> None:
         flood.transport.abort()
         started = time.monotonic()
         await server.stop()
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 4
         assert server.connections == []
         assert begun == ended == MAX_RUNNING + 1
         deaf.transport.abort()
@@ -89,7 +89,7 @@ async def test_stopping_waits_for_no_handshake() -> None:
     await eventually(lambda: server._links)
     started = time.monotonic()
     await server.stop()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 4
     with contextlib.suppress(ConnectionError):
         assert await reader.read() == b""
     writer.close()

@@ -239,7 +239,7 @@ async def test_closing_one_that_does_not_read_is_bounded() -> None:
         await clog(connection)
         started = time.monotonic()
         await connection.close()
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 4
 
 
 async def test_nothing_is_logged_of_clients_that_behave(caplog: pytest.LogCaptureFixture) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 
 __all__ = ["Peer", "PeerError", "PeerHost", "kind"]
 
-_LIMIT = 20.0
+_LIMIT = 120.0
 
 
 class PeerError(Exception):

@@ -10,11 +10,11 @@ import pytest
 
 from tests.support import loop
 
-_LIMIT = 60.0
+_LIMIT = 180.0
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "limit(seconds): how long an async test may run; 60 s without it")
+    config.addinivalue_line("markers", "limit(seconds): how long an async test may run; 180 s without it")
 
 
 def pytest_sessionfinish() -> None:

@@ -1,0 +1,136 @@
+"""The versions of Python: what is promised, what is tested, and the folder that newer ones come out of."""
+
+import ast
+import os
+import platform
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools import debian, interpreters, wheel_table
+from tools.cache import ToolError
+from tools.wheel_table import PLATFORMS, Target
+
+_CHECKOUT = Path(__file__).resolve().parents[2]
+_PROJECT = tomllib.loads((_CHECKOUT / "pyproject.toml").read_text())["project"]
+_CLASSIFIER = "Programming Language :: Python :: "
+_PROMISED = [it.removeprefix(_CLASSIFIER) for it in _PROJECT["classifiers"] if it.startswith(f"{_CLASSIFIER}3.")]
+
+
+def _constants(file: str) -> dict[str, Any]:
+    """Give the constants of a module that is not imported here; nox is no part of the suite."""
+    found = {}
+    for node in ast.parse((_CHECKOUT / file).read_text()).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            try:
+                found[node.targets[0].id] = ast.literal_eval(node.value)
+            except ValueError:
+                continue
+    return found
+
+
+def test_what_is_promised_is_tested() -> None:
+    """The classifiers, `requires-python` and the sessions of nox name the same versions."""
+    assert _constants("noxfile.py")["VERSIONS"] == _PROMISED
+    assert _PROJECT["requires-python"] == f">={_PROMISED[0]}"
+
+
+def test_the_oldest_and_the_newest_run_all() -> None:
+    """Only versions in the middle run a part of the suite, and what the parts name is there."""
+    parts = _constants("noxfile.py")["PARTS"]
+    assert set(parts) <= set(_PROMISED[1:-1]) - set(debian.PYTHONS)
+    assert all((_CHECKOUT / path).exists() for part in parts.values() for path in part)
+
+
+@pytest.mark.parametrize("file", ["README.md", "docs/development.md"])
+def test_the_docs_name_the_same_versions(file: str) -> None:
+    """The README gives the range, the page about the checks each of them."""
+    text = (_CHECKOUT / file).read_text()
+    if file == "README.md":
+        assert f"CPython {_PROMISED[0]} to {_PROMISED[-1]} |" in text
+    else:
+        assert f"Python {', '.join(_PROMISED[:-1])} and {_PROMISED[-1]} are looked for" in text
+
+
+def test_interpreters_up_to_the_newest_are_looked_for() -> None:
+    """No version that is promised is beyond what is looked for."""
+    assert _constants("tools/interpreters.py")["_NEWEST_MINOR"] >= int(_PROMISED[-1].partition(".")[2])
+    assert interpreters.find_exact("3.99") is None
+
+
+def test_each_version_has_one_library_that_signs() -> None:
+    """Whatever the version and the platform, exactly one of the two over libsecp256k1 is installed."""
+    for version in _PROMISED:
+        for name in PLATFORMS:
+            names = {it.name for it in wheel_table.needed(_PROJECT["dependencies"], Target(version, name))}
+            later = tuple(map(int, version.split("."))) >= (3, 14)
+            assert names & {"coincurve", "btclib-secp256k1"} == {"btclib-secp256k1" if later else "coincurve"}
+            assert "ecdsa" not in names
+
+
+def test_a_folder_needs_debian_and_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere, as somebody else, and for a version that it has not, there is a reason in words and no folder."""
+    monkeypatch.setattr(debian, "_folder", lambda: pytest.fail("a folder is made"))
+    with pytest.raises(ToolError, match=r"has no CPython 3\.12"):
+        debian.inside("3.12")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(ToolError, match="on Debian only, and as root"):
+        debian.inside("3.15")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(platform, "freedesktop_os_release", lambda: {"ID": "fedora"})
+    with pytest.raises(ToolError, match="on Debian only, and as root"):
+        debian.inside("3.15")
+
+
+def test_a_folder_needs_mounts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where mounting is not allowed, as in many containers, the reason says so."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(platform, "freedesktop_os_release", lambda: {"ID": "debian"})
+    monkeypatch.setattr(debian, "_UNSHARE", ["false"])
+    with pytest.raises(ToolError, match="needs mounts"):
+        debian.inside("3.15")
+
+
+def test_the_table_of_wheels() -> None:
+    """A cell says yes, no, where not, or where alone it is asked for."""
+    places = [Target("3.11", "Linux x86-64"), Target("3.11", "macOS arm64"), Target("3.15", "Linux x86-64")]
+    told = [{"all": True, "some": True, "here": True}, {"all": True, "some": False}, {"all": True, "some": False}]
+    assert wheel_table.table(dict(zip(places, told, strict=True))).splitlines() == [
+        "| package | 3.11 | 3.15 |",
+        "|---|---|---|",
+        "| `all` | yes | yes |",
+        "| `here` | yes (Linux x86-64) | not needed |",
+        "| `some` | not on macOS arm64 | none |",
+    ]
+
+
+def test_wheels_are_asked_for_with_all_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a package needs is asked for too, with the markers of the target; one that is missing hides no other."""
+    index = {
+        "a": ["b[extra]; python_version >= '3.15'", "windows-only; sys_platform == 'win32'"],
+        "b": ["c; extra == 'extra'", "d; extra == 'other'"],
+        "c": [],
+    }
+
+    def ask(target: Target, wanted: list[Any]) -> list[dict[str, Any]] | None:
+        if any(one.name not in index for one in wanted):
+            return None
+        return [{"name": one.name, "requires_dist": index[one.name]} for one in wanted]
+
+    monkeypatch.setattr(Target, "ask", ask)
+    needs = ["a>=1", "gone; sys_platform != 'emscripten'"]
+    assert wheel_table.wheels(needs, Target("3.11", "musl x86-64")) == {"a": True, "gone": False}
+    assert wheel_table.wheels(needs, Target("3.15", "musl x86-64")) == {"a": True, "gone": False, "b": True, "c": True}
+
+
+def test_the_table_in_the_docs_has_every_dependency() -> None:
+    """The page with the reasons shows the wheels of all that a program may have to install."""
+    page = (_CHECKOUT / "docs/dependencies.md").read_text()
+    every = [*_PROJECT["dependencies"], *(one for more in _PROJECT["optional-dependencies"].values() for one in more)]
+    for text in every:
+        name = re.split(r"[^\w-]", text)[0]
+        if name != "ecdsa":
+            assert f"\n| `{name}` |" in page.partition("## Wheels")[2], name

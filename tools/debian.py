@@ -1,0 +1,99 @@
+"""Run a newer Python than this machine has: one of a folder with Debian's next suite, which `chroot` runs.
+
+mmdebstrap makes the folder once, on Debian and as root, and it is kept in the cache. It has programs and settings of
+its own; all else (the checkout, the home, the network) is the machine's, mounted for one command alone: when that ends
+the mounts are gone, whatever became of it. `python3 -m tools.debian 3.15 -c 'import sys; print(sys.version)'`
+"""
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tools import browsers
+from tools.cache import CHECKOUT, ToolError, locked, run
+
+__all__ = ["PYTHONS", "inside"]
+
+PYTHONS = ("3.14", "3.15")
+"""The versions that the folder has, each as `/usr/bin/python3.14`."""
+
+_SUITE = "forky"
+_PACKAGES = ["ca-certificates", *(f"python{version}{part}" for version in PYTHONS for part in ("", "-venv"))]
+
+_ENTER = Path(__file__).with_name("enter_debian.sh")
+
+
+def inside(version: str) -> list[str]:
+    """Return what a command begins with that is to run in the folder, which is made if there is none.
+
+    Args:
+        version: the Python that it is wanted for.
+
+    Raises:
+        ToolError: (3) when there can be no folder here, or none with this Python; the text says why.
+        browsers.Missing: when mmdebstrap cannot be installed.
+    """
+    if version not in PYTHONS:
+        raise ToolError(f"Debian {_SUITE} has no CPython {version}", code=3)
+    _refuse_elsewhere()
+    browsers.ensure("mmdebstrap")
+    return [*_UNSHARE, "sh", str(_ENTER), str(_folder()), str(CHECKOUT)]
+
+
+_UNSHARE = ["unshare", "--mount", "--propagation", "private"]
+
+
+def _refuse_elsewhere() -> None:
+    if os.geteuid() != 0 or not _is_debian():
+        raise ToolError(f"a folder of Debian {_SUITE} is made on Debian only, and as root", code=3)
+    if shutil.which("unshare") is None or subprocess.run([*_UNSHARE, "true"], capture_output=True).returncode != 0:
+        raise ToolError(f"a folder of Debian {_SUITE} needs mounts, which are not allowed here", code=3)
+
+
+def _is_debian() -> bool:
+    try:
+        return platform.freedesktop_os_release().get("ID") == "debian"
+    except OSError:
+        return False
+
+
+def _folder() -> Path:
+    """Return the folder; it is made in full, or not at all."""
+    key = hashlib.sha256(repr((_SUITE, _PACKAGES)).encode()).hexdigest()[:12]
+    with locked("debian") as home:
+        path = home / f"{_SUITE}-{key}"
+        if not path.exists():
+            print(f"debian: making {path}", flush=True)
+            half = path.with_name(f"{path.name}.half")
+            shutil.rmtree(half, ignore_errors=True)
+            packages = f"--include={','.join(_PACKAGES)}"
+            run(*_UNSHARE, "mmdebstrap", "--quiet", "--variant=minbase", *_apt_options(), packages, _SUITE, half)
+            half.rename(path)
+    return path
+
+
+def _apt_options() -> list[str]:
+    """Take over what this machine says about the age of Debian's lists: some mirrors stand still."""
+    done = subprocess.run(["apt-config", "dump", "Acquire::Check-Valid-Until"], capture_output=True, text=True)
+    return [f"--aptopt={line.rstrip(';')}" for line in done.stdout.splitlines()]
+
+
+def main() -> int:
+    """Run the Python that the command line names, with the arguments after it."""
+    version, *arguments = sys.argv[1:]
+    try:
+        command = [*inside(version), f"/usr/bin/python{version}", *arguments]
+    except (ToolError, browsers.Missing) as error:
+        print(error, file=sys.stderr)
+        return 3
+    os.execvp(command[0], command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
