@@ -24,7 +24,7 @@ __all__ = ["demo"]
 
 PACKAGE = Path(circle_ws.__file__)
 """Where the code that runs comes from."""
-PAGE_LIMIT = 120.0
+PAGE_LIMIT = 600.0
 """How long the page may take in a browser, in seconds; a slow machine starts Pyodide in some twenty."""
 
 

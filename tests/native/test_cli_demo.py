@@ -52,7 +52,6 @@ out.mkdir(parents=True)
 BROWSER = """\
 #!{python}
 import os, sys, urllib.request
-from tests.support.limits import PATIENCE
 url = next(one for one in sys.argv if one.startswith("http://"))
 origin = url.partition("/?")[0]
 for path in ("/", "/bundle/bundle.json"):
