@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 import websockets.asyncio.client as websockets_client
 from websockets.exceptions import (
@@ -21,18 +23,21 @@ from websockets.exceptions import (
 )
 from websockets.http11 import USER_AGENT
 from websockets.protocol import OPEN
+from websockets.proxy import parse_proxy
 from websockets.typing import Subprotocol
 
 from ..errors import ConnectionFailed
 from ..proxy import ENVIRONMENT, is_socks, shown_proxy
 from ..text import shown
 from ..url import is_loopback
+from .addresses import open_socket
 from .base import Capabilities, Receiver, TransportOptions
 from .link import Link, link_class
 
 if TYPE_CHECKING:
+    import socket
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
 __all__ = ["NativeConnect", "NativeTransport", "connect"]
 
@@ -158,6 +163,7 @@ class _Dial(websockets_client.connect):
 
     async def open_tcp_connection(self) -> websockets_client.ClientConnection:
         if not isinstance(self.proxy, str) or is_socks(self.proxy):
+            self.create_connection_kwargs["sock"] = await self._open_socket(self.proxy)
             return await super().open_tcp_connection()
         from .tunnel import open_tunnel
 
@@ -168,6 +174,18 @@ class _Dial(websockets_client.connect):
         transport.set_protocol(link)
         link.connection_made(transport)
         return link
+
+    async def _open_socket(self, proxy: object) -> socket.socket:
+        if not isinstance(proxy, str):
+            return await open_socket(self.ws_uri.host, self.ws_uri.port)
+        from .socks import open_socks
+
+        at, to = parse_proxy(proxy), self.ws_uri
+
+        def connect(via: str, host: str) -> Coroutine[Any, Any, socket.socket]:
+            return websockets_client.connect_socks_proxy(replace(at, host=via), replace(to, host=host))
+
+        return await open_socks(urlsplit(proxy), to.host, to.port, connect)
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ..proxy import shown_proxy
+from .addresses import open_socket
 from .answer import AnswerHead
 from .failures import proxy_refusal, retry_after_seconds
 
@@ -42,11 +43,12 @@ async def open_tunnel(
     at, to = urlsplit(proxy), urlsplit(target)
     secure = at.scheme == "https"
     answer = loop.create_future()
+    host = (at.hostname or "").removesuffix(".")
     transport, protocol = await loop.create_connection(
         lambda: _Connect(_request(at, to, user_agent), answer),
-        at.hostname or "",
-        at.port or (443 if secure else 80),
+        sock=await open_socket(host, at.port or (443 if secure else 80)),
         ssl=ssl.create_default_context() if secure else None,
+        server_hostname=host if secure else None,
     )
     try:
         _check(await answer, proxy)

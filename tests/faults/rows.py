@@ -106,6 +106,11 @@ ROWS = (
         "the circle asks, or pings, without end and does not read",
         "the browser answers pings by itself; the close code is 4013",
     ),
+    _natively(
+        39,
+        "a name with several addresses, the first swallows packets",
+        "a browser looks names up, and dials their addresses, by itself",
+    ),
     _partly(40, "an HTTP refusal that is not read whole", "a browser shows no HTTP status: retry"),
     Row(43, "a reader whose task the program does not keep"),
     _partly(

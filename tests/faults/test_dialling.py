@@ -11,7 +11,7 @@ import pytest
 from circle_ws import ConnectionFailed, ConnectionStatus
 from tests.faults.stage import IN_BROWSER, LONG, Story, behind_faults, timed
 from tests.support.clients import client
-from tests.support.outcomes import eventually, later
+from tests.support.outcomes import eventually, later, until
 from tests.support.peers import Peers, RemotePeer
 from tests.support.signers import Vault
 
@@ -265,3 +265,105 @@ async def test_row_03_tls_that_drips_ends_at_open_timeout(peers: Peers) -> None:
     assert await connecting is None
     await eventually(it.is_connected)
     await it.close()
+
+
+def resolver(monkeypatch: pytest.MonkeyPatch, **names: list[int]) -> None:
+    """Let names ending in `.test` be hosts of which each address, a port of this machine, is another."""
+    real = socket.getaddrinfo
+
+    def look_up(host: Any, port: Any, family: int = 0, type: int = 0, *more: Any, **options: Any) -> Any:
+        name = str(host).removesuffix(".test")
+        if name == host:
+            return real(host, port, family, type, *more, **options)
+        if name not in names:
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
+        return [(socket.AF_INET, type, 6, "", ("127.0.0.1", one)) for one in names[name]]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+
+BY_ITSELF = "a browser looks names up, and dials their addresses, by itself"
+
+
+@pytest.mark.native_only(BY_ITSELF)
+async def test_row_39_an_address_that_swallows_is_not_waited_for(peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row 39, a name with several addresses, the first swallows packets: the next one after 250 ms, each time."""
+    circle, hole = await behind_faults(peers)
+    await hole.ask("black_hole")
+    resolver(monkeypatch, circle=[hole.port, circle.port])
+    it = client("ws://circle.test/", allow_insecure=True, open_timeout=LONG)
+    took = await timed(it.connect())
+    assert 0.2 < took < 10
+    await circle.ask("cut_all")
+    assert await it.call("echo", [1], idempotent=True) == 1
+    await it.close()
+    assert await hole.ask("count") == 0
+
+
+@pytest.mark.native_only(BY_ITSELF)
+async def test_row_39_an_address_that_refuses_costs_no_time(peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row 39, a name with several addresses: one that fails is followed by the next at once."""
+    circle = await peers.start("circle")
+    other = await peers.start("tcp")
+    await other.stop()
+    monkeypatch.setattr("circle_ws.transport.addresses.DELAY", 1000.0)
+    resolver(monkeypatch, circle=[other.port, circle.port])
+    async with client("ws://circle.test/", allow_insecure=True) as it:
+        assert await it.call("echo", [1]) == 1
+
+
+@pytest.mark.native_only(BY_ITSELF)
+async def test_row_39_all_addresses_swallow(peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row 39, a name with several addresses, that all swallow packets: `open_timeout`, and `close()` at any time."""
+    holes = [await peers.start("tcp") for _ in range(3)]
+    for hole in holes:
+        await hole.ask("black_hole")
+    monkeypatch.setattr("circle_ws.transport.addresses.DELAY", 0.01)
+    resolver(monkeypatch, circle=[hole.port for hole in holes])
+    failure = await later(client("ws://circle.test/", key=None, open_timeout=0.3).connect())
+    assert "open_timeout (0.3 s)" in str(failure)
+    it = client("ws://circle.test/", key=None, open_timeout=LONG)
+    connecting = later(it.connect())
+    await asyncio.sleep(0.1)
+    assert await timed(it.close()) < QUICKLY
+    assert connecting.done()
+
+
+@pytest.mark.native_only(BY_ITSELF)
+@pytest.mark.parametrize("kind", ["http_proxy", "socks_proxy"])
+async def test_row_39_a_proxy_with_several_addresses(peers: Peers, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Row 39, a name with several addresses, the first swallows packets: it may be the proxy's name, too."""
+    circle, hole = await behind_faults(peers)
+    await hole.ask("black_hole")
+    proxy = await peers.start(kind, target=circle.port)
+    # The package for SOCKS is told an address, and the port from the URL.
+    resolver(monkeypatch, proxy=[hole.port, proxy.port])
+    url = proxy.url.replace("127.0.0.1", "proxy.test")
+    took = await timed(connected(f"ws://circle.test:{circle.port}/", url))
+    assert 0.2 < took < 10
+    assert [asked.get("host", NAME) for asked in await proxy.ask("asked")] == [NAME]
+
+
+@pytest.mark.native_only(BY_ITSELF)
+@pytest.mark.parametrize("scheme", ["socks5", "socks4"])
+async def test_row_39_a_name_that_is_looked_up_before_a_socks_proxy(
+    peers: Peers, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    """Row 39, a name with several addresses, the first swallows packets: behind a proxy that is asked for each."""
+    circle = await peers.start("circle")
+    proxy = await peers.start("socks_proxy", target=circle.port, swallow="192.0.2.1")
+    addresses = [(socket.AF_INET, 1, 6, "", (address, circle.port)) for address in ("192.0.2.1", "192.0.2.2")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
+    took = await timed(connected(f"ws://{NAME}:{circle.port}/", proxy.url.replace("socks5h", scheme)))
+    assert 0.2 < took < 10
+    assert [asked["host"] for asked in await proxy.ask("asked")] == ["192.0.2.1", "192.0.2.2"]
+    await until(proxy, "hold", lambda held: held == 0)
+
+
+NAME = "circle.test"
+
+
+async def connected(url: str, proxy: str) -> None:
+    """Connect through a proxy, make a call, and close."""
+    async with client(url, proxy=proxy, allow_insecure=True, open_timeout=LONG) as it:
+        assert await it.call("echo", [1]) == 1

@@ -104,13 +104,17 @@ class _Proxy(_Between):
         user: Let in only who says this name and password, `name:password`.
         fault: `hang`: never answer. `hang_up`: close the connection. `garbage`: answer with what is none of its
             protocol. `cut`: connect, and close the connection then. A number: refuse with it.
+        swallow: Never answer a client that asks for this host.
         **options: As `_Between` has them.
     """
 
-    def __init__(self, user: str | None = None, fault: str | int | None = None, **options: Any) -> None:
+    def __init__(
+        self, user: str | None = None, fault: str | int | None = None, swallow: str = "", **options: Any
+    ) -> None:
         super().__init__(**options)
         self._user = user
         self._fault = fault
+        self._swallow = swallow
         self._asked: list[dict[str, Any]] = []
 
     def asked(self) -> list[dict[str, Any]]:
@@ -130,7 +134,7 @@ class _Proxy(_Between):
         answer = await self._take(reader, writer)
         if answer is None:
             return False
-        if self._fault == "hang":
+        if self._fault == "hang" or (self._swallow and self._asked[-1].get("host") == self._swallow):
             await reader.read()
             return False
         writer.write(answer(self._fault if type(self._fault) is int else None))

@@ -1,0 +1,122 @@
+"""TCP to a host with several addresses, of which some may swallow what is sent to them (RFC 8305, "Happy Eyeballs").
+
+Of our own, as asyncio's is off by default, knows no proxies, and is not there in every event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import deque
+from functools import partial
+from ipaddress import ip_address
+from itertools import chain, zip_longest
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable
+
+__all__ = ["Address", "find_addresses", "first_of", "open_socket"]
+
+DELAY = 0.25
+"""How long an attempt is alone before the next one begins beside it, in seconds (RFC 8305 section 8)."""
+
+Address: TypeAlias = tuple[int, Any]
+"""The address family, and the address as sockets take it."""
+
+
+async def find_addresses(host: str, port: int, family: int = socket.AF_UNSPEC) -> list[Address]:
+    """Look up a host.
+
+    Args:
+        host: A name, or an address, for which nothing is looked up.
+        port: The port that becomes a part of each address.
+        family: Only addresses of this family.
+
+    Returns:
+        At least one address, in the order in which they are to be tried: families take turns.
+
+    Raises:
+        OSError: The host is unknown.
+    """
+    try:
+        version = ip_address(host).version
+    except ValueError:
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+        return _taking_turns([(info[0], info[4]) for info in found])
+    return [(socket.AF_INET if version == 4 else socket.AF_INET6, (host, port))]
+
+
+async def open_socket(host: str, port: int) -> socket.socket:
+    """Connect to the first address of a host that answers; a cancelled one leaves nothing behind.
+
+    Raises:
+        OSError: The host is unknown, or none of its addresses can be connected to.
+    """
+    return await first_of([partial(_connect, address) for address in await find_addresses(host, port)])
+
+
+async def first_of(attempts: Iterable[Callable[[], Coroutine[Any, Any, socket.socket]]]) -> socket.socket:
+    """Return the socket of the first attempt that has one, and end the others.
+
+    Each begins when the one before it has failed, or has had `DELAY` for itself.
+
+    Raises:
+        Exception: All failed; the one that tells most.
+    """
+    waiting = deque(attempts)
+    if len(waiting) == 1:
+        return await waiting[0]()
+    running: set[asyncio.Task[socket.socket]] = set()
+    failures: list[BaseException] = []
+    try:
+        while waiting or running:
+            if waiting:
+                running.add(asyncio.ensure_future(waiting.popleft()()))
+            limit = DELAY if waiting else None
+            done, _ = await asyncio.wait(running, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                running.discard(task)
+                failure = task.exception()
+                if failure is None:
+                    return task.result()
+                failures.append(failure)
+        # A refusal says that the host is there, and what may be wrong; that a network has no route says little.
+        raise next((one for one in failures if isinstance(one, ConnectionRefusedError)), failures[-1])
+    finally:
+        await _end(running)
+
+
+async def _connect(address: Address) -> socket.socket:
+    family, where = address
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        opened.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(opened, where)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def _taking_turns(addresses: list[Address]) -> list[Address]:
+    """Let the two families take turns, each address once; the system's choice is the first (RFC 8305 section 4)."""
+    each = list(dict.fromkeys(addresses))
+    first = [one for one in each if one[0] == each[0][0]]
+    others = [one for one in each if one[0] != each[0][0]]
+    return [one for one in chain.from_iterable(zip_longest(first, others)) if one is not None]
+
+
+async def _end(running: set[asyncio.Task[socket.socket]]) -> None:
+    for task in running:
+        task.cancel()
+        # One that is just done is not cancelled any more.
+        task.add_done_callback(_close)
+    if running:
+        await asyncio.wait(running)
+
+
+def _close(task: asyncio.Task[socket.socket]) -> None:
+    if not task.cancelled() and task.exception() is None:
+        task.result().close()
