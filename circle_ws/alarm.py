@@ -10,53 +10,49 @@ from .call import settle
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-__all__ = ["Alarm", "Rang"]
-
-
-class Rang(Exception):
-    """It rang, or the time is over."""
+__all__ = ["Alarm"]
 
 
 class Alarm:
-    """Let one task at a time wait, for something or for a time, until somebody rings."""
+    """A wait of one task that ends when the alarm rings.
 
-    __slots__ = ("_limit", "_waiter")
+    It is level-triggered: one that rang since the last wait ends the next wait at once. So whoever waits looks at what
+    there is to do after every wait.
+    """
+
+    __slots__ = ("_rang", "_waiter")
 
     def __init__(self) -> None:
+        self._rang = False
         self._waiter: asyncio.Future[None] | None = None
-        self._limit: asyncio.Timeout | None = None
 
     async def wait(self, until: float | None = None) -> None:
-        """Return when it rings, or at the time `until` on the event loop's clock."""
-        loop = asyncio.get_running_loop()
-        self._waiter = waiter = loop.create_future()
-        timer = loop.call_later(max(until - loop.time(), 0), settle, waiter) if until is not None else None
-        try:
-            await waiter
-        finally:
-            if timer is not None:
-                timer.cancel()
+        """Return when it rings or has rung since the last wait, or at the time `until` on the event loop's clock."""
+        if not self._rang:
+            loop = asyncio.get_running_loop()
+            self._waiter = waiter = loop.create_future()
+            timer = loop.call_later(max(until - loop.time(), 0), settle, waiter) if until is not None else None
+            try:
+                await waiter
+            finally:
+                self._waiter = None
+                if timer is not None:
+                    timer.cancel()
+        self._rang = False
 
-    async def wait_for(self, awaited: Awaitable[Any], until: float | None) -> Any:
-        """Wait for something, up to the time `until`, but no longer than until it rings.
-
-        Raises:
-            Rang: It rang, or the time is over.
-        """
-        limit = self._limit = asyncio.timeout_at(until)
+    async def wait_for(self, awaited: asyncio.Future[Any], until: float | None) -> None:
+        """Return as `wait`, or when `awaited` is done; that is left as it is."""
+        awaited.add_done_callback(self._done)
         try:
-            async with limit:
-                return await awaited
-        except TimeoutError:
-            if limit.expired():
-                raise Rang from None
-            raise
+            await self.wait(until)
         finally:
-            self._limit = None
+            awaited.remove_done_callback(self._done)
 
     def ring(self) -> None:
-        """End the wait."""
+        """End the present wait, or the next one."""
+        self._rang = True
         if self._waiter is not None:
             settle(self._waiter)
-        if self._limit is not None and not self._limit.expired():
-            self._limit.reschedule(asyncio.get_running_loop().time())
+
+    def _done(self, awaited: Awaitable[Any]) -> None:
+        self.ring()

@@ -11,7 +11,6 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from .alarm import Rang
 from .auth.crypto_utils import format_public_key
 from .auth.flow import Ask, SignIn, SignInOptions, Step, sign_in
 from .auth.hidden import Hidden, redacted
@@ -28,15 +27,17 @@ from .errors import (
     RpcError,
     SignerFailed,
 )
+from .tasks import cancel_once, result_of
 from .text import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from .auth.profile import Profile
     from .auth.types import Signer
     from .config import ClientConfig
     from .session import Session
+    from .tasks import UserTasks
 
 __all__ = ["Authenticator"]
 
@@ -55,6 +56,7 @@ class Authenticator:
     Args:
         config: The options.
         signer: Who signs.
+        tasks: Run what the signer does.
 
     Attributes:
         public_key: The signer's, in the configured profile's form, once it is known.
@@ -62,11 +64,12 @@ class Authenticator:
         positional: Whether the circle takes params by position, as configured or found out.
     """
 
-    __slots__ = ("_bound", "_config", "_signer", "_told_of_delay", "phase", "positional", "public_key")
+    __slots__ = ("_bound", "_config", "_signer", "_tasks", "_told_of_delay", "phase", "positional", "public_key")
 
-    def __init__(self, config: ClientConfig, signer: Signer) -> None:
+    def __init__(self, config: ClientConfig, signer: Signer, tasks: UserTasks) -> None:
         self._config = config
         self._signer = signer
+        self._tasks = tasks
         self._bound = False
         self._told_of_delay = False
         self.phase = "sign"
@@ -96,7 +99,7 @@ class Authenticator:
         self.phase = "sign"
         # The signer's own word is asked for every time: a wallet may stand on another account by now.
         if self.public_key is None or not isinstance(signer, KeyPairSigner):
-            self.public_key = self._formatted(await self._by_signer(signer.public_key(), session, limit))
+            self.public_key = self._formatted(await self._by_signer(signer.public_key, session, limit))
         options = SignInOptions(
             url=config.url,
             profile=config.signature_profile,
@@ -139,7 +142,7 @@ class Authenticator:
         if isinstance(step, Ask):
             return await self._ask(step, session)
         await self._take_turn(session, limit)
-        signature = Hidden(await self._by_signer(self._signer.sign(step.challenge), session, limit))
+        signature = Hidden(await self._by_signer(lambda: self._signer.sign(step.challenge), session, limit))
         # Before it is sent: a circle that fails then, and offers nothing any more, must not get a bare one.
         self._bound = self._bound or step.profile.bound
         return _checked(signature, step.profile)
@@ -179,24 +182,33 @@ class Authenticator:
         # Taken only now, so that a circle that hangs up meanwhile takes no turn without a signature.
         self._signer.wait_to_sign(loop.time())
 
-    async def _by_signer(self, answer: Awaitable[str], session: Session, limit: asyncio.Timeout) -> str:
-        seconds = self._config.sign_timeout
+    async def _by_signer(self, ask: Callable[[], Awaitable[str]], session: Session, limit: asyncio.Timeout) -> str:
+        # A key in this process answers at once: there is nothing to wait for, and no time that it could take.
+        at_once = isinstance(self._signer, KeyPairSigner)
+        task = None if at_once else await self._apart(self._patiently(ask, session), limit)
         try:
-            if isinstance(self._signer, KeyPairSigner):
-                # A key in this process answers at once: there is nothing to wait for, and no time that it could take.
-                return await answer
-            until = None if seconds is None else asyncio.get_running_loop().time() + seconds
-            given: str = await self._apart(session.alarm.wait_for(answer, until), limit)
-            return given
+            return await ask() if task is None else result_of(task)
         except SignerFailed:
             raise
-        except Rang:
-            # No signature is of use on a link that is lost; the person is asked anew on the next one.
-            if session.loss is not None:
-                raise _hung_up(self.phase) from session.loss
-            raise SignerFailed(f"the signer did not answer within sign_timeout ({seconds:g} s)") from None
         except Exception as error:
             raise SignerFailed(f"the signer failed or refused: {type(error).__name__}: {shown(str(error))}") from error
+
+    async def _patiently(self, ask: Callable[[], Awaitable[str]], session: Session) -> asyncio.Task[str]:
+        """Wait for the signer, who may be a person: up to `sign_timeout`, and while the connection stands."""
+        loop, seconds = asyncio.get_running_loop(), self._config.sign_timeout
+        until = None if seconds is None else loop.time() + seconds
+        task = self._tasks.start("the signer", ask)
+        try:
+            while not task.done():
+                await session.alarm.wait_for(task, until)
+                # No signature is of use on a connection that is lost; the person is asked anew on the next one.
+                if session.loss is not None:
+                    raise _hung_up(self.phase) from session.loss
+                if until is not None and not task.done() and loop.time() >= until:
+                    raise SignerFailed(f"the signer did not answer within sign_timeout ({seconds:g} s)")
+        finally:
+            cancel_once(task)
+        return task
 
     async def _apart(self, wait: Awaitable[Any], limit: asyncio.Timeout) -> Any:
         """Wait for something while the limit of the attempt stands still."""

@@ -51,6 +51,11 @@ class StatusBoard:
         self._waiters: list[asyncio.Future[None]] = []
 
     @property
+    def has_callbacks(self) -> bool:
+        """Whether anybody is called back."""
+        return len(self._callbacks) > 0
+
+    @property
     def status(self) -> ConnectionStatus:
         """The present status."""
         return self.last.status
@@ -65,7 +70,8 @@ class StatusBoard:
     ) -> None:
         """Write a new status. Only the supervisor does."""
         previous = self.last.status
-        assert status in TRANSITIONS[previous], f"{previous} -> {status} is not a legal transition"
+        if status not in TRANSITIONS[previous]:
+            raise RuntimeError(f"{previous} -> {status} is not a legal transition; this is a fault of circle-ws")
         self.last = change = StatusChange(status, previous, time.time(), attempt, retry_in, cause)
         if _logger.isEnabledFor(logging.DEBUG):
             _logger.debug("status %s -> %s", previous.value, status.value)

@@ -81,7 +81,12 @@ class Call:
     def fail(self, error: Exception) -> None:
         """Give the caller an error, unless it is gone."""
         if not self.future.done():
-            self.future.set_exception(error)
+            try:
+                self.future.set_exception(error)
+            except RuntimeError:
+                # Its event loop is closed, and the caller gone with it.
+                if not self.future.get_loop().is_closed():
+                    raise
 
 
 class BatchMessage(Call):
@@ -124,4 +129,9 @@ class BatchMessage(Call):
 def settle(future: asyncio.Future[Any], result: Any = None) -> None:
     """Resolve a future that may be done already."""
     if not future.done():
-        future.set_result(result)
+        try:
+            future.set_result(result)
+        except RuntimeError:
+            # Its event loop is closed, and what waited for it is gone.
+            if not future.get_loop().is_closed():
+                raise

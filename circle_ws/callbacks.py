@@ -1,13 +1,18 @@
-"""Functions of the user's that are told of something: never on the stack of what tells them."""
+"""User callbacks, always invoked from a fresh iteration of the event loop."""
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
-from typing import TYPE_CHECKING, Generic, TypeVar
+from contextvars import Context, copy_context
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from .errors import InvalidRequest
+from .tasks import is_cancelled, start_task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 __all__ = ["Callbacks"]
 
@@ -17,22 +22,35 @@ T = TypeVar("T")
 
 
 class Callbacks(Generic[T]):
-    """Call functions back, each in a turn of the event loop of its own; one that raises is logged.
+    """Functions that are called back, each in a turn of the event loop of its own; one that raises is logged.
+
+    Each call runs in a fresh copy of the context in which the function was added, an async function in a task of its
+    own, which is held until it ends.
 
     Args:
         what: What they are called back for, for the log.
     """
 
-    __slots__ = ("_functions", "_what")
+    __slots__ = ("_functions", "_tasks", "_what")
 
     def __init__(self, what: str) -> None:
         self._what = what
-        self._functions: dict[object, Callable[[T], object]] = {}
+        self._functions: dict[object, tuple[Callable[[T], object], Context]] = {}
+        self._tasks: dict[asyncio.Task[None], None] = {}
+
+    def __len__(self) -> int:
+        return len(self._functions)
 
     def add(self, function: Callable[[T], object]) -> Callable[[], None]:
-        """Call `function` back from now on; gives a function that ends it."""
+        """Call `function`, sync or async, from now on; gives a function that ends it.
+
+        Raises:
+            InvalidRequest: It is no function.
+        """
+        if not callable(function):
+            raise InvalidRequest(f"a {self._what} callback must be a function, sync or async, not {function!r}")
         token = object()
-        self._functions[token] = function
+        self._functions[token] = function, copy_context()
 
         def remove() -> None:
             self._functions.pop(token, None)
@@ -41,14 +59,34 @@ class Callbacks(Generic[T]):
 
     def tell(self, value: T) -> None:
         """Have every function called with `value`."""
-        for token in list(self._functions):
-            # Never on the stack of whoever tells: a callback may do anything to the client.
-            asyncio.get_running_loop().call_soon(self._call, token, value)
+        for token, (_, context) in list(self._functions.items()):
+            # Never on the stack of the caller: a callback may do anything to the client.
+            asyncio.get_running_loop().call_soon(self._call, token, value, context=context.copy())
 
     def _call(self, token: object, value: T) -> None:
-        function = self._functions.get(token)
+        function, _ = self._functions.get(token, (None, None))
+        if function is None:
+            return
         try:
-            if function is not None:
-                function(value)
+            outcome = function(value)
+        except (Exception, asyncio.CancelledError):
+            self._log()
+            return
+        if inspect.isawaitable(outcome):
+            # In the context of this call, which is a copy already.
+            task = start_task(self._await(outcome))
+            self._tasks[task] = None
+            task.add_done_callback(self._tasks.pop)
+
+    async def _await(self, outcome: Awaitable[Any]) -> None:
+        try:
+            await outcome
+        except asyncio.CancelledError:
+            if is_cancelled():
+                raise
+            self._log()
         except Exception:
-            _logger.exception("a %s callback raised; the client goes on", self._what)
+            self._log()
+
+    def _log(self) -> None:
+        _logger.exception("a %s callback raised; the client goes on", self._what)

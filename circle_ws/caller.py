@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from .call import MOST_REWRITES
 from .config import DEFAULT, Default
-from .errors import CallTimeout, ClientClosed, InvalidRequest, InvalidResult, NotConnected
+from .deadline import Deadline
+from .errors import ClientClosed, InvalidRequest, InvalidResult, NotConnected
 from .jsonrpc.envelope import MAX_BATCH
 from .status import ConnectionStatus as Status
 
@@ -34,13 +35,14 @@ class Caller:
         supervisor: Has the outbox, and knows whether calls make sense.
     """
 
-    __slots__ = ("_board", "_counters", "_outbox", "_supervisor", "_timeout", "middleware")
+    __slots__ = ("_board", "_counters", "_home", "_outbox", "_supervisor", "_timeout", "middleware")
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         # These stay what they are, and every call needs them.
         self._board = supervisor.board
         self._counters = supervisor.counters
+        self._home = supervisor.home
         self._outbox = supervisor.outbox
         self.middleware = supervisor.config.middleware
         """What is around every call, the outermost first; mostly nothing."""
@@ -107,23 +109,26 @@ class Caller:
         Raises:
             ClientClosed: The client is closed.
             NotConnected: It was never started, or gave up.
+            RuntimeError: It belongs to another event loop.
         """
         status = self._board.status
-        if status is Status.CONNECTED:
-            return
-        self.check_open()
-        failure = self._supervisor.failure
-        if status is Status.IDLE:
-            raise NotConnected("the client is not connected; use `async with client:` or await client.connect() first")
-        if status is Status.FAILED:
-            raise NotConnected(f"the client gave up: {failure}; connect() starts it anew") from failure
+        if status is not Status.CONNECTED:
+            self.check_open()
+            failure = self._supervisor.failure
+            if status is Status.IDLE:
+                raise NotConnected(
+                    "the client is not connected; use `async with client:` or await client.connect() first"
+                )
+            if status is Status.FAILED:
+                raise NotConnected(f"the client gave up: {failure}; connect() starts it anew") from failure
+        self._home.check()
 
     def count_failure(self) -> None:
         """Count a call that failed after its reply had come."""
         self._counters.failures += 1
 
     @staticmethod
-    def checked(timeout: float | None) -> float | None:
+    def checked(timeout: float | None, name: str = "timeout") -> float | None:
         """Check a time that a user gave.
 
         Raises:
@@ -131,7 +136,7 @@ class Caller:
         """
         if timeout is not None and (type(timeout) not in (int, float) or not 0 <= timeout < math.inf):
             raise InvalidRequest(
-                f"timeout must be a number of seconds, 0 or more, or None for no limit, not {timeout!r}"
+                f"{name} must be a number of seconds, 0 or more, or None for no limit, not {timeout!r}"
             )
         return timeout
 
@@ -140,32 +145,18 @@ class Caller:
 
     async def _through(self, request: Request, limit: float | None, send: _Send) -> Any:
         """Go through the middleware, all under one deadline."""
-        loop = asyncio.get_running_loop()
-        until = None if limit is None else loop.time() + limit
-
-        scope = asyncio.timeout_at(until)
+        deadline = Deadline(limit)
 
         async def last(request: Request) -> Any:
             self.check_running()
-            # Its own deadline is the same, and its error names the phase.
-            scope.reschedule(None)
-            try:
-                return await send(request, limit, None if until is None else max(until - loop.time(), 0.0))
-            finally:
-                if not scope.expired():
-                    scope.reschedule(until)
+            with deadline.sending(request.method):
+                return await send(request, limit, deadline.left)
 
         call_next: CallNext = last
         for middleware in reversed(self.middleware):
             call_next = _wrapped(middleware, call_next)
-        try:
-            async with scope:
-                return await call_next(request)
-        except TimeoutError:
-            if not scope.expired():
-                raise
-            words = f"{request.method!r} took longer than {limit:g} s (middleware)"
-            raise CallTimeout(words, phase="middleware") from None
+        async with deadline.limiting(request.method):
+            return await call_next(request)
 
     async def _send_request(self, request: Request, limit: float | None, left: float | None) -> Any:
         call = self._send(request.method, request.params, limit, left, idempotent=request.idempotent)
@@ -218,6 +209,9 @@ class Caller:
         except asyncio.CancelledError:
             for call in (message, *message.requests):
                 outbox.forget(call)
+                if call.future.done() and not call.future.cancelled():
+                    # A member may have failed already; nobody will look at it.
+                    call.future.exception()
             raise
         except Exception:
             counters.failures += message.slots

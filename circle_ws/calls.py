@@ -221,6 +221,7 @@ class Calls:
         Raises:
             InvalidRequest: An argument is wrong.
         """
+        self._supervisor.home.check_thread()
         return listen(
             self._supervisor.subscriptions,
             method,
@@ -235,7 +236,8 @@ class Calls:
     def handle(self, method: str, function: Callable[..., Any]) -> Callable[[], None]:
         """Answer requests that the circle sends.
 
-        Each runs in a task of its own, at most 256 at a time; it may use the client. An `RpcError` that `function`
+        Each runs in a task of its own, at most 256 at a time, and in a fresh copy of the context (`contextvars`) in
+        which it was registered; it may use the client. An `RpcError` that `function`
         raises is the answer; any other exception is logged, and the circle is told of an internal error (-32603).
         Params that do not fit the function's parameters are answered with -32602.
 
@@ -250,6 +252,7 @@ class Calls:
         Raises:
             InvalidRequest: An argument is wrong, or the method is answered already.
         """
+        self._supervisor.home.check_thread()
         return self._supervisor.handlers.add(method, function)
 
     async def play(self, script: str, *, timeout: float | None | Default = DEFAULT) -> str:

@@ -48,26 +48,43 @@ class CircleWsClient(Calls):
     async def connect(self) -> None:
         """Dial and sign in; return when ready. Already connected: return at once. Concurrent calls share one attempt.
 
-        Cancelling the only one that waits ends the attempt and leaves the client in IDLE.
+        Cancelling the last one that waits ends an attempt that `connect()` began, of a client that was not connected
+        since, and leaves the client in IDLE. A client that `start()` began, or that is reconnecting, goes on.
 
         Raises:
             ConnectionFailed: The circle could not be reached, or did not answer in time.
             AuthError: Signing in did not work.
             ClientClosed: `close()` was called, which is final.
+            RuntimeError: The client belongs to another event loop.
         """
         self._caller.check_open()
         supervisor = self._supervisor
+        supervisor.settle_in()
         self._starters += 1
         try:
             await supervisor.decided()
             supervisor.start()
             await supervisor.ready()
         except asyncio.CancelledError:
-            if self._starters == 1 and not supervisor.connected:
+            if self._starters == 1 and supervisor.may_be_abandoned:
                 await supervisor.abandon()
             raise
         finally:
             self._starters -= 1
+
+    def start(self) -> None:
+        """Begin to connect in the background, and return at once; idempotent.
+
+        It keeps trying as with `first_connect="retry"`, whatever was configured, until something fatal. Calls wait for
+        the connection, inside their own deadline; `wait_until_connected()` waits for it alone.
+
+        Raises:
+            ClientClosed: `close()` was called, which is final.
+            RuntimeError: No event loop is running here, or the client belongs to another one.
+        """
+        self._caller.check_open()
+        self._supervisor.settle_in()
+        self._supervisor.start(persistently=True)
 
     async def close(self, *, drain: float | None | Default = DEFAULT) -> None:
         """Take no new calls, let those in flight end, and close the connection. Final, idempotent and bounded.
@@ -77,10 +94,14 @@ class CircleWsClient(Calls):
         Args:
             drain: How long to wait for calls in flight, in seconds; None means no limit. By default the configured
                 `drain_timeout`.
+
+        Raises:
+            InvalidRequest: `drain` is no number of seconds.
+            RuntimeError: The client belongs to another event loop, which has not ended.
         """
         if isinstance(drain, Default):
             drain = self._supervisor.config.drain_timeout
-        await self._supervisor.stop(drain)
+        await self._supervisor.stop(self._caller.checked(drain, "drain"))
 
     async def __aenter__(self) -> Self:
         try:
@@ -100,8 +121,10 @@ class CircleWsClient(Calls):
         loop = supervisor.loop if supervisor is not None else None
         if supervisor is None or loop is None or loop.is_closed():
             return
-        warnings.warn(f"{self!r} was dropped without close()", ResourceWarning, stacklevel=2, source=self)
-        loop.call_soon_threadsafe(supervisor.abandon_soon)
+        words = f"{self!r} was dropped without close()"
+        # First of all: where warnings are errors, the next line raises.
+        loop.call_soon_threadsafe(supervisor.forsake, words)
+        warnings.warn(words, ResourceWarning, stacklevel=2, source=self)
 
     def reconnect(self) -> None:
         """Dial now: skip the delay before the next attempt, or leave the present link for a fresh one.
@@ -152,27 +175,37 @@ class CircleWsClient(Calls):
 
         It keeps 256 changes for a slow reader; `.skipped` counts what such a reader has missed.
         """
+        self._supervisor.home.check_thread()
         return self._supervisor.board.changes(self)
 
     def on_status(self, callback: Callable[[StatusChange], object]) -> Callable[[], None]:
         """Call `callback(change)` at each change of status, from the event loop.
 
-        A callback that raises is logged and breaks nothing.
+        It may be async: then each call runs in a task of its own, so that calls may overlap. Each runs in a fresh copy
+        of the context (`contextvars`) in which it was registered. One that raises is logged and breaks nothing.
 
         Returns:
             A function that removes the callback.
+
+        Raises:
+            InvalidRequest: It is no function.
         """
+        self._supervisor.home.check_thread()
         return self._supervisor.board.on_change(callback)
 
     def on_protocol_error(self, callback: Callable[[ProtocolError], object]) -> Callable[[], None]:
         """Call `callback(error)`, from the event loop, whenever the circle breaks JSON-RPC and no call fails for it.
 
         A malformed or binary message, a reply to a request that was never sent, an error without an id: each is
-        counted in `stats` and survived. A callback that raises is logged and breaks nothing.
+        counted in `stats` and survived. The callback is called as one of `on_status`.
 
         Returns:
             A function that removes the callback.
+
+        Raises:
+            InvalidRequest: It is no function.
         """
+        self._supervisor.home.check_thread()
         return self._supervisor.trouble.callbacks.add(callback)
 
     async def wait_until_connected(self, timeout: float | None = None) -> None:

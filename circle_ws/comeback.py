@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import random
 from typing import TYPE_CHECKING
@@ -14,8 +15,11 @@ from .url import is_loopback
 
 if TYPE_CHECKING:
     from .config import ClientConfig
+    from .policy import Classifier, Failure, Verdict
 
 __all__ = ["Comeback"]
+
+_logger = logging.getLogger("circle_ws")
 
 _RANDOM = random.SystemRandom()
 """Draws the delays of every client. It has no state that each would have to hold, or that would be the same in forked
@@ -36,7 +40,7 @@ class Comeback:
     def __init__(self, config: ClientConfig) -> None:
         self._config = config
         self.recovery = Recovery(
-            config.backoff, config.classifier, persistent=config.first_connect == "retry", rng=_RANDOM
+            config.backoff, _guarded(config.classifier), persistent=config.first_connect == "retry", rng=_RANDOM
         )
         """What it has to know of earlier attempts."""
         self._over: asyncio.Future[None] | None = None
@@ -103,3 +107,18 @@ class Comeback:
     def _end(self, over: asyncio.Future[None]) -> None:
         if self.may_dial:
             settle(over)
+
+
+def _guarded(classifier: Classifier | None) -> Classifier | None:
+    """Return a user's classifier that, where it raises, leaves the answer to the policy."""
+    if classifier is None:
+        return None
+
+    def ask(failure: Failure) -> Verdict | None:
+        try:
+            return classifier(failure)
+        except (Exception, asyncio.CancelledError):
+            _logger.exception("the classifier raised; the client does what it does without one")
+            return None
+
+    return ask

@@ -243,7 +243,10 @@ class ClientConfig(_KeyHidden):
             if self.signer is not None:
                 raise ConfigError("private_key and signer exclude each other: give one of them", option="private_key")
             self._set(signer=private_key if isinstance(private_key, KeyPair) else KeyPair(private_key))
-        if isinstance(self.signer, KeyPair):
+        if isinstance(self.signer, KeyPairSigner):
+            # `dataclasses.replace` hands on the signer of another config, which may have had another profile.
+            self._set(signer=self.signer.for_profile(self.signature_profile))
+        elif isinstance(self.signer, KeyPair):
             self._set(signer=KeyPairSigner(self.signer, self.signature_profile))
 
     def _set(self, **values: Any) -> None:

@@ -6,11 +6,13 @@ import asyncio
 import inspect
 import logging
 import math
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
 from .errors import InvalidRequest, MessageTooLarge, RpcError
 from .jsonrpc import envelope, json
 from .jsonrpc.codes import INTERNAL_ERROR, LIMIT_EXCEEDED, METHOD_NOT_FOUND
+from .tasks import cancel_once, is_cancelled, start_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,11 +41,14 @@ class Handlers:
     def __init__(self, max_reply_bytes: int | None) -> None:
         self.max_reply_bytes = max_reply_bytes
         """The largest reply, in bytes of UTF-8; None means no limit."""
-        self._methods: dict[str, Method] = {}
+        self._methods: dict[str, tuple[Method, Context]] = {}
         # A dict, because an empty set takes three times its memory in every client that is asked nothing.
         self._running: dict[asyncio.Task[None], int] = {}
         """The tasks that answer, each with the weight of its request."""
         self._weight = 0
+
+    def __len__(self) -> int:
+        return len(self._methods)
 
     def add(self, name: str, function: Callable[..., Any]) -> Callable[[], None]:
         """Have `function` answer the method `name`; gives a function that ends it.
@@ -60,10 +65,10 @@ class Handlers:
         # Most clients answer nothing.
         from .jsonrpc.methods import Method
 
-        self._methods[name] = method = Method.of(function)
+        self._methods[name] = entry = Method.of(function), copy_context()
 
         def remove() -> None:
-            if self._methods.get(name) is method:
+            if self._methods.get(name) is entry:
                 del self._methods[name]
 
         return remove
@@ -76,8 +81,8 @@ class Handlers:
             reply: Is called once, with the reply's text.
             weight: How much memory the request takes, in bytes.
         """
-        method = self._methods.get(frame["method"])
-        if method is None:
+        entry = self._methods.get(frame["method"])
+        if entry is None:
             words = "this client answers no such method" if self._methods else "this client answers no requests"
             reply(envelope.error(frame["id"], RpcError(METHOD_NOT_FOUND, words)))
         elif len(self._running) >= MOST_RUNNING:
@@ -87,7 +92,9 @@ class Handlers:
             words = f"this client answers requests of {self._weight} bytes already; try again later"
             reply(envelope.error(frame["id"], RpcError(LIMIT_EXCEEDED, words)))
         else:
-            task = asyncio.get_running_loop().create_task(self._answer(method, frame, reply))
+            method, context = entry
+            name = f"the handler of {frame['method'][:100]!r}"
+            task = start_task(self._answer(method, frame, reply), context=context.copy(), name=name)
             self._running[task] = weight
             self._weight += weight
             task.add_done_callback(self.spare)
@@ -98,11 +105,10 @@ class Handlers:
             self._weight -= self._running.pop(task, 0)
 
     def cancel(self) -> list[asyncio.Task[None]]:
-        """Cancel what runs; gives the tasks, which end soon."""
-        running = list(self._running)
-        for task in running:
-            task.cancel()
-        return running
+        """Cancel what runs; gives the tasks."""
+        for task in self._running:
+            cancel_once(task)
+        return list(self._running)
 
     async def _answer(self, method: Method, frame: dict[str, Any], reply: Callable[[str], None]) -> None:
         try:
@@ -112,8 +118,10 @@ class Handlers:
             text = self._checked(envelope.result(frame["id"], outcome))
         except RpcError as error:
             text = self._error(frame["id"], error)
-        except Exception:
-            # What went wrong here is not the circle's to know.
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and is_cancelled():
+                raise
+            # What went wrong here is not the circle's to know; a cancellation may be that of something it awaited.
             _logger.exception("the handler of %r raised", frame["method"])
             text = self._error(frame["id"], RpcError(INTERNAL_ERROR, "internal error"))
         reply(text)

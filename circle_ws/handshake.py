@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import ConfigError, ConnectionFailed, ConnectionLost
 from .opening import OpeningHeaders
 from .setup import run_setup
+from .tasks import Interrupted, is_cancelled
 from .transport import TransportOptions
 from .url import normalised
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .config import ClientConfig
     from .opening import HeadersFunction
     from .session import Session
+    from .tasks import UserTasks
     from .transport import Receiver
 
 __all__ = ["Handshake"]
@@ -40,6 +42,7 @@ class Handshake:
         session: A new one.
         receiver: The session's, for the transport.
         authenticator: Who signs in; None does not.
+        tasks: Run the functions of the user's.
         signing_in: Called when the socket is open and the sign-in begins.
     """
 
@@ -52,6 +55,7 @@ class Handshake:
         "_receiver",
         "_session",
         "_signing_in",
+        "_tasks",
     )
 
     def __init__(
@@ -60,12 +64,14 @@ class Handshake:
         session: Session,
         receiver: Receiver,
         authenticator: Authenticator | None,
+        tasks: UserTasks,
         signing_in: Callable[[], None],
     ) -> None:
         self._config = config
         self._session = session
         self._receiver = receiver
         self._authenticator = authenticator
+        self._tasks = tasks
         self._signing_in = signing_in
         self._awaited = "the WebSocket to open"
         self._opened = False
@@ -94,12 +100,15 @@ class Handshake:
                     await self._authenticator.sign_in(self._session, limit)
                 if self._config.setup is not None:
                     self._in_setup = True
-                    await run_setup(self._config.setup, self._session)
+                    await run_setup(self._config.setup, self._session, self._tasks)
             self._check_link()
         except BaseException as error:
             self._session.abort(ConnectionLost.closed(1006, local=True))
             if isinstance(error, TimeoutError) and limit.expired():
                 raise self._too_slow() from None
+            if isinstance(error, asyncio.CancelledError) and not is_cancelled():
+                # A transport's, whose own tasks were cancelled; this attempt failed, and the client goes on.
+                raise ConnectionFailed("the attempt was cancelled from outside", phase=self.phase) from error
             raise
 
     async def _connect(self) -> None:
@@ -122,7 +131,7 @@ class Handshake:
         if source is None or isinstance(source, Mapping):
             return source
         self._wait_for("the headers function")
-        headers = await _ask(source)
+        headers = await _ask(source, self._tasks)
         self._wait_for("the WebSocket to open")
         return headers
 
@@ -145,21 +154,26 @@ class Handshake:
         )
 
 
-async def _ask(function: HeadersFunction) -> OpeningHeaders:
+async def _ask(function: HeadersFunction, tasks: UserTasks) -> OpeningHeaders:
     """Ask a user's function for the headers of one attempt.
 
     Raises:
         ConnectionFailed: It failed, or gave what cannot be sent; another attempt may work.
     """
-    try:
+
+    async def ask() -> tuple[bool, Any]:
         given: Any = function()
-        at_once = not inspect.isawaitable(given)
-        values = given if at_once else await given
+        return (True, await given) if inspect.isawaitable(given) else (False, type(given).__name__)
+
+    try:
+        is_async, values = await tasks.run("the headers function", ask)
+    except Interrupted as error:
+        raise ConnectionFailed(f"the headers function failed: {error}") from error
     except Exception as error:
         # Its words are left to the cause: they may hold what it asked with.
         raise ConnectionFailed(f"the headers function raised {type(error).__name__}") from error
-    if at_once:
-        raise ConnectionFailed(f"headers must come from an async function, but it gave {type(given).__name__} at once")
+    if not is_async:
+        raise ConnectionFailed(f"headers must come from an async function, but it gave {values} at once")
     try:
         return OpeningHeaders(values)
     except ConfigError as error:

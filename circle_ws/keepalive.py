@@ -7,11 +7,13 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .alarm import Rang
-from .errors import CircleWsError, ConnectionLost, RpcError
+from .errors import ConnectionLost, RpcError
 from .liveness import Action, KeepAlive, Liveness, Step
+from .tasks import start_task
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from .session import Session
     from .stats import Counters
 
@@ -52,28 +54,33 @@ async def watch(session: Session, keepalive: KeepAlive, counters: Counters, *, p
 
 
 async def _ask(session: Session, step: Step, counters: Counters) -> None:
-    loop = asyncio.get_running_loop()
-    asked = loop.time()
+    """Ask the peer for a sign of life; whether the connection is alive is told by what comes in, not by this answer."""
+    asked = asyncio.get_running_loop().time()
     try:
         sign = session.transport.ping() if step.action is Action.PING else session.request(PROBE)
-        if isinstance(sign, asyncio.Future):
-            # Not waited for: thousands of idle clients would wake up, and set a timer, twice as often.
-            sign.add_done_callback(partial(_count, counters, asked))
-            await session.alarm.wait(step.until)
-            return
-        await session.alarm.wait_for(sign, step.until)
-    except RpcError:
-        # An answer all the same.
-        pass
-    except (Rang, CircleWsError):
-        # Whether the link is alive is told by the bytes that came in, not by this answer.
+    except ConnectionLost:
         return
-    counters.round_trip(loop.time() - asked)
+    if isinstance(sign, asyncio.Future):
+        # Not waited for: thousands of idle clients would wake up, and set a timer, twice as often.
+        sign.add_done_callback(partial(_count, counters, asked))
+        await session.alarm.wait(step.until)
+        return
+    answer = start_task(_answer_to(sign))
+    answer.add_done_callback(partial(_count, counters, asked))
+    try:
+        await session.alarm.wait_for(answer, step.until)
+    finally:
+        answer.cancel()
 
 
-def _count(counters: Counters, asked: float, pong: asyncio.Future[None]) -> None:
-    if not pong.cancelled() and pong.exception() is None:
-        counters.round_trip(pong.get_loop().time() - asked)
+async def _answer_to(sign: Awaitable[object]) -> None:
+    await sign
+
+
+def _count(counters: Counters, asked: float, answer: asyncio.Future[None]) -> None:
+    # An error is an answer, too.
+    if not answer.cancelled() and isinstance(answer.exception(), RpcError | None):
+        counters.round_trip(answer.get_loop().time() - asked)
 
 
 def _silence(seconds: float) -> ConnectionLost:

@@ -8,9 +8,10 @@ call costs no timer of its own.
 from __future__ import annotations
 
 import asyncio
+from asyncio import get_running_loop
 from typing import TYPE_CHECKING
 
-from .call import BatchMessage, Call
+from .call import BatchMessage, Call, settle
 from .call_queue import CallQueue
 from .errors import CallTimeout, ClientClosed, InvalidRequest, MessageTooLarge, OutcomeUnknown, QueueFull
 from .jsonrpc import envelope
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .config import ClientConfig
+    from .home import Home
     from .jsonrpc.envelope import Params
     from .session import Session
     from .transport import Transport
@@ -35,6 +37,7 @@ class Outbox:
 
     Args:
         config: The limits.
+        home: The event loop that calls are made on.
         phase: Tells what the client is doing while it is not connected, for the words of a timeout.
         say_goodbye: Closes a transport with the handshake, without waiting for it.
     """
@@ -43,6 +46,7 @@ class Outbox:
         "_closed",
         "_config",
         "_drained",
+        "_home",
         "_next_id",
         "_paused",
         "_phase",
@@ -56,11 +60,13 @@ class Outbox:
     def __init__(
         self,
         config: ClientConfig,
+        home: Home,
         phase: Callable[[], str],
         say_goodbye: Callable[[Transport, int, str], None],
     ) -> None:
         self._say_goodbye = say_goodbye
         self._config = config
+        self._home = home
         self._phase = phase
         self._next_id = 0
         self._closed = False
@@ -77,9 +83,13 @@ class Outbox:
         Raises:
             InvalidRequest: The params are not finite plain JSON with string keys.
             MessageTooLarge: It is over `max_request_bytes`.
+            RuntimeError: The client belongs to another event loop.
         """
+        loop = get_running_loop()
+        if loop is not self._home.loop:
+            raise self._home.refusal()
         self._next_id = id = self._next_id + 1
-        return self._checked(Call(id, method, envelope.request(id, method, params), new_waiter()))
+        return self._checked(Call(id, method, envelope.request(id, method, params), new_waiter(loop)))
 
     def notification(self, method: str, params: Params) -> Call:
         """Make a notification. The errors are those of `request`."""
@@ -227,7 +237,7 @@ class Outbox:
 
     def _tell_drained(self) -> None:
         if self._drained is not None and not self._drained.done() and self._idle():
-            self._drained.set_result(None)
+            settle(self._drained)
 
     def _readdress(self, call: Call) -> None:
         """Give a call a new id: one that was used before could be answered twice."""

@@ -9,7 +9,15 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TypeAlias
 
-from .errors import AuthError, AuthRejected, ConfigError, ConnectionFailed, ConnectionLost, RedirectRefused
+from .errors import (
+    AuthError,
+    AuthRejected,
+    CircleWsError,
+    ConfigError,
+    ConnectionFailed,
+    ConnectionLost,
+    RedirectRefused,
+)
 from .frozen import dataclass
 
 __all__ = ["Classifier", "Failure", "Reason", "Verdict", "classify", "reason_of"]
@@ -91,7 +99,8 @@ Classifier: TypeAlias = Callable[[Failure], Verdict | None]
 def classify(failure: Failure) -> Verdict:
     """Decide whether `failure` is worth another attempt, and when."""
     cause = failure.cause
-    if isinstance(cause, ConfigError):
+    if isinstance(cause, ConfigError) or not isinstance(cause, CircleWsError):
+        # What is none of ours was raised by a part of the user's, as the setup: a fault that no attempt mends.
         return Verdict(retry=False)
     if isinstance(cause, AuthError) and not isinstance(cause, AuthRejected):
         return Verdict(retry=False)

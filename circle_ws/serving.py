@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .outbox import Outbox
     from .session import Session
     from .stats import Counters
+    from .tasks import UserTasks
 
 __all__ = ["Serving"]
 
@@ -25,6 +26,7 @@ class Serving:
         config: The options.
         counters: Count the signs of life.
         outbox: Waits while the sign-in is renewed.
+        tasks: Run what the signer does.
 
     Attributes:
         authenticator: Signs in; None where nobody does.
@@ -32,13 +34,13 @@ class Serving:
 
     __slots__ = ("_config", "_counters", "_outbox", "_ping", "authenticator")
 
-    def __init__(self, config: ClientConfig, counters: Counters, outbox: Outbox) -> None:
+    def __init__(self, config: ClientConfig, counters: Counters, outbox: Outbox, tasks: UserTasks) -> None:
         self._config = config
         self._counters = counters
         self._outbox = outbox
         # What a link has shown about pings counts for the next one too.
         self._ping = config.transport.capabilities.ping and not (config.keepalive and config.keepalive.mode == "rpc")
-        self.authenticator = _authenticator(config)
+        self.authenticator = _authenticator(config, tasks)
 
     async def until_lost(self, session: Session) -> ConnectionLost:
         """Serve a link.
@@ -84,10 +86,10 @@ class Serving:
         self._outbox.resume()
 
 
-def _authenticator(config: ClientConfig) -> Authenticator | None:
+def _authenticator(config: ClientConfig, tasks: UserTasks) -> Authenticator | None:
     if config.signer is None:
         return None
     # Whoever does not sign in need not load what does.
     from .authenticator import Authenticator
 
-    return Authenticator(config, config.signer)
+    return Authenticator(config, config.signer, tasks)

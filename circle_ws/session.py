@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 from .alarm import Alarm
 from .auth.hidden import redacted
 from .errors import ConnectionLost, MessageTooLarge, OutcomeUnknown, ProtocolError, RpcError
+from .goodbyes import cut
 from .renewal import Renewal
+from .tasks import cancel_once, is_cancelled, start_task
 
 if TYPE_CHECKING:
     from .call import Call
@@ -126,7 +128,7 @@ class Session:
         if call.id is None:
             call.settle(None)
         if transport.buffered > _HIGH_WATER and self._congestion is None:
-            self._congestion = asyncio.get_running_loop().create_task(self._relieve(transport))
+            self._congestion = start_task(self._relieve(transport))
         return True
 
     def notify(self, method: str, params: Params) -> None:
@@ -166,6 +168,11 @@ class Session:
             await transport.drain()
         except ConnectionLost:
             return
+        except (Exception, asyncio.CancelledError) as error:
+            if is_cancelled():
+                raise
+            # A transport that breaks its contract must not keep calls from going out.
+            _logger.warning("the transport could not tell when to write on: %s: %s", type(error).__name__, error)
         self._congestion = None
         self._owner.flush()
 
@@ -202,15 +209,17 @@ class Session:
         # At once, so that a call made before the supervisor wakes up waits for the next link.
         self._owner.detach(self)
         if self._congestion is not None:
-            self._congestion.cancel()
+            cancel_once(self._congestion)
         unknown = OutcomeUnknown(
             f"{cause}; the request was written and may have run",
             code=cause.code,
             reason=cause.reason,
             local=cause.local,
         )
-        # The supervisor first, so that whoever learns of the loss finds the status changed.
+        # The supervisor first, so that a caller that learns of the loss finds the status changed. It waits for the
+        # alarm or, while it renews the sign-in, for a call of its own.
         self.alarm.ring()
+        self._fail([call for call in self.in_flight.values() if not call.users], unknown)
         if cause.code == _MESSAGE_TOO_BIG and not cause.local:
             self._blame_the_largest()
         for id, call in list(self.in_flight.items()):
@@ -231,20 +240,14 @@ class Session:
 
     def leave(self, cause: ConnectionLost) -> None:
         """Take the link for lost, and close it with the handshake meanwhile."""
-        self._owner.say_goodbye(self.transport, cause.code, cause.reason)
+        if self._transport is not None:
+            self._owner.say_goodbye(self._transport, cause.code, cause.reason)
         self.lost(cause)
-
-    async def close(self) -> None:
-        """Close the link with the handshake, bounded; what is unanswered fails."""
-        try:
-            await self.transport.close()
-        finally:
-            self.lost(ConnectionLost.closed(1000, local=True))
 
     def abort(self, cause: ConnectionLost) -> None:
         """Close the link at once; what is unanswered fails."""
         if self._transport is not None:
-            self._transport.abort()
+            cut(self._transport)
         self.lost(cause)
 
     def may_send_again(self, call: Call) -> bool:
@@ -279,8 +282,11 @@ class Session:
 
     def fail_in_flight(self, error: ProtocolError | ConnectionLost | RpcError) -> None:
         """Fail what is written and unanswered."""
-        calls = list(self.in_flight.values())
-        self.in_flight.clear()
+        self._fail(list(self.in_flight.values()), error)
+        self._owner.slot_freed()
+
+    def _fail(self, calls: list[Call], error: ProtocolError | ConnectionLost | RpcError) -> None:
+        for call in calls:
+            del self.in_flight[cast("int", call.id)]
         for call in calls:
             call.fail(error)
-        self._owner.slot_freed()

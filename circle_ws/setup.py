@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .errors import CircleWsError, ConnectionFailed, RpcError
+from .tasks import Interrupted
 
 if TYPE_CHECKING:
     from .jsonrpc.envelope import Params
     from .session import Session
+    from .tasks import UserTasks
 
 __all__ = ["Setup", "SetupSession", "run_setup"]
 
@@ -54,15 +56,17 @@ Setup: TypeAlias = Callable[[SetupSession], Awaitable[object]]
 """A user's function that runs after every sign-in and before the calls that wait go out."""
 
 
-async def run_setup(setup: Setup, session: Session) -> None:
+async def run_setup(setup: Setup, session: Session, tasks: UserTasks) -> None:
     """Run a user's setup.
 
     Raises:
-        ConnectionFailed: The circle refused something, or the link went down; another attempt may work.
+        ConnectionFailed: The circle refused something, the connection was lost, or something that the setup awaited was
+            cancelled; another attempt may work.
+        Exception: What else the setup raises.
     """
     try:
-        await setup(SetupSession(session))
-    except CircleWsError as error:
+        await tasks.run("the setup function", lambda: setup(SetupSession(session)))
+    except (CircleWsError, Interrupted) as error:
         raise ConnectionFailed(f"the setup failed: {error}", phase="setup") from error
     if session.loss is not None:
         raise ConnectionFailed("the server closed the connection during the setup", phase="setup") from session.loss

@@ -6,14 +6,17 @@ It knows nothing of the client object, so that a client that is dropped can be c
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import TYPE_CHECKING
 
 from .board import StatusBoard
 from .comeback import Comeback
 from .errors import CircleWsError, ClientClosed, ConnectionFailed, ConnectionLost, NotConnected
+from .goodbyes import Goodbyes, ended
 from .handlers import Handlers
 from .handshake import Handshake
+from .home import Home
 from .inbound import Inbound
 from .jsonrpc.subscriptions import Subscriptions
 from .outbox import Outbox
@@ -21,15 +24,17 @@ from .serving import Serving
 from .session import Session
 from .stats import Counters
 from .status import ConnectionStatus as Status
+from .tasks import UserTasks, cancel_once, is_cancelled, start_task
 from .transport import surroundings
 from .trouble import Trouble
 
 if TYPE_CHECKING:
     from .config import ClientConfig
     from .stats import ClientStats
-    from .transport import Transport
 
 __all__ = ["Supervisor"]
+
+_logger = logging.getLogger("circle_ws")
 
 
 class Supervisor:
@@ -39,6 +44,7 @@ class Supervisor:
         config: The options.
 
     Attributes:
+        home: The event loop that it belongs to.
         board: The status.
         outbox: What is on its way, over all connections.
         subscriptions: Who listens to notifications.
@@ -55,15 +61,18 @@ class Supervisor:
         "_ending",
         "_goodbyes",
         "_handshake",
+        "_kept",
         "_returning",
         "_serving",
         "_session",
         "_task",
+        "_user_tasks",
         "board",
         "config",
         "counters",
         "failure",
         "handlers",
+        "home",
         "outbox",
         "subscriptions",
         "trouble",
@@ -71,23 +80,26 @@ class Supervisor:
 
     def __init__(self, config: ClientConfig) -> None:
         self.config = config
+        self.home = Home()
+        self._goodbyes = Goodbyes()
         self.board = StatusBoard()
         self.counters = Counters()
-        self.outbox = Outbox(config, self._tell_phase, self._say_goodbye)
+        self.outbox = Outbox(config, self.home, self._tell_phase, self._goodbyes.say)
         self.subscriptions = Subscriptions()
         self.trouble = Trouble(self.counters)
         self.handlers = Handlers(config.max_request_bytes)
         self.failure: Exception | None = None
-        self._serving = Serving(config, self.counters, self.outbox)
+        self._user_tasks = UserTasks()
+        self._serving = Serving(config, self.counters, self.outbox, self._user_tasks)
         self._comeback = Comeback(config)
         self._task: asyncio.Task[None] | None = None
         self._session: Session | None = None
         self._handshake: Handshake | None = None
         self._abandoned = False
+        self._kept = False
         self._returning = False
         self._attempt = 0
         self._ending: asyncio.Task[None] | None = None
-        self._goodbyes: dict[asyncio.Task[None], None] = {}
 
     # What the client asks for.
 
@@ -114,6 +126,22 @@ class Supervisor:
         """The event loop it runs on, while it runs."""
         return self._task.get_loop() if self._task is not None and not self._task.done() else None
 
+    @property
+    def may_be_abandoned(self) -> bool:
+        """Whether it was started by `connect()` and was never connected since: who started it may end it."""
+        return not self._kept and not self._returning
+
+    def settle_in(self) -> None:
+        """Belong to the running event loop, unless it belongs to another one already.
+
+        Raises:
+            RuntimeError: It does.
+        """
+        if self.board.status in (Status.IDLE, Status.FAILED):
+            self.home.settle()
+        else:
+            self.home.check()
+
     async def decided(self) -> None:
         """Return when it is known what comes of a link that was just lost: a new attempt, or none."""
         if self.board.status is Status.CONNECTED and not self.connected:
@@ -122,17 +150,30 @@ class Supervisor:
                 await anext(changes)
                 await anext(changes)
 
-    def start(self) -> None:
-        """Begin to connect, unless it does already."""
+    def start(self, *, persistently: bool = False) -> None:
+        """Begin to connect, unless it does already.
+
+        Args:
+            persistently: Keep trying whatever was configured, and whoever stops waiting for it.
+        """
+        recovery = self._comeback.recovery
         if self.board.status in (Status.IDLE, Status.FAILED):
             self.failure = None
             self.subscriptions.revive()
             self._abandoned = self._returning = False
+            self._kept = persistently
             self._attempt = 0
-            self._comeback.recovery.restarted()
+            recovery.restarted()
+            recovery.persistent = persistently or self.config.first_connect == "retry"
             self._begin_attempt()
-            self._task = asyncio.get_running_loop().create_task(self._run())
+            # Not in the context of the caller, which may be that of one request of many.
+            self._task = start_task(self._run(), context=self._user_tasks.context.copy(), name="the transport")
             self._task.add_done_callback(self._ended)
+        elif persistently:
+            self._kept = recovery.persistent = True
+            if self.board.status is Status.CONNECTED and not self.connected:
+                # It was lost, and what follows is not decided yet.
+                self._comeback.hurry()
 
     async def ready(self) -> None:
         """Return when connected.
@@ -157,13 +198,15 @@ class Supervisor:
     async def abandon(self) -> None:
         """End a start that nobody waits for any more; back to IDLE."""
         if self._task is not None and not self._task.done():
-            self.abandon_soon()
-            await asyncio.wait([self._task])
-
-    def abandon_soon(self) -> None:
-        """Cut everything off, without a closing handshake."""
-        if self._task is not None and not self._task.done():
             self._abandoned = True
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=self.config.close_timeout)
+
+    def forsake(self, words: str) -> None:
+        """Cut everything off, without a closing handshake: the client was dropped."""
+        if len(self.handlers) or self.board.has_callbacks or len(self.trouble.callbacks):
+            _logger.warning("%s; its callbacks and handlers are called no more: keep a reference to the client", words)
+        if self._task is not None and not self._task.done():
             self._task.cancel()
 
     async def stop(self, drain: float | None) -> None:
@@ -174,10 +217,18 @@ class Supervisor:
         """
         if self.board.status is Status.CLOSED:
             return
+        if self.home.has_ended:
+            # Nothing can be waited for any more.
+            self._end_now()
+            return
+        self.settle_in()
         self.handlers.spare(asyncio.current_task())
         if self._ending is None:
-            self._ending = asyncio.get_running_loop().create_task(self._shut_down(drain))
-        await asyncio.shield(self._ending)
+            self._ending = start_task(self._shut_down(drain))
+            # One that is cancelled before its first step never gets to do it.
+            self._ending.add_done_callback(lambda _: self._end_now())
+        # Not awaited itself: whoever cancels it must not end the wait of those who were not cancelled.
+        await asyncio.wait([self._ending])
 
     def reconnect(self) -> None:
         """Dial now: skip the delay, or leave the present link for a fresh one.
@@ -187,7 +238,8 @@ class Supervisor:
         """
         if self._comeback.waiting:
             self._comeback.skip()
-        elif self.connected and self._session is not None:
+        elif self.board.status is Status.CONNECTED and self._session is not None:
+            # Where the link is lost already, and its loss not dealt with yet, that makes the next attempt at once.
             self._comeback.hurry()
             self._session.leave(ConnectionLost("the link was left for a fresh one", code=1000, local=True))
 
@@ -205,7 +257,7 @@ class Supervisor:
             self._cut_off()
             raise
         except Exception as error:
-            # A classifier, a transport or a signer that breaks its contract, or a fault of ours: nobody may hang on it.
+            # A fault of ours: nobody may hang on it.
             if self._ending is None:
                 self._cut_link()
                 self._give_up(error)
@@ -236,11 +288,12 @@ class Supervisor:
         if self.connected and self._session is not None:
             self._session.doubt()
 
-    async def _live_once(self) -> tuple[CircleWsError, str]:
+    async def _live_once(self) -> tuple[Exception, str]:
         """Connect and serve; give what ended it, and in which phase."""
         try:
             session = await self._establish()
-        except CircleWsError as error:
+        except Exception as error:
+            # Also one that is none of ours, as of a setup or a transport: the classifier may think it worth a retry.
             if self._session is not None:
                 self._comeback.recovery.lost(0.0, answered=False, useful=self._session.useful)
             return error, self.phase
@@ -267,8 +320,14 @@ class Supervisor:
         self._session = session = Session(self.outbox, self.counters, self.config.max_in_flight)
         inbound = Inbound(session, self.outbox, self.subscriptions, self.handlers, self.trouble)
         authenticator = self._serving.authenticator
-        self._handshake = handshake = Handshake(self.config, session, inbound, authenticator, self._signing_in)
+        self._handshake = handshake = Handshake(
+            self.config, session, inbound, authenticator, self._user_tasks, self._signing_in
+        )
         await handshake.run()
+        if is_cancelled():
+            # A transport kept it from learning of that.
+            self._cut_link()
+            raise asyncio.CancelledError
         return session
 
     def _signing_in(self) -> None:
@@ -320,40 +379,62 @@ class Supervisor:
             self.outbox.stop()
             self.board.set(Status.IDLE)
         else:
-            self._give_up(NotConnected("the client's task was cancelled, as when its event loop ends"))
-
-    def _say_goodbye(self, transport: Transport, code: int, reason: str) -> None:
-        task = asyncio.get_running_loop().create_task(transport.close(code, reason))
-        self._goodbyes[task] = None
-        task.add_done_callback(self._goodbyes.pop)
+            self._give_up(NotConnected("the client was dropped without close(), or its event loop ended"))
 
     def _cut_link(self) -> None:
         if self._session is not None:
             self._session.abort(ConnectionLost.closed(1006, local=True))
 
     async def _shut_down(self, drain: float | None) -> None:
-        running = self.board.status not in (Status.IDLE, Status.FAILED)
-        if running:
-            self.board.set(Status.CLOSING)
-            try:
-                async with asyncio.timeout(drain):
-                    await self.outbox.drained()
-            except TimeoutError:
-                pass
-        self.outbox.close()
-        self.outbox.fail_queued(ClientClosed("the client was closed before the request was written; it has not run"))
+        try:
+            if self.board.status not in (Status.IDLE, Status.FAILED):
+                self.board.set(Status.CLOSING)
+                await self._drain(drain)
+            self._fail_queued()
+            await self._hang_up()
+        except Exception:
+            _logger.exception("closing failed; the connection is cut")
+        finally:
+            self._end_now()
+        # Status callbacks run in the next turn: let them, before `close()` returns and the program may end.
+        await asyncio.sleep(0)
+
+    async def _drain(self, seconds: float | None) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self.outbox.drained()
+        except TimeoutError:
+            pass
+
+    async def _hang_up(self) -> None:
+        """Close the connection, and end what runs for it, within `close_timeout`."""
         if self._task is not None and not self._task.done():
             self._task.cancel()
-            await asyncio.wait([self._task])
-        if running and self._session is not None and self._session.loss is None:
-            await self._session.close()
-        last = [*self._goodbyes, *self.handlers.cancel()]
-        if last:
-            await asyncio.wait(last, timeout=self.config.close_timeout)
+            await ended([self._task], self.config.close_timeout)
+        if self._session is not None and self._session.loss is None:
+            self._session.leave(ConnectionLost.closed(1000, local=True))
+        last = [*self._goodbyes.tasks, *self.handlers.cancel(), *self._user_tasks.cancel()]
+        await ended(last, self.config.close_timeout)
+
+    def _end_now(self) -> None:
+        """Be closed, whatever still runs: nothing here waits, so nothing can keep it from its end."""
+        status = self.board.status
+        if status is Status.CLOSED:
+            return
+        if status not in (Status.IDLE, Status.FAILED, Status.CLOSING):
+            self.board.set(Status.CLOSING)
+        self._fail_queued()
+        if self._task is not None:
+            cancel_once(self._task)
+        self.handlers.cancel()
+        self._user_tasks.cancel()
         # A link that was lost may still be flushing its last bytes to a peer that does not read.
         self._cut_link()
+        self._goodbyes.cancel()
         self.outbox.stop()
         self.subscriptions.end()
         self.board.set(Status.CLOSED)
-        # Status callbacks run in the next turn: let them, before `close()` returns and the program may end.
-        await asyncio.sleep(0)
+
+    def _fail_queued(self) -> None:
+        self.outbox.close()
+        self.outbox.fail_queued(ClientClosed("the client was closed before the request was written; it has not run"))

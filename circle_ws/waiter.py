@@ -140,9 +140,9 @@ def _let_through(error: BaseException) -> None:
 
 if sys.platform == "emscripten":
 
-    def new_waiter() -> asyncio.Future[Any]:
-        """Make what a call waits on."""
-        return Waiter(loop=get_running_loop())
+    def new_waiter(loop: asyncio.AbstractEventLoop | None = None) -> asyncio.Future[Any]:
+        """Make what a call waits on; `loop` is the running one."""
+        return Waiter(loop=loop or get_running_loop())
 
     def hold_back() -> None:
         """Let whoever has been woken until now go on before any call that is answered from here on."""
@@ -150,9 +150,9 @@ if sys.platform == "emscripten":
 
 else:
 
-    def new_waiter() -> asyncio.Future[Any]:
+    def new_waiter(loop: asyncio.AbstractEventLoop | None = None) -> asyncio.Future[Any]:
         """Make what a call waits on: natively the loop's own future, as a hop takes a microsecond there."""
-        return get_running_loop().create_future()
+        return (loop or get_running_loop()).create_future()
 
     def hold_back() -> None:
         """Do nothing: natively whoever is woken goes on in the order of waking."""

@@ -1,6 +1,7 @@
 """Several calls in one message, in both runtimes against the real circle and scripted ones."""
 
 import asyncio
+import gc
 import json
 from typing import Any
 
@@ -388,3 +389,28 @@ async def test_it_has_at_most_a_thousand_members(peers: Peers) -> None:
                 batch.notify("record", [0])
         (text,) = await until(peer, "received")
     assert len(json.loads(text)) == 1000
+
+
+async def test_a_batch_that_is_cancelled_after_a_member_failed(peers: Peers, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody is told of an error that was never retrieved: whoever asked is gone."""
+    peer = await peers.start("scripted")
+    async with client(peer.url, key=None) as it:
+
+        async def leave() -> None:
+            async with it.batch() as batch:
+                batch.call("bad")
+                batch.call("silent")
+
+        left = asyncio.ensure_future(leave())
+        await until(peer, "received")
+        await peer.ask("send", text='{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"no"}}')
+        session = it._supervisor._session
+        assert session is not None
+        await eventually(lambda: len(session.in_flight) == 1)
+        left.cancel()
+        await asyncio.wait([left])
+        assert left.cancelled()
+        assert not session.in_flight
+        gc.collect()
+        await asyncio.sleep(0)
+    assert "never retrieved" not in caplog.text

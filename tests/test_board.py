@@ -4,9 +4,11 @@ import asyncio
 import gc
 import logging
 import time
+from typing import Any
 
 import pytest
 
+from circle_ws import InvalidRequest
 from circle_ws.board import KEPT_FOR_SLOW_READERS, StatusBoard
 from circle_ws.status import ConnectionStatus, StatusChange
 
@@ -39,9 +41,9 @@ def test_a_change_is_written_whole() -> None:
 
 @pytest.mark.parametrize("status", [_S.IDLE, _S.CONNECTED, _S.WAITING, _S.CLOSING])
 def test_an_illegal_transition_is_a_fault_of_ours(status: ConnectionStatus) -> None:
-    """A transition that the table has not is an AssertionError, and nothing is written."""
+    """A transition that the table has not is an error, under `python -O` too, and nothing is written."""
     board = StatusBoard()
-    with pytest.raises(AssertionError, match="is not a legal transition"):
+    with pytest.raises(RuntimeError, match="is not a legal transition"):
         board.set(status)
     assert board.status is _S.IDLE
 
@@ -144,6 +146,35 @@ async def test_a_callback_that_raises_is_logged(caplog: pytest.LogCaptureFixture
         assert [(await told.get()).status, (await told.get()).status] == [_S.CONNECTING, _S.CONNECTED]
     assert [record.message for record in caplog.records] == ["a status callback raised; the client goes on"] * 2
     assert "no handler for CONNECTING" in caplog.text
+
+
+async def test_a_callback_may_be_async(caplog: pytest.LogCaptureFixture) -> None:
+    """It runs in a task of its own, which is held until it ends; what it raises is logged."""
+    board, told, release = StatusBoard(), list[ConnectionStatus](), asyncio.Event()
+
+    async def note(change: StatusChange) -> None:
+        await release.wait()
+        told.append(change.status)
+        raise LookupError(f"no handler for {change.status.name}")
+
+    board.on_change(note)
+    board.set(_S.CONNECTING)
+    board.set(_S.CONNECTED)
+    await asyncio.sleep(0)
+    gc.collect()
+    release.set()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert told == [_S.CONNECTING, _S.CONNECTED]
+    assert caplog.text.count("a status callback raised; the client goes on") == 2
+    assert "no handler for CONNECTED" in caplog.text
+
+
+@pytest.mark.parametrize("callback", [None, "print", 1], ids=repr)
+async def test_what_is_no_callback(callback: Any) -> None:
+    """It is refused at once, and not when something happens."""
+    with pytest.raises(InvalidRequest, match="a status callback must be a function"):
+        StatusBoard().on_change(callback)
 
 
 async def test_a_removed_callback_is_not_called() -> None:

@@ -16,6 +16,7 @@ import circle_ws.transport
 from circle_ws import (
     Backoff,
     Challenge,
+    CircleWsClient,
     ClientConfig,
     ConfigError,
     InvalidKey,
@@ -517,3 +518,31 @@ def test_replacing_an_option() -> None:
     assert _values(again) == {**_values(config), "open_timeout": 1}
     with pytest.raises(ConfigError, match="open_timeout"):
         dataclasses.replace(config, open_timeout=-1)
+
+
+@pytest.mark.parametrize("option", ["profile", "private_key"])
+def test_replacing_what_the_signer_depends_on(option: str) -> None:
+    """A key that is held is signed with in the profile of the new config, as if that had been made from the start."""
+    config = _config(private_key=_KEY)
+    if option == "profile":
+        again = dataclasses.replace(config, profile="sha256-compact")
+        made = _config(private_key=_KEY, profile="sha256-compact")
+    else:
+        again = dataclasses.replace(config, signer=None, private_key="46" * 32, profile="eip191-v0")
+        made = _config(private_key="46" * 32, profile="eip191-v0")
+    one, other = CircleWsClient(again), CircleWsClient(made)
+    assert one.public_key == other.public_key
+    assert again.signer is not None
+    assert again.signer.profiles == made.signer.profiles  # type: ignore[union-attr]
+    assert repr(again.signer) == repr(made.signer)
+
+
+def test_replacing_the_profile_by_ones_own() -> None:
+    """A profile that is the user's can be signed, too; nothing is left of the one of before."""
+    mine = dataclasses.replace(PROFILES["sha256-compact"], name="mine")
+    config = dataclasses.replace(_config(private_key=_KEY), profile=mine)
+    assert config.signer is not None
+    assert "mine" in config.signer.profiles
+    back = dataclasses.replace(config, profile="eip191")
+    assert back.signer is not None
+    assert "mine" not in back.signer.profiles

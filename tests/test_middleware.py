@@ -204,3 +204,112 @@ async def test_a_client_that_is_not_connected_is_not_asked(peers: Peers) -> None
     release.set()
     assert isinstance(await call, NotConnected)
     await it.close()
+
+
+async def test_it_may_go_on_twice_at_once(peers: Peers) -> None:
+    """Two requests at the same time; the first answer is the call's, and the other request is ended."""
+    circle = await peers.start("circle")
+
+    async def race(request: Request, call_next: CallNext) -> Any:
+        calls = [asyncio.ensure_future(call_next(dataclasses.replace(request, params=[one]))) for one in (1, 2)]
+        done, running = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+        for call in running:
+            call.cancel()
+        await asyncio.wait(calls)
+        return [call.result() for call in done]
+
+    async def both(request: Request, call_next: CallNext) -> Any:
+        return await asyncio.gather(call_next(request), call_next(request))
+
+    async with client(circle.url, middleware=[race]) as it:
+        assert set(await it.call("echo")) <= {1, 2}
+    async with client(circle.url, middleware=[both]) as it:
+        assert await it.call("echo", [3]) == [3, 3]
+        with pytest.raises(CallTimeout, match=r"longer than 0\.1 s \(reply\)") as caught:
+            await it.call("hold", [1], timeout=0.1)
+        assert caught.value.phase == "reply"
+        assert await it.call("echo", [4]) == [4, 4]
+
+
+async def test_it_may_go_on_in_a_task_of_its_own(peers: Peers) -> None:
+    """Under the same deadline, with the phase in which the request ended."""
+    circle = await peers.start("circle")
+
+    async def apart(request: Request, call_next: CallNext) -> Any:
+        return await asyncio.create_task(_awaited(call_next(request)))
+
+    async with client(circle.url, middleware=[apart], max_in_flight=1) as it:
+        assert await it.call("echo", [1]) == 1
+        with pytest.raises(CallTimeout, match=r"\(reply\)"):
+            await it.call("hold", [1], timeout=0.1)
+        held = later(it.call("hold", [2], timeout=None))
+        await asyncio.sleep(0.01)
+        with pytest.raises(CallTimeout, match=r"\(queue\)"):
+            await it.call("echo", [1], timeout=0.1)
+        await circle.ask("release")
+        assert await held == 2
+        assert await it.call("echo", [3], timeout=None) == 3
+
+
+async def _awaited(awaitable: Any) -> Any:
+    return await awaitable
+
+
+async def test_what_it_leaves_behind_ends_at_the_calls_time(peers: Peers) -> None:
+    """A middleware that answers before its request does: the request goes on until then, and disturbs nobody."""
+    circle = await peers.start("circle")
+    left: list[asyncio.Task[Any]] = []
+
+    async def answer_from_the_cache(request: Request, call_next: CallNext) -> Any:
+        left.append(later(call_next(request)))
+        await asyncio.sleep(0)
+        return "from the cache"
+
+    async with client(circle.url, middleware=[answer_from_the_cache]) as it:
+        assert await it.call("hold", [1], timeout=0.1) == "from the cache"
+        outcome = await left[0]
+        assert isinstance(outcome, CallTimeout)
+        assert outcome.phase == "reply"
+
+
+async def test_time_that_ends_while_one_of_its_requests_is_under_way(peers: Peers) -> None:
+    """It may still hand on what it has; it is told what the time ended in, and nothing more is sent."""
+    circle = await peers.start("circle")
+
+    async def fall_back(request: Request, call_next: CallNext) -> Any:
+        try:
+            return await call_next(request)
+        except CallTimeout:
+            if request.params == ["dawdle"]:
+                await asyncio.Event().wait()
+            if request.params == ["again"]:
+                return await call_next(request)
+            return "too late"
+
+    async with client(circle.url, middleware=[fall_back]) as it:
+        assert await it.call("hold", [1], timeout=0.1) == "too late"
+        calls = it.stats.calls
+        for params in (["dawdle"], ["again"]):
+            with pytest.raises(CallTimeout, match=r"longer than 0\.1 s \(reply\)"):
+                await it.call("hold", params, timeout=0.1)
+        # What goes on after the time is over is not sent.
+        assert it.stats.calls == calls + 2
+
+
+async def test_a_batch_in_tasks_of_its_own(peers: Peers) -> None:
+    """As a single call."""
+    circle = await peers.start("circle")
+
+    async def twice(request: Request, call_next: CallNext) -> Any:
+        outcomes, _ = await asyncio.gather(call_next(request), call_next(request))
+        return outcomes
+
+    async with client(circle.url, middleware=[twice]) as it:
+        async with it.batch() as batch:
+            one, two = batch.call("echo", [1]), batch.call("echo", [2])
+        assert (await one, await two) == (1, 2)
+        with pytest.raises(CallTimeout) as caught:
+            async with it.batch(timeout=0.1) as batch:
+                held = batch.call("hold", [1])
+            await held
+        assert caught.value.phase == "reply"

@@ -13,7 +13,9 @@ from circle_ws import (
     InvalidRequest,
     RpcError,
     SetupSession,
+    Verdict,
 )
+from circle_ws.policy import Failure
 from tests.support.clients import KEY, QUICK, client
 from tests.support.outcomes import eventually, later
 from tests.support.peers import Peers
@@ -111,6 +113,49 @@ async def test_a_fault_in_the_setup_ends_the_client(peers: Peers) -> None:
     with pytest.raises(KeyError):
         await it.connect()
     assert it.status is ConnectionStatus.FAILED
+    await it.close()
+
+
+async def test_a_classifier_is_asked_about_a_fault_in_the_setup(peers: Peers) -> None:
+    """With the phase `setup`: where it says so, the attempt is made again, the first one too."""
+    peer = await peers.start("scripted", answers={"f": {"result": 1}})
+    faults = [KeyError("not there yet"), None, OSError("the file is gone"), None]
+    seen: list[Failure] = []
+
+    async def setup(session: SetupSession) -> None:
+        if (fault := faults.pop(0)) is not None:
+            raise fault
+
+    def classify(failure: Failure) -> Verdict | None:
+        seen.append(failure)
+        return Verdict(retry=True) if failure.phase == "setup" else None
+
+    async with client(peer.url, key=None, setup=setup, classifier=classify) as it:
+        await peer.ask("cut")
+        await eventually(lambda: it.stats.connects == 2)
+        assert await it.call("f") == 1
+    assert [(type(failure.cause), failure.ever_connected) for failure in seen if failure.phase == "setup"] == [
+        (KeyError, False),
+        (OSError, True),
+    ]
+
+
+async def test_a_fault_in_the_setup_on_a_reconnect_ends_the_client(peers: Peers) -> None:
+    """By default, and where the classifier leaves it to that: what waits gets it as it is."""
+    peer = await peers.start("scripted")
+    faults = [None, KeyError("a fault")]
+
+    async def setup(session: SetupSession) -> None:
+        if (fault := faults.pop(0)) is not None:
+            raise fault
+
+    it = client(peer.url, key=None, setup=setup, classifier=lambda failure: None)
+    await it.connect()
+    await peer.ask("cut")
+    await eventually(lambda: not it.is_connected())
+    assert isinstance(await later(it.call("f")), KeyError)
+    assert it.status is ConnectionStatus.FAILED
+    assert isinstance(it.failure, KeyError)
     await it.close()
 
 

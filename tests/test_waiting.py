@@ -1,11 +1,11 @@
 """Calls that wait: what is said of them is true, and they wait no longer than they must. Time is virtual."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
 
-from circle_ws import CallTimeout, OutcomeUnknown
+from circle_ws import Backoff, CallTimeout, ConnectionLost, ConnectionStatus, KeepAlive, OutcomeUnknown
 from tests.support.clients import KEY
 from tests.support.story import Made, Story
 
@@ -93,3 +93,87 @@ def test_of_a_call_that_may_have_run_nobody_says_that_it_has_not(story: Story) -
     assert type(error) is OutcomeUnknown
     assert "may have run" in str(error)
     assert "has not run" not in str(error)
+
+
+class Learns:
+    """Callers that look at the client, and ask for a new connection, as soon as they learn of a loss."""
+
+    def __init__(self, story: Story) -> None:
+        self.story = story
+        self.seen: list[tuple[ConnectionStatus, bool]] = []
+        self.task = story.loop.create_task(self._call())
+        story.loop.settle()
+
+    async def _call(self) -> None:
+        it = self.story.it
+        with pytest.raises(OutcomeUnknown):
+            await it.call("hold", [len(self.seen)], timeout=None)
+        self.seen.append((it.status, it.is_connected()))
+        it.reconnect()
+        await it.wait_until_connected()
+
+
+PATIENT = Backoff(floor=5, first=5)
+PROBED = {"ping": False, "key": None, "keepalive": KeepAlive(1, 10, "rpc"), "max_in_flight": 8, "backoff": PATIENT}
+PINGED = {**PROBED, "ping": True, "keepalive": KeepAlive(1, 10, "ping")}
+SIGNED_IN = {"ping": False, "key": KEY, "keepalive": None, "max_in_flight": 8, "backoff": PATIENT}
+
+
+def ask_for_life(story: Story) -> None:
+    """Let a probe, or a ping, be unanswered."""
+    story.circle.deaf = True
+    for link in story.circle.links:
+        link.frozen = story.it.capabilities.ping
+    story.advance(1.5)
+    for link in story.circle.links:
+        link.frozen = False
+
+
+def renew_the_sign_in(story: Story) -> None:
+    """Let the sign-in be renewed, and get no further."""
+    story.circle.sign_in = "hang"
+    story.circle.signed_out = 1
+    story.call("again", "echo", None, 0)
+    story.loop.settle()
+    assert waits_for_the_sign_in(story)
+
+
+MOMENTS = [(PROBED, ask_for_life), (PINGED, ask_for_life), (SIGNED_IN, renew_the_sign_in)]
+
+
+@pytest.mark.parametrize(
+    ("story", "begin"), MOMENTS, indirect=["story"], ids=["with a probe", "with a ping", "in a renewal"]
+)
+def test_who_learns_of_a_loss_finds_the_status_changed(story: Story, begin: Callable[[Story], None]) -> None:
+    """Whatever is unanswered at that moment; and `reconnect()` skips the delay then."""
+    before = Learns(story)
+    begin(story)
+    after = Learns(story) if begin is ask_for_life else before
+    story.circle.sign_in = "well"
+    began = story.loop.time()
+    story.loop.do(lambda: story.it._supervisor._session.abort(ConnectionLost.closed(1006)))  # type: ignore[union-attr]
+    story.circle.deaf = False
+    story.loop.settle()
+    assert before.seen == after.seen == [(ConnectionStatus.WAITING, False)]
+    assert story.it.is_connected()
+    assert before.task.done()
+    assert story.loop.time() == began
+
+
+@pytest.mark.parametrize("story", [PROBED], indirect=True)
+def test_reconnect_between_a_loss_and_what_follows(story: Story) -> None:
+    """In the very turn of the loss nothing is decided yet; the next attempt is made at once all the same."""
+
+    def lose_and_reconnect() -> None:
+        session = story.it._supervisor._session
+        assert session is not None
+        session.abort(ConnectionLost.closed(1006))
+        assert not story.it.is_connected()
+        story.it.reconnect()
+
+    began = story.loop.time()
+    story.loop.do(lose_and_reconnect)
+    story.loop.settle()
+    assert story.it.is_connected()
+    assert story.it.stats.reconnects == 1
+    assert story.loop.time() == began

@@ -149,6 +149,10 @@ class KeyPairSigner:
         self._keypair = keypair
         self._profile = profile
 
+    def for_profile(self, profile: Profile) -> KeyPairSigner:
+        """Return a signer of the same key for another profile."""
+        return self if profile == self._profile else KeyPairSigner(self._keypair, profile)
+
     @property
     def profiles(self) -> frozenset[str]:
         """Every profile that is known, and the one it was made for."""

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
-__all__ = ["VirtualLoop"]
+__all__ = ["VirtualLoop", "outside_of_any_loop"]
 
 _Result = TypeVar("_Result")
 
@@ -106,12 +106,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return task.result()
 
     def _run(self) -> None:
-        with _outside_of_any_loop():
+        with outside_of_any_loop():
             self.run_forever()
 
 
 @contextlib.contextmanager
-def _outside_of_any_loop() -> Iterator[None]:
+def outside_of_any_loop() -> Iterator[None]:
     """Step out of the running loop, and of its task, for as long as the block runs: inside Pyodide there is one."""
     running = asyncio._get_running_loop()
     if running is None:

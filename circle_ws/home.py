@@ -1,0 +1,73 @@
+"""Where a client belongs: one event loop, in one thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+__all__ = ["Home"]
+
+
+class Home:
+    """The event loop that a client belongs to, from its first use until that loop is closed.
+
+    Nothing of asyncio may be touched from another thread or loop; where that seems to work, it does so by luck.
+    """
+
+    __slots__ = ("_thread", "loop")
+
+    def __init__(self) -> None:
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the loop was closed."""
+        return self.loop is not None and self.loop.is_closed()
+
+    def settle(self) -> None:
+        """Belong to the running loop from now on, where there is no loop yet or the one of before was closed.
+
+        Raises:
+            RuntimeError: The client belongs to another loop, or none is running.
+        """
+        if self.loop is None or self.loop.is_closed():
+            running = asyncio._get_running_loop()
+            if running is None:
+                raise RuntimeError(
+                    "no asyncio event loop is running here; use the client inside one, as in asyncio.run(main())"
+                )
+            self.loop = running
+            self._thread = threading.get_ident()
+        else:
+            self.check()
+
+    def check(self) -> None:
+        """Check that the client is used from its own loop, if it has one.
+
+        Raises:
+            RuntimeError: It is not.
+        """
+        if asyncio._get_running_loop() is not self.loop and self.loop is not None:
+            raise self.refusal()
+
+    def check_thread(self) -> None:
+        """Check as `check`, but let the client be used, too, while its loop is not running, or was closed.
+
+        For what waits for nothing: a program may make its listeners and handlers before it runs its loop.
+
+        Raises:
+            RuntimeError: It is used from elsewhere.
+        """
+        if self.has_ended or (asyncio._get_running_loop() is None and threading.get_ident() == self._thread):
+            return
+        self.check()
+
+    def refusal(self) -> RuntimeError:
+        """Say why the client is not to be used from here."""
+        if self.has_ended:
+            return RuntimeError("the event loop that this client was used on has ended; close() it and make a new one")
+        return RuntimeError(
+            "this client belongs to another event loop, the one it was first used on; use it from there, from another "
+            "thread by asyncio.run_coroutine_threadsafe(), or make a client for each loop"
+        )
