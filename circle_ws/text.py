@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["LONGEST", "escaped", "shown"]
+import re
+
+__all__ = ["LONGEST", "escaped", "hide_keys", "looks_like_key", "shown"]
 
 LONGEST = 500
 """So many characters of a peer's text are shown."""
+_LIKE_A_KEY = re.compile(r"[0-9A-Za-z+=_-]{32,}")
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
@@ -42,3 +45,14 @@ def _escape(character: str) -> str:
         return _SHORT[character]
     units = character.encode("utf-16-be", "surrogatepass").hex(" ", 2).split()
     return "".join(f"\\u{unit}" for unit in units)
+
+
+def looks_like_key(text: str) -> bool:
+    """Tell whether a text may be a private key, perhaps with a mistake, that was typed in a wrong place."""
+    word = text.strip()
+    return _LIKE_A_KEY.fullmatch(word) is not None and sum(one.isdigit() for one in word) >= 8
+
+
+def hide_keys(text: str) -> str:
+    """Give a text without the words that may be a private key."""
+    return _LIKE_A_KEY.sub(lambda found: "<hidden>" if looks_like_key(found[0]) else found[0], text)

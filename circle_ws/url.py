@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from .errors import ConfigError
+from .text import looks_like_key
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
@@ -101,6 +102,8 @@ def is_plain(url: str) -> bool:
 
 def shown(url: str) -> str:
     """Give the URL as it may appear in a message: without a password, a query or a fragment, which may hold tokens."""
+    if looks_like_key(url):
+        return "(hidden: it looks like a key)"
     parts = _split(url)
     if parts is None or (not parts.netloc and "@" in url):
         return "(unreadable)"

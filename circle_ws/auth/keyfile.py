@@ -1,105 +1,222 @@
-"""Private keys at rest: an encrypted PKCS#8 file (RFC 5958, PBES2), which OpenSSL reads and writes too.
+"""Private keys at rest: an encrypted PKCS#8 file (RFC 5958, PBES2), which OpenSSL reads and writes too; or hex alone.
 
-The work is done by the package `cryptography`, which the extra `keyfile` brings; it is loaded on first use.
+The package `cryptography`, which the extra `keyfile` brings, reads every such file, and pycryptodome writes ours: the
+first offers no other derivation for PKCS#8 than PBKDF2 with 2,048 rounds, and the PKCS#12 that it writes has a check of
+its own with 2,048, by which passwords can be tried. Both are loaded on first use.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import ConfigError, InvalidKey
+from ..text import looks_like_key, shown
+from .crypto_utils import parse_private_key
+from .hidden import PLACEHOLDER, Hidden
 
 if TYPE_CHECKING:
-    from types import ModuleType
+    Path: TypeAlias = str | os.PathLike[str]
+    Password: TypeAlias = str | bytes
 
-__all__ = ["read_key_file", "refuse_open_file", "write_key_file"]
+__all__ = ["SHORTEST_PASSWORD", "is_encrypted", "read_key_file", "refuse_key", "shown_path", "write_key_file"]
+
+SHORTEST_PASSWORD = 8
+"""So many characters a password has at least, when a file is written."""
+_SCRYPT = {"iteration_count": 2**14, "block_size": 8, "parallelization": 5, "salt_size": 16}
+"""What OWASP names as the least, of which it is the largest that OpenSSL reads: that takes 32 MiB at most."""
+_EC_PUBLIC_KEY, _SECP256K1 = "1.2.840.10045.2.1", "1.3.132.0.10"
+_PEM = b"-----BEGIN "
+_LONGEST = 64 * 1024
+"""No key file is larger, in bytes."""
 
 
-def write_key_file(path: str | os.PathLike[str], secret: bytes, password: str | bytes) -> None:
+def write_key_file(path: Path, secret: bytes, password: Password) -> None:
     """Write a private key, encrypted, to a new file of mode 0600.
 
     Args:
         path: Where; an existing file is never overwritten.
         secret: 32 bytes.
-        password: Not empty; a str is taken as UTF-8.
+        password: Of 8 characters or more; a str is taken as UTF-8.
 
     Raises:
-        ConfigError: The password is empty, or the extra `keyfile` is not installed.
+        ConfigError: The password is too short, the extra `keyfile` is not installed, or the path is a private key.
         FileExistsError: There is a file already.
         OSError: It cannot be written.
     """
-    serialization, ec = _cryptography()
-    key = ec.derive_private_key(int.from_bytes(secret, "big"), ec.SECP256K1())
-    text = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.BestAvailableEncryption(_checked(password)),
-    )
+    given, where = Hidden((secret, password)), Hidden(path)
+    del secret, password, path
+    refuse_key(where.value)
+    if len(given.value[1]) < SHORTEST_PASSWORD:
+        raise ConfigError(f"a key file needs a password of {SHORTEST_PASSWORD} characters or more", option="password")
+    _libraries()
+    text = Hidden(_encrypted(*given.value))
     # Made for its owner alone from the start: a chmod afterwards would come too late.
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor = os.open(where.value, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(text)
+        file.write(text.value)
 
 
-def read_key_file(path: str | os.PathLike[str], password: str | bytes) -> bytes:
-    """Read a private key from an encrypted file.
+def read_key_file(path: Path, password: Password | None = None) -> bytes:
+    """Read a private key from a file.
 
     Args:
-        path: A PKCS#8 file in PEM, of mode 0600 or stricter.
-        password: A str is taken as UTF-8.
+        path: A PKCS#8 file in PEM, or one that holds the key as hex and nothing else, of mode 0600 or stricter.
+        password: A str is taken as UTF-8; None for a file that is not encrypted.
 
     Returns:
         32 bytes, big-endian.
 
     Raises:
-        InvalidKey: Others may read the file, the password is wrong, or it holds no secp256k1 key.
-        ConfigError: The password is empty, or the extra `keyfile` is not installed.
+        InvalidKey: The file is another user's, others may read it, the password is wrong, or it holds no secp256k1 key.
+        ConfigError: The password is missing, or the extra `keyfile` is not installed.
         OSError: It cannot be read.
     """
-    serialization, ec = _cryptography()
-    refuse_open_file(Path(path))
-    text, raw_password = Path(path).read_bytes(), _checked(password)
+    secret, where = Hidden(password), Hidden(path)
+    del password, path
+    text = Hidden(_read(where))
+    if text.value.startswith(_PEM):
+        return _decrypted(where, text, secret)
     try:
-        key = serialization.load_pem_private_key(text, raw_password)
-    except (ValueError, TypeError):
-        # Its own words are not told on: they differ with the version, and the cause quotes the file.
-        raise InvalidKey(f"{path}: the password is wrong, or this is no encrypted PKCS#8 key file") from None
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256K1):
-        raise InvalidKey(f"{path} holds a key, but not one of secp256k1")
-    number: int = key.private_numbers().private_value
-    return number.to_bytes(32, "big")
+        key = parse_private_key(text.value.decode("ascii"))
+    except (InvalidKey, UnicodeDecodeError) as error:
+        fault = str(error) if isinstance(error, InvalidKey) else "a private key is 64 hex characters"
+    else:
+        if not secret.value:
+            return key
+        del key
+        fault = "this key is not encrypted; leave the password out, or write the key anew with a password"
+    wanted = "the password is wrong, or this is no encrypted PKCS#8 key file; " if secret.value else ""
+    raise InvalidKey(f"{shown_path(where.value)}: {wanted}{fault}")
 
 
-def refuse_open_file(path: Path) -> None:
-    """Check that only its owner may read and change a file; where the system has such modes.
+def is_encrypted(path: Path) -> bool:
+    """Tell whether reading a key file takes a password.
 
     Raises:
-        InvalidKey: Others may; the message says how to mend it.
-        OSError: There is no such file.
+        InvalidKey: It is another user's, or others may read it.
+        OSError: It cannot be read.
     """
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if os.name == "posix" and mode & 0o077:
-        raise InvalidKey(f"{path} can be read or changed by others (mode {mode:04o}); run: chmod 600 {path}")
+    where = Hidden(path)
+    del path
+    return _read(where).startswith(_PEM)
 
 
-def _checked(password: str | bytes) -> bytes:
-    raw = password.encode() if isinstance(password, str) else password
-    if not raw:
-        raise ConfigError("a key file needs a password", option="password")
-    return raw
+def shown_path(path: Path) -> str:
+    """Give a path as it may stand in a message: not where it looks like a key that was typed in its place."""
+    return f"{PLACEHOLDER} (it looks like a key)" if _looks_like_key(path) else shown(os.fsdecode(path))
 
 
-def _cryptography() -> tuple[ModuleType, ModuleType]:
+def refuse_key(path: Path) -> None:
+    """Check that a path to write to is not a private key, which the name of the file would then tell to everybody.
+
+    Raises:
+        ConfigError: It looks like one.
+    """
+    where = Hidden(path)
+    del path
+    if _looks_like_key(where.value):
+        raise ConfigError(
+            "what was given as the path of a key file looks like a private key; nothing was written (a name with an "
+            "extension, as in .pem, does not)"
+        )
+
+
+def _looks_like_key(path: Path) -> bool:
+    return (isinstance(path, bytes) and len(path) == 32) or looks_like_key(os.fsdecode(path))
+
+
+def _read(where: Hidden[Path]) -> bytes:
+    """Read a file that is its owner's, and for its owner alone.
+
+    Raises:
+        InvalidKey: It is not.
+        OSError: It cannot be read.
+    """
     try:
+        # Looked at by its descriptor: what a path names may be another file a moment later.
+        with open(where.value, "rb") as file:
+            _check_owner(where.value, os.fstat(file.fileno()))
+            return file.read(_LONGEST)
+    except OSError as error:
+        if not _looks_like_key(where.value):
+            raise
+        failed = type(error)(error.errno, f"{os.strerror(error.errno or 0)}: {shown_path(where.value)}")
+    # Outside of the handler: the error of the system's own holds the path. A key itself goes to `KeyPair`.
+    raise failed
+
+
+def _check_owner(path: Path, status: os.stat_result) -> None:
+    """Check that a file is this user's, and that only its owner may read and change it; where the system knows that.
+
+    Raises:
+        InvalidKey: It is not; the message says how to mend it.
+    """
+    if os.name != "posix":
+        return
+    mode = stat.S_IMODE(status.st_mode)
+    if status.st_uid != os.geteuid():
+        raise InvalidKey(
+            f"{shown_path(path)} belongs to another user (uid {status.st_uid}), who may change it and knows it; "
+            f"use a key file of your own"
+        )
+    if mode & 0o077:
+        name = shown_path(path)
+        raise InvalidKey(f"{name} can be read or changed by others (mode {mode:04o}); run: chmod 600 {name}")
+
+
+def _encrypted(secret: bytes, password: Password) -> bytes:
+    """Write PKCS#8. Its frame holds the key, so nothing that can fail is left to it."""
+    libraries = _libraries()
+    serialization, ec = libraries.serialization, libraries.ec
+    key = ec.derive_private_key(int.from_bytes(secret, "big"), ec.SECP256K1())
+    plain = key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )
+    wrapped = libraries.PKCS8.wrap(
+        plain,
+        _EC_PUBLIC_KEY,
+        passphrase=_bytes(password),
+        protection="scryptAndAES256-CBC",
+        prot_params=_SCRYPT,
+        key_params=libraries.asn1.DerObjectId(_SECP256K1),
+    )
+    return f"{libraries.PEM.encode(wrapped, 'ENCRYPTED PRIVATE KEY')}\n".encode("ascii")
+
+
+def _decrypted(where: Hidden[Path], text: Hidden[bytes], password: Hidden[Password | None]) -> bytes:
+    if not password.value:
+        raise ConfigError(f"{shown_path(where.value)} is encrypted and needs its password", option="password")
+    libraries = _libraries()
+    ec = libraries.ec
+    try:
+        key = libraries.serialization.load_pem_private_key(text.value, _bytes(password.value))
+    except (ValueError, TypeError):
+        key = None
+    if key is None:
+        # Its own words are not told on: they differ with the version, and the cause quotes the file.
+        raise InvalidKey(f"{shown_path(where.value)}: the password is wrong, or this is no encrypted PKCS#8 key file")
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256K1):
+        raise InvalidKey(f"{shown_path(where.value)} holds a key, but not one of secp256k1")
+    return bytes(key.private_numbers().private_value.to_bytes(32, "big"))
+
+
+def _bytes(password: Password) -> bytes:
+    return password.encode() if isinstance(password, str) else password
+
+
+def _libraries() -> Any:
+    try:
+        from Crypto.IO import PEM, PKCS8
+        from Crypto.Util import asn1
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import ec
     except ImportError:
         raise ConfigError(
-            "key files need the package cryptography: pip install 'circle-ws[keyfile]'; a page keeps no key files, "
+            "encrypted key files need a package more: pip install 'circle-ws[keyfile]'; a page keeps no key files, "
             "use a wallet there",
             option="password",
         ) from None
-    return serialization, ec
+    return SimpleNamespace(PEM=PEM, PKCS8=PKCS8, asn1=asn1, serialization=serialization, ec=ec)

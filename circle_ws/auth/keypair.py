@@ -61,37 +61,45 @@ class KeyPair:
         return cls(given.value)
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str], password: str | bytes) -> KeyPair:
-        """Read an encrypted key file (PKCS#8 in PEM), as `to_file` and OpenSSL write it. Needs the extra `keyfile`.
+    def from_file(cls, path: str | os.PathLike[str], password: str | bytes | None = None) -> KeyPair:
+        """Read a key file: an encrypted one (PKCS#8 in PEM), as `to_file`, `circle-ws keygen` and OpenSSL write it.
+
+        Or one that holds the key as hex, as `circle-ws keygen --out FILE` writes it without `--encrypt`. An encrypted
+        one needs the extra `keyfile`.
 
         Args:
-            path: A file that only its owner may read (mode 0600 or stricter).
-            password: A str is taken as UTF-8.
+            path: A file of this user's that nobody else may read (mode 0600 or stricter).
+            password: A str is taken as UTF-8; None for a file that is not encrypted.
 
         Raises:
-            InvalidKey: Others may read the file, the password is wrong, or it holds no secp256k1 key.
-            ConfigError: The password is empty, or the extra is not installed.
+            InvalidKey: The file is another user's, others may read it, the password is wrong, or it holds no secp256k1
+                key.
+            ConfigError: The password is missing, or the extra is not installed.
             OSError: It cannot be read.
         """
         from .keyfile import read_key_file
 
-        return cls(read_key_file(path, password))
+        given = Hidden((path, password))
+        del path, password
+        return cls(read_key_file(*given.value))
 
     def to_file(self, path: str | os.PathLike[str], password: str | bytes) -> None:
         """Write an encrypted key file (PKCS#8 in PEM) of mode 0600. Needs the extra `keyfile`.
 
         Args:
             path: Where; an existing file is never overwritten.
-            password: Not empty; a str is taken as UTF-8.
+            password: Of 8 characters or more; a str is taken as UTF-8.
 
         Raises:
-            ConfigError: The password is empty, or the extra is not installed.
+            ConfigError: The password is too short, the extra is not installed, or the path is a private key.
             FileExistsError: There is a file already.
             OSError: It cannot be written.
         """
         from .keyfile import write_key_file
 
-        write_key_file(path, self._secret, password)
+        given = Hidden((path, password))
+        del path, password
+        write_key_file(given.value[0], self._secret, given.value[1])
 
     @property
     def public_key(self) -> str:

@@ -1,10 +1,12 @@
 """The commands, put together."""
 
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from ..text import hide_keys
 from .calls import call, play
 from .demo import demo
 from .keys import keygen, pubkey
@@ -12,8 +14,22 @@ from .serve import serve
 
 __all__ = ["app"]
 
+
+class _Commands(TyperGroup):
+    """The commands. What is said of wrong arguments repeats no private key that was typed in the wrong place."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if isinstance(words := getattr(error, "message", None), str):
+                error.message = hide_keys(words)  # type: ignore[attr-defined]
+            raise
+
+
 app = typer.Typer(
     name="circle-ws",
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ..auth.crypto_utils import derive_public_key, generate_private_key
-from ..auth.keyfile import refuse_open_file
+from ..auth.keyfile import is_encrypted, refuse_key, shown_path
 from ..auth.keypair import KeyPair
 from ..errors import ConfigError, InvalidKey
 from .running import USAGE, fail, reason
@@ -21,7 +21,6 @@ VARIABLE = "CIRCLE_WS_PRIVATE_KEY"
 """The environment variable that may hold a private key, in hex."""
 PASSWORD = "CIRCLE_WS_KEY_PASSWORD"
 """The environment variable that may hold the password of an encrypted key file."""
-_PEM = "-----BEGIN "
 
 KeyFile = Annotated[
     Path | None,
@@ -35,24 +34,28 @@ KeyFile = Annotated[
 
 def read_key(file: Path | None) -> KeyPair | None:
     """Read the private key from a file, or else from the environment; None when there is none."""
-    text = _read(file) if file is not None else os.environ.get(VARIABLE, "")
+    if file is not None and str(file) != "-":
+        return _from_file(file)
+    text = os.environ.get(VARIABLE, "") if file is None else sys.stdin.read()
     if not text.strip() and file is None:
         return None
-    if file is not None and text.startswith(_PEM) and str(file) != "-":
-        return _decrypted(file)
     try:
         return KeyPair.from_hex(text)
     except InvalidKey as error:
-        where = VARIABLE if file is None else "stdin" if str(file) == "-" else file
-        fail(f"{where}: {error}")
+        fail(f"{VARIABLE if file is None else 'stdin'}: {error}")
 
 
-def _decrypted(file: Path) -> KeyPair:
-    password = os.environ.get(PASSWORD) or typer.prompt(f"password of {file}", hide_input=True, err=True)
+def _from_file(file: Path) -> KeyPair:
     try:
+        password = None
+        if is_encrypted(file):
+            question = f"password of {shown_path(file)}"
+            password = os.environ.get(PASSWORD) or typer.prompt(question, hide_input=True, err=True)
         return KeyPair.from_file(file, password)
     except (InvalidKey, ConfigError) as error:
         fail(str(error))
+    except OSError as error:
+        fail(f"the key file {shown_path(file)} cannot be read: {reason(error)}")
 
 
 def keygen(
@@ -94,28 +97,16 @@ def pubkey(
     typer.echo(key.format_public_key(compressed=compressed))
 
 
-def _read(file: Path) -> str:
-    if str(file) == "-":
-        return sys.stdin.read()
-    try:
-        refuse_open_file(file)
-        return file.read_text(encoding="ascii")
-    except InvalidKey as error:
-        fail(str(error))
-    except UnicodeDecodeError:
-        fail(f"{file}: a private key is 64 hex characters; this file holds something else")
-    except OSError as error:
-        fail(f"the key file {file} cannot be read: {reason(error)}")
-
-
 def _write(file: Path, private_key: str) -> None:
-    with _writing(file), os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
-        opened.write(private_key + "\n")
+    with _writing(file):
+        refuse_key(file)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
+            opened.write(private_key + "\n")
 
 
 def _encrypted(file: Path, private_key: str) -> None:
     password = os.environ.get(PASSWORD) or typer.prompt(
-        f"password for {file}", hide_input=True, confirmation_prompt=True, err=True
+        f"password for {shown_path(file)}", hide_input=True, confirmation_prompt=True, err=True
     )
     with _writing(file):
         KeyPair(private_key).to_file(file, password)
@@ -127,8 +118,8 @@ def _writing(file: Path) -> Iterator[None]:
     try:
         yield
     except FileExistsError:
-        fail(f"{file} is there already and is not overwritten: a key that is gone cannot be made again")
+        fail(f"{shown_path(file)} is there already and is not overwritten: a key that is gone cannot be made again")
     except OSError as error:
-        fail(f"{file} cannot be written: {reason(error)}")
+        fail(f"{shown_path(file)} cannot be written: {reason(error)}")
     except ConfigError as error:
         fail(str(error))

@@ -199,6 +199,22 @@ async def test_row_26_a_circle_that_no_longer_offers_is_not_signed_for(peers: Pe
     await it.close()
 
 
+async def test_row_26_a_proof_that_failed_counts(peers: Peers) -> None:
+    """Row 26, bound profile no longer offered: also to a circle that failed on the first proof, and let nobody in."""
+    offer = {"nonce": "nonce_1234567890_abcdef", "expires_at": 4102444800, "auth_profiles": ["circle-bound-v1"]}
+    answers = {
+        "fetch_nonce": [{"result": offer}, NONCE],
+        "authenticate": [{"error": {"code": -32603, "message": "no"}}],
+    }
+    peer = await peers.start("scripted", answers=answers)
+    vault = Vault()
+    it = client(peer.url, key=None, signer=vault, first_connect="retry")
+    failure = await later(it.connect())
+    assert isinstance(failure, DowngradeDetected)
+    assert [challenge.profile for challenge in vault.asked] == ["circle-bound-v1"]
+    await it.close()
+
+
 async def test_row_27_a_forgotten_sign_in_is_renewed_once(peers: Peers) -> None:
     """Row 27, -32001 in mid-session: one renewal on this connection, then the refused call once more; then an error."""
     circle, proxy = await behind_faults(peers)

@@ -1,11 +1,12 @@
 """Proves that keys are made, kept and read as said, and never shown by accident."""
 
+import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from circle_ws.auth import derive_public_key, generate_private_key
+from circle_ws.auth import KeyPair, derive_public_key, generate_private_key
 from tests.native.command_line import invoke
 
 
@@ -115,6 +116,63 @@ def test_an_encrypted_key_file_is_made_and_read(tmp_path: Path) -> None:
     assert "password is wrong" in wrong.stderr
     again = invoke("keygen", "--out", str(file), "--encrypt", env=env)
     assert (again.exit_code, "not overwritten" in again.stderr) == (1, True)
+
+
+def test_what_keygen_writes_the_library_reads(tmp_path: Path) -> None:
+    """Encrypted or not, a program reads the file that the command line made."""
+    plain, encrypted = tmp_path / "plain", tmp_path / "encrypted"
+    made = invoke("keygen", "--out", str(plain)).stdout.strip()
+    assert KeyPair.from_file(plain).public_key == made
+    env = {"CIRCLE_WS_KEY_PASSWORD": "correct horse"}
+    made = invoke("keygen", "--out", str(encrypted), "--encrypt", env=env).stdout.strip()
+    assert KeyPair.from_file(encrypted, "correct horse").public_key == made
+
+
+def test_a_short_password_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "key.pem"
+    done = invoke("keygen", "--out", str(file), "--encrypt", env={"CIRCLE_WS_KEY_PASSWORD": "1234567"})
+    assert (done.exit_code, "8 characters" in done.stderr, file.exists()) == (1, True, False)
+
+
+def test_a_key_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "key"
+    own(file, generate_private_key())
+    uid = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: uid + 1)
+    done = invoke("pubkey", "--key-file", str(file))
+    assert (done.exit_code, "another user" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("mistake", ["", "a", "0x"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["pubkey", "--key-file", "KEY"],
+        ["pubkey", "--key-file=KEY"],
+        ["pubkey", "KEY"],
+        ["pubkey", "--keyfile", "KEY"],
+        ["KEY"],
+        ["keygen", "--out", "KEY"],
+        ["keygen", "--encrypt", "--out", "KEY"],
+        ["call", "ws://127.0.0.1:1/", "f", "--key-file", "KEY"],
+        ["call", "KEY", "f"],
+        ["call", "ws://127.0.0.1:1/", "f", "--profile", "KEY"],
+        ["call", "ws://127.0.0.1:1/", "f", "[]", "KEY"],
+    ],
+    ids=" ".join,
+)
+def test_a_key_in_the_wrong_place_is_not_repeated(
+    arguments: list[str], mistake: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a file, or anything else, is meant: what is said has no part of the key, and no file is named after it."""
+    monkeypatch.chdir(tmp_path)
+    private_key = generate_private_key()
+    typed = mistake + private_key
+    done = invoke(*(it.replace("KEY", typed) for it in arguments), env={"CIRCLE_WS_KEY_PASSWORD": "correct horse"})
+    assert done.exit_code != 0
+    assert private_key[:16] not in done.output.replace("\n", "")
+    assert done.output
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_encrypting_needs_a_file() -> None:

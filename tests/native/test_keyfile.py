@@ -1,5 +1,6 @@
 """Keys at rest: encrypted, for their owner alone, and readable by others' tools."""
 
+import os
 import stat
 import subprocess
 from pathlib import Path
@@ -10,8 +11,21 @@ import pytest
 from circle_ws import ConfigError, InvalidKey, KeyPair, UnsupportedRuntime
 from circle_ws.auth.wallet import Eip1193Signer
 from tests.support.clients import KEY
+from tests.support.frames import recorded
 
 PASSWORD = "correct horse battery staple"
+
+WRITTEN_BEFORE = """\
+-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIH0MF8GCSqGSIb3DQEFDTBSMDEGCSqGSIb3DQEFDDAkBBDyPiWUsjfiv5Ih4eY4
+Q3khAgIIADAMBggqhkiG9w0CCQUAMB0GCWCGSAFlAwQBKgQQTxVxPgHuA5jyNZmc
+OQQBMASBkNrfr1vvaxxso8o2WuOkkP+3mCa0Bklc69N53Qj/GN1QFHyHT2KUC/bc
+LUmsXdW9ANml2aLLhSVhucwn43z2CyrdLShaE6Mza45FIAm4W8XzLwYxNFjeFcFO
+AAMGMYgvSweZ36FJ7+VLRIBqcVy4Dg0zOH6Xu+FSfb5u8AYC/XLpeYlILH5cuzch
+M3nzt1L/dw==
+-----END ENCRYPTED PRIVATE KEY-----
+"""
+"""As earlier versions wrote it, with the password "x"."""
 
 
 @pytest.fixture
@@ -51,6 +65,167 @@ def test_openssl_reads_it_and_writes_it(written: Path, tmp_path: Path) -> None:
     public = openssl("ec", "-in", plain, "-pubout", "-conv_form", "uncompressed", "-outform", "DER", "-text", "-noout")
     key = KeyPair.from_file(other, "other").public_key
     assert key in "".join(public.split("pub:")[1].split()).replace(":", "")
+
+
+def test_passwords_are_costly_to_guess(written: Path) -> None:
+    """They go through scrypt with N = 2^14, r = 8, p = 5 and a salt of 16 bytes, a fresh one in every file."""
+    parsed = openssl("asn1parse", "-in", written)
+    assert "scrypt" in parsed
+    assert "aes-256-cbc" in parsed
+    numbers = [line.rpartition(":")[2].strip() for line in parsed.splitlines() if "INTEGER" in line]
+    assert numbers == ["4000", "08", "05"]
+    texts = [line.rpartition(":")[2].strip() for line in parsed.splitlines() if "OCTET STRING" in line]
+    assert len(texts[0]) == 32
+    other = written.with_name("other.pem")
+    KeyPair(KEY).to_file(other, PASSWORD)
+    assert texts[0] not in openssl("asn1parse", "-in", other)
+
+
+def test_openssl_reads_ours_from_another_family(written: Path) -> None:
+    """Its general command, too, within the memory that it allows."""
+    assert "secp256k1" in openssl("pkey", "-in", written, "-passin", f"pass:{PASSWORD}", "-noout", "-text")
+
+
+def test_files_written_before_are_read(tmp_path: Path) -> None:
+    """Those with fewer rounds and a shorter password than a new one may have."""
+    path = tmp_path / "before.pem"
+    path.write_text(WRITTEN_BEFORE)
+    path.chmod(0o600)
+    assert KeyPair.from_file(path, "x").public_key == KeyPair(KEY).public_key
+
+
+@pytest.mark.parametrize("password", ["1234567", b"1234567", "\N{SNOWMAN}" * 7, " "], ids=repr)
+def test_a_short_password_is_refused(tmp_path: Path, password: Any) -> None:
+    """Eight characters are the least; nothing is written."""
+    with pytest.raises(ConfigError, match="8 characters") as caught:
+        KeyPair(KEY).to_file(tmp_path / "new.pem", password)
+    assert caught.value.option == "password"
+    assert list(tmp_path.iterdir()) == []
+    KeyPair(KEY).to_file(tmp_path / "new.pem", "\N{SNOWMAN}2345678")
+
+
+@pytest.mark.parametrize("text", [KEY, f"0x{KEY.upper()}\n", f"  {KEY}  \n\n"], ids=["alone", "0x", "spaces"])
+@pytest.mark.parametrize("password", [None, "", b""], ids=repr)
+def test_a_key_as_hex_is_read(tmp_path: Path, text: str, password: Any) -> None:
+    """As `circle-ws keygen --out` writes it: no password, the same rules for who may read it."""
+    path = tmp_path / "key"
+    path.write_text(text)
+    path.chmod(0o600)
+    assert KeyPair.from_file(path, password).public_key == KeyPair(KEY).public_key
+    assert KeyPair.from_file(str(path)).public_key == KeyPair(KEY).public_key
+    path.chmod(0o644)
+    with pytest.raises(InvalidKey, match="chmod 600"):
+        KeyPair.from_file(path)
+
+
+def test_a_password_for_what_is_not_encrypted(tmp_path: Path) -> None:
+    """It is refused: somebody believes that the file is encrypted."""
+    path = tmp_path / "key"
+    path.write_text(KEY)
+    path.chmod(0o600)
+    with pytest.raises(InvalidKey, match="not encrypted") as caught:
+        KeyPair.from_file(path, PASSWORD)
+    assert not {KEY, PASSWORD} & set(recorded(caught.value).split())
+
+
+@pytest.mark.parametrize("text", ["", "hello", KEY[:-1], "zz" * 32, "0" * 64, "\xff" * 64], ids=range(6))
+def test_what_is_no_key_as_hex(tmp_path: Path, text: str) -> None:
+    """It is told what a key looks like, and the text is not repeated."""
+    path = tmp_path / "key"
+    path.write_text(text)
+    path.chmod(0o600)
+    with pytest.raises(InvalidKey, match="private key") as caught:
+        KeyPair.from_file(path)
+    assert not text or text not in recorded(caught.value)
+
+
+def test_a_file_of_another_user_is_refused(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Encrypted or not, also for root: who owns it may have put it there, and may change it."""
+    plain = written.with_name("plain")
+    plain.write_text(KEY)
+    plain.chmod(0o600)
+    own = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: own + 1)
+    for path, password in ((written, PASSWORD), (plain, None)):
+        with pytest.raises(InvalidKey, match="another user"):
+            KeyPair.from_file(path, password)
+    monkeypatch.undo()
+    if own == 0:
+        os.chown(plain, 12345, -1)
+        with pytest.raises(InvalidKey, match=r"another user \(uid 12345\)"):
+            KeyPair.from_file(plain)
+
+
+def test_a_link_to_a_file_of_ones_own_is_fine(written: Path) -> None:
+    """What is looked at is what is read."""
+    link = written.with_name("link")
+    link.symlink_to(written)
+    assert KeyPair.from_file(link, PASSWORD).public_key == KeyPair(KEY).public_key
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        KEY,
+        f"0x{KEY}",
+        KEY.upper(),
+        KEY[:-1],
+        KEY + "a",
+        KEY[:40],
+        f" {KEY}\n",
+        bytes.fromhex(KEY),
+        KEY.replace("e", "g"),
+    ],
+    ids=range(9),
+)
+def test_a_key_in_the_place_of_a_file(typed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is in no error, and in no frame of one: not in the words, the arguments, the file name."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match="looks like a key") as caught:
+        KeyPair.from_file(typed, PASSWORD)
+    assert caught.value.filename is None
+    for secret in (
+        KEY[:20],
+        KEY[:20].upper(),
+        KEY[:20].replace("e", "g"),
+        repr(bytes.fromhex(KEY)[:5])[2:-1],
+        PASSWORD,
+    ):
+        assert secret not in recorded(caught.value)
+    assert os.listdir() == []
+
+
+@pytest.mark.parametrize("typed", [KEY, f"0x{KEY.upper()}", bytes.fromhex(KEY), KEY + "a"], ids=range(4))
+def test_a_key_in_the_place_of_a_new_file(typed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file is named after a key."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="nothing was written") as caught:
+        KeyPair.generate().to_file(typed, PASSWORD)
+    assert KEY[:20] not in recorded(caught.value).lower()
+    assert os.listdir() == []
+
+
+@pytest.mark.parametrize("name", ["key", "my_production_circle_key_for_this_service", "k" * 40, "a" * 20 + ".pem"])
+def test_an_ordinary_name_is_told(tmp_path: Path, name: str) -> None:
+    """Errors about other files name them."""
+    with pytest.raises(FileNotFoundError, match=name):
+        KeyPair.from_file(tmp_path / name)
+    (tmp_path / name).write_text("no key")
+    (tmp_path / name).chmod(0o600)
+    with pytest.raises(InvalidKey, match=name):
+        KeyPair.from_file(tmp_path / name)
+
+
+@pytest.mark.parametrize("password", ["letmein-letmein", b"letmein-letmein", None])
+def test_no_frame_holds_a_password(written: Path, tmp_path: Path, password: Any) -> None:
+    """A wrong one is as good as a right one: people mistype. So is the key, where writing fails."""
+    with pytest.raises((InvalidKey, ConfigError)) as read:
+        KeyPair.from_file(written, password)
+    with pytest.raises(OSError, match=r".") as wrote:
+        KeyPair(KEY).to_file(tmp_path / "absent" / "new.pem", PASSWORD)
+    for error in (read.value, wrote.value):
+        for secret in (PASSWORD, "letmein", KEY, repr(bytes.fromhex(KEY)[:5])[2:-1], "BEGIN"):
+            assert secret not in recorded(error)
 
 
 def test_an_existing_file_is_never_overwritten(written: Path) -> None:

@@ -70,7 +70,7 @@ _FOREIGN: dict[str, tuple[str, ...]] = {
     "websockets": ("transport/native.py", "transport/link.py", "server/"),
     "coincurve": ("auth/backend_coincurve.py",),
     "btclib_secp256k1": ("auth/backend_btclib.py",),
-    "Crypto": ("auth/keccak_native.py",),
+    "Crypto": ("auth/keccak_native.py", "auth/keyfile.py"),
     "ecdsa": ("auth/backend_ecdsa.py",),
     "msgspec": ("jsonrpc/codec_native.py",),
     "orjson": ("jsonrpc/codec_native.py",),
