@@ -82,7 +82,7 @@ class Checkout:
         return out
 
     def _refuse_foreign(self) -> None:
-        """Check that nobody but the user could have put code here that the bundler runs."""
+        """Check that nobody but the user could have put code here that the bundler or the page runs."""
         for path in self._code():
             if why := _foreign(path):
                 raise BundleError(f"{path} {why}, so it is not run: make a checkout of your own")
@@ -92,6 +92,10 @@ class Checkout:
         yield self.root / "pyproject.toml"
         yield self.root / "tools"
         yield from sorted((self.root / "tools").rglob("*.py"))
+        yield self.page
+        yield from sorted(self.page.iterdir())
+        made = self.root / ".cache"
+        yield from (path for path in (made, made / "demo") if path.exists())
 
 
 def find_checkout(package: Path) -> Checkout | None:

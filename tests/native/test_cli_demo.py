@@ -232,7 +232,18 @@ def test_the_working_directory_is_nobodys(checkout: Path, tmp_path: Path, monkey
     assert not ran.exists()
 
 
-@pytest.mark.parametrize("changed", [".", "pyproject.toml", "tools", "tools/bundle.py", "tools/other.py"])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        ".",
+        "pyproject.toml",
+        "tools",
+        "tools/bundle.py",
+        "tools/other.py",
+        "examples/browser",
+        "examples/browser/index.html",
+    ],
+)
 @pytest.mark.parametrize(("how", "words"), [("owner", "belongs to another user"), ("mode", "written by other users")])
 def test_a_checkout_that_others_can_change_is_not_run(checkout: Path, changed: str, how: str, words: str) -> None:
     """Nothing of it may be another user's, or writable by one."""
@@ -250,6 +261,14 @@ def test_a_checkout_that_others_can_change_is_not_run(checkout: Path, changed: s
         Checkout(checkout).bundle()
     assert str(path) in str(caught.value)
     assert not (checkout / ".cache").exists()
+
+
+def test_a_cache_that_others_can_change_is_not_served(checkout: Path) -> None:
+    """What was made there before may have been changed since."""
+    (checkout / ".cache").mkdir()
+    (checkout / ".cache").chmod(0o777)
+    with pytest.raises(BundleError, match="written by other users"):
+        Checkout(checkout).bundle()
 
 
 @pytest.mark.parametrize("is_private", [True, False])
