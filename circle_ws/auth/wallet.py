@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SignerFailed, UnsupportedRuntime
+from ..text import shown
 from . import backend
 from .crypto_utils import recover_public_key
+from .hidden import Hidden
 from .profiles import PROFILES
 
 if TYPE_CHECKING:
@@ -79,12 +81,12 @@ class Eip1193Signer:
             raise SignerFailed(
                 "the account in the wallet has changed; change it back, or make a new signer for the new account"
             )
-        statement = challenge.statement.decode()
-        signature = await self._personal_sign(statement, accounts[0])
-        if self._signed_by(accounts[0], statement, signature) != public_key:
+        statement = Hidden(challenge.statement.decode())
+        signature = Hidden(await self._personal_sign(statement.value, accounts[0]))
+        if self._signed_by(accounts[0], statement.value, signature.value) != public_key:
             raise SignerFailed("the wallet signed with another key than before")
-        v = int(signature[128:], 16) - PROFILES["eip191"].v_offset + PROFILES[challenge.profile].v_offset
-        return f"{signature[:128]}{v:02x}"
+        v = int(signature.value[128:], 16) - PROFILES["eip191"].v_offset + PROFILES[challenge.profile].v_offset
+        return f"{signature.value[:128]}{v:02x}"
 
     async def _accounts(self, method: str) -> list[str]:
         accounts = await self._request(method, [])
@@ -94,7 +96,9 @@ class Eip1193Signer:
 
     async def _personal_sign(self, text: str, account: str) -> str:
         """Give r, s, v as 130 lower-case hex characters, v being 27 or 28."""
-        answer = await self._request("personal_sign", ["0x" + text.encode().hex(), account])
+        shown_text = Hidden("0x" + text.encode().hex())
+        del text
+        answer = await self._request("personal_sign", [shown_text.value, account])
         signature = answer.lower().removeprefix("0x") if isinstance(answer, str) else ""
         # Some hardware wallets give the recovery id itself.
         if signature[128:] in ("00", "01"):
@@ -103,8 +107,10 @@ class Eip1193Signer:
 
     def _signed_by(self, account: str, text: str, signature: str) -> str:
         """Give the public key that made the signature, once it is known to be the account's."""
+        given = Hidden((text, signature))
+        del text, signature
         try:
-            public_key = recover_public_key(text, signature)
+            public_key = recover_public_key(*given.value)
         except ValueError as error:
             raise SignerFailed("the wallet gave something that is no signature (r, s, v as hex)") from error
         if "0x" + backend.keccak_256(bytes.fromhex(public_key)[1:])[-20:].hex() != account:
@@ -116,6 +122,7 @@ class Eip1193Signer:
         from pyodide.ffi import JsProxy, to_js
 
         js_request = to_js({"method": method, "params": params}, dict_converter=Object.fromEntries)
+        del params
         js_outcome = await _settled(self._js_provider, js_request)
         if js_outcome.status == "rejected":
             raise _failure(js_outcome.reason)
@@ -148,7 +155,8 @@ def _failure(reason: Any) -> SignerFailed:
     words = _WORDS.get(code) if isinstance(code, int) else None
     if words is None:
         message = reason if isinstance(reason, str) else getattr(reason, "message", None)
-        words = f"the wallet failed: {message or 'it gave no reason'}" + (f" ({code})" if code is not None else "")
+        told = shown(str(message)) if message else "it gave no reason"
+        words = f"the wallet failed: {told}" + (f" ({shown(str(code))})" if code is not None else "")
     failure = SignerFailed(words)
     failure.__cause__ = reason if isinstance(reason, BaseException) else None
     return failure

@@ -1,6 +1,7 @@
 """Keys at rest: encrypted, for their owner alone, and readable by others' tools."""
 
 import os
+import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -28,11 +29,18 @@ M3nzt1L/dw==
 """As earlier versions wrote it, with the password "x"."""
 
 
-@pytest.fixture
-def written(tmp_path: Path) -> Path:
-    path = tmp_path / "key.pem"
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key file, which takes its time to be written."""
+    path = tmp_path_factory.mktemp("keys") / "key.pem"
     KeyPair(KEY).to_file(path, PASSWORD)
     return path
+
+
+@pytest.fixture
+def written(tmp_path: Path, original: Path) -> Path:
+    """A copy of it for one test."""
+    return Path(shutil.copy2(original, tmp_path))
 
 
 def test_what_is_written_is_read_again(written: Path) -> None:

@@ -8,9 +8,10 @@ import pytest
 from pyodide.ffi import to_js
 
 from circle_ws import CircleWsClient, CircleWsClientBuilder, SignerFailed, UnsupportedRuntime
-from circle_ws.auth import derive_public_key
+from circle_ws.auth import derive_public_key, sign_message
 from circle_ws.auth.wallet import INTRODUCTION, Eip1193Signer
 from tests.support.clients import KEY, OTHER_KEY, QUICK
+from tests.support.frames import recorded
 from tests.support.peers import Peers
 
 pytestmark = pytest.mark.skipif(not hasattr(js, "makeWallet"), reason="only a page has a wallet, Node has none")
@@ -82,7 +83,36 @@ async def refused(peers: Peers, js_wallet: Any) -> SignerFailed:
 )
 async def test_what_a_wallet_can_do_wrong_is_told(peers: Peers, js_wallet: Any, answer: Any, words: str) -> None:
     """A refusal, silence and nonsense each end in words, and the client is not signed in."""
-    assert words in str(await refused(peers, answering(js_wallet, **answer)))
+    failure = await refused(peers, answering(js_wallet, **answer))
+    assert words in str(failure)
+    told = recorded(failure)
+    assert "_personal_sign" in told or "_by_signer" in told
+    for secret in (INTRODUCTION, INTRODUCTION.encode().hex(), repr(INTRODUCTION)[1:60]):
+        assert secret not in told
+
+
+async def test_no_frame_holds_what_a_wallet_was_shown(peers: Peers, js_wallet: Any) -> None:
+    """Neither the nonce nor a signature that is another's is in the variables that an error tracker records."""
+    nonce = "nonce_1234567890_abcdef"
+    circle = await peers.start("scripted", answers={"fetch_nonce": {"result": nonce}})
+    signer = Eip1193Signer(js_wallet)
+    await signer.public_key()
+    answering(js_wallet, give="0x" + sign_message(OTHER_KEY, "nonce"))
+    it = CircleWsClientBuilder(circle.url).with_signer(signer).without_reconnect().build()
+    with pytest.raises(SignerFailed) as caught:
+        await it.connect()
+    await it.close()
+    told = recorded(caught.value)
+    for secret in (nonce, nonce.encode().hex(), sign_message(OTHER_KEY, "nonce")):
+        assert secret[:20] not in told
+
+
+async def test_a_wallets_words_are_escaped_and_cut(peers: Peers, js_wallet: Any) -> None:
+    """What it throws is somebody else's text."""
+    answering(js_wallet, refuse=5, message="a\nb\x1b" + "c" * 10_000, **{"as": "object"})
+    failure = await refused(peers, js_wallet)
+    assert str(failure).isprintable()
+    assert len(str(failure)) < 600
 
 
 @pytest.mark.parametrize("at_once", [False, True], ids=["rejects", "throws"])

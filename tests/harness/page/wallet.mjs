@@ -20,10 +20,10 @@ function refusal(code, message) {
 
 // Wallets throw whatever they like, few of them an Error.
 const reasons = {
-  error: (code) => refusal(code, "User denied the request."),
-  object: (code) => ({ code, message: "User denied the request." }),
+  error: (code, message) => refusal(code, message),
+  object: (code, message) => ({ code, message }),
   bare: (code) => Object.assign(Object.create(null), { code }),
-  text: () => "User denied the request.",
+  text: (_, message) => message,
   number: (code) => code,
   null: () => null,
   nothing: () => undefined,
@@ -32,14 +32,15 @@ const reasons = {
 export function makeWallet(hex) {
   const wallet = {
     key: fromHex(hex),
-    answer: null, // What the next requests are answered with: {refuse: code, as: a reason, atOnce}, {give: value}, {hang: true}.
+    answer: null, // What the next requests are answered with: {refuse: code, as: a reason, message, atOnce}, {give: value}, {hang: true}.
     asked: [], // What the person was shown.
     rawRecoveryId: false,
     request(request) {
       if (wallet.answer?.refuse === undefined) {
         return wallet.respond(request);
       }
-      const reason = reasons[wallet.answer.as ?? "error"](wallet.answer.refuse);
+      const words = wallet.answer.message ?? "User denied the request.";
+      const reason = reasons[wallet.answer.as ?? "error"](wallet.answer.refuse, words);
       if (wallet.answer.atOnce) {
         throw reason;
       }
