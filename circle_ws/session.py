@@ -92,7 +92,8 @@ class Session:
     @property
     def transport(self) -> Transport:
         """The open transport."""
-        assert self._transport is not None, "the session is used before its transport is open"
+        if self._transport is None:
+            raise RuntimeError("the session is used before its transport is open; this is a fault of circle-ws")
         return self._transport
 
     @property

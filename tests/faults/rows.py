@@ -102,6 +102,12 @@ ROWS = (
     Row(34, "many calls"),
     Row(35, "client dropped without `close()`"),
     _partly(
+        36,
+        "everything is cancelled while it closes; a drain that is no time, a transport that raises",
+        "a browser keeps a socket whose peer does not answer its close for a while, in silence",
+    ),
+    Row(37, "a wait for `connect()` that ends on a client that is reconnecting"),
+    _partly(
         38,
         "the circle asks, or pings, without end and does not read",
         "the browser answers pings by itself; the close code is 4013",
@@ -112,6 +118,12 @@ ROWS = (
         "a browser looks names up, and dials their addresses, by itself",
     ),
     _partly(40, "an HTTP refusal that is not read whole", "a browser shows no HTTP status: retry"),
+    _partly(41, "the client used from another event loop or thread", "a page has one event loop and one thread"),
+    _partly(
+        42,
+        "something else than its own task was cancelled inside a function of the program's",
+        "a browser lets nobody set headers, so there is no headers function",
+    ),
     Row(43, "a reader whose task the program does not keep"),
     _partly(
         44,

@@ -2,9 +2,13 @@
 
 import asyncio
 import gc
+import logging
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+import pytest
 
 from circle_ws import Backoff, CircleWsClient, ConnectionStatus
 from tests.faults.stage import LONG
@@ -68,6 +72,47 @@ async def test_row_35_while_it_dials(peers: Peers) -> None:
         del it
     await proxy.ask("answer")
     await until(proxy, "links", lambda links: not links)
+
+
+async def test_row_35_where_warnings_are_errors(peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row 35, client dropped without `close()`: the warning that is raised keeps nothing from being cleaned up."""
+    circle = await peers.start("circle")
+    it = client(circle.url)
+    await it.connect()
+    raised: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda report: raised.append(report.exc_type))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        del it
+        gc.collect()
+    assert raised == [ResourceWarning]
+    await until(circle, "public_keys", lambda keys: not keys)
+
+
+@pytest.mark.parametrize("what", ["a handler", "a status callback", "a protocol callback", "nothing"])
+async def test_row_35_what_was_to_be_called_is_told_of(
+    peers: Peers, what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Row 35, client dropped without `close()`: one that had callbacks or handlers also logs a WARNING."""
+    circle = await peers.start("circle")
+    it = client(circle.url)
+    if what == "a handler":
+        it.handle("f", len)
+    elif what == "a status callback":
+        it.on_status(print)
+    elif what == "a protocol callback":
+        it.on_protocol_error(print)
+    await it.connect()
+    with one_warning():
+        del it
+    await until(circle, "public_keys", lambda keys: not keys)
+    told = [
+        record.getMessage()
+        for record in caplog.records
+        if record.levelno == logging.WARNING and "called no more" in record.getMessage()
+    ]
+    assert len(told) == (0 if what == "nothing" else 1)
+    assert all("keep a reference to the client" in words for words in told)
 
 
 async def test_row_35_a_client_that_was_closed_is_dropped_in_silence(peers: Peers) -> None:
