@@ -21,9 +21,9 @@ from .policy import Classifier  # noqa: TC001 - `typing.get_type_hints` must fin
 from .proxy import ENVIRONMENT, shown_proxy
 from .request import Middleware  # noqa: TC001 - `typing.get_type_hints` must find it
 from .setup import Setup  # noqa: TC001 - likewise
-from .transport import Connect
+from .transport import Connect, surroundings
 from .transport import connect as runtime_connect
-from .url import check_url, shown
+from .url import check_url, is_relative, shown
 from .validation import (
     check_choices,
     check_headers_function,
@@ -190,6 +190,8 @@ class ClientConfig(_KeyHidden):
     transport: Connect = runtime_connect
 
     def __post_init__(self, private_key: str | bytes | KeyPair | None) -> None:
+        if is_relative(self.url):
+            self._set(url=surroundings.absolute(self.url))
         check_url(self.url)
         self._adopt(private_key)
         choices = {"policy": Policy, "dialect": Dialect, "params": ParamsForm, "first_connect": FirstConnect}

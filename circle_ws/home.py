@@ -35,7 +35,8 @@ class Home:
             running = asyncio._get_running_loop()
             if running is None:
                 raise RuntimeError(
-                    "no asyncio event loop is running here; use the client inside one, as in asyncio.run(main())"
+                    "circle-ws runs on asyncio, and no asyncio event loop is running here; use the client inside one, "
+                    "as in asyncio.run(main()), or with trio-asyncio where the program runs on trio"
                 )
             self.loop = running
             self._thread = threading.get_ident()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
     from urllib.parse import SplitResult
 
-__all__ = ["check_url", "find_fault", "is_loopback", "is_plain", "normalised", "place_of", "shown"]
+__all__ = ["check_url", "find_fault", "is_loopback", "is_plain", "is_relative", "normalised", "place_of", "shown"]
 
 _HOST = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?"
 _HEXADECIMAL = r"0x[0-9a-f]*"
@@ -21,7 +21,16 @@ _USER = (
     "holds a user name or password, which browsers refuse; a circle knows its users by their keys, and what a server "
     "before it asks for goes into a header: with_headers({'Authorization': ...})"
 )
+_ODD = re.compile(r"[^!-\[\]-~]")
+"""What no URL may hold: all but printable ASCII, and the backslash. Browsers would rewrite it."""
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_RELATIVE = ": it would be relative to a page that came over http or https, and there is none here"
 _DEFAULT_PORTS = {"ws": 80, "wss": 443}
+
+
+def is_relative(url: object) -> bool:
+    """Return whether something is a URL without a scheme, which a page may resolve; what it holds is well written."""
+    return isinstance(url, str) and bool(url) and not _ODD.search(url) and not _SCHEME.match(url)
 
 
 def check_url(url: str) -> None:
@@ -123,7 +132,8 @@ def find_fault(url: str) -> str | None:
     if parts is None:
         return "cannot be read: its port is no number up to 65535, or its host no IPv6 address although in brackets"
     if parts.scheme not in ("ws", "wss"):
-        return f"must begin with ws:// or wss://, not {parts.scheme + ':' if parts.scheme else 'without a scheme'}"
+        why = f"{parts.scheme}:" if parts.scheme else f"without a scheme{_RELATIVE}"
+        return f"must begin with ws:// or wss://, not {why}"
     if not parts.hostname:
         return "names no host; it should look like wss://circle.example/..."
     if "@" in parts.netloc:

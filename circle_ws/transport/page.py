@@ -5,18 +5,26 @@ All of it is a hint: the link may be fine. What JavaScript calls must never rais
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
 import js
-from pyodide.ffi import JsProxy, create_proxy
+from pyodide.ffi import JsException, JsProxy, create_proxy
 
+from ..errors import ConfigError
+from ..url import normalised, shown
 from .surroundings import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Self
 
-__all__ = ["Page", "surroundings"]
+__all__ = ["Page", "PolicyWatch", "surroundings"]
+
+_SCHEMES = {"http:": "ws:", "https:": "wss:", "ws:": "ws:", "wss:": "wss:"}
+"""A URL that is relative to a page gets the page's own scheme, which stands for this one (WHATWG WebSockets)."""
+_VIOLATION = "securitypolicyviolation"
 
 _logger = logging.getLogger("circle_ws.transport")
 
@@ -34,6 +42,19 @@ class Page(Surroundings):
     def offline(self) -> bool:
         """Whether the browser says that it is offline; that it is online says little."""
         return getattr(getattr(js, "navigator", None), "onLine", None) is False
+
+    def absolute(self, url: str) -> str:
+        """Give the `ws://` or `wss://` URL that one means that is relative to the page, or to the worker's script."""
+        try:
+            js_url = js.URL.new(url, _base())
+        except JsException:
+            # Node has no page, and a worker's script may have no address of its own.
+            return url
+        scheme = _SCHEMES.get(js_url.protocol)
+        if scheme is None:
+            return url
+        js_url.protocol = scheme
+        return str(js_url.href)
 
     def watch(self, awake: Callable[[], None]) -> Callable[[], None]:
         """Call `awake` when the network, the page or its tab comes back."""
@@ -84,6 +105,62 @@ class Page(Surroundings):
             self.wake()
         except Exception:
             _logger.exception("learning that the page is back failed")
+
+
+class PolicyWatch:
+    """Learn whether the content security policy of the page, or of the worker, forbids to dial a URL.
+
+    It watches while its block runs. Nothing else tells why such a dial fails.
+
+    Args:
+        url: A checked one.
+    """
+
+    __slots__ = ("_js_listener", "_url", "violation")
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.violation: asyncio.Future[ConfigError] = asyncio.get_running_loop().create_future()
+        """Done once the policy is known to forbid it, with an error that says so."""
+
+    def __enter__(self) -> Self:
+        self._js_listener = create_proxy(self._on_violation)
+        if hasattr(js, "addEventListener"):
+            js.addEventListener(_VIOLATION, self._js_listener)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if hasattr(js, "removeEventListener"):
+            js.removeEventListener(_VIOLATION, self._js_listener)
+        self._js_listener.destroy()
+
+    def _on_violation(self, js_event: Any) -> None:
+        try:
+            # A browser may tell the whole URL, its origin or its scheme. A policy that only reports forbids nothing.
+            blocked = str(js_event.blockedURI)
+            if js_event.disposition != "enforce" or not blocked or self.violation.done():
+                return
+            if normalised(self._url).startswith(blocked):
+                self.violation.set_result(_forbidden(self._url, str(js_event.effectiveDirective)))
+        except Exception:
+            _logger.exception("learning what the content security policy forbids failed")
+
+
+def _forbidden(url: str, directive: str) -> ConfigError:
+    origin = "/".join(normalised(url).split("/", 3)[:3])
+    return ConfigError(
+        f"the page's content security policy ({directive}) forbids to connect to {shown(url)}; "
+        f"name {origin} in connect-src, where the page is served",
+        option="url",
+    )
+
+
+def _base() -> Any:
+    js_document = getattr(js, "document", None)
+    if js_document is not None:
+        return js_document.baseURI
+    js_location = getattr(js, "location", None)
+    return None if js_location is None else js_location.href
 
 
 surroundings = Page()

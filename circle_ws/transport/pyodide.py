@@ -16,6 +16,7 @@ from pyodide.ffi import JsException, JsProxy, create_proxy, to_js
 from ..errors import ConnectionFailed, ConnectionLost, MessageTooLarge, ProtocolError, UnsupportedRuntime
 from ..waiter import deliver
 from .base import Capabilities, Receiver, TransportOptions
+from .page import PolicyWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,8 @@ _LARGE = 1024
 """Characters from which on a message crosses to Python faster as bytes: six times faster at 16 Ki."""
 _WIDEST = 4
 """Bytes that a character takes in UTF-8 at most."""
+_POLICY_TIMEOUT = 0.1
+"""So long is waited, after what the constructor threw, to be told that the page's policy was why, in seconds."""
 _POLL = 0.01
 """How often `bufferedAmount` is looked at, in seconds, besides at each message: browsers have no event for it."""
 
@@ -272,19 +275,45 @@ class PyodideTransport:
             _logger.exception("a receiver raised; the connection is down all the same")
 
 
+_CAPABILITIES = Capabilities(ping=False, headers=False, proxy=False, tls=False, http_status=False, subprotocols=True)
+
+
 class PyodideConnect:
     """Open WebSockets of the browser."""
 
-    capabilities = Capabilities(ping=False, headers=False, proxy=False, tls=False, http_status=False, subprotocols=True)
+    @property
+    def capabilities(self) -> Capabilities:
+        """Little more than subprotocols.
+
+        Raises:
+            UnsupportedRuntime: This host has no `WebSocket`.
+        """
+        if not hasattr(js, "WebSocket"):
+            raise UnsupportedRuntime(
+                "this host has no WebSocket: Node has it from version 22 on, and Node 20 with the switch "
+                "--experimental-websocket",
+                option="transport",
+            )
+        return _CAPABILITIES
 
     async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> PyodideTransport:
         """Dial `url`; return once the socket is open. A cancelled one leaves nothing behind.
 
         Raises:
             ConnectionFailed: It could not be opened; a browser does not say why.
+            ConfigError: The page's content security policy forbids it.
         """
-        transport = PyodideTransport(url, receiver, options)
-        await transport.opened()
+        with PolicyWatch(url) as policy:
+            try:
+                transport = PyodideTransport(url, receiver, options)
+                await transport.opened()
+            except ConnectionFailed as failure:
+                if isinstance(failure.__cause__, JsException):
+                    # Firefox throws at once, and tells of the policy a little later.
+                    await asyncio.wait([policy.violation], timeout=_POLICY_TIMEOUT)
+                if policy.violation.done():
+                    raise policy.violation.result() from failure
+                raise
         return transport
 
 

@@ -23,6 +23,14 @@ class Surroundings:
         """Whether it is known that no other machine can be reached."""
         return False
 
+    def absolute(self, url: str) -> str:
+        """Give the `ws://` or `wss://` URL that a relative one means, where something is there that it is relative to.
+
+        Args:
+            url: Relative: without a scheme. Natively it stays what it is.
+        """
+        return url
+
     def watch(self, awake: Callable[[], None]) -> Callable[[], None]:
         """Call `awake` whenever the program may have slept or the network may have changed; it must not raise.
 

@@ -50,8 +50,10 @@ def browser(request: pytest.FixtureRequest) -> str:
 class PageServer:
     """Serve a page, hear what it tells, and give it orders."""
 
-    def __init__(self, wheels: Path) -> None:
+    def __init__(self, wheels: Path, page: str = "page.html", headers: dict[str, str] | None = None) -> None:
         self._wheels = wheels
+        self._page = page
+        self._headers = headers or {}
         self._told: list[Told] = []
         self._read = 0
         self._orders: deque[str] = deque()
@@ -61,6 +63,7 @@ class PageServer:
     @asynccontextmanager
     async def serve(self) -> AsyncGenerator[None]:
         application = web.Application()
+        application.on_response_prepare.append(self._add_headers)
         application.router.add_post("/told", self._hear)
         application.router.add_post("/order", self._order)
         application.router.add_static("/page", _PAGE)
@@ -69,7 +72,7 @@ class PageServer:
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/page/page.html"
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/page/{self._page}"
         try:
             yield
         finally:
@@ -89,6 +92,9 @@ class PageServer:
 
     def order(self, order: str) -> None:
         self._orders.append(order)
+
+    async def _add_headers(self, _: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(self._headers)
 
     async def _hear(self, request: web.Request) -> web.Response:
         self._told.append(json.loads(await request.text()))
