@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from ..errors import RpcError
-from ..jsonrpc.codes import INVALID_PARAMS
+from ..errors import CircleWsError, RpcError
+from ..jsonrpc.codes import EXECUTION_FAILED, INVALID_PARAMS
 from ..server import CircleServer, Connection
 from ..server.rules import ServedDialect, ServedParams
 from .arithmetic import evaluate
@@ -60,7 +60,13 @@ async def _drop(connection: Connection) -> None:
 
 async def _ask_back(connection: Connection, topic: str) -> Any:
     """Ask the caller to describe a topic, and answer what it says."""
-    return await connection.call("describe", [topic])
+    try:
+        return await connection.call("describe", [topic])
+    except RpcError:
+        raise
+    except CircleWsError as error:
+        # What a client does not answer, or not well, is no fault of this circle's that its terminal must show.
+        raise RpcError(EXECUTION_FAILED, f"execution failed: {error}") from error
 
 
 def _tick_at_once(connection: Connection, count: int = 1) -> None:

@@ -41,7 +41,11 @@ class Connection:
         Raises:
             InvalidRequest: The params are not finite plain JSON with string keys.
         """
-        self._link.run_on_its_loop(self.push, envelope.notification(method, params).encode())
+        text = envelope.notification(method, params).encode()
+        if get_ident() == self._link.thread:
+            self.push(text)
+        else:
+            self._link.run_on_its_loop(self.push, text)
 
     async def call(self, method: str, params: Params = None, *, timeout: float | None = 30.0) -> Any:
         """Ask this client, signed in or not, and return its result: plain JSON values. May be cancelled.

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from websockets.datastructures import Headers
 from websockets.http11 import Response
 
+from ..errors import ConfigError
 from ..url import is_loopback
 
 if TYPE_CHECKING:
@@ -36,13 +37,18 @@ class Gate:
             pages of this machine and of `public_url`'s host, where the circle is on loopback, and all elsewhere.
         public_url: Where clients dial the circle, or None.
 
+    Raises:
+        ConfigError: The origins are one text.
+
     Attributes:
         is_local: Whether the circle can be reached from this machine only.
     """
 
     def __init__(self, origins: Sequence[str | None] | None, public_url: str | None) -> None:
+        if isinstance(origins, str):
+            raise ConfigError(f"origins is a list of texts, as [{origins!r}], not one text", option="origins")
         self.is_local = True
-        self._origins = origins
+        self._origins = None if origins is None else tuple(origins)
         self._public_host = None if public_url is None else urlsplit(public_url).hostname
         self._named: set[str] = set()
 

@@ -1,5 +1,6 @@
 """Proves `serve` as a process: what it offers, whom it admits, how it ends."""
 
+import json
 import re
 import signal
 import socket
@@ -9,9 +10,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect
 
 import circle_ws
 from circle_ws import AuthRejected, ConnectionFailed, KeyPair, OutcomeUnknown, RpcError
+from tests.native.by_hand import sign_in
 from tests.native.command_line import invoke, start
 from tests.support.limits import PATIENCE
 
@@ -72,6 +75,21 @@ async def test_what_a_script_holds_says_nothing_on_the_terminal() -> None:
         process.send_signal(signal.SIGTERM)
         output, errors = process.communicate(timeout=10)
     assert (output, errors) == ("", "")
+
+
+async def test_a_client_that_answers_badly_says_nothing_on_the_terminal() -> None:
+    """What goes wrong with the question back is told to the client alone."""
+    with _served() as (process, url):
+        async with connect(url) as socket:
+            await sign_in(socket)
+            await socket.send('{"jsonrpc":"2.0","id":"mine","method":"ask_back","params":["weather"]}')
+            asked = json.loads(await socket.recv())
+            await socket.send(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "error": "\x07"}))
+            error = json.loads(await socket.recv())["error"]
+            assert error["code"] == -32000
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=10)
+    assert errors == ""
 
 
 async def test_foreign_pages_are_refused_and_told_how() -> None:

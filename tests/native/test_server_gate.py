@@ -9,6 +9,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from circle_ws.errors import ConfigError
 from circle_ws.server import CircleServer
 from tests.native.by_hand import ask
 
@@ -88,6 +89,13 @@ async def test_what_is_named_decides_alone(origins: Any, admitted: Any, refused:
             assert await is_let_in(server, origin), origin
         for origin in refused:
             assert not await is_let_in(server, origin), origin
+
+
+def test_one_text_is_no_list_of_origins() -> None:
+    """Parts of it would be let in."""
+    with pytest.raises(ConfigError, match=r"\['https://good.example'\]") as caught:
+        CircleServer(origins="https://good.example")
+    assert caught.value.option == "origins"
 
 
 async def test_elsewhere_nothing_is_checked() -> None:
