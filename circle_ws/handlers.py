@@ -120,6 +120,8 @@ class Handlers:
             text = self._error(frame["id"], error)
         except (Exception, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and is_cancelled():
+                # The circle must not wait, nor a batch lose its other replies, whoever it was that cancelled it.
+                reply(self._error(frame["id"], RpcError(INTERNAL_ERROR, "internal error")))
                 raise
             # What went wrong here is not the circle's to know; a cancellation may be that of something it awaited.
             _logger.exception("the handler of %r raised", frame["method"])

@@ -33,6 +33,14 @@ def interrupted_at_once(*arguments: Any) -> Any:
     return other.result()
 
 
+async def cancelled(*arguments: Any) -> Any:
+    """Be cancelled by the program's own code."""
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+    await asyncio.sleep(0)
+
+
 @pytest.mark.parametrize("function", [interrupted, interrupted_at_once])
 async def test_a_handler_still_answers(peers: Peers, function: Any, caplog: pytest.LogCaptureFixture) -> None:
     """With an internal error, logged as every other one; the next request is answered as ever."""
@@ -46,7 +54,15 @@ async def test_a_handler_still_answers(peers: Peers, function: Any, caplog: pyte
     assert "the handler of 'break' raised" in caplog.text
 
 
-@pytest.mark.parametrize("function", [interrupted, interrupted_at_once])
+async def test_a_handler_that_is_cancelled_answers(peers: Peers) -> None:
+    """The circle does not wait for what will never come."""
+    circle = await peers.start("circle")
+    async with client(circle.url) as it:
+        it.handle("break", cancelled)
+        assert await circle.ask("ask_client", method="break") == {"error": [-32603, "internal error", None]}
+
+
+@pytest.mark.parametrize("function", [interrupted, interrupted_at_once, cancelled])
 async def test_a_batch_keeps_its_replies(function: Any) -> None:
     """One member of a batch of the circle's is interrupted: it is answered with an error, and the others are too."""
 

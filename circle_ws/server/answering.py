@@ -43,13 +43,14 @@ class Answering:
         connection: As the methods that are called now see it.
     """
 
-    __slots__ = ("_entry", "_refused_params", "_room", "_rules", "_tasks", "connection")
+    __slots__ = ("_entry", "_over", "_refused_params", "_room", "_rules", "_tasks", "connection")
 
     def __init__(self, rules: Rules, connection: Connection, bar: Callable[[str], object]) -> None:
         self._rules = rules
         self.connection = connection
         self._entry = Entry(rules, self._accept, bar)
         self._refused_params = rules.refused_params
+        self._over = False
         self._room = Room(MAX_RUNNING)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -77,6 +78,7 @@ class Answering:
 
     def end(self) -> None:
         """Cancel what runs: the client is gone."""
+        self._over = True
         self._room.close()
         for task in self._tasks:
             # Once: a second time would interrupt what a method does about the first.
@@ -116,10 +118,13 @@ class Answering:
         except Exception as error:
             text = _failure(request, error)
         except asyncio.CancelledError as error:
+            # By `end`, or by whatever else cancelled the method, or something that it awaited: then its client waits.
+            if self._over:
+                raise
+            await answer(_failure(request, error))
             if _is_cancelled():
                 raise
-            # Something that the method awaited was cancelled, and not the method.
-            text = _failure(request, error)
+            return
         await answer(text)
 
     def _ended(self, outcome: Any, task: asyncio.Task[None]) -> None:

@@ -233,3 +233,38 @@ async def test_a_batch_ends_with_its_client(circle: Meeting) -> None:
         socket.transport.abort()
         await eventually(lambda: not circle.connections)
     assert circle.ended == ["hold"] * 10
+
+
+@pytest.mark.parametrize("how", ["interrupted", "interrupted at once", "cancelled"])
+async def test_a_member_that_is_interrupted_takes_no_other_reply_with_it(how: str) -> None:
+    """Something that it awaited was cancelled, or it was itself, by the program's own code: an internal error."""
+    async with CircleServer() as server:
+
+        @server.method("break")
+        async def interrupted() -> Any:
+            if how == "cancelled":
+                task = asyncio.current_task()
+                assert task is not None
+                task.cancel()
+                await asyncio.sleep(0)
+            other = asyncio.ensure_future(asyncio.Event().wait())
+            if how == "interrupted":
+                asyncio.get_running_loop().call_soon(other.cancel)
+                return await other
+            other.cancel()
+            await asyncio.wait([other])
+            return other.result()
+
+        @server.method()
+        def f() -> int:
+            return 1
+
+        async with signed_in(server) as socket:
+            members = [request("f", None, 1), request("break", None, 2), request("f", None, 3)]
+            await socket.send(json.dumps(members))
+            answers = {answer["id"]: answer for answer in json.loads(await asyncio.wait_for(socket.recv(), 5))}
+            assert (answers[1]["result"], answers[3]["result"]) == (1, 1)
+            assert answers[2]["error"] == {"code": -32603, "message": "internal error"}
+            await socket.send(json.dumps(request("break", None, 4)))
+            answer = json.loads(await asyncio.wait_for(socket.recv(), 5))
+            assert answer["error"]["code"] == -32603
