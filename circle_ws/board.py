@@ -16,6 +16,8 @@ from .waiter import hold_back
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .home import Home
+
 __all__ = ["StatusBoard", "StatusChanges"]
 
 _logger = logging.getLogger("circle_ws")
@@ -86,8 +88,8 @@ class StatusBoard:
             self._waiters.clear()
         hold_back()
 
-    def changes(self, owner: object = None) -> StatusChanges:
-        """Give an iterator over the changes, the present status first; it keeps `owner` alive."""
+    def changes(self, owner: object = None, home: Home | None = None) -> StatusChanges:
+        """Give an iterator over the changes, the present status first; `owner` and `home` are those of `Listener`."""
         channel: Channel[StatusChange] = Channel(KEPT_FOR_SLOW_READERS)
         last = self.last
         channel.put(StatusChange(last.status, last.status, last.at, last.attempt, last.retry_in, last.cause))
@@ -95,7 +97,7 @@ class StatusBoard:
             channel.end()
         else:
             self._channels[channel] = None
-        return StatusChanges(channel, self, owner=owner)
+        return StatusChanges(channel, self, owner=owner, home=home)
 
     def remove(self, channel: Channel[Any]) -> None:
         """Tell `channel` of no more changes; one that is told of none is ignored."""

@@ -231,6 +231,7 @@ class Calls:
             overflow=overflow,
             gaps=gaps,
             owner=self,
+            home=self._supervisor.home,
         )
 
     def handle(self, method: str, function: Callable[..., Any]) -> Callable[[], None]:

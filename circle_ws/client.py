@@ -176,7 +176,7 @@ class CircleWsClient(Calls):
         It keeps 256 changes for a slow reader; `.skipped` counts what such a reader has missed.
         """
         self._supervisor.home.check_thread()
-        return self._supervisor.board.changes(self)
+        return self._supervisor.board.changes(self, self._supervisor.home)
 
     def on_status(self, callback: Callable[[StatusChange], object]) -> Callable[[], None]:
         """Call `callback(change)` at each change of status, from the event loop.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from .buffer import Overflow
+    from .home import Home
 
 __all__ = ["Channel", "Listener", "Source"]
 
@@ -92,9 +93,10 @@ class Listener(Generic[T]):
         source: Fills it, until the listener is closed or dropped.
         convert: Makes what is given out from what was put, in the reader's own task; None changes nothing.
         owner: Is kept alive by the listener: the client, which nothing comes from once it is gone.
+        home: The event loop on which one may wait, and no other; None does not check.
     """
 
-    __slots__ = ("__weakref__", "_channel", "_convert", "_owner", "_source")
+    __slots__ = ("__weakref__", "_channel", "_convert", "_home", "_owner", "_source")
 
     def __init__(
         self,
@@ -103,7 +105,9 @@ class Listener(Generic[T]):
         *,
         convert: Callable[[Any], T] | None = None,
         owner: object = None,
+        home: Home | None = None,
     ) -> None:
+        self._home = home
         self._channel = channel
         self._source = source
         self._convert = convert
@@ -158,6 +162,8 @@ class Listener(Generic[T]):
                 raise StopAsyncIteration
             if channel.failure is not None:
                 raise channel.failure
+            if self._home is not None:
+                self._home.check()
             reader = new_waiter()
             channel.readers.append(reader)
             try:

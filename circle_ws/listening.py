@@ -10,6 +10,7 @@ from .listener import Channel, Listener
 from .typed import find_converter
 
 if TYPE_CHECKING:
+    from .home import Home
     from .jsonrpc.subscriptions import Subscriptions
 
 __all__ = ["BUFFER_BYTES", "NOTIFICATION_BUFFER", "listen"]
@@ -27,8 +28,9 @@ def listen(
     overflow: Overflow,
     gaps: bool,
     owner: object = None,
+    home: Home | None = None,
 ) -> Listener[Any]:
-    """Listen; the arguments are those of `CircleWsClient.notifications`, and what the listener keeps alive.
+    """Listen; the arguments are those of `CircleWsClient.notifications` and `Listener`.
 
     Raises:
         InvalidRequest: One is wrong.
@@ -47,4 +49,4 @@ def listen(
         raise InvalidRequest("yields is for one method: name it, or convert Notification.params yourself")
     convert = find_converter(yields)
     channel: Channel[Any] = Channel(buffer, overflow=overflow, gaps=gaps, most_bytes=buffer_bytes)
-    return Listener(channel, subscriptions.add(method, channel), convert=convert, owner=owner)
+    return Listener(channel, subscriptions.add(method, channel), convert=convert, owner=owner, home=home)

@@ -97,6 +97,33 @@ async def _awaited(awaitable: Awaitable[object]) -> object:
     return await awaitable
 
 
+@pytest.mark.parametrize("what", ["notifications", "status changes"])
+async def test_a_listener_is_not_waited_on_from_another_event_loop(what: str) -> None:
+    """It would never wake up there; on its own loop it goes on."""
+    server = MemoryServer(_echo)
+    it = client(URL, key=None, transport=server)
+    await it.connect()
+    listener: Any = it.notifications("news") if what == "notifications" else it.status_changes()
+    if what == "status changes":
+        await anext(listener)
+    for use in (lambda: anext(listener), listener.batch):
+        other = VirtualLoop()
+        try:
+            with pytest.raises(RuntimeError, match=IN_WORDS):
+                other.run(_awaited(use()))
+        finally:
+            other.close()
+    next_one = later(anext(listener))
+    await asyncio.sleep(0)
+    if what == "notifications":
+        server.peers[0].send('{"jsonrpc":"2.0","method":"news","params":[1]}')
+    else:
+        it.reconnect()
+    outcome = await asyncio.wait_for(next_one, 5)
+    assert outcome == [1] if what == "notifications" else outcome.status is S.WAITING
+    await it.close()
+
+
 @pytest.mark.parametrize("use", ["call", "notify", "batch", "connect", "start", "close", "reconnect"])
 async def test_while_it_waits_for_the_next_attempt(use: str) -> None:
     """Also where a call would only have to wait."""
