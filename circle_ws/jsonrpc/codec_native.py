@@ -13,7 +13,7 @@ import msgspec
 import orjson
 
 from ..errors import ProtocolError
-from .strict import is_flat, refuse_long_integers
+from .strict import is_flat, refuse_deep_nesting, refuse_long_integers
 
 __all__ = ["decode", "encode"]
 
@@ -75,8 +75,10 @@ def decode(text: str) -> Any:
     """Turn JSON text into plain values.
 
     Raises:
-        ProtocolError: `text` is not strict JSON.
+        ProtocolError: `text` is not strict JSON, or nested more than 512 deep.
     """
+    # msgspec goes as deep as the text does, and its own limit is above what the stack of a thread may have.
+    refuse_deep_nesting(text)
     try:
         value = _decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError) as error:

@@ -1,0 +1,64 @@
+"""The ids of replies that cannot be parsed: not strict JSON, or cut off after a beginning.
+
+The call that such a reply is about fails at once instead of waiting for its time.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["LOOKED_AT", "reply_ids"]
+
+LOOKED_AT = 64 * 1024
+"""Maximum number of characters that are looked at, from the beginning of a message."""
+_MOST_BRACKETS = 2000
+"""Maximum number of brackets that are looked at: each takes a microsecond, in a page up to ten."""
+_NO_REPLY = -1
+
+# Possessive throughout: each character is looked at once, whatever the text is.
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_TO_BRACKET = re.compile(rf'(?s)(?:[^"\[\]{{}}]++|{_STRING})*+([\[\]{{}}])')
+_MEMBER = re.compile(r'(?<!\\)"(?:(?P<method>method)|id)"\s*+:\s*+(?P<id>[0-9]{1,18}+(?=\s*+[,}]))?')
+
+
+def reply_ids(text: str) -> list[int]:
+    """Return the ids of the reply in `text`, or of those in a batch, as far as they are in plain sight.
+
+    An id is the member `id` of the outermost object, or of those in the outermost array; strings and nesting are
+    respected. What has a member `method` there is no reply. The time is linear in the beginning that is looked at.
+    """
+    # A byte order mark may be what makes it no JSON.
+    beginning = text[:LOOKED_AT].lstrip("\ufeff \t\r\n")
+    if beginning[:1] not in ("{", "["):
+        return []
+    members = 1 if beginning[0] == "{" else 2
+    ids: list[int] = []
+    id: int | None = None
+    depth = position = 0
+    for _ in range(_MOST_BRACKETS):
+        step = _TO_BRACKET.match(beginning, position)
+        if step is None:
+            break
+        if depth == members:
+            id = _find_id(beginning, position, step.end(), id)
+        position = step.end()
+        depth += 1 if step[1] in "[{" else -1
+        if depth < members and id is not None:
+            ids.append(id)
+            id = None
+        if depth == 0:
+            break
+    if depth == members:
+        id = _find_id(beginning, position, len(beginning), id)
+    return [one for one in (*ids, id) if one is not None and one != _NO_REPLY]
+
+
+def _find_id(text: str, start: int, end: int, id: int | None) -> int | None:
+    """Return the id among the members between two brackets, else the one known before; -1 for what is no reply."""
+    for member in _MEMBER.finditer(text, start, end):
+        if member["method"] is not None or id == _NO_REPLY:
+            id = _NO_REPLY
+        elif member["id"] is not None:
+            id = int(member["id"])
+    return id
+
