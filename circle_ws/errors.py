@@ -254,12 +254,17 @@ class MessageTooLarge(ProtocolError):
     Attributes:
         size: Its size in bytes of UTF-8, where it is known.
         limit: The limit, in bytes of UTF-8.
+        beginning: The beginning of a message that came in, where a transport has it.
     """
 
-    def __init__(self, message: str, *, size: int | None = None, limit: int | None = None) -> None:
+    beginning: str = ""
+
+    def __init__(self, message: str, *, size: int | None = None, limit: int | None = None, beginning: str = "") -> None:
         super().__init__(message)
         self.size = size
         self.limit = limit
+        if beginning:
+            self.beginning = beginning
 
 
 class CallTimeout(CircleWsError, TimeoutError):

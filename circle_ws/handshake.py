@@ -95,15 +95,19 @@ class Handshake:
         try:
             async with limit:
                 await self._connect()
+                self._check_link()
                 if self._authenticator is not None:
                     self._signing_in()
                     await self._authenticator.sign_in(self._session, limit)
+                # Before the sign-in nothing of the user's leaves: what functions of theirs answer neither.
+                self._session.take_requests()
                 if self._config.setup is not None:
                     self._in_setup = True
                     await run_setup(self._config.setup, self._session, self._tasks)
             self._check_link()
         except BaseException as error:
-            self._session.abort(ConnectionLost.closed(1006, local=True))
+            if not self._session.leaving:
+                self._session.abort(ConnectionLost.closed(1006, local=True))
             if isinstance(error, TimeoutError) and limit.expired():
                 raise self._too_slow() from None
             if isinstance(error, asyncio.CancelledError) and not is_cancelled():
@@ -140,10 +144,11 @@ class Handshake:
 
     def _check_link(self) -> None:
         # A server may close in the very packet that opens; nobody was connected then, so the attempt failed.
-        if self._session.loss is not None:
-            raise ConnectionFailed(
-                "the server closed the connection as soon as it was open", phase=self.phase
-            ) from self._session.loss
+        loss = self._session.loss
+        if loss is not None:
+            soon = "closed the connection as soon as it was open"
+            words = f"this client {soon}: {loss}" if loss.local else f"the server {soon}"
+            raise ConnectionFailed(words, phase=self.phase) from loss
 
     def _too_slow(self) -> ConnectionFailed:
         phase = self.phase

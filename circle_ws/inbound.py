@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
+from .blame import only_message, take_almost_named, take_named
 from .buffer import weigh
 from .errors import ConnectionLost, MessageTooLarge, ProtocolError
 from .handlers import BatchReply
 from .jsonrpc import envelope, json
-from .jsonrpc.codes import AUTHENTICATION_REQUIRED
-from .jsonrpc.envelope import Kind
+from .jsonrpc.codes import AUTHENTICATION_REQUIRED, INVALID_REQUEST, PARSE_ERROR
+from .jsonrpc.envelope import MAX_BATCH, Kind
+from .jsonrpc.plain_sight import reply_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from .call import Call
     from .errors import RpcError
@@ -26,12 +28,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Inbound"]
 
-_logger = logging.getLogger("circle_ws")
-
 _MALFORMED = 4002
 """The close code for a peer that sends too much that is no JSON-RPC."""
 _MALFORMED_BEARABLE = 5
-"""So many malformed messages end a connection."""
+"""So many malformed messages in a row end a connection."""
+_ABOUT_A_MESSAGE = (PARSE_ERROR, INVALID_REQUEST)
+"""What a peer answers, without an id, to a message that it could not read."""
+_SHOWN = 200
+"""Characters of a peer's own words that an error repeats."""
 
 
 class Inbound:
@@ -45,7 +49,16 @@ class Inbound:
         trouble: Is told what breaks JSON-RPC.
     """
 
-    __slots__ = ("_counters", "_handlers", "_malformed_messages", "_owner", "_session", "_subscriptions", "_trouble")
+    __slots__ = (
+        "_counters",
+        "_handlers",
+        "_malformed",
+        "_owner",
+        "_session",
+        "_subscriptions",
+        "_too_large",
+        "_trouble",
+    )
 
     def __init__(
         self, session: Session, owner: Owner, subscriptions: Subscriptions, handlers: Handlers, trouble: Trouble
@@ -56,7 +69,10 @@ class Inbound:
         self._handlers = handlers
         self._trouble = trouble
         self._counters = trouble.counters
-        self._malformed_messages = 0
+        self._malformed = 0
+        """How many malformed messages came with nothing well-formed between them."""
+        self._too_large: MessageTooLarge | None = None
+        """The message over our own limit for which the link is being closed."""
 
     def message(self, text: str) -> None:
         """Take one message: resolve the call it answers, or hand the notification on."""
@@ -64,7 +80,7 @@ class Inbound:
         try:
             frame = json.decode(text)
         except ProtocolError as error:
-            self._take_malformed(None, error)
+            self._take_undecoded(text, error)
             return
         if type(frame) is list:
             self._take_batch(frame, text)
@@ -72,21 +88,59 @@ class Inbound:
             self._take(frame, text)
 
     def _take_batch(self, frames: list[Any], text: str) -> None:
-        """Take the members of a batch one by one (JSON-RPC 2.0 section 6)."""
-        if not frames:
-            self._take_malformed(None, ProtocolError("a batch is empty"))
+        """Take the members of a batch one by one (JSON-RPC 2.0 section 6): what breaks the protocol last."""
+        if not frames or len(frames) > MAX_BATCH:
+            self._take_bad_batch(len(frames))
             return
-        count = sum(1 for frame in frames if _wants_reply(frame))
-        replies = BatchReply(count, self._session.answer, self._handlers.max_reply_bytes)
+        malformed = self._malformed
+        requests: list[dict[str, Any]] = []
+        late: list[dict[str, Any]] = []
+        errors: list[tuple[Any, ProtocolError]] = []
         for frame in frames:
-            self._take(frame, text, replies.add)
+            kind = _kind_or_error(frame)
+            if isinstance(kind, ProtocolError):
+                errors.append((frame, kind))
+            elif kind is Kind.REQUEST:
+                requests.append(frame)
+            elif kind is Kind.ERROR and frame["id"] is None:
+                late.append(frame)
+            else:
+                self._take(frame, text, in_batch=True)
+        if requests:
+            self._take_requests(requests, partial(self._answer_batch, requests, text), text)
+        for frame in late:
+            # About a member that the peer could not read; by now it is known which ones have no reply.
+            self._take_nameless_error(envelope.rpc_error(frame), in_batch=True)
+        if errors:
+            self._malformed = malformed
+        for frame, error in errors:
+            self._take_malformed(frame, error)
 
-    def _take(self, frame: Any, text: str, reply: Callable[[str], None] | None = None) -> None:
+    def _take_bad_batch(self, size: int) -> None:
+        if size:
+            self._take_malformed(None, ProtocolError(f"a batch of {size} is over the maximum of {MAX_BATCH} members"))
+        elif not self._blame_only_message(ProtocolError("the circle answered with an empty batch, which says nothing")):
+            self._take_malformed(None, ProtocolError("a batch is empty"))
+
+    def _take_requests(self, requests: list[dict[str, Any]], answer: Callable[[], None], text: str) -> None:
+        """Answer the requests of one message, now or after the sign-in."""
+        if self._session.takes_requests:
+            answer()
+        else:
+            self._session.hold_requests(answer, len(requests), weigh(text))
+
+    def _answer_batch(self, requests: list[dict[str, Any]], text: str) -> None:
+        replies = BatchReply(len(requests), self._session.answer, self._handlers.max_reply_bytes)
+        for request in requests:
+            self._handlers.take(request, replies.add, weigh(_own_text(request, text)))
+
+    def _take(self, frame: Any, text: str, *, in_batch: bool = False) -> None:
         try:
             kind = envelope.kind_of(frame)
         except ProtocolError as error:
             self._take_malformed(frame, error)
             return
+        self._malformed = 0
         if kind is Kind.RESULT:
             if (call := self._answered(frame["id"])) is not None:
                 call.settle(frame["result"])
@@ -97,25 +151,29 @@ class Inbound:
                 subscriptions.resume(time.time())
             counters.notifications += 1
             if dropped := subscriptions.publish(
-                frame["method"], frame.get("params"), text if reply is None else _own_text(frame, text)
+                frame["method"], frame.get("params"), _own_text(frame, text) if in_batch else text
             ):
                 counters.dropped += dropped
         elif kind is Kind.ERROR:
             self._take_error(frame)
         else:
-            own_text = text if reply is None else _own_text(frame, text)
-            self._handlers.take(frame, reply or self._session.answer, weigh(own_text))
+            self._take_requests([frame], partial(self._handlers.take, frame, self._session.answer, weigh(text)), text)
 
     def invalid(self, cause: ProtocolError) -> None:
-        """Learn of what is no text message. One over the size may have been any call's reply, so all fail with it."""
-        self._trouble.tell(cause)
+        """Learn of what is no text message, or is over the size."""
         if isinstance(cause, MessageTooLarge):
-            self._session.fail_in_flight(cause)
-        else:
-            self._count_malformed()
+            self._trouble.tell(cause)
+            self._too_large = cause
+            self._fail_all(self._named_in(cause.beginning), cause)
+        elif not self._blame_only_message(cause):
+            self._take_malformed(None, cause)
 
     def lost(self, cause: ConnectionLost) -> None:
         """Learn that the link is down."""
+        if self._too_large is not None and cause.local:
+            words = f"this client closed the link with code {cause.code}: {self._too_large}"
+            cause = ConnectionLost(words, code=cause.code, reason=cause.reason, local=True)
+            cause.__cause__ = self._too_large
         self._session.lost(cause)
 
     def _answered(self, id: Any) -> Call | None:
@@ -123,15 +181,24 @@ class Inbound:
 
         A call that waits for the slot must not go out if this one tells that nobody is signed in any more.
         """
+        session = self._session
         # 1.0 and True are equal to 1 and would find its call.
-        call = self._session.in_flight.pop(id, None) if type(id) is int else None
+        call = session.in_flight.pop(id, None) if type(id) is int else None
         if call is None:
             self._ignore_reply(id)
-        elif call.users:
-            self._session.answered = True
+            return None
+        session.notified = False
+        if call.users:
+            session.answered = True
         return call
 
     def _ignore_reply(self, id: Any) -> None:
+        call = take_almost_named(self._session.in_flight, id)
+        if call is not None:
+            words = f"the reply to {call.method!r} has the id {id!r}, which is not as it was sent: {call.id}"
+            self._fail_all([call], ProtocolError(f"{words} (JSON-RPC 2.0 section 5)"))
+            self._owner.slot_freed()
+            return
         self._counters.ignored_replies += 1
         if not self._owner.knows(id):
             self._trouble.tell(ProtocolError("a reply came in for an id that was never sent; it is ignored"))
@@ -139,11 +206,7 @@ class Inbound:
     def _take_error(self, frame: dict[str, Any]) -> None:
         error = envelope.rpc_error(frame)
         if frame["id"] is None:
-            trouble = ProtocolError(f"the peer could not read one of our messages (code {error.code})")
-            # In a sign-in a peer's own words may echo a secret.
-            trouble.__cause__ = None if self._session.signing_in else error
-            self._trouble.tell(trouble)
-            self._blame_batch(error)
+            self._take_nameless_error(error)
             return
         call = self._answered(frame["id"])
         if call is None:
@@ -154,31 +217,74 @@ class Inbound:
             call.fail(error)
         self._owner.slot_freed()
 
-    def _blame_batch(self, error: RpcError) -> None:
-        """Fail the one batch that is unanswered, which alone an error without an id can be about.
+    def _take_nameless_error(self, error: RpcError, *, in_batch: bool = False) -> None:
+        """Take an error without an id: it is that of the one message that it can be about, where there is only one."""
+        # A peer could not read what is not answered either: a notification, or one of our own answers.
+        if (
+            error.code in _ABOUT_A_MESSAGE
+            and not self._session.notified
+            and self._blame_only_message(error, answered=in_batch)
+        ):
+            return
+        trouble = ProtocolError(f"the peer could not read one of our messages (code {error.code})")
+        # In a sign-in a peer's own words may echo a secret.
+        trouble.__cause__ = None if self._session.signing_in else error
+        self._trouble.tell(trouble)
 
-        A circle that knows no batches refuses them so, and its calls would wait for their whole time.
-        """
+    def _blame_only_message(self, error: ProtocolError | RpcError, *, answered: bool = False) -> bool:
+        """Fail the calls of the one message that is unanswered; return whether there is only one."""
+        calls = only_message(self._session.in_flight, answered=answered)
+        if not calls:
+            return False
+        for call in calls:
+            del self._session.in_flight[cast("int", call.id)]
+        self._fail_all(calls, error)
+        self._owner.slot_freed()
+        return True
+
+    def _take_undecoded(self, text: str, error: ProtocolError) -> None:
+        calls = self._named_in(text)
+        self._fail_all(calls, error)
+        if calls:
+            self._owner.slot_freed()
+        else:
+            self._take_malformed(None, error)
+
+    def _named_in(self, text: str) -> list[Call]:
+        """Take the calls out whose replies are in a text that cannot be parsed."""
         in_flight = self._session.in_flight
-        batch = next(iter(in_flight.values())).batch if in_flight else None
-        if batch is not None and len(in_flight) == batch.slots and all(it.batch is batch for it in in_flight.values()):
-            self._session.fail_in_flight(error)
+        ids = reply_ids(text) if in_flight else []
+        return [call for id in ids if (call := in_flight.pop(id, None)) is not None]
 
     def _take_malformed(self, frame: Any, error: ProtocolError) -> None:
-        is_reply = type(frame) is dict and "method" not in frame
-        call = self._session.in_flight.pop(frame["id"], None) if is_reply and type(frame.get("id")) is int else None
-        if call is None:
+        in_flight = self._session.in_flight
+        call: Call | None = None
+        if type(frame) is dict and "method" not in frame:
+            call = take_named(in_flight, frame.get("id")) or take_almost_named(in_flight, frame.get("id"))
+        if call is not None:
+            self._fail_all([call], self._in_its_words(frame, error))
+            self._owner.slot_freed()
+        elif self._session.loss is None:
             self._trouble.tell(error)
             self._count_malformed()
-            return
-        self._session.answered = self._session.answered or call.users
-        call.fail(error)
-        self._owner.slot_freed()
+
+    def _in_its_words(self, frame: dict[str, Any], error: ProtocolError) -> ProtocolError:
+        """Add what the peer wrote as its error, but for a sign-in, where its words may echo a secret."""
+        said = frame.get("error")
+        if said is None or self._session.signing_in:
+            return error
+        return ProtocolError(f"{error}; the circle wrote {ascii(json.encode(said)[:_SHOWN])[1:-1]}")
+
+    def _fail_all(self, calls: Collection[Call], error: ProtocolError | RpcError) -> None:
+        """Fail calls that were taken out; their slots are free afterwards."""
+        for call in calls:
+            self._session.answered = self._session.answered or call.users
+            call.fail(error)
 
     def _count_malformed(self) -> None:
-        self._malformed_messages += 1
-        if self._malformed_messages == _MALFORMED_BEARABLE:
-            words = f"{_MALFORMED_BEARABLE} malformed messages on one connection"
+        self._malformed += 1
+        if self._malformed >= _MALFORMED_BEARABLE:
+            words = f"{_MALFORMED_BEARABLE} malformed messages in a row"
             self._session.leave(ConnectionLost.closed(_MALFORMED, words, local=True))
 
 
@@ -190,8 +296,8 @@ def _own_text(frame: dict[str, Any], text: str) -> str:
         return text
 
 
-def _wants_reply(frame: Any) -> bool:
+def _kind_or_error(frame: Any) -> Kind | ProtocolError:
     try:
-        return envelope.kind_of(frame) is Kind.REQUEST
-    except ProtocolError:
-        return False
+        return envelope.kind_of(frame)
+    except ProtocolError as error:
+        return error

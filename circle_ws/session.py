@@ -14,6 +14,8 @@ from .renewal import Renewal
 from .tasks import cancel_once, is_cancelled, start_task
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .call import Call
     from .jsonrpc.envelope import Params
     from .owner import Owner
@@ -27,6 +29,10 @@ _logger = logging.getLogger("circle_ws")
 _MESSAGE_TOO_BIG = 1009
 _HIGH_WATER = 256 * 1024
 """Bytes on their way from which on calls wait for the peer to read."""
+MOST_HELD_REQUESTS = 256
+"""How many requests of the peer's are kept until the sign-in is over."""
+MOST_HELD_BYTES = 1024 * 1024
+"""How large they may be together, in bytes of UTF-8."""
 MOST_UNREAD_ANSWERS = 16 * 1024 * 1024
 """Bytes of answers that may wait for a peer that asks and does not read: 256 at a time of the largest default size."""
 _TRY_AGAIN_LATER = 1013
@@ -44,6 +50,9 @@ class Session:
     __slots__ = (
         "_congestion",
         "_counters",
+        "_held",
+        "_held_bytes",
+        "_held_count",
         "_max_in_flight",
         "_notified_before",
         "_owner",
@@ -53,10 +62,13 @@ class Session:
         "answered",
         "doubted",
         "in_flight",
+        "leaving",
         "loss",
+        "notified",
         "renewal",
         "set_up",
         "signing_in",
+        "takes_requests",
     )
 
     def __init__(self, owner: Owner, counters: Counters, max_in_flight: int) -> None:
@@ -73,6 +85,14 @@ class Session:
         """The calls that are written and unanswered, by id."""
         self.loss: ConnectionLost | None = None
         """How the link went down, or None."""
+        self.leaving = False
+        """Whether this side closes the link with the handshake, or will as soon as it is open."""
+        self.notified = False
+        """Whether something that is not answered was written since the last reply: a notification, or an answer."""
+        self.takes_requests = False
+        """Whether the peer's requests are answered: from the sign-in on, or from the opening where there is none."""
+        self._held: list[Callable[[], None]] = []
+        self._held_count = self._held_bytes = 0
         self.renewal = Renewal()
         """The one renewal of the sign-in that this connection may have."""
         self.signing_in = False
@@ -88,6 +108,33 @@ class Session:
     def open(self, transport: Transport) -> None:
         """Use this transport, whose receiver is an `Inbound` of this session."""
         self._transport = transport
+        if self.leaving and self.loss is not None:
+            self._owner.say_goodbye(transport, self.loss.code, self.loss.reason)
+
+    def hold_requests(self, answer: Callable[[], None], count: int, size: int) -> None:
+        """Keep what the peer asks in one message until requests are taken; over the limit it is dropped.
+
+        Args:
+            answer: Starts to answer it.
+            count: How many requests it holds.
+            size: Its size in bytes.
+        """
+        self._held_count += count
+        self._held_bytes += size
+        if self._held_count <= MOST_HELD_REQUESTS and self._held_bytes <= MOST_HELD_BYTES:
+            self._held.append(answer)
+        else:
+            self._held_count -= count
+            self._held_bytes -= size
+            _logger.debug("requests of the circle's are dropped: too many came before the sign-in")
+
+    def take_requests(self) -> None:
+        """Answer the peer's requests from now on, those first that were held."""
+        self.takes_requests = True
+        held, self._held = self._held, []
+        for answer in held:
+            if self.loss is None:
+                answer()
 
     @property
     def transport(self) -> Transport:
@@ -127,6 +174,7 @@ class Session:
             return False
         self._counters.bytes_out += call.size
         if call.id is None:
+            self.notified = self.notified or not call.slots
             call.settle(None)
         if transport.buffered > _HIGH_WATER and self._congestion is None:
             self._congestion = start_task(self._relieve(transport))
@@ -178,13 +226,11 @@ class Session:
         self._owner.flush()
 
     def answer(self, text: str) -> None:
-        """Answer a request of the peer's, unless the link is down or the handshake is not over."""
-        transport = self._transport
-        if transport is None:
-            _logger.debug("a request that came before the handshake was over is ignored")
-            return
+        """Answer a request of the peer's, unless the link is down."""
         if self.loss is not None:
             return
+        transport = self.transport
+        self.notified = True
         size = len(text.encode())
         try:
             transport.send(text)
@@ -204,7 +250,7 @@ class Session:
         """Learn that the link is down: what is unanswered fails at once."""
         if self.loss is not None:
             return
-        if self.signing_in:
+        if self.signing_in and not cause.local:
             cause = redacted(cause)
         self.loss = cause
         # At once, so that a call made before the supervisor wakes up waits for the next link.
@@ -217,6 +263,7 @@ class Session:
             reason=cause.reason,
             local=cause.local,
         )
+        unknown.__cause__ = cause.__cause__
         # The supervisor first, so that a caller that learns of the loss finds the status changed. It waits for the
         # alarm or, while it renews the sign-in, for a call of its own.
         self.alarm.ring()
@@ -241,6 +288,7 @@ class Session:
 
     def leave(self, cause: ConnectionLost) -> None:
         """Take the link for lost, and close it with the handshake meanwhile."""
+        self.leaving = True
         if self._transport is not None:
             self._owner.say_goodbye(self._transport, cause.code, cause.reason)
         self.lost(cause)

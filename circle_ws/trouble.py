@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from .callbacks import Callbacks
+from .errors import MessageTooLarge
 
 if TYPE_CHECKING:
     from .errors import ProtocolError
@@ -37,5 +38,7 @@ class Trouble:
         error.with_traceback(None)
         self.counters.protocol_errors += 1
         loud = self.counters.protocol_errors <= _LOGGED_LOUDLY
-        _logger.log(logging.WARNING if loud else logging.DEBUG, "the peer broke the protocol: %s", error)
+        # A message over our own limit is no fault of the peer's.
+        what = "a message is refused" if isinstance(error, MessageTooLarge) else "the peer broke the protocol"
+        _logger.log(logging.WARNING if loud else logging.DEBUG, "%s: %s", what, error)
         self.callbacks.tell(error)

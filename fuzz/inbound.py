@@ -67,6 +67,7 @@ def read(texts: list[str]) -> None:
     outbox = Outbox(CONFIG, lambda: "queue", lambda transport, code, reason: goodbyes.append(code))
     session = Session(outbox, counters, 8)
     session.open(Line())
+    session.take_requests()
     inbound = Inbound(session, outbox, Subscriptions(), Handlers(None), Trouble(counters))
     calls = [Call(id, "f", "{}", LOOP.create_future()) for id in (1, 2)]
     outbox._next_id = 2

@@ -1,12 +1,14 @@
 """The two JSON codecs: the same texts and values accepted and refused, with the same result."""
 
 import collections
+import contextlib
 import datetime
 import decimal
 import enum
 import math
 import random
 import sys
+import time
 import tracemalloc
 import uuid
 from collections.abc import Callable
@@ -426,10 +428,11 @@ def test_absurd_nesting_is_survived(codec: ModuleType, opening: str) -> None:
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('{"a":[', "]}")])
-def test_depth_in_the_browser(opening: str, closing: str) -> None:
-    """The browser's codec takes 512 levels and no more, whatever they are made of, closed or not."""
+@each_codec
+def test_depth(codec: ModuleType, opening: str, closing: str) -> None:
+    """512 levels are taken and no more, whatever they are made of, closed or not, in every runtime."""
     levels = 512 // len(closing)
-    codec_stdlib.decode(opening * levels + "0" + closing * levels)
+    codec.decode(opening * levels + "0" + closing * levels)
     for text in (
         "[" + opening * levels + "0" + closing * levels + "]",
         "[[],[" + opening * levels + "0" + closing * levels + "]]",
@@ -437,7 +440,7 @@ def test_depth_in_the_browser(opening: str, closing: str) -> None:
         opening * 5000 + "0" + closing * 5000,
     ):
         with pytest.raises(ProtocolError, match="nested more than 512 deep"):
-            codec_stdlib.decode(text)
+            codec.decode(text)
 
 
 @pytest.mark.parametrize(
@@ -451,9 +454,74 @@ def test_depth_in_the_browser(opening: str, closing: str) -> None:
     ],
     ids=["in a string", "after escaped quotes", "after an escaped backslash", "side by side", "in a key"],
 )
-def test_brackets_that_are_no_depth(text: str) -> None:
+@each_codec
+def test_brackets_that_are_no_depth(codec: ModuleType, text: str) -> None:
     """Brackets in strings, and those that were closed again, do not count."""
-    codec_stdlib.decode(text)
+    codec.decode(text)
+
+
+def _depth(text: str) -> int:
+    """Count character by character, as the grammar says."""
+    depth = deepest = 0
+    inside = escaped = False
+    for character in text:
+        if inside:
+            inside, escaped = escaped or character != '"', not escaped and character == "\\"
+        elif character == '"':
+            inside = True
+        elif character in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "]}":
+            depth -= 1
+    return deepest
+
+
+_NESTED = st.recursive(
+    st.sampled_from(['"', "[", '"["', "\\", '\\"[', "[{", "é]", "\n", "", "}"]) | st.integers(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["[", "]\\", '"', "é"]), inner),
+    max_leaves=20,
+)
+
+
+@given(st.lists(_NESTED, min_size=1, max_size=4), st.integers(500, 516))
+def test_the_depth_is_seen_without_parsing(values: list[Any], levels: int) -> None:
+    """Whatever is beside it, in strings, escaped or not: deeper than 512 is refused, and nothing else is."""
+    inner = codec_stdlib.encode(values)
+    text = f"[{inner},{'[' * levels}{inner}{']' * levels},{inner},{','.join(['[[[]]]'] * 300)}]"
+    assert strict._is_deep(text) is (_depth(text) > 512)
+    assert _depth(text) == levels + 1 + _depth(inner)
+
+
+@given(st.text(st.sampled_from('[]{}"\\x'), min_size=600, max_size=3000), st.integers(0, 600))
+def test_what_is_no_json_never_gets_past_it_deep(noise: str, levels: int) -> None:
+    """A parser goes as deep as the brackets go before the first fault: never deeper than 512."""
+    text = "[" * levels + noise
+    if not strict._is_deep(text):
+        # As far as it could be JSON: no bracket closes what is not open, no backslash stands outside of a string.
+        end = len(text)
+        depth, inside, escaped = 0, False, False
+        for index, character in enumerate(text):
+            if inside:
+                inside, escaped = escaped or character != '"', not escaped and character == "\\"
+            elif character == "\\" or depth < 0:
+                end = index
+                break
+            else:
+                inside = character == '"'
+                depth += (character in "[{") - (character in "]}")
+        assert _depth(text[:end]) <= 512
+
+
+@pytest.mark.parametrize(
+    "text", ["[" + "[]," * 350_000 + "0]", ("[" * 500 + "0" + "]" * 500 + ",") * 1000, "[" * 2**20]
+)
+def test_looking_for_depth_is_quick(text: str) -> None:
+    """A mebibyte of brackets takes milliseconds natively and a fraction of a second in a page."""
+    started = time.perf_counter()
+    with contextlib.suppress(ProtocolError):
+        strict.refuse_deep_nesting(text)
+    assert time.perf_counter() - started < 1
 
 
 @pytest.mark.parametrize(

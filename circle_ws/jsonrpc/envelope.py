@@ -17,8 +17,8 @@ MAX_BATCH = 1000
 """How many members a batch may have, either way."""
 
 _CONTAINERS = (list, tuple, dict)
-_STRUCTURED = (list, dict)
-_NO_PARAMS: list[Any] = []
+_STRUCTURED = (list, dict, type(None))
+_BOTH_OR_NEITHER = "a reply has both a result and an error, or neither"
 
 
 class Kind(Enum):
@@ -88,10 +88,15 @@ def kind_of(message: Any) -> Kind:
         return _kind_of_request(message)
     if "id" not in message:
         raise ProtocolError("a message has neither an id nor a method")
-    if ("result" in message) is ("error" in message):
-        raise ProtocolError("a reply has both a result and an error, or neither")
-    if "result" in message:
+    if "error" not in message:
+        if "result" not in message:
+            raise ProtocolError(_BOTH_OR_NEITHER)
         return Kind.RESULT
+    # JSON-RPC 2.0 has only one of the two; with a null for the other the meaning is plain.
+    if message["error"] is None and "result" in message:
+        return Kind.RESULT
+    if message.get("result") is not None:
+        raise ProtocolError(_BOTH_OR_NEITHER)
     _check_error(message["error"])
     return Kind.ERROR
 
@@ -105,7 +110,8 @@ def rpc_error(message: dict[str, Any]) -> RpcError:
 def _kind_of_request(message: dict[str, Any]) -> Kind:
     if type(message["method"]) is not str:
         raise ProtocolError("a request's method is not a string")
-    if type(message.get("params", _NO_PARAMS)) not in _STRUCTURED:
+    # JSON-RPC 2.0 has no null here, but what is meant is plain: no params.
+    if type(message.get("params")) not in _STRUCTURED:
         raise ProtocolError("a request's params are neither an array nor an object")
     if "id" not in message:
         return Kind.NOTIFICATION

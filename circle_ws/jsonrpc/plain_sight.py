@@ -61,4 +61,3 @@ def _find_id(text: str, start: int, end: int, id: int | None) -> int | None:
         elif member["id"] is not None:
             id = int(member["id"])
     return id
-

@@ -149,8 +149,7 @@ def refuse_deep_nesting(text: str) -> None:
     Raises:
         ProtocolError: It is nested deeper.
     """
-    # JSON that is deeper closes each level, too; in what is no JSON no parser goes deeper than it is long.
-    if len(text) > 2 * MAX_DEPTH and not (_holds_few(text, "[") and _holds_few(text, "{")) and _is_deep(text):
+    if len(text) > MAX_DEPTH and not (_holds_few(text, "[") and _holds_few(text, "{")) and _is_deep(text):
         raise ProtocolError(f"the message is nested more than {MAX_DEPTH} deep")
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..errors import ConnectionLost, ProtocolError
 
-__all__ = ["Capabilities", "Connect", "Receiver", "Transport", "TransportOptions"]
+__all__ = ["BEGINNING", "Capabilities", "Connect", "Receiver", "Transport", "TransportOptions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,10 @@ class TransportOptions:
     waiting_for: Callable[[str], None] = _ignore
 
 
+BEGINNING = 1024
+"""Of a message over the size so many characters, or bytes, are told; where the reply names its call, it is there."""
+
+
 class Receiver(Protocol):
     """Take what comes in; bound before dialling. It is called from the event loop and must not block."""
 
@@ -84,7 +88,7 @@ class Receiver(Protocol):
         ...
 
     def invalid(self, cause: ProtocolError) -> None:
-        """Learn of what is no text message: a binary one, or one over the size."""
+        """Learn of what is no text message: a binary one, or one over the size, with the beginning of its text."""
         ...
 
     def lost(self, cause: ConnectionLost) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .base import BEGINNING
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
@@ -19,6 +21,8 @@ __all__ = ["FrameSplitter"]
 
 _TEXT = 0x81
 """FIN, no extension, opcode 1: a whole text message."""
+_FIN = 0x80
+"""Set in the last frame of a message."""
 _MASKED = 0x80
 _TWO_BYTES = 126
 """In the place of a short length: it follows in two bytes, big-endian; one more, 127, stands for eight."""
@@ -37,7 +41,7 @@ class FrameSplitter:
             a server must not do, all that follows.
     """
 
-    __slots__ = ("_limit", "_missing", "_other", "_partial", "_passing", "_text")
+    __slots__ = ("_limit", "_missing", "_other", "_partial", "_passing", "_text", "beginning")
 
     def __init__(self, limit: int | None, text: Callable[[_Data], bool], other: Callable[[_Data], None]) -> None:
         self._limit = _FOR_EVER if limit is None else limit
@@ -49,6 +53,8 @@ class FrameSplitter:
         """So many bytes more have to come in before it makes sense to look at it again."""
         self._passing = 0
         """So many bytes to come belong to a frame that is passed on."""
+        self.beginning = b""
+        """That of the text whose frame is too long, as far as it has come in together with the frame's header."""
 
     def feed(self, data: _Data) -> None:
         """Take what came in from the network; of a view nothing is kept."""
@@ -83,6 +89,12 @@ class FrameSplitter:
             elif head > end:
                 self._missing = head - end
                 break
+            elif length > self._limit:
+                if data[start] | _FIN == _TEXT:
+                    self.beginning = bytes(data[head : head + BEGINNING])
+                self._passing = _FOR_EVER
+                self._other(data[start:])
+                return
             else:
                 self._passing = max(stop - end, 0)
                 self._other(data[start:stop])
@@ -100,4 +112,4 @@ class FrameSplitter:
         if len(data) < head:
             return head, 0
         length = int.from_bytes(data[start + 2 : head])
-        return head, length if length <= self._limit else _FOR_EVER
+        return head, length

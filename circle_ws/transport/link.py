@@ -28,6 +28,7 @@ except ImportError:  # pragma: no cover
 
 from ..errors import ConnectionLost, MessageTooLarge, ProtocolError
 from .answer import AnswerHead
+from .base import BEGINNING
 from .frames import FrameSplitter
 
 if TYPE_CHECKING:
@@ -216,13 +217,14 @@ class Link(websockets_client.ClientConnection):
             data, self._fragments = self._fragments, bytearray()
         limit = self.protocol.max_message_size
         if limit is not None and len(data) > limit:
-            self._refuse(PayloadTooBig(len(data), limit))
+            self._refuse(PayloadTooBig(len(data), limit), data[:BEGINNING])
         else:
             self._deliver(data, text=self._text)
 
-    def _refuse(self, error: PayloadTooBig) -> None:
+    def _refuse(self, error: PayloadTooBig, beginning: bytes) -> None:
         """End the link for what zlib had held back: `websockets` lets it in with an empty last fragment."""
         self.protocol.parser_exc = error
+        self._fragments = bytearray(beginning)
         self.protocol.fail(1009, str(error))
         self.send_data()
         self._end()
@@ -300,16 +302,19 @@ class Link(websockets_client.ClientConnection):
             return
         try:
             if isinstance(self.protocol.parser_exc, PayloadTooBig):
-                self.receiver.invalid(_too_large(self.protocol.max_message_size))
+                self.receiver.invalid(_too_large(self.protocol.max_message_size, self._beginning()))
             self.receiver.lost(self.loss())
         except Exception:
             _logger.exception("a receiver raised; the connection is down all the same")
 
+    def _beginning(self) -> str:
+        """Return the beginning of the message that is too large: of its fragments, or of its frame."""
+        return str(self._fragments[:BEGINNING] or self._splitter.beginning, "utf-8", "ignore")
 
-def _too_large(limit: int | None) -> MessageTooLarge:
-    return MessageTooLarge(
-        f"an incoming message is over max_message_bytes ({limit}); raise it with with_limits()", limit=limit
-    )
+
+def _too_large(limit: int | None, beginning: str) -> MessageTooLarge:
+    words = f"an incoming message is over max_message_bytes ({limit}); raise it with with_limits()"
+    return MessageTooLarge(words, limit=limit, beginning=beginning)
 
 
 class _BufferedLink(Link, asyncio.BufferedProtocol):

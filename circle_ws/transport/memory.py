@@ -16,7 +16,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from ..errors import ConnectionFailed, ConnectionLost, MessageTooLarge, ProtocolError
-from .base import Capabilities, Receiver, TransportOptions
+from .base import BEGINNING, Capabilities, Receiver, TransportOptions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -96,13 +96,10 @@ class MemoryTransport:
         if isinstance(message, bytes):
             self._tell_invalid(ProtocolError("a binary message came in; a circle speaks JSON text"))
         elif limit is not None and size > limit:
-            self._tell_invalid(
-                MessageTooLarge(
-                    f"an incoming message of {size} bytes is over max_message_bytes ({limit})",
-                    size=size,
-                    limit=limit,
-                )
+            words = (
+                f"an incoming message of {size} bytes is over max_message_bytes ({limit}); raise it with with_limits()"
             )
+            self._tell_invalid(MessageTooLarge(words, size=size, limit=limit, beginning=message[:BEGINNING]))
             self.end(ConnectionLost.closed(1009, local=True))
         else:
             try:

@@ -15,7 +15,7 @@ from pyodide.ffi import JsException, JsProxy, create_proxy, to_js
 
 from ..errors import ConnectionFailed, ConnectionLost, MessageTooLarge, ProtocolError, UnsupportedRuntime
 from ..waiter import deliver
-from .base import Capabilities, Receiver, TransportOptions
+from .base import BEGINNING, Capabilities, Receiver, TransportOptions
 from .page import PolicyWatch
 
 if TYPE_CHECKING:
@@ -250,12 +250,13 @@ class PyodideTransport:
         limit = self._options.max_message_bytes
         if limit is None or (size := _utf8_length(text, limit)) <= limit:
             return True
-        self._refuse(size, limit)
+        self._refuse(size, limit, text[:BEGINNING])
         return False
 
-    def _refuse(self, size: int, limit: int) -> None:
+    def _refuse(self, size: int, limit: int, beginning: str) -> None:
         words = f"an incoming message of {size} bytes is over max_message_bytes ({limit})"
-        self._receiver.invalid(MessageTooLarge(f"{words}; raise it with with_limits()", size=size, limit=limit))
+        words_for_us = f"{words}; raise it with with_limits()"
+        self._receiver.invalid(MessageTooLarge(words_for_us, size=size, limit=limit, beginning=beginning))
         self._js_socket.close(_TOO_LARGE, "message too large")
         self._end(ConnectionLost.closed(_TOO_LARGE, words, local=True))
 

@@ -32,6 +32,7 @@ _FLOORS: tuple[set[str], ...] = (
         "alarm",
         "authenticator",
         "batch",
+        "blame",
         "board",
         "call",
         "call_queue",

@@ -1,0 +1,100 @@
+"""The ids of replies that cannot be parsed: found only where they are in plain sight, in a time that is linear."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from circle_ws.jsonrpc import json
+from circle_ws.jsonrpc.plain_sight import LOOKED_AT, reply_ids
+
+FOUND: list[tuple[str, list[int]]] = [
+    ('{"jsonrpc":"2.0","id":1,"result":NaN}', [1]),
+    ('{"result":[{"id":5}],"id":7 }x', [7]),
+    (' \n{ "id" : 12 , "res', [12]),
+    ('\ufeff{"id":1}', [1]),
+    ('{"x":"]]}}\\"","id":4}}', [4]),
+    ('{"id":1,"id":2,}', [2]),
+    ('{"id":1,"result":' + "[" * 6000, [1]),
+    ('[{"id":1,"result":NaN},{"id":2,"error":{"code":1,"id":9}},{"id":3,"method":"f"},{"id":"4"},{"id":5', [1, 2]),
+    ('[{"result":NaN,"id":1},[{"id":2}],{"id":3,"x":1', [1, 3]),
+]
+NOT_FOUND = [
+    "",
+    "no JSON",
+    '"id":1',
+    '{"id":3,"method":"x","params":[NaN]}',
+    '{"params":[NaN],"method":"x","id":3}',
+    '{"method":"x","params":[NaN],"id":3}',
+    '{"id":3,"params":[NaN],"method":"x"}',
+    '{"result":{"id":9',
+    '{"a":"\\"id\\":5,","id":12',
+    '{"\\"id":1,}',
+    '{"id":"1",NaN}',
+    '{"id":1.0,"r',
+    '{"id":1e5}',
+    '{"id":-1,}',
+    '{"id":' + "1" * 19 + ",}",
+    '{"id":null,"error":NaN}',
+    '[[{"id":1}]]',
+    "{}" + '{"id":1}',
+    '{"x":"' + "y" * LOOKED_AT + '","id":1}',
+    '{"x":[' + "[]," * 5000 + '0],"id":1}',
+]
+LONG = [
+    "{" * LOOKED_AT,
+    '{"' + "\\" * LOOKED_AT,
+    "{" + '"' * LOOKED_AT,
+    "{" + "a" * LOOKED_AT,
+    "{" + '"id":' * 20_000,
+    "{" + "[]" * 40_000,
+    '{"id" ' + " " * LOOKED_AT,
+    "{" + ('"id"' + " " * 100) * 1000,
+    '{"id":' + "1" * LOOKED_AT,
+    '[{"id":1,' + '},{"id":1,' * 7000,
+]
+
+
+@pytest.mark.parametrize(("text", "ids"), FOUND, ids=lambda value: ascii(value)[:40])
+def test_in_plain_sight(text: str, ids: list[int]) -> None:
+    """The member `id` of the outermost object, or of each object in the outermost array."""
+    assert reply_ids(text) == ids
+
+
+@pytest.mark.parametrize("text", NOT_FOUND, ids=lambda value: ascii(value)[:40])
+def test_not_in_plain_sight(text: str) -> None:
+    """What is deeper, in a string, cut off, of another type, far behind, or a request's."""
+    assert reply_ids(text) == []
+
+
+@pytest.mark.parametrize("text", LONG, ids=lambda value: value[:10])
+def test_it_takes_no_time(text: str) -> None:
+    """Whatever the text is: a few thousand steps at most."""
+    started = time.perf_counter()
+    reply_ids(text)
+    assert time.perf_counter() - started < 0.5
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=6)
+    | st.sampled_from(['"id":7,', '\\"', "]}", "method"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3) | st.just("id"), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@given(
+    st.integers(1, 10**17),
+    st.dictionaries(st.text(max_size=4).filter(lambda key: key not in ("id", "method")), VALUES, max_size=4),
+    st.dictionaries(st.text(max_size=4).filter(lambda key: key not in ("id", "method")), VALUES, max_size=4),
+)
+def test_it_finds_what_a_parser_would(id: int, before: dict[str, object], behind: dict[str, object]) -> None:
+    """Of any well-formed reply it gives the id, wherever that stands, and of what is broken behind the id, too."""
+    text = json.encode({**before, "id": id, **{key: value for key, value in behind.items() if key not in before}})
+    assert reply_ids(text) == [id]
+    assert reply_ids(f"[{text},{text}]") == [id, id]
+    assert reply_ids(text[:-1] + ',"x":NaN}') == [id]
