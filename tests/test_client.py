@@ -336,7 +336,7 @@ async def test_what_is_no_json_rpc_is_survived(peers: Peers, text: str) -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        '{"jsonrpc":"2.0","id":$id,"result":1,"error":null}',
+        '{"jsonrpc":"2.0","id":$id,"result":1,"error":{"code":1,"message":"m"}}',
         '{"jsonrpc":"2.0","id":$id}',
         '{"id":$id,"result":1}',
         '{"jsonrpc":"2.0","id":$id,"error":"no object"}',
