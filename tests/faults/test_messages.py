@@ -59,8 +59,9 @@ async def test_row_15_a_message_that_is_too_large(peers: Peers, fragments: int) 
         assert await it.call("f") == "fine"
     methods = [json.loads(text)["method"] for text in await peer.ask("received")]
     assert methods == ["large", "other", "again", "again", "f"]
-    # JavaScript may not send 1009.
-    assert (await peer.ask("ended"))[0]["code"] == (4009 if IN_BROWSER else 1009)
+    # JavaScript may not send 1009. Fragments that are still on their way may reset TCP, and the code with it.
+    codes = {4009 if IN_BROWSER else 1009, *([1006] if fragments else [])}
+    assert (await peer.ask("ended"))[0]["code"] in codes
 
 
 async def test_row_15_its_id_cannot_be_read(peers: Peers) -> None:
