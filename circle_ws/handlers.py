@@ -54,7 +54,8 @@ class Handlers:
         """Have `function` answer the method `name`; gives a function that ends it.
 
         Raises:
-            InvalidRequest: The name is no text, the function is none, or the method is answered already.
+            InvalidRequest: The name is no text, the function is none or has no known parameters, or the method is
+                answered already.
         """
         if type(name) is not str or not name:
             raise InvalidRequest(f"a method is named by a text that is not empty, not by {name!r}")
@@ -65,7 +66,14 @@ class Handlers:
         # Most clients answer nothing.
         from .jsonrpc.methods import Method
 
-        self._methods[name] = entry = Method.of(function), copy_context()
+        try:
+            method = Method.of(function)
+        except (ValueError, TypeError):
+            # Some of C's, and all of JavaScript's.
+            raise InvalidRequest(
+                f"the parameters of the function for {name!r} cannot be known; give a Python function that calls it"
+            ) from None
+        self._methods[name] = entry = method, copy_context()
 
         def remove() -> None:
             if self._methods.get(name) is entry:

@@ -36,7 +36,7 @@ def request(id: int, method: str, params: Params = None) -> str:
     Raises:
         InvalidRequest: The method is no text, or the params are not finite plain JSON with string keys.
     """
-    _check(method, params)
+    params = _checked(method, params)
     return f'{{"jsonrpc":"2.0","id":{id},"method":{_encoded(method)}{_member(params)}}}'
 
 
@@ -46,7 +46,7 @@ def notification(method: str, params: Params = None) -> str:
     Raises:
         InvalidRequest: The method is no text, or the params are not finite plain JSON with string keys.
     """
-    _check(method, params)
+    params = _checked(method, params)
     return f'{{"jsonrpc":"2.0","method":{_encoded(method)}{_member(params)}}}'
 
 
@@ -57,7 +57,7 @@ def result(id: Any, value: Any) -> str:
         InvalidRequest: `value` is not finite plain JSON with string keys.
     """
     try:
-        return f'{{"jsonrpc":"2.0","id":{json.encode(id)},"result":{json.encode(value)}}}'
+        return f'{{"jsonrpc":"2.0","id":{json.encode(id)},"result":{_written(value)}}}'
     except InvalidRequest as error:
         raise InvalidRequest(str(error).replace("params", "the result", 1)) from None
 
@@ -71,7 +71,7 @@ def error(id: Any, failure: RpcError) -> str:
     body: dict[str, Any] = {"code": failure.code, "message": failure.message}
     if failure.data is not None:
         body["data"] = failure.data
-    return f'{{"jsonrpc":"2.0","id":{json.encode(id)},"error":{json.encode(body)}}}'
+    return f'{{"jsonrpc":"2.0","id":{json.encode(id)},"error":{_written(body)}}}'
 
 
 def kind_of(message: Any) -> Kind:
@@ -125,14 +125,22 @@ def _check_error(body: Any) -> None:
         raise ProtocolError("a reply's error is not an object with an integer code and a string message")
 
 
-def _check(method: str, params: Params) -> None:
+def _checked(method: str, params: Params) -> Params:
     if type(method) is not str or not method:
         raise InvalidRequest(f"a method is named by a text that is not empty, not by {method!r}")
-    if params is not None and not isinstance(params, _CONTAINERS):
-        raise InvalidRequest(
-            f"params are a list or a tuple (by position) or a dict (by name), not {type(params).__name__}; "
-            "put a single value into a list"
+    if params is None or isinstance(params, _CONTAINERS):
+        return params
+    from .javascript import plain
+
+    converted: Params = plain(params)
+    if converted is not None and not isinstance(converted, _CONTAINERS):
+        advice = (
+            "make one of it, with .to_py() or by hand" if hasattr(params, "to_py") else "put a single value into a list"
         )
+        raise InvalidRequest(
+            f"params are a list or a tuple (by position) or a dict (by name), not {type(params).__name__}; {advice}"
+        )
+    return converted
 
 
 @lru_cache
@@ -142,4 +150,16 @@ def _encoded(method: str) -> str:
 
 
 def _member(params: Params) -> str:
-    return "" if params is None else f',"params":{json.encode(params)}'
+    return "" if params is None else f',"params":{_written(params)}'
+
+
+def _written(value: Any) -> str:
+    try:
+        return json.encode(value)
+    except InvalidRequest:
+        from .javascript import plain
+
+        converted = plain(value)
+        if converted is value:
+            raise
+    return json.encode(converted)

@@ -120,8 +120,9 @@ def _refuse_unplain_scalar(value: Any, path: str) -> None:
         if not isfinite(value):
             raise InvalidRequest(f"{path} is {value!r}: JSON has no NaN and no Infinity; send null or a string")
     elif not (isinstance(value, Enum) and isinstance(value, str | int)):
+        how = "with .to_py(), or by hand" if hasattr(value, "to_py") else "first"
         raise InvalidRequest(
-            f"{path} is a {_name(value)}: convert it to plain JSON first "
+            f"{path} is a {_name(value)}: convert it to plain JSON {how} "
             "(None, bool, int, float, str, list, tuple, dict)"
         )
 
