@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from typing import TYPE_CHECKING, Any
 
 from .call import settle
 from .callbacks import Callbacks
+from .connection_log import ConnectionLog
 from .listener import Channel, Listener
 from .status import TRANSITIONS, ConnectionStatus, StatusChange
 from .waiter import hold_back
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from .home import Home
 
 __all__ = ["StatusBoard", "StatusChanges"]
-
-_logger = logging.getLogger("circle_ws")
 
 KEPT_FOR_SLOW_READERS = 256
 
@@ -40,11 +38,16 @@ class StatusChanges(Listener[StatusChange]):
 
 
 class StatusBoard:
-    """Hold the status; tell listeners, callbacks and waiters of each change."""
+    """Hold the status; tell listeners, callbacks, waiters and the log of each change.
 
-    __slots__ = ("_callbacks", "_channels", "_waiters", "last")
+    Args:
+        url: The circle's, for the log.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_callbacks", "_channels", "_log", "_waiters", "last")
+
+    def __init__(self, url: str) -> None:
+        self._log = ConnectionLog(url)
         self.last = StatusChange(ConnectionStatus.IDLE, ConnectionStatus.IDLE, time.time())
         """The latest change."""
         # A dict, as one step takes a channel out of it: a collector may do that between any two.
@@ -75,8 +78,7 @@ class StatusBoard:
         if status not in TRANSITIONS[previous]:
             raise RuntimeError(f"{previous} -> {status} is not a legal transition; this is a fault of circle-ws")
         self.last = change = StatusChange(status, previous, time.time(), attempt, retry_in, cause)
-        if _logger.isEnabledFor(logging.DEBUG):
-            _logger.debug("status %s -> %s", previous.value, status.value)
+        self._log.note(change)
         for channel in list(self._channels):
             channel.put(change)
             if status is ConnectionStatus.CLOSED:

@@ -43,7 +43,7 @@ class Source(Protocol):
 class Channel(Buffer[T]):
     """A buffer that wakes the tasks that wait for its next item. The arguments are those of `Buffer`."""
 
-    __slots__ = ("readers",)
+    __slots__ = ("on_dropped", "readers")
 
     def __init__(
         self, size: int, *, overflow: Overflow = "drop_oldest", gaps: bool = False, most_bytes: int = BUFFER_BYTES
@@ -51,12 +51,20 @@ class Channel(Buffer[T]):
         super().__init__(size, overflow=overflow, gaps=gaps, most_bytes=most_bytes)
         self.readers: list[asyncio.Future[None]] = []
         """What the tasks wait on that wait for the next item."""
+        self.on_dropped: Callable[[int], None] | None = None
+        """Called with the number of all that were dropped, whenever some more are."""
 
     def put(self, item: T, weight: int = 0) -> int:
         """Add one item and wake the tasks that wait; return how many were dropped for want of room."""
         dropped = Buffer.put(self, item, weight)
         if self.readers:
             self._wake()
+        return dropped
+
+    def _overflowed(self, item: T, weight: int) -> int:
+        dropped = super()._overflowed(item, weight)
+        if self.on_dropped is not None:
+            self.on_dropped(self.dropped)
         return dropped
 
     def missed(self, downtime: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, get_args
 
 from .buffer import BUFFER_BYTES, Overflow
+from .connection_log import DropLog
 from .errors import InvalidRequest
 from .listener import Channel, Listener
 from .typed import find_converter
@@ -49,4 +50,7 @@ def listen(
         raise InvalidRequest("yields is for one method: name it, or convert Notification.params yourself")
     convert = find_converter(yields)
     channel: Channel[Any] = Channel(buffer, overflow=overflow, gaps=gaps, most_bytes=buffer_bytes)
+    if overflow != "latest":
+        # There it is what was asked for.
+        channel.on_dropped = DropLog(method).note
     return Listener(channel, subscriptions.add(method, channel), convert=convert, owner=owner, home=home)

@@ -82,7 +82,7 @@ class Supervisor:
         self.config = config
         self.home = Home()
         self._goodbyes = Goodbyes()
-        self.board = StatusBoard()
+        self.board = StatusBoard(config.url)
         self.counters = Counters()
         self.outbox = Outbox(config, self.home, self._tell_phase, self._goodbyes.say)
         self.subscriptions = Subscriptions()

@@ -15,7 +15,7 @@ from ..config import DEFAULT
 from ..errors import CircleWsError, RpcError
 from .keys import VARIABLE, KeyFile, read_key
 from .layout import for_person
-from .running import USAGE, fail, printable, run
+from .running import USAGE, fail, leave_the_log_alone, printable, run
 
 __all__ = ["call", "play"]
 
@@ -102,6 +102,7 @@ class _Auth(NamedTuple):
 
 
 def _client(url: str, key_file: Path | None, timeout: float | None, auth: _Auth) -> CircleWsClient:
+    leave_the_log_alone()
     key = read_key(key_file)
     seconds = DEFAULT if timeout is None else timeout
     try:

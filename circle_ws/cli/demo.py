@@ -16,7 +16,7 @@ from .browser import Browser, BrowserName, find_browser, running_browser
 from .checkout import BundleError, Checkout, find_checkout
 from .circle import running_circle
 from .report import Report, judge
-from .running import fail, reason, run
+from .running import fail, leave_the_log_alone, reason, run
 from .site import Site, serving
 from .story import Narrator, tell
 
@@ -54,6 +54,7 @@ class _Demo:
         self._browser: BrowserName | None = browser
 
     async def perform(self, *, once: bool, page: bool) -> None:
+        leave_the_log_alone()
         async with running_circle() as circle:
             self._narrator.chapter("A circle")
             self._narrator.line(

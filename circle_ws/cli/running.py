@@ -1,6 +1,7 @@
 """How a command runs and how it ends: one sentence and an exit code, never a traceback."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Coroutine
 from typing import Any, NoReturn, TypeVar
@@ -10,13 +11,14 @@ import typer
 from ..errors import CircleWsError, ConfigError, InvalidRequest
 from ..text import escaped
 
-__all__ = ["FAILURE", "INTERRUPTED", "USAGE", "fail", "printable", "reason", "run"]
+__all__ = ["FAILURE", "INTERRUPTED", "USAGE", "fail", "leave_the_log_alone", "printable", "reason", "run"]
 
 FAILURE = 1
 USAGE = 2
 INTERRUPTED = 130
 
 T = TypeVar("T")
+_NOWHERE = logging.NullHandler()
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
@@ -29,6 +31,11 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         fail(str(error), code=USAGE)
     except CircleWsError as error:
         fail(str(error))
+
+
+def leave_the_log_alone() -> None:
+    """Keep what a client logs off stderr: a command says itself, once and in its own words, what became of it."""
+    logging.getLogger("circle_ws").addHandler(_NOWHERE)
 
 
 def fail(words: str, *, code: int = FAILURE) -> NoReturn:

@@ -34,6 +34,7 @@ _FLOORS: tuple[set[str], ...] = (
         "batch",
         "blame",
         "board",
+        "connection_log",
         "call",
         "call_queue",
         "callbacks",
