@@ -6,6 +6,7 @@ import asyncio
 import logging
 import math
 import random
+from contextvars import copy_context
 from typing import TYPE_CHECKING
 
 from .call import settle
@@ -110,13 +111,13 @@ class Comeback:
 
 
 def _guarded(classifier: Classifier | None) -> Classifier | None:
-    """Return a user's classifier that, where it raises, leaves the answer to the policy."""
+    """Return a user's classifier that runs in a context of its own, and leaves the answer to the policy if it raises."""
     if classifier is None:
         return None
 
     def ask(failure: Failure) -> Verdict | None:
         try:
-            return classifier(failure)
+            return copy_context().run(classifier, failure)
         except (Exception, asyncio.CancelledError):
             _logger.exception("the classifier raised; the client does what it does without one")
             return None

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from circle_ws import Backoff, Challenge, CircleWsClient, ConnectionStatus, SetupSession, StatusChange
+from circle_ws.policy import Failure
 from circle_ws.transport.memory import MemoryPeer, MemoryServer
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later
@@ -343,7 +344,7 @@ class Asked(Vault):
 
 
 async def test_what_a_client_is_made_with_runs_in_the_context_that_made_it(peers: Peers) -> None:
-    """Signer, setup, headers function, at every connect and reconnect: not in that of whoever connected first."""
+    """Signer, setup, headers function, classifier, at every attempt: not in that of whoever connected first."""
     circle = await peers.start("circle")
     seen: list[str] = []
 
@@ -356,13 +357,19 @@ async def test_what_a_client_is_made_with_runs_in_the_context_that_made_it(peers
         WHO.set("changed")
         return {}
 
-    options: dict[str, Any] = {} if IN_BROWSER else {"headers": headers}
+    def classify(failure: Failure) -> None:
+        seen.append(WHO.get())
+        WHO.set("changed")
+
+    options: dict[str, Any] = {"classifier": classify} | ({} if IN_BROWSER else {"headers": headers})
     it = await as_if_by("maker", lambda: client(circle.url, key=None, signer=Asked(seen), setup=setup, **options))
     await as_if_by("connect", it.connect)
     await circle.ask("cut_all")
     await eventually(lambda: it.stats.connects == 2)
+    await circle.ask("cut_all")
+    await eventually(lambda: it.stats.connects == 3)
     await it.close()
-    assert seen == ["maker"] * (6 if IN_BROWSER else 8)
+    assert seen == ["maker"] * ((9 if IN_BROWSER else 12) + 2)
 
 
 async def test_a_call_runs_its_middleware_in_the_callers_context() -> None:

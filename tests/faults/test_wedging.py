@@ -131,7 +131,7 @@ async def test_row_37_only_who_started_it_ends_it(peers: Peers) -> None:
     it = client(peer.url, open_timeout=LONG)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(it.connect(), 0.02)
-    assert it.status is S.IDLE
+    assert await eventually(lambda: it.status) is S.IDLE
     it.start()
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(it.connect(), 0.02)
