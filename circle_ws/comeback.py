@@ -111,7 +111,7 @@ class Comeback:
 
 
 def _guarded(classifier: Classifier | None) -> Classifier | None:
-    """Return a user's classifier that runs in a context of its own, and leaves the answer to the policy if it raises."""
+    """Return a user's classifier that has a context of its own; one that raises leaves the answer to the policy."""
     if classifier is None:
         return None
 
