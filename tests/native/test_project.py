@@ -1,4 +1,4 @@
-"""The versions of Python: what is promised, what is tested, and the folder that newer ones come out of."""
+"""What the project says of itself; the versions of Python, and the folder that newer ones come out of."""
 
 import ast
 import os
@@ -36,6 +36,18 @@ def test_what_is_promised_is_tested() -> None:
     """The classifiers, `requires-python` and the sessions of nox name the same versions."""
     assert _constants("noxfile.py")["VERSIONS"] == _PROMISED
     assert _PROJECT["requires-python"] == f">={_PROMISED[0]}"
+
+
+def test_the_project_says_whose_it_is_and_where() -> None:
+    """Authors as in the licence, and the addresses that an index shows; each file that they name is there."""
+    authors = [author["name"] for author in _PROJECT["authors"]]
+    assert f"Copyright (c) 2026 {authors[0]}" in (_CHECKOUT / "LICENSE").read_text()
+    urls = _PROJECT["urls"]
+    assert set(urls) == {"Homepage", "Source", "Documentation", "Changelog", "Issues"}
+    assert all(url.startswith(urls["Homepage"]) for url in urls.values())
+    for url in urls.values():
+        _, found, path = url.partition("/blob/main/")
+        assert not found or (_CHECKOUT / path).is_file(), url
 
 
 def test_the_oldest_and_the_newest_run_all() -> None:
