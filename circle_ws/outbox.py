@@ -18,7 +18,7 @@ from .jsonrpc import envelope
 from .waiter import new_waiter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from .config import ClientConfig
     from .home import Home
@@ -288,7 +288,7 @@ class Outbox:
         self._timer = None
         now = loop.time()
         waiting = self._queue.overdue(now)
-        written, next_deadline = self._overdue_in_flight(now)
+        written = [call for call in self._in_flight() if call.deadline is not None and call.deadline <= now]
         for call in waiting:
             self._expire(call, written=False)
         for call in written:
@@ -296,23 +296,17 @@ class Outbox:
         # Only now: a slot that is freed must not go to a call whose time is over too.
         for call in (*written, *waiting):
             self.forget(call)
-        deadlines = [one for one in (next_deadline, self._queue.next_deadline) if one is not None]
+        # And only now the next time: those that got a slot are in flight.
+        deadlines = [call.deadline for call in self._in_flight() if call.deadline is not None]
+        if self._queue.next_deadline is not None:
+            deadlines.append(self._queue.next_deadline)
         if deadlines:
             self._sweep_at = min(deadlines)
             self._timer = loop.call_later(self._sweep_at - now, self._sweep, loop)
 
-    def _overdue_in_flight(self, now: float) -> tuple[list[Call], float | None]:
-        """Return the calls in flight whose time is over, and the next deadline of the others."""
-        overdue: list[Call] = []
-        earliest: float | None = None
-        for call in self._session.in_flight.values() if self._session is not None else ():
-            if call.deadline is None:
-                continue
-            if call.deadline <= now:
-                overdue.append(call)
-            elif earliest is None or call.deadline < earliest:
-                earliest = call.deadline
-        return overdue, earliest
+    def _in_flight(self) -> Iterable[Call]:
+        """Give the calls in flight."""
+        return self._session.in_flight.values() if self._session is not None else ()
 
     def _expire(self, call: Call, *, written: bool) -> None:
         connected = self._session is not None and not self._paused

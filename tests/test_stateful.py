@@ -9,6 +9,7 @@ import gc
 import logging
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -257,3 +258,29 @@ def test_whatever_happens_in_whatever_order(
         gc.collect()
         gc.unfreeze()
         LOGGER.setLevel(level)
+
+
+_ORDINARY: dict[str, Any] = {
+    "key": None,
+    "ping": False,
+    "keepalive": None,
+    "backoff": Backoff(first=0.1, base=0.1, maximum=0.1),
+    "first_connect": "once",
+    "max_in_flight": 1,
+    "max_queued": 100,
+    "setup": None,
+    "max_message_bytes": 2000,
+    "open_timeout": 3.0,
+}
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        # The second gets its slot from the first, whose time is over, and has a time of its own.
+        [("call", "call", "hold", 2.0, 0), ("advance", 0.01), ("call", "call", "hold", 2.0, 0), ("advance", 3.0)],
+    ],
+)
+def test_stories_that_went_wrong_once(steps: list[Step]) -> None:
+    """What was found by making up stories, told again each time."""
+    tell([steps], _ORDINARY, None)
