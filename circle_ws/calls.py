@@ -94,14 +94,15 @@ class Calls:
         Raises:
             RpcError: The circle answered with an error.
             CallTimeout: The time is over; `phase` says where it ended.
-            OutcomeUnknown: The link went down after the request was written; it may have run.
+            OutcomeUnknown: The link went down after the request was written; it may have run. Its cause is a
+                `MessageTooLarge` where some other message was over `max_message_bytes`.
             NotConnected: The client was never started, or gave up.
             ClientClosed: It is closed.
             InvalidRequest: The params are not finite plain JSON with string keys, or `returns` can be no result.
             InvalidResult: The result is not what `returns` asks for; `path` says where.
             MessageTooLarge: The request is over `max_request_bytes`, or the reply over `max_message_bytes`.
             ProtocolError: The reply is no JSON-RPC 2.0.
-            QueueFull: Too many calls wait already.
+            QueueFull: Over `max_queued` calls, or `max_queued_bytes`, wait already for a slot or for the connection.
         """
         convert = find_converter(returns)
         caller = self._caller
@@ -134,8 +135,10 @@ class Calls:
         ```
 
         It is sent when the block is left, which ends when all calls are settled; then each result is awaited for
-        itself. An exception inside the block sends nothing. Leaving the block raises what keeps the whole batch from
-        being sent: `NotConnected`, `ClientClosed`, `QueueFull`, `InvalidRequest`, `MessageTooLarge`.
+        itself. It has at most 1,000 members, notifications included, and at most `max_in_flight` calls. An exception
+        inside the block sends nothing. Leaving the block raises what keeps the whole batch from being sent:
+        `NotConnected`, `ClientClosed`, `QueueFull`, `InvalidRequest`, `MessageTooLarge`; of notifications alone also
+        what keeps them from being written, such as `CallTimeout`.
 
         Args:
             timeout: For the whole batch, as that of `call`.

@@ -365,8 +365,8 @@ IN_THE_SIGN_IN = [
 
 @pytest.mark.parametrize("raw", IN_THE_SIGN_IN)
 @pytest.mark.parametrize("phase", ["fetch_nonce", "authenticate", "setup"])
-async def test_rows_17_to_21_in_the_sign_in_and_the_setup(peers: Peers, phase: str, raw: str) -> None:
-    """Rows 17, 19, 20, 21: the attempt fails at once, and not at `open_timeout`; what may be a secret is not told."""
+async def test_row_17_in_the_sign_in_and_the_setup(peers: Peers, phase: str, raw: str) -> None:
+    """Row 17, malformed JSON, as rows 19 to 21: the attempt fails at once; what may be a secret is not told."""
     answers: dict[str, Any] = {
         "fetch_nonce": {"result": "nonce_1234567890_abcdef"},
         "authenticate": {"result": True},
