@@ -8,10 +8,13 @@ from collections.abc import AsyncGenerator, Callable
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
+from circle_ws import ConnectionFailed, ConnectionLost, MessageTooLarge
+from circle_ws.jsonrpc.plain_sight import reply_ids
 from circle_ws.transport import Transport, TransportOptions
 from circle_ws.transport.native import connect
 from tests.native.test_frames import frame
 from tests.peers.stream_peer import StreamPeer
+from tests.support.clients import client
 from tests.support.outcomes import eventually
 from tests.support.recorder import Recorder
 
@@ -255,3 +258,55 @@ async def test_pings_that_are_never_answered_are_forgotten() -> None:
     assert [pong.cancelled() for pong in pongs] == [True] * 92 + [False] * 8
     transport.abort()
     await peer.close()
+
+
+async def test_what_a_circle_asks_in_the_packet_of_the_101_is_answered() -> None:
+    """A client without a key answers as soon as the connection is open, what came before that, too."""
+    text = b'{"jsonrpc":"2.0","id":1,"method":"double","params":[21]}'
+    peer = RawPeer(lambda answer: [answer + frame(0x81, text)])
+    await peer.open(0)
+    it = client(peer.url, key=None, close_timeout=0.1)
+    it.handle("double", lambda number: 2 * number)
+    try:
+        async with it:
+            await eventually(lambda: peer.received)
+            masked = bytes(peer.received)
+            assert _unmasked(masked) == b'{"jsonrpc":"2.0","id":1,"result":42}'
+    finally:
+        await peer.close()
+
+
+async def test_five_malformed_messages_in_the_packet_of_the_101() -> None:
+    """The attempt fails, and the connection is closed with 4002."""
+    peer = RawPeer(lambda answer: [answer + 6 * frame(0x81, b"{")])
+    await peer.open(0)
+    it = client(peer.url, key=None, close_timeout=0.2)
+    try:
+        with pytest.raises(ConnectionFailed) as caught:
+            await it.connect()
+        assert isinstance(caught.value.__cause__, ConnectionLost)
+        assert caught.value.__cause__.code == 4002
+        await eventually(lambda: peer.received)
+        assert _unmasked(bytes(peer.received))[:2] == (4002).to_bytes(2)
+        assert it.stats.protocol_errors == 5
+        await it.close()
+    finally:
+        await peer.close()
+
+
+@pytest.mark.parametrize("beginning", [b'{"jsonrpc":"2.0","id":1,"result":"', b'{"id":1,"result":["\xc3\xa9'])
+async def test_a_reply_that_is_too_large_is_refused_by_its_header(beginning: bytes) -> None:
+    """What has come in of it together with its header is told, cut, while the rest never comes."""
+    whole = frame(0x81, beginning + b"x" * 100_000)
+    recorder = await taken(lambda answer: [answer + whole[:2000]], lambda it: bool(it.losses))
+    assert recorder.losses[0].code == 1009
+    (cause,) = recorder.invalids
+    assert isinstance(cause, MessageTooLarge)
+    assert cause.beginning == (beginning + b"x" * 2000)[:1024].decode()
+    assert reply_ids(cause.beginning) == [1]
+
+
+def _unmasked(data: bytes) -> bytes:
+    """Give the payload of the short frame that a client wrote."""
+    length = data[1] & 0x7F
+    return bytes(byte ^ data[2 + index % 4] for index, byte in enumerate(data[6 : 6 + length]))
