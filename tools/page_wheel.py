@@ -49,11 +49,14 @@ LEFT_OUT = (
     "circle_ws/cli/",
     "circle_ws/jsonrpc/codec_native.py",
     "circle_ws/server/",
+    "circle_ws/transport/addresses.py",
+    "circle_ws/transport/answer.py",
     "circle_ws/transport/environment.py",
     "circle_ws/transport/failures.py",
     "circle_ws/transport/frames.py",
     "circle_ws/transport/link.py",
     "circle_ws/transport/native.py",
+    "circle_ws/transport/socks.py",
     "circle_ws/transport/tunnel.py",
 )
 """What needs sockets, processes or libraries that no page has: files, and folders with all that is in them."""

@@ -49,7 +49,7 @@ class Gate:
             raise ConfigError(f"origins is a list of texts, as [{origins!r}], not one text", option="origins")
         self.is_local = True
         self._origins = None if origins is None else tuple(origins)
-        self._public_host = None if public_url is None else urlsplit(public_url).hostname
+        self._public_host = None if public_url is None else _host(public_url)
         self._named: set[str] = set()
 
     def look(self, link: ServerConnection, request: Request) -> Response | None:
@@ -69,8 +69,8 @@ class Gate:
 
     def _is_near(self, origin: str) -> bool:
         try:
-            host = urlsplit(origin).hostname
-            return host is not None and (host == self._public_host or is_loopback(origin))
+            host = _host(origin)
+            return host != "" and (host == self._public_host or is_loopback(origin))
         except ValueError:
             return False
 
@@ -85,6 +85,11 @@ class Gate:
             "a page of the origin %.200r was refused: name it in origins= (on the command line: --origin) to let it in",
             origin,
         )
+
+
+def _host(url: str) -> str:
+    """Give the host in the form in which it is compared; empty where there is none."""
+    return (urlsplit(url).hostname or "").removesuffix(".")
 
 
 def _asks_for_health(request: Request) -> bool:

@@ -63,10 +63,12 @@ async def test_on_loopback_foreign_pages_are_refused(host: str, caplog: pytest.L
     assert "--origin" in words[0]
 
 
-async def test_the_host_of_the_public_url_is_no_foreigner() -> None:
+@pytest.mark.parametrize("host", ["Circle.Example", "circle.example."])
+async def test_the_host_of_the_public_url_is_no_foreigner(host: str) -> None:
     """A page that is served beside a circle behind a proxy, on any port, is let in; its subdomains are not."""
-    async with CircleServer(public_url="wss://Circle.Example:8443/02ab") as server:
+    async with CircleServer(public_url=f"wss://{host}:8443/02ab") as server:
         assert await is_let_in(server, "https://circle.example")
+        assert await is_let_in(server, "https://circle.example.")
         assert await is_let_in(server, "http://circle.example:8000")
         assert not await is_let_in(server, "https://www.circle.example")
 
