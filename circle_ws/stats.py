@@ -28,6 +28,9 @@ class ClientStats:
         latency_last: The latest round trip of a keep-alive's ping or probe, in seconds; None before the first.
         latency_smoothed: Their moving average (RFC 6298), in seconds; None before the first.
         connected_since: Since when it is connected, in seconds since 1970 (Unix time); None while it is not.
+        lag: In a page that is in a flood of notifications, how long the message that was taken last had waited there,
+            in seconds; 0 where there is no flood. What waits in the browser itself is not seen. None natively, and
+            while it is not connected.
     """
 
     connects: int
@@ -43,12 +46,13 @@ class ClientStats:
     latency_last: float | None
     latency_smoothed: float | None
     connected_since: float | None
+    lag: float | None = None
 
 
 class Counters:
     """Count; one writer a number. The numbers are those of `ClientStats`."""
 
-    __slots__ = tuple(name for name in ClientStats.__slots__ if name != "connected_since")
+    __slots__ = tuple(name for name in ClientStats.__slots__ if name not in ("connected_since", "lag"))
 
     connects: int
     reconnects: int
@@ -77,7 +81,7 @@ class Counters:
         smoothed = self.latency_smoothed
         self.latency_smoothed = seconds if smoothed is None else smoothed + _SMOOTHING * (seconds - smoothed)
 
-    def snapshot(self, connected_since: float | None) -> ClientStats:
+    def snapshot(self, connected_since: float | None, lag: float | None = None) -> ClientStats:
         """Give the numbers as they stand."""
         numbers = {name: getattr(self, name) for name in self.__slots__}
-        return ClientStats(**numbers, connected_since=connected_since)
+        return ClientStats(**numbers, connected_since=connected_since, lag=lag)

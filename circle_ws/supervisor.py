@@ -245,7 +245,11 @@ class Supervisor:
 
     def stats(self) -> ClientStats:
         """Give what it has done so far, in numbers."""
-        return self.counters.snapshot(self.board.last.at if self.connected else None)
+        session = self._session
+        if session is None or not self.connected:
+            return self.counters.snapshot(None)
+        # Only that of a page knows.
+        return self.counters.snapshot(self.board.last.at, getattr(session.transport, "lag", None))
 
     # The task.
 

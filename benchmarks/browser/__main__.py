@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ def _described(browser: str, bundle: Path, plan: Plan) -> dict[str, Any]:
         "versions": versions(),
         "rounds": plan.rounds,
         "flood asked": [plan.count, plan.rate],
+        "stream asked": list(plan.stream),
     }
 
 
@@ -77,12 +79,15 @@ def main() -> int:
     parser.add_argument("--bundle", type=Path, required=True, metavar="DIR", help="made by tools/bundle.py")
     parser.add_argument("--out", type=Path, metavar="DIR")
     parser.add_argument("--small", action="store_true", help="only show that everything works")
+    parser.add_argument("--stream", action="store_true", help="measure floods only, no calls")
     options = parser.parse_args()
     program = browsers.find(options.browser)
     if program is None:
         print(browsers.advice(options.browser), file=sys.stderr)
         return 3
     plan, bundle = small() if options.small else full(), options.bundle.resolve()
+    if options.stream:
+        plan = replace(plan, cells=[], loads=1)
     try:
         found = asyncio.run(measure(options.browser, program, bundle, plan))
     except PageFailed as failed:

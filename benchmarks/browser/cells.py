@@ -36,6 +36,8 @@ class Plan:
     cells: list[_Cell]
     count: int
     rate: int
+    stream: tuple[int, int] = (25_000, 5_000)
+    """How many notifications, and how many a second, while calls are made."""
 
     def settings(self, circle: str, lock: str) -> dict[str, Any]:
         """Return what the page is told."""
@@ -45,6 +47,7 @@ class Plan:
             "rounds": self.rounds,
             "cells": [asdict(cell) for cell in self.cells],
             "flood": {"count": self.count, "rate": self.rate},
+            "stream": {"count": self.stream[0], "rate": self.stream[1]},
         }
 
 
@@ -55,7 +58,7 @@ def full() -> Plan:
 
 def small() -> Plan:
     """Give one that only shows that everything works."""
-    return Plan(rounds=2, loads=1, cells=_cells(0.1), count=2_000, rate=20_000)
+    return Plan(rounds=2, loads=1, cells=_cells(0.1), count=2_000, rate=20_000, stream=(2_500, 5_000))
 
 
 def _cells(scale: float) -> list[_Cell]:

@@ -16,6 +16,7 @@ def summary(found: dict[str, list[Any]], sizes: dict[str, int]) -> dict[str, Any
     return {
         "cells": {cell: _cell(rounds) for cell, rounds in _by(found["round"], lambda one: one["cell"]).items()},
         "flood": {name: _flood(runs) for name, runs in _floods(found["flooded"]).items()},
+        "stream": {name: _stream(runs) for name, runs in _floods(found["streamed"]).items()},
         "load": {key: round(statistics.median(one[key] for one in found["loaded"]), 1) for key in found["loaded"][0]}
         | sizes,
     }
@@ -60,6 +61,16 @@ def _flood(runs: list[Any]) -> dict[str, Any]:
     }
 
 
+def _stream(runs: list[Any]) -> dict[str, Any]:
+    latencies = [latency for run in runs for latency in run["latencies"]]
+    return _flood(runs) | {
+        "frames a second": round(min(run["framesPerSecond"] for run in runs), 1),
+        "calls": len(latencies),
+        "median call": round(statistics.median(latencies), 1) if latencies else None,
+        "slowest call": round(max(latencies), 1) if latencies else None,
+    }
+
+
 def tables(result: dict[str, Any]) -> str:
     """Show it on a screen."""
     lines = [f"{result['browser']}: time against raw JavaScript (calls a second; p50 / p99 in ms)", ""]
@@ -69,6 +80,10 @@ def tables(result: dict[str, Any]) -> str:
     count, rate = result["flood asked"]
     lines += ["", f"{count:,} notifications, {rate:,} a second"]
     for client, figures in result["flood"].items():
+        lines.append(f"    {CLIENTS[client]:<40}" + ", ".join(f"{key} {value}" for key, value in figures.items()))
+    count, rate = result["stream asked"]
+    lines += ["", f"{count:,} notifications, {rate:,} a second, and a call every 250 ms"]
+    for client, figures in result["stream"].items():
         lines.append(f"    {CLIENTS[client]:<40}" + ", ".join(f"{key} {value}" for key, value in figures.items()))
     load = result["load"]
     lines += [

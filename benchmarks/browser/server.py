@@ -52,7 +52,7 @@ class PageServer:
         self._plan = plan
         self._bundle = bundle
         self._circle = circle
-        self.found: dict[str, list[Any]] = {"loaded": [], "round": [], "flooded": []}
+        self.found: dict[str, list[Any]] = {"loaded": [], "round": [], "flooded": [], "streamed": []}
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.url = ""
 

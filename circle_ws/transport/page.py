@@ -43,6 +43,11 @@ class Page(Surroundings):
         """Whether the browser says that it is offline; that it is online says little."""
         return getattr(getattr(js, "navigator", None), "onLine", None) is False
 
+    @property
+    def hidden(self) -> bool:
+        """Whether the tab is hidden, so that its timers come late; a worker has none."""
+        return getattr(getattr(js, "document", None), "visibilityState", None) == "hidden"
+
     def absolute(self, url: str) -> str:
         """Give the `ws://` or `wss://` URL that one means that is relative to the page, or to the worker's script."""
         try:

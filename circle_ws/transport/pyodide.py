@@ -16,7 +16,9 @@ from pyodide.ffi import JsException, JsProxy, create_proxy, to_js
 from ..errors import ConnectionFailed, ConnectionLost, MessageTooLarge, ProtocolError, UnsupportedRuntime
 from ..waiter import deliver
 from .base import BEGINNING, Capabilities, Receiver, TransportOptions
+from .flood import LOOK_EVERY, Flood
 from .page import PolicyWatch
+from .reading import reader_of_large
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +50,8 @@ class PyodideTransport:
 
     __slots__ = (
         "_closed",
+        "_count",
+        "_flood",
         "_js_handlers",
         "_js_send",
         "_js_socket",
@@ -83,6 +87,8 @@ class PyodideTransport:
         """At most so many bytes were handed over since `bufferedAmount` was last looked at, and were left then."""
         self.bytes_received = 0
         """Characters received so far."""
+        self._count = 0
+        """How many messages Python was entered for."""
         try:
             self._js_socket = js.WebSocket.new(url, to_js(list(options.subprotocols)))
         except JsException as error:
@@ -100,6 +106,7 @@ class PyodideTransport:
             "onerror": create_proxy(self._on_error),
             "onclose": create_proxy(self._on_close),
         }
+        self._flood = Flood(self._js_socket, self._js_handlers["onmessage"], self._take_later)
         for name, js_handler in self._js_handlers.items():
             setattr(self._js_socket, name, js_handler)
 
@@ -117,6 +124,11 @@ class PyodideTransport:
         if failure is not None:
             self.abort()
             raise failure
+
+    @property
+    def lag(self) -> float:
+        """How long the message that was taken last had waited in the page, in seconds."""
+        return self._flood.lag
 
     @property
     def buffered(self) -> int:
@@ -184,6 +196,7 @@ class PyodideTransport:
             self._js_socket.close()
 
     def _release(self) -> None:
+        self._flood.stop()
         for name, js_handler in self._js_handlers.items():
             setattr(self._js_socket, name, None)
             js_handler.destroy()
@@ -213,7 +226,7 @@ class PyodideTransport:
                 return
             text = self._read_large(js_event) if self._large else js_event.data
             if type(text) is not str:
-                self._receiver.invalid(ProtocolError("a binary message came in; a circle speaks JSON text"))
+                self._receiver.invalid(_binary())
                 return
             size = len(text)
             self._large = size > _LARGE
@@ -223,19 +236,39 @@ class PyodideTransport:
             if size <= self._surely_fits or self._fits(text):
                 self._surely_open = True
                 deliver(self._receiver.message, text)
+                self._count += 1
+                if not self._count % LOOK_EVERY and self._js_handlers:
+                    self._flood.look(text)
         except Exception:
             _logger.exception("a receiver raised; the connection goes on")
         finally:
             self._surely_open = False
 
+    def _take_later(self, text: str | None) -> None:
+        """Take a message outside of its event, None for a binary one: what it wakes goes on in a later turn."""
+        try:
+            if self._silent or self._loss is not None:
+                return
+            if text is None:
+                self._receiver.invalid(_binary())
+                return
+            self.bytes_received += len(text)
+            if self._relief is not None:
+                self._relieve()
+            if len(text) <= self._surely_fits or self._fits(text):
+                self._receiver.message(text)
+        except Exception:
+            _logger.exception("a receiver raised; the connection goes on")
+
     def _read_large(self, js_event: Any) -> Any:
         if self._reader is None:
-            self._reader = _reader_of_large(js_event)
+            self._reader = reader_of_large(js_event)
         return self._reader(js_event)
 
     def _on_close(self, js_event: Any) -> None:
         self._settle(_refused())
-        self._end(ConnectionLost.closed(int(js_event.code), str(js_event.reason)))
+        loss = ConnectionLost.closed(int(js_event.code), str(js_event.reason))
+        self._flood.finish(lambda: self._end(loss))
 
     def _settle(self, failure: ConnectionFailed | None) -> None:
         if not self._opened.done():
@@ -328,32 +361,8 @@ def _refused() -> ConnectionFailed:
     )
 
 
-def _reader_of_large(js_event: Any) -> Callable[[Any], Any]:
-    """Make a function that gives the data of such message events, where a text crosses to Python as bytes.
-
-    It is put together from what JavaScript has, as a content security policy may forbid to evaluate a script: an
-    encoder asks whatever it is given for its text, so an event is taught to answer with its data.
-    """
-    js_property = js.Object.getOwnPropertyDescriptor(js.Object.getPrototypeOf(js_event), "data")
-    js_getter = getattr(js_property, "get", None)
-    if js_getter is None:
-        return _data
-    js_encoder = js.TextEncoder.new()
-    js_encode = js_encoder.encode.bind(js_encoder)
-
-    def read(js_event: Any) -> Any:
-        js_event.toString = js_getter
-        try:
-            return js_encode(js_event).to_bytes().decode()
-        except JsException:
-            # Binary data is no text to JavaScript either.
-            return js_event.data
-
-    return read
-
-
-def _data(js_event: Any) -> Any:
-    return js_event.data
+def _binary() -> ProtocolError:
+    return ProtocolError("a binary message came in; a circle speaks JSON text")
 
 
 def _settle(future: asyncio.Future[None]) -> None:

@@ -92,7 +92,12 @@ ROWS = (
     Row(28, "wrong local clock"),
     Row(29, "thundering herd"),
     Row(30, "accept-then-close"),
-    Row(31, "flood of notifications, slow consumer"),
+    _partly(
+        31,
+        "flood of notifications, slow consumer",
+        "from 1,000 notifications a second on messages are taken together every 5 ms, so a reply may come that much "
+        "later; what the page has no time for at all waits in the browser, where no bound of ours acts",
+    ),
     _partly(32, "peer stops reading", "the browser's `bufferedAmount` is polled, as there is no event for it"),
     _partly(
         33,

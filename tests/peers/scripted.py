@@ -77,6 +77,14 @@ class Scripted(WebSocketPeer):
     async def send(self, text: str) -> None:
         await asyncio.gather(*(one.send(text) for one in self.connections()))
 
+    async def send_many(self, texts: list[str], then_close: int | None = None) -> None:
+        """Send all of them as fast as it goes, and where it is given close with this code."""
+        for one in self.connections():
+            for text in texts:
+                await one.send(text)
+            if then_close is not None:
+                await one.close(then_close)
+
     async def send_fragments(self, fragments: list[str]) -> None:
         await asyncio.gather(*(one.send(fragments) for one in self.connections()))
 

@@ -277,7 +277,13 @@ def _is_protocol(kind: type) -> bool:
     return bool(getattr(kind, "_is_protocol", False))
 
 
-_BROWSER = ("circle_ws.transport.page", "circle_ws.transport.pyodide", "circle_ws.auth.wallet")
+_BROWSER = (
+    "circle_ws.transport.flood",
+    "circle_ws.transport.page",
+    "circle_ws.transport.pyodide",
+    "circle_ws.transport.reading",
+    "circle_ws.auth.wallet",
+)
 _NATIVE = (
     "circle_ws.server",
     "circle_ws.transport.link",

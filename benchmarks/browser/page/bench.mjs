@@ -30,6 +30,8 @@ async function main() {
     }
     await post("/flooded", { javascript: await flooded(rivals.javascript, settings.flood) });
     await post("/flooded", { ours: await flooded(rivals.ours, settings.flood) });
+    await post("/streamed", { javascript: await streamed(rivals.javascript, settings.stream) });
+    await post("/streamed", { ours: await streamed(rivals.ours, settings.stream) });
   }
   await post("/end", {});
 }
@@ -51,12 +53,15 @@ async function open(pyodide, settings) {
   const python = async (client) => ({
     work: (calls, flight, payload, latencies) => clients.work(client, calls, flight, payload, latencies),
     flood: async (count, rate) => (await clients.flood(client, count, rate)).toJs(),
+    stream: async (count, rate, latencies) =>
+      (await clients.stream(client, count, rate, latencies, () => performance.now())).toJs(),
   });
   const raw = await javascript.Raw.open(url);
   return {
     javascript: {
       work: (calls, flight, payload, latencies) => javascript.run(raw, calls, flight, JSON.parse(payload), latencies),
       flood: async (count, rate) => [await javascript.flood(raw, count, rate), 0],
+      stream: async (count, rate, latencies) => [await javascript.stream(raw, count, rate, latencies), 0],
     },
     ours: await python(await clients.open_ours(url)),
     floor: await python(await clients.open_floor(url)),
@@ -88,6 +93,12 @@ async function flooded(rival, { count, rate }) {
   const began = performance.now();
   const [got, dropped] = await rival.flood(count, rate);
   return { got, dropped, seconds: (performance.now() - began) / 1000, ...(await probe.end()) };
+}
+
+async function streamed(rival, { count, rate }) {
+  const latencies = [];
+  const flooding = { flood: (count, rate) => rival.stream(count, rate, latencies) };
+  return { ...(await flooded(flooding, { count, rate })), latencies };
 }
 
 try {

@@ -175,3 +175,27 @@ async def flood(client: circle_ws.CircleWsClient, count: int, rate: int) -> list
         except TimeoutError:
             pass
         return [got, ticks.dropped]
+
+
+async def stream(client: circle_ws.CircleWsClient, count: int, rate: int, js_latencies: Any, js_now: Any) -> list[int]:
+    """Read so many notifications while a call is made every 250 ms; gives how many came and how many were dropped.
+
+    Args:
+        client: Listens and calls.
+        count: How many.
+        rate: How many a second.
+        js_latencies: A JavaScript array that takes how long each call took, in milliseconds.
+        js_now: Gives the time, in milliseconds.
+    """
+
+    async def call() -> None:
+        while True:
+            await asyncio.sleep(0.25)
+            began = js_now()
+            await client.call("echo", ["x"])
+            js_latencies.push(js_now() - began)
+
+    calling = asyncio.ensure_future(call())
+    got = await flood(client, count, rate)
+    calling.cancel()
+    return got

@@ -8,6 +8,8 @@ export function probing() {
   let running = true;
   let lastTimer = performance.now();
   let lastFrame = lastTimer;
+  const began = lastTimer;
+  let frames = 0;
   const timer = () => {
     const now = performance.now();
     gaps.timer = Math.max(gaps.timer, now - lastTimer);
@@ -17,6 +19,7 @@ export function probing() {
     }
   };
   const frame = (now) => {
+    frames += 1;
     gaps.frame = Math.max(gaps.frame, now - lastFrame);
     lastFrame = now;
     if (running) {
@@ -29,13 +32,14 @@ export function probing() {
   observer?.observe({ type: "longtask" });
   return {
     async end() {
+      const framesPerSecond = (frames / (performance.now() - began)) * 1000;
       // What was observed is told a little later.
       await new Promise((resolve) => setTimeout(resolve, 50));
       running = false;
       tasks.push(...(observer?.takeRecords() ?? []));
       observer?.disconnect();
       const longest = OBSERVED ? Math.max(0, ...tasks.map((task) => task.duration)) : null;
-      return { timerGap: gaps.timer, frameGap: gaps.frame, longTask: longest };
+      return { framesPerSecond, timerGap: gaps.timer, frameGap: gaps.frame, longTask: longest };
     },
   };
 }

@@ -68,3 +68,24 @@ export async function flood(raw, count, rate) {
   await Promise.race([all, new Promise((resolve) => setTimeout(resolve, 10_000))]);
   return got;
 }
+
+// As `flood`, while a call is made every 250 ms, whose time goes to `latencies`.
+export async function stream(raw, count, rate, latencies) {
+  let running = true;
+  const calling = async () => {
+    for (;;) {
+      await new Promise((resolve) => setTimeout(resolve, 250));
+      if (!running) {
+        return;
+      }
+      const began = performance.now();
+      await raw.call("echo", ["x"]);
+      latencies.push(performance.now() - began);
+    }
+  };
+  const called = calling();
+  const got = await flood(raw, count, rate);
+  running = false;
+  await called;
+  return got;
+}
