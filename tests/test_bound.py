@@ -128,7 +128,7 @@ async def test_each_sign_in_is_another_one(peers: Peers) -> None:
     vault = Vault()
     async with client(circle.url, key=None, signer=vault) as it:
         await circle.ask("cut_all")
-        assert await it.call("echo", [1]) == 1
+        assert await it.call("echo", [1], idempotent=True) == 1
     statements = [challenge.statement.decode().splitlines() for challenge in vault.asked]
     assert len(statements) == 2
     # The last line is the time of expiry, which may be another one too.

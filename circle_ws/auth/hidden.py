@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -65,7 +64,10 @@ def redacted(error: E, secrets: Iterable[str] = ()) -> E:
 
     It has no traceback, cause or context: their frames and texts may hold what was sent, or what came in.
     """
-    again = copy.copy(error)
+    # Here, as only a sign-in that failed needs it.
+    from copy import copy
+
+    again = copy(error)
     again.args = redact(error.args, secrets)
     vars(again).update(redact(vars(error), secrets))
     return again

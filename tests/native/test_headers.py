@@ -31,7 +31,7 @@ async def test_a_circle_gets_the_headers(peers: Peers) -> None:
     async with client(peer.url, key=None, headers=headers) as it:
         assert await it.call("echo", ["first"]) == "first"
         await peer.ask("drop_all")
-        assert await it.call("echo", ["second"]) == "second"
+        assert await it.call("echo", ["second"], idempotent=True) == "second"
     assert await sent(peer, *headers) == [list(headers.values())] * 2
     ((host,), _) = await sent(peer, "Host")
     assert host == peer.url.removeprefix("ws://").rstrip("/")
@@ -81,7 +81,7 @@ async def test_a_function_is_asked_at_every_attempt(peers: Peers) -> None:
     async with client(peer.url, key=None, headers=tokens) as it:
         for _ in range(2):
             await peer.ask("drop_all")
-            await it.call("echo", ["again"])
+            await it.call("echo", ["again"], idempotent=True)
     assert await sent(peer, "Authorization") == [["Bearer 1"], ["Bearer 2"], ["Bearer 3"]]
 
 
