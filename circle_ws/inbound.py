@@ -13,7 +13,7 @@ from .handlers import BatchReply
 from .jsonrpc import envelope, json
 from .jsonrpc.codes import AUTHENTICATION_REQUIRED, INVALID_REQUEST, PARSE_ERROR
 from .jsonrpc.envelope import MAX_BATCH, Kind
-from .jsonrpc.plain_sight import reply_ids
+from .jsonrpc.plain_sight import reply_error, reply_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -244,8 +244,8 @@ class Inbound:
 
     def _take_undecoded(self, text: str, error: ProtocolError) -> None:
         calls = self._named_in(text)
-        self._fail_all(calls, error)
         if calls:
+            self._fail_all(calls, self._in_its_words(error, reply_error(text, _SHOWN)))
             self._owner.slot_freed()
         else:
             self._take_malformed(None, error)
@@ -262,18 +262,18 @@ class Inbound:
         if type(frame) is dict and "method" not in frame:
             call = take_named(in_flight, frame.get("id")) or take_almost_named(in_flight, frame.get("id"))
         if call is not None:
-            self._fail_all([call], self._in_its_words(frame, error))
+            said = frame.get("error")
+            self._fail_all([call], self._in_its_words(error, "" if said is None else _own_text(said, "")))
             self._owner.slot_freed()
         elif self._session.loss is None:
             self._trouble.tell(error)
             self._count_malformed()
 
-    def _in_its_words(self, frame: dict[str, Any], error: ProtocolError) -> ProtocolError:
+    def _in_its_words(self, error: ProtocolError, said: str) -> ProtocolError:
         """Add what the peer wrote as its error, but for a sign-in, where its words may echo a secret."""
-        said = frame.get("error")
-        if said is None or self._session.signing_in:
+        if not said or self._session.signing_in:
             return error
-        return ProtocolError(f"{error}; the circle wrote {ascii(json.encode(said)[:_SHOWN])[1:-1]}")
+        return ProtocolError(f"{error}; the circle wrote {ascii(said[:_SHOWN])[1:-1]}")
 
     def _fail_all(self, calls: Collection[Call], error: ProtocolError | RpcError) -> None:
         """Fail calls that were taken out; their slots are free afterwards."""
@@ -288,7 +288,7 @@ class Inbound:
             self._session.leave(ConnectionLost.closed(_MALFORMED, words, local=True))
 
 
-def _own_text(frame: dict[str, Any], text: str) -> str:
+def _own_text(frame: Any, text: str) -> str:
     """Return the part of a batch that one member is; the whole `text` for one that cannot be written as it was read."""
     try:
         return json.encode(frame)

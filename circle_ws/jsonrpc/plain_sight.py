@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["LOOKED_AT", "reply_ids"]
+__all__ = ["LOOKED_AT", "reply_error", "reply_ids"]
 
 LOOKED_AT = 64 * 1024
 """Maximum number of characters that are looked at, from the beginning of a message."""
@@ -18,6 +18,8 @@ _NO_REPLY = -1
 # Possessive throughout: each character is looked at once, whatever the text is.
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _TO_BRACKET = re.compile(rf'(?s)(?:[^"\[\]{{}}]++|{_STRING})*+([\[\]{{}}])')
+_VERSION_OR_ID = r'(?:"jsonrpc"\s*+:\s*+"[^"]*+"|"id"\s*+:\s*+[0-9]++)\s*+,\s*+'
+_ERROR = re.compile(rf'\s*+{{\s*+(?:{_VERSION_OR_ID}){{0,2}}"error"\s*+:\s*+')
 _MEMBER = re.compile(r'(?<!\\)"(?:(?P<method>method)|id)"\s*+:\s*+(?P<id>[0-9]{1,18}+(?=\s*+[,}]))?')
 
 
@@ -61,3 +63,9 @@ def _find_id(text: str, start: int, end: int, id: int | None) -> int | None:
         elif member["id"] is not None:
             id = int(member["id"])
     return id
+
+
+def reply_error(text: str, length: int) -> str:
+    """Return so many characters of the error in a reply that cannot be parsed; empty where none is in plain sight."""
+    found = _ERROR.match(text)
+    return text[found.end() : found.end() + length] if found is not None else ""
