@@ -10,6 +10,7 @@ from ..errors import CallTimeout, CircleWsError, OutcomeUnknown, ProtocolError, 
 from ..jsonrpc import envelope
 from ..jsonrpc.codes import INVALID_REQUEST, PARSE_ERROR
 from ..jsonrpc.envelope import Kind
+from ..jsonrpc.plain_sight import reply_ids
 from .room import step_outside
 
 if TYPE_CHECKING:
@@ -65,14 +66,24 @@ class Calls:
     def settle(self, reply: dict[str, Any], kind: Kind) -> None:
         """Take a reply; one to nothing that was asked is ignored."""
         outcome = envelope.rpc_error(reply) if kind is Kind.ERROR else reply["result"]
-        if isinstance(outcome, RpcError) and reply["id"] is None:
-            self._settle_nameless(outcome)
-        else:
-            self._settle(reply, outcome)
+        if not isinstance(outcome, RpcError) or reply["id"] is not None:
+            self._settle(reply["id"], outcome)
+        elif outcome.code in (PARSE_ERROR, INVALID_REQUEST) and self.is_quiet:
+            self._settle_only_message(outcome)
 
     def settle_broken(self, frame: Any, error: ProtocolError) -> bool:
         """Take what may be a reply that breaks JSON-RPC; tells whether it names a request of ours."""
-        return type(frame) is dict and "method" not in frame and self._settle(frame, error)
+        return type(frame) is dict and "method" not in frame and self._settle(frame.get("id"), error)
+
+    def settle_empty(self, error: ProtocolError) -> bool:
+        """Take an empty array, which may be a reply; tells whether one message of ours is open that it is about."""
+        return self._settle_only_message(error)
+
+    def settle_unreadable(self, text: str, error: ProtocolError) -> bool:
+        """Take what may be a reply that is no strict JSON; tells whether it names a request of ours in plain sight."""
+        # Nearly always nothing is open, and what a client sends is no reply: then there is nothing to look for.
+        found = [self._settle(id, error) for id in reply_ids(text)] if self._unanswered else []
+        return any(found)
 
     def end(self) -> None:
         """Let everything that has no reply fail, for the client is gone."""
@@ -82,8 +93,7 @@ class Calls:
                 words = f"{loss}; whether the request was run is unknown"
                 future.set_result(OutcomeUnknown(words, code=loss.code, reason=loss.reason, local=loss.local))
 
-    def _settle(self, reply: dict[str, Any], outcome: Any) -> bool:
-        id = reply.get("id")
+    def _settle(self, id: Any, outcome: Any) -> bool:
         if type(id) is not int and (meant := _meant(id)) in self._unanswered:
             # It cannot be anything else, but an id is to be sent back as it came (JSON-RPC 2.0 section 5).
             outcome = ProtocolError(f"the client answered with the id {id!r:.50} where {meant} was asked")
@@ -96,14 +106,15 @@ class Calls:
         future.set_result(outcome)
         return True
 
-    def _settle_nameless(self, error: RpcError) -> None:
-        """Take an error without an id: it is about the one message that is open, if that can be told."""
-        if error.code not in (PARSE_ERROR, INVALID_REQUEST) or len(self._messages) != 1 or not self.is_quiet:
-            return
+    def _settle_only_message(self, error: CircleWsError) -> bool:
+        """Let what has no reply of the one message that is open fail; tells whether there is one and no other."""
+        if len(self._messages) != 1:
+            return False
         [futures] = self._messages.values()
         for future in futures:
             if not future.done():
                 future.set_result(error)
+        return True
 
     async def _exchange(self, text: str, ids: list[int], timeout: float | None, what: str) -> list[Any]:
         """Send the requests with these ids; give what each came to, be it an error."""

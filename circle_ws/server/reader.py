@@ -83,9 +83,13 @@ class Reader:
 
     async def _take(self, message: str | bytes) -> None:
         try:
-            frame = json.decode(message if isinstance(message, str) else message.decode())
-        except (ProtocolError, UnicodeDecodeError):
-            await self._answer(error_text(None, RpcError(PARSE_ERROR, "parse error: the message is not strict JSON")))
+            text = message if isinstance(message, str) else message.decode()
+            frame = json.decode(text)
+        except UnicodeDecodeError:
+            await self._answer(_PARSE_ERROR)
+            return
+        except ProtocolError as error:
+            await self._answer(None if self._calls.settle_unreadable(text, error) else _PARSE_ERROR)
             return
         if type(frame) is list:
             await self._take_batch(frame)
@@ -95,7 +99,8 @@ class Reader:
     async def _take_batch(self, members: list[Any]) -> None:
         most = self._rules.max_batch
         if not members:
-            await self._answer(_invalid_request("a batch without members"))
+            error = ProtocolError("the client answered with an empty array")
+            await self._answer(None if self._calls.settle_empty(error) else _invalid_request("a batch without members"))
         elif len(members) > most:
             await self._answer(_invalid_request(f"a batch has at most {most} members, not {len(members)}"))
         elif (found := self._look_at_all(members)) is None:
@@ -131,6 +136,9 @@ class Reader:
             await answer(None)
         else:
             await answer(kind)
+
+
+_PARSE_ERROR = error_text(None, RpcError(PARSE_ERROR, "parse error: the message is not strict JSON"))
 
 
 def _invalid_request(why: str) -> str:

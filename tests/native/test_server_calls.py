@@ -109,6 +109,53 @@ async def test_an_id_of_another_type_fails_its_call(
     assert await other == "right"
 
 
+@pytest.mark.parametrize("result", ["NaN", "1e999", '"\\ud800"', "[" * 600 + "]" * 600, "9" * 1001, "{"])
+async def test_a_reply_that_is_no_json_fails_its_call(
+    client: ClientConnection, connection: Connection, result: str
+) -> None:
+    """With its id in plain sight it is about that call, in a batch too, and is not answered."""
+    call, other = later(connection.call("add")), later(connection.call("add"))
+    id, next_id = (await asked(client))["id"], (await asked(client))["id"]
+    await client.send(f'{{"jsonrpc":"2.0","id":{id},"result":{result}}}')
+    assert type(await call) is ProtocolError
+    assert not other.done()
+    await client.send(f'[{{"jsonrpc":"2.0","id":{next_id},"result":{result}}}]')
+    assert type(await other) is ProtocolError
+    assert (await ask(client, "rpc.ping"))["result"] == "pong"
+
+
+async def test_an_empty_array_is_the_reply_to_the_only_message(
+    client: ClientConnection, connection: Connection
+) -> None:
+    """With nothing open, or two, it is an invalid request."""
+    batch = later(connection.batch([("add", None), ("add", None)]))
+    await asked(client)
+    await client.send("[]")
+    assert [type(one) for one in await batch] == [ProtocolError, ProtocolError]
+    two = [later(connection.call("add")) for _ in range(2)]
+    ids = [(await asked(client))["id"] for _ in two]
+    await client.send("[]")
+    assert (await asked(client))["error"]["code"] == -32600
+    for id in ids:
+        await reply(client, id, id)
+    assert [await one for one in two] == ids
+
+
+async def test_what_only_quotes_an_id_is_no_reply(client: ClientConnection, connection: Connection) -> None:
+    """A request that is no JSON is answered as such, and fails no call."""
+    call = later(connection.call("add"))
+    id = (await asked(client))["id"]
+    for text in (
+        f'{{"jsonrpc":"2.0","id":{id},"method":"f","params":[NaN]}}',
+        f'{{"a":{{"id":{id}}},"b":NaN}}',
+        "no JSON",
+    ):
+        await client.send(text)
+        assert (await asked(client))["error"]["code"] == -32700
+    await reply(client, id, "right")
+    assert await call == "right"
+
+
 @pytest.mark.parametrize("code", [-32700, -32600])
 async def test_an_error_without_an_id_is_that_of_the_only_call(
     client: ClientConnection, connection: Connection, code: int
