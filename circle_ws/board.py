@@ -113,6 +113,13 @@ class StatusBoard:
         """Call back at each change; gives a function that ends it."""
         return self._callbacks.add(callback)
 
+    async def changed(self) -> None:
+        """Return at the next change."""
+        async with self.changes() as changes:
+            # The first is the present status.
+            await anext(changes)
+            await anext(changes)
+
     async def settled(self) -> None:
         """Return at the next change to a status that an attempt to connect ends with."""
         waiter = asyncio.get_running_loop().create_future()

@@ -18,6 +18,9 @@ __all__ = ["Callbacks"]
 
 _logger = logging.getLogger("circle_ws")
 
+MOST_RUNNING = 256
+"""Maximum number of calls of async callbacks that run at the same time: a peer may cause them faster than they end."""
+
 T = TypeVar("T")
 
 
@@ -72,11 +75,16 @@ class Callbacks(Generic[T]):
         except (Exception, asyncio.CancelledError):
             self._log()
             return
-        if inspect.isawaitable(outcome):
+        if not inspect.isawaitable(outcome):
+            return
+        if len(self._tasks) < MOST_RUNNING:
             # In the context of this call, which is a copy already.
             task = start_task(self._await(outcome))
             self._tasks[task] = None
             task.add_done_callback(self._tasks.pop)
+        elif inspect.iscoroutine(outcome):
+            outcome.close()
+            _logger.warning("%d calls of %s callbacks run already; one is left out", MOST_RUNNING, self._what)
 
     async def _await(self, outcome: Awaitable[Any]) -> None:
         try:

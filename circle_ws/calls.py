@@ -261,7 +261,7 @@ class Calls:
 
     async def play(self, script: str, *, timeout: float | None | Default = DEFAULT) -> str:
         """Run a script on the circle and return its output. The errors are those of `call`."""
-        params: list[Any] | dict[str, Any] = [script] if self._supervisor.positional else {"script": script}
+        params: list[Any] | dict[str, Any] = [script] if self._supervisor.serving.positional else {"script": script}
         result = await self.call("play", params, timeout=timeout)
         output = result.get("output") if type(result) is dict else result
         if type(output) is not str:

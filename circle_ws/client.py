@@ -158,7 +158,7 @@ class CircleWsClient(Calls):
     @property
     def public_key(self) -> str | None:
         """The public key it signs in with: hex, in the profile's form. None without a signer, or not known yet."""
-        return self._supervisor.public_key
+        return self._supervisor.serving.public_key
 
     @property
     def capabilities(self) -> Capabilities:

@@ -1,4 +1,4 @@
-"""What still has to end when a connection, or the client, is done: closing handshakes, and functions of the user's."""
+"""What has to end when a connection, or the client, does: closing handshakes, and functions of the user's."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from .tasks import cancel_once, start_task
 
 if TYPE_CHECKING:
+    from .handlers import Handlers
+    from .tasks import UserTasks
     from .transport import Transport
 
 __all__ = ["Goodbyes", "cut", "ended"]
@@ -17,31 +19,39 @@ _logger = logging.getLogger("circle_ws")
 
 
 class Goodbyes:
-    """Transports that are being closed, each in a task of its own."""
+    """What still runs for a client when it ends: closing handshakes, handlers, functions that it awaits.
 
-    __slots__ = ("_tasks",)
+    Args:
+        handlers: Answer the circle's requests.
+        user_tasks: Functions of the user's that the client awaits.
+    """
 
-    def __init__(self) -> None:
-        self._tasks: dict[asyncio.Task[Any], None] = {}
+    __slots__ = ("_closing", "_handlers", "_user_tasks")
+
+    def __init__(self, handlers: Handlers, user_tasks: UserTasks) -> None:
+        self._handlers = handlers
+        self._user_tasks = user_tasks
+        self._closing: dict[asyncio.Task[Any], None] = {}
 
     def say(self, transport: Transport, code: int, reason: str) -> None:
         """Close a transport with the handshake, without waiting for it."""
         task = start_task(_close(transport, code, reason), name="the closing handshake")
-        self._tasks[task] = None
-        task.add_done_callback(self._tasks.pop)
+        self._closing[task] = None
+        task.add_done_callback(self._closing.pop)
 
-    @property
-    def tasks(self) -> list[asyncio.Task[Any]]:
-        """Those that run."""
-        return list(self._tasks)
+    async def end(self, timeout: float | None) -> None:
+        """Cancel what is the user's, and return when all of it has ended, the handshakes too, or the time is over."""
+        await ended([*self._closing, *self._handlers.cancel(), *self._user_tasks.cancel()], timeout)
 
     def cancel(self) -> None:
-        """Cut those that run."""
-        for task in self._tasks:
+        """Cut all of it off."""
+        self._handlers.cancel()
+        self._user_tasks.cancel()
+        for task in self._closing:
             cancel_once(task)
 
     def __len__(self) -> int:
-        return len(self._tasks)
+        return len(self._closing)
 
 
 def cut(transport: Transport) -> None:

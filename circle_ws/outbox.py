@@ -217,8 +217,9 @@ class Outbox:
             call.fail(_unknown(error) if call.rewritten else error)
 
     def close(self) -> None:
-        """Write nothing again from now on."""
+        """Write nothing again from now on: the client is being closed."""
         self._closed = True
+        self.fail_queued(ClientClosed("the client was closed before the request was written; it has not run"))
 
     def stop(self) -> None:
         """Let go of the timer; nothing is submitted any more."""

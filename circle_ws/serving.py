@@ -42,6 +42,16 @@ class Serving:
         self._ping = config.transport.capabilities.ping and not (config.keepalive and config.keepalive.mode == "rpc")
         self.authenticator = _authenticator(config, tasks)
 
+    @property
+    def public_key(self) -> str | None:
+        """The signer's, as hex in the configured profile's form, once it is known."""
+        return self.authenticator.public_key if self.authenticator is not None else None
+
+    @property
+    def positional(self) -> bool:
+        """Whether the circle's own methods get their params by position, as configured or as the sign-in found out."""
+        return self._config.params == "positional" if self.authenticator is None else self.authenticator.positional
+
     async def until_lost(self, session: Session) -> ConnectionLost:
         """Serve a link.
 

@@ -289,7 +289,7 @@ class Session:
     def leave(self, cause: ConnectionLost) -> None:
         """Take the link for lost, and close it with the handshake meanwhile."""
         self.leaving = True
-        if self._transport is not None:
+        if self._transport is not None and self.loss is None:
             self._owner.say_goodbye(self._transport, cause.code, cause.reason)
         self.lost(cause)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from .board import StatusBoard
@@ -51,6 +52,7 @@ class Supervisor:
         handlers: Who answers the circle's requests.
         counters: What it has done so far.
         trouble: Who is told what the peer got wrong.
+        serving: Serves each connection, and knows what the sign-in found out.
         failure: What ended it, in status FAILED.
     """
 
@@ -63,7 +65,6 @@ class Supervisor:
         "_handshake",
         "_kept",
         "_returning",
-        "_serving",
         "_session",
         "_task",
         "_user_tasks",
@@ -74,6 +75,7 @@ class Supervisor:
         "handlers",
         "home",
         "outbox",
+        "serving",
         "subscriptions",
         "trouble",
     )
@@ -81,16 +83,16 @@ class Supervisor:
     def __init__(self, config: ClientConfig) -> None:
         self.config = config
         self.home = Home()
-        self._goodbyes = Goodbyes()
+        self.handlers = Handlers(config.max_request_bytes)
+        self._user_tasks = UserTasks()
+        self._goodbyes = Goodbyes(self.handlers, self._user_tasks)
         self.board = StatusBoard(config.url)
         self.counters = Counters()
-        self.outbox = Outbox(config, self.home, self._tell_phase, self._goodbyes.say)
+        self.outbox = Outbox(config, self.home, lambda: self.phase, self._goodbyes.say)
         self.subscriptions = Subscriptions()
         self.trouble = Trouble(self.counters)
-        self.handlers = Handlers(config.max_request_bytes)
         self.failure: Exception | None = None
-        self._user_tasks = UserTasks()
-        self._serving = Serving(config, self.counters, self.outbox, self._user_tasks)
+        self.serving = Serving(config, self.counters, self.outbox, self._user_tasks)
         self._comeback = Comeback(config)
         self._task: asyncio.Task[None] | None = None
         self._session: Session | None = None
@@ -108,18 +110,6 @@ class Supervisor:
         """Whether calls can be written now."""
         session = self._session
         return self.board.status is Status.CONNECTED and session is not None and session.loss is None
-
-    @property
-    def public_key(self) -> str | None:
-        """The signer's, as hex in the configured profile's form, once it is known."""
-        authenticator = self._serving.authenticator
-        return authenticator.public_key if authenticator is not None else None
-
-    @property
-    def positional(self) -> bool:
-        """Whether the circle's own methods get their params by position, as configured or as the sign-in found out."""
-        authenticator = self._serving.authenticator
-        return self.config.params == "positional" if authenticator is None else authenticator.positional
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
@@ -145,10 +135,7 @@ class Supervisor:
     async def decided(self) -> None:
         """Return when it is known what comes of a link that was just lost: a new attempt, or none."""
         if self.board.status is Status.CONNECTED and not self.connected:
-            async with self.board.changes() as changes:
-                # The first is the present status.
-                await anext(changes)
-                await anext(changes)
+            await self.board.changed()
 
     def start(self, *, persistently: bool = False) -> None:
         """Begin to connect, unless it does already.
@@ -323,7 +310,7 @@ class Supervisor:
             raise ConnectionFailed("the browser says that it is offline; other machines are dialled when it is online")
         self._session = session = Session(self.outbox, self.counters, self.config.max_in_flight)
         inbound = Inbound(session, self.outbox, self.subscriptions, self.handlers, self.trouble)
-        authenticator = self._serving.authenticator
+        authenticator = self.serving.authenticator
         self._handshake = handshake = Handshake(
             self.config, session, inbound, authenticator, self._user_tasks, self._signing_in
         )
@@ -335,7 +322,7 @@ class Supervisor:
         return session
 
     def _signing_in(self) -> None:
-        authenticator = self._serving.authenticator
+        authenticator = self.serving.authenticator
         delay = None if authenticator is None else authenticator.expected_delay()
         self.board.set(Status.AUTHENTICATING, attempt=self._attempt, cause=delay)
 
@@ -347,19 +334,16 @@ class Supervisor:
             self.counters.connects += 1
             self.counters.reconnects += self._returning
             self._returning = True
-            session.renewal.possible = self._serving.authenticator is not None
+            session.renewal.possible = self.serving.authenticator is not None
             self.outbox.attach(session)
-        return await self._serving.until_lost(session)
+        return await self.serving.until_lost(session)
 
     @property
     def phase(self) -> str:
         """What it is doing while nothing can be written, for the words of a timeout."""
         if self._handshake is not None:
             return self._handshake.phase
-        return self._serving.phase(self._session)
-
-    def _tell_phase(self) -> str:
-        return self.phase
+        return self.serving.phase(self._session)
 
     # Its ends.
 
@@ -393,8 +377,10 @@ class Supervisor:
         try:
             if self.board.status not in (Status.IDLE, Status.FAILED):
                 self.board.set(Status.CLOSING)
-                await self._drain(drain)
-            self._fail_queued()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(drain):
+                        await self.outbox.drained()
+            self.outbox.close()
             await self._hang_up()
         except Exception:
             _logger.exception("closing failed; the connection is cut")
@@ -403,22 +389,14 @@ class Supervisor:
         # Status callbacks run in the next turn: let them, before `close()` returns and the program may end.
         await asyncio.sleep(0)
 
-    async def _drain(self, seconds: float | None) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self.outbox.drained()
-        except TimeoutError:
-            pass
-
     async def _hang_up(self) -> None:
         """Close the connection, and end what runs for it, within `close_timeout`."""
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await ended([self._task], self.config.close_timeout)
-        if self._session is not None and self._session.loss is None:
+        if self._session is not None:
             self._session.leave(ConnectionLost.closed(1000, local=True))
-        last = [*self._goodbyes.tasks, *self.handlers.cancel(), *self._user_tasks.cancel()]
-        await ended(last, self.config.close_timeout)
+        await self._goodbyes.end(self.config.close_timeout)
 
     def _end_now(self) -> None:
         """Be closed, whatever still runs: nothing here waits, so nothing can keep it from its end."""
@@ -427,18 +405,12 @@ class Supervisor:
             return
         if status not in (Status.IDLE, Status.FAILED, Status.CLOSING):
             self.board.set(Status.CLOSING)
-        self._fail_queued()
+        self.outbox.close()
         if self._task is not None:
             cancel_once(self._task)
-        self.handlers.cancel()
-        self._user_tasks.cancel()
+        self._goodbyes.cancel()
         # A link that was lost may still be flushing its last bytes to a peer that does not read.
         self._cut_link()
-        self._goodbyes.cancel()
         self.outbox.stop()
         self.subscriptions.end()
         self.board.set(Status.CLOSED)
-
-    def _fail_queued(self) -> None:
-        self.outbox.close()
-        self.outbox.fail_queued(ClientClosed("the client was closed before the request was written; it has not run"))

@@ -79,11 +79,14 @@ class UserTasks:
     def start(self, name: str, function: Callable[[], Awaitable[Any]]) -> asyncio.Task[Any]:
         """Start `function()`; its task raises `Interrupted` where something that it awaited was cancelled.
 
+        One of this name that still runs, though it was cancelled, is waited for first: they do not pile up.
+
         Args:
             name: What it is: the task's name.
             function: Async.
         """
-        task = start_task(_call(function), context=self.context.copy(), name=name)
+        earlier = [task for task in self._running if task.get_name() == name]
+        task = start_task(_call(function, earlier), context=self.context.copy(), name=name)
         self._running[task] = None
         task.add_done_callback(self._ended)
         return task
@@ -110,7 +113,9 @@ class UserTasks:
             _logger.debug("a function of the program's raised %s", type(error).__name__)
 
 
-async def _call(function: Callable[[], Awaitable[Any]]) -> Any:
+async def _call(function: Callable[[], Awaitable[Any]], earlier: list[asyncio.Task[Any]]) -> Any:
+    if earlier:
+        await asyncio.wait(earlier)
     try:
         return await function()
     except asyncio.CancelledError:

@@ -10,6 +10,7 @@ import pytest
 
 from circle_ws import InvalidRequest
 from circle_ws.board import KEPT_FOR_SLOW_READERS, StatusBoard
+from circle_ws.callbacks import MOST_RUNNING, Callbacks
 from circle_ws.status import ConnectionStatus, StatusChange
 
 _S = ConnectionStatus
@@ -168,6 +169,32 @@ async def test_a_callback_may_be_async(caplog: pytest.LogCaptureFixture) -> None
     assert told == [_S.CONNECTING, _S.CONNECTED]
     assert caplog.text.count("a status callback raised; the client goes on") == 2
     assert "no handler for CONNECTED" in caplog.text
+
+
+async def test_async_callbacks_do_not_pile_up(caplog: pytest.LogCaptureFixture) -> None:
+    """No more than so many run at the same time; a warning tells of what is left out."""
+    callbacks: Callbacks[int] = Callbacks("protocol error")
+    told: list[int] = []
+    release = asyncio.Event()
+
+    async def note(number: int) -> None:
+        told.append(number)
+        await release.wait()
+
+    callbacks.add(note)
+    for number in range(MOST_RUNNING + 2):
+        callbacks.tell(number)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert told == list(range(MOST_RUNNING))
+    assert caplog.text.count("calls of protocol error callbacks run already") == 2
+    release.set()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    callbacks.tell(-1)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert told[-1] == -1
 
 
 @pytest.mark.parametrize("callback", [None, "print", 1], ids=repr)

@@ -296,6 +296,28 @@ async def test_an_attempt_takes_no_longer_than_its_time_though_the_setup_does() 
     await it.close()
 
 
+async def test_attempts_do_not_pile_up_what_takes_its_time() -> None:
+    """A setup that is told to end, and does not, is waited for by the next attempts, inside their time."""
+    stubborn = Stubborn()
+    calls: list[str] = []
+
+    async def setup(session: Any) -> None:
+        calls.append("called")
+        if len(calls) == 1:
+            await stubborn(session)
+
+    it = client(URL, key=None, transport=MemoryServer(_silent), setup=setup, open_timeout=0.05, first_connect="retry")
+    connecting = later(it.connect())
+    attempts: list[int] = []
+    it.on_status(lambda change: attempts.append(change.attempt))
+    await eventually(lambda: attempts and attempts[-1] >= 3)
+    assert len(calls) == 1
+    await stubborn.let_go()
+    assert await connecting is None
+    assert len(calls) == 2
+    await it.close()
+
+
 async def test_a_handler_that_takes_its_time_is_named(caplog: pytest.LogCaptureFixture) -> None:
     """It is cancelled once, and let go of."""
     stubborn = Stubborn()
