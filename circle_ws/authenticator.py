@@ -187,17 +187,18 @@ class Authenticator:
         at_once = isinstance(self._signer, KeyPairSigner)
         task = None if at_once else await self._apart(self._patiently(ask, session), limit)
         try:
-            return await ask() if task is None else result_of(task)
+            return await ask() if task is None else result_of(task).value
         except SignerFailed:
             raise
         except Exception as error:
             raise SignerFailed(f"the signer failed or refused: {type(error).__name__}: {shown(str(error))}") from error
 
-    async def _patiently(self, ask: Callable[[], Awaitable[str]], session: Session) -> asyncio.Task[str]:
+    async def _patiently(self, ask: Callable[[], Awaitable[str]], session: Session) -> asyncio.Task[Hidden[str]]:
         """Wait for the signer, who may be a person: up to `sign_timeout`, and while the connection stands."""
         loop, seconds = asyncio.get_running_loop(), self._config.sign_timeout
         until = None if seconds is None else loop.time() + seconds
-        task = self._tasks.start("the signer", ask)
+        # The `repr` of a task that has ended shows its result.
+        task = self._tasks.start("the signer", lambda: _hidden(ask()))
         try:
             while not task.done():
                 await session.alarm.wait_for(task, until)
@@ -220,6 +221,10 @@ class Authenticator:
         finally:
             if deadline is not None:
                 limit.reschedule(loop.time() + max(deadline - began, 0))
+
+
+async def _hidden(answer: Awaitable[str]) -> Hidden[str]:
+    return Hidden(await answer)
 
 
 def _delayed(seconds: float) -> CircleWsError:

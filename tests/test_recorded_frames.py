@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import json
 import traceback
 from collections.abc import Callable
 from types import FunctionType
@@ -17,6 +18,7 @@ from circle_ws import (
     CircleWsError,
     ClientConfig,
     ConfigError,
+    ConnectionFailed,
     InvalidKey,
     KeyPair,
     ProtocolError,
@@ -33,6 +35,7 @@ from circle_ws.auth import (
 )
 from circle_ws.auth.crypto_utils import recover_public_key
 from circle_ws.auth.profiles import BOUND
+from circle_ws.transport.memory import MemoryPeer, MemoryServer
 from tests.support.clients import KEY, client
 from tests.support.frames import recorded
 from tests.support.outcomes import eventually, later
@@ -289,6 +292,28 @@ async def test_a_signer_that_fails(peers: Peers, answer: Any) -> None:
     failure = await failed(peers, {"fetch_nonce": {"result": NONCE}}, **options)
     assert isinstance(failure, SignerFailed)
     check(failure, NONCE, SIGNATURE)
+
+
+async def test_a_signature_that_comes_too_late() -> None:
+    """The connection is lost in the turn in which the signer answers: the task with its answer is in the frame."""
+    at_the_circle: list[MemoryPeer] = []
+
+    async def circle(peer: MemoryPeer) -> None:
+        at_the_circle.append(peer)
+        async for text in peer:
+            peer.send(json.dumps({"jsonrpc": "2.0", "id": json.loads(text)["id"], "result": NONCE}))
+
+    def sign(_: Challenge) -> str:
+        at_the_circle[0].close(1011)
+        return SIGNATURE
+
+    it = client("ws://localhost/", key=None, signer=Odd(sign), transport=MemoryServer(circle), backoff=None)
+    failure = await later(it.connect())
+    assert isinstance(failure, ConnectionFailed)
+    assert failure.phase == "sign"
+    # The task's own words show the beginning of its result.
+    assert "_patiently" in check(failure, NONCE, SIGNATURE, SIGNATURE[:10])
+    await it.close()
 
 
 async def test_what_is_told_of_a_reconnect(peers: Peers) -> None:
