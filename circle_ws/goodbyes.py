@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Goodbyes", "cut", "ended"]
 
+_MOST = 8
+"""So many transports are closed at the same time; of one more the oldest is cut."""
 _logger = logging.getLogger("circle_ws")
 
 
@@ -35,6 +37,9 @@ class Goodbyes:
 
     def say(self, transport: Transport, code: int, reason: str) -> None:
         """Close a transport with the handshake, without waiting for it."""
+        if len(self._closing) >= _MOST:
+            # With no `close_timeout` a peer that answers no close would have one more of them kept at each reconnect.
+            cancel_once(next(iter(self._closing)))
         task = start_task(_close(transport, code, reason), name="the closing handshake")
         self._closing[task] = None
         task.add_done_callback(self._closing.pop)

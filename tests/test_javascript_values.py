@@ -93,7 +93,8 @@ async def test_over_the_wire(peers: Peers) -> None:
     """In a call, a batch and the answer of a handler."""
     circle = await peers.start("circle")
     async with client(circle.url) as it:
-        assert await it.call("echo", Proxy([{"a": JsNull()}])) == {"a": None}  # type: ignore[arg-type]
+        params: Any = Proxy([{"a": JsNull()}])
+        assert await it.call("echo", params) == {"a": None}
         async with it.batch() as batch:
             outcome = batch.call("echo", [Proxy([1])])
         assert await outcome == [1]

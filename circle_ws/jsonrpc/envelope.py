@@ -57,9 +57,10 @@ def result(id: Any, value: Any) -> str:
         InvalidRequest: `value` is not finite plain JSON with string keys.
     """
     try:
-        return f'{{"jsonrpc":"2.0","id":{json.encode(id)},"result":{_written(value)}}}'
-    except InvalidRequest as error:
-        raise InvalidRequest(str(error).replace("params", "the result", 1)) from None
+        return f'{{"jsonrpc":"2.0","id":{json.encode(id)},"result":{json.encode(value)}}}'
+    except InvalidRequest as refusal:
+        text = _converted(value, refusal, "the result")
+    return f'{{"jsonrpc":"2.0","id":{json.encode(id)},"result":{text}}}'
 
 
 def error(id: Any, failure: RpcError) -> str:
@@ -71,7 +72,11 @@ def error(id: Any, failure: RpcError) -> str:
     body: dict[str, Any] = {"code": failure.code, "message": failure.message}
     if failure.data is not None:
         body["data"] = failure.data
-    return f'{{"jsonrpc":"2.0","id":{json.encode(id)},"error":{_written(body)}}}'
+    try:
+        text = json.encode(body)
+    except InvalidRequest as refusal:
+        text = _converted(body, refusal)
+    return f'{{"jsonrpc":"2.0","id":{json.encode(id)},"error":{text}}}'
 
 
 def kind_of(message: Any) -> Kind:
@@ -150,16 +155,26 @@ def _encoded(method: str) -> str:
 
 
 def _member(params: Params) -> str:
-    return "" if params is None else f',"params":{_written(params)}'
-
-
-def _written(value: Any) -> str:
+    if params is None:
+        return ""
     try:
-        return json.encode(value)
-    except InvalidRequest:
-        from .javascript import plain
+        return f',"params":{json.encode(params)}'
+    except InvalidRequest as refusal:
+        return f',"params":{_converted(params, refusal)}'
 
-        converted = plain(value)
-        if converted is value:
-            raise
-    return json.encode(converted)
+
+def _converted(value: Any, refusal: InvalidRequest, name: str = "params") -> str:
+    """Encode what the codec refused, where only values of JavaScript's are in the way.
+
+    Raises:
+        InvalidRequest: It is refused all the same; the words name it `name`.
+    """
+    from .javascript import plain
+
+    converted = plain(value)
+    try:
+        if converted is not value:
+            return json.encode(converted)
+    except InvalidRequest as error:
+        refusal = error
+    raise InvalidRequest(str(refusal).replace("params", name, 1)) from None

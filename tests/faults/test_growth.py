@@ -5,7 +5,9 @@ import sys
 
 import pytest
 
-from circle_ws import ConnectionLost, ConnectionStatus, session
+from circle_ws import Backoff, CircleWsClient, ConnectionLost, ConnectionStatus, session
+from circle_ws.transport import Receiver, TransportOptions
+from circle_ws.transport.memory import MemoryPeer, MemoryServer, MemoryTransport
 from tests.faults.stage import IN_BROWSER, Story
 from tests.support.clients import client
 from tests.support.outcomes import eventually, until
@@ -78,3 +80,52 @@ async def test_row_44_endless_empty_fragments(peers: Peers) -> None:
             await eventually(lambda: transport.bytes_received >= received + 100_000)
         assert sys.getallocatedblocks() - before < 10_000
         assert it.is_connected()
+
+
+class Unclosable(MemoryTransport):
+    """A connection whose peer answers no close."""
+
+    __slots__ = ()
+    released = asyncio.Event()
+    cut = 0
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        try:
+            await self.released.wait()
+        except asyncio.CancelledError:
+            type(self).cut += 1
+            raise
+        finally:
+            self.abort()
+
+
+class Deaf(MemoryServer):
+    """A circle that answers no close."""
+
+    async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> MemoryTransport:
+        link = await super().__call__(url, receiver, options)
+        link.__class__ = Unclosable
+        return link
+
+
+async def _listen(peer: MemoryPeer) -> None:
+    async for _ in peer:
+        pass
+
+
+async def test_row_44_closes_that_are_never_answered() -> None:
+    """Row 44, growth: without `close_timeout` the handshakes of connections that were left are few all the same."""
+    Unclosable.released, Unclosable.cut = asyncio.Event(), 0
+    backoff = Backoff(first=0, base=0.001, maximum=0.001, floor=0)
+    async with client("ws://localhost/", key=None, transport=Deaf(_listen), close_timeout=None, backoff=backoff) as it:
+        for number in range(1, 21):
+            await connected(it, number)
+            it.reconnect()
+        await connected(it, 21)
+        assert len(it._supervisor._goodbyes) == 8
+        assert Unclosable.cut == 12
+        Unclosable.released.set()
+
+
+async def connected(it: CircleWsClient, times: int) -> None:
+    await eventually(lambda: it.is_connected() and it.stats.connects == times)
