@@ -11,7 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from .auth.hidden import redact
-from .errors import CircleWsError, ConnectionLost, RpcError
+from .errors import CircleWsError, ConnectionLost, NotConnected, RpcError
 from .status import ConnectionStatus as Status
 from .text import shown as shown_text
 from .url import shown
@@ -58,7 +58,9 @@ class ConnectionLog:
             self._note_recovery()
         elif status is Status.FAILED:
             words = "%s: the client gave up: %s; connect() starts it anew"
-            _logger.error(words, shown(self._url), _described(change.cause))
+            # That it was dropped, or its event loop ended, is the program's own doing, and warned of elsewhere.
+            level = logging.INFO if isinstance(change.cause, NotConnected) else logging.ERROR
+            _logger.log(level, words, shown(self._url), _described(change.cause))
         if status in _NEITHER_NOR:
             self._since = None
 

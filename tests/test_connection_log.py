@@ -12,6 +12,7 @@ from circle_ws import (
     ConnectionFailed,
     ConnectionLost,
     ConnectionStatus,
+    NotConnected,
     RpcError,
     StatusChange,
 )
@@ -140,6 +141,15 @@ def test_giving_up_is_one_error(told: Told) -> None:
         ("ERROR", f"{SHOWN}: {words.format('the circle refused the key')}"),
         ("ERROR", f"{SHOWN}: {words.format(LOST)}"),
     ]
+
+
+def test_what_the_program_did_itself_is_no_error(told: Told) -> None:
+    """A client that it dropped, or whose event loop it ended."""
+    log = Log()
+    log.go(S.CONNECTING)
+    log.go(S.CONNECTED)
+    log.go(S.FAILED, NotConnected("the client was dropped without close(), or its event loop ended"))
+    assert told.levels() == ["INFO"]
 
 
 def test_a_connection_that_is_left_on_purpose_is_no_loss(told: Told) -> None:
