@@ -42,7 +42,7 @@ PARAMS = [
 ]
 
 
-@pytest.mark.parametrize(("params", "sent"), PARAMS, ids=repr)
+@pytest.mark.parametrize(("params", "sent"), PARAMS, ids=[f"{sent}" for _, sent in PARAMS])
 def test_plain_values_are_converted(params: Any, sent: Any) -> None:
     """Wherever they stand: as the params, or within them."""
     assert json.decode(envelope.request(1, "f", params))["params"] == sent
