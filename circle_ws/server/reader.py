@@ -82,12 +82,10 @@ class Reader:
             await self._link.push_when_read(text)
 
     async def _take(self, message: str | bytes) -> None:
+        # What is no UTF-8 is no JSON either: the codec says so of half a surrogate.
+        text = message if isinstance(message, str) else message.decode(errors="surrogateescape")
         try:
-            text = message if isinstance(message, str) else message.decode()
             frame = json.decode(text)
-        except UnicodeDecodeError:
-            await self._answer(_PARSE_ERROR)
-            return
         except ProtocolError as error:
             await self._answer(None if self._calls.settle_unreadable(text, error) else _PARSE_ERROR)
             return
