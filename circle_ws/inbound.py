@@ -187,7 +187,8 @@ class Inbound:
         if call is None:
             self._ignore_reply(id)
             return None
-        session.notified = False
+        if session.notified:
+            session.notified = session.forgot = False
         if call.users:
             session.answered = True
         return call
@@ -234,7 +235,7 @@ class Inbound:
     def _blame_only_message(self, error: ProtocolError | RpcError, *, answered: bool = False) -> bool:
         """Fail the calls of the one message that is unanswered; return whether there is only one."""
         calls = only_message(self._session.in_flight, answered=answered)
-        if not calls:
+        if not calls or self._session.forgot:
             return False
         for call in calls:
             del self._session.in_flight[cast("int", call.id)]

@@ -61,6 +61,7 @@ class Session:
         "alarm",
         "answered",
         "doubted",
+        "forgot",
         "in_flight",
         "leaving",
         "loss",
@@ -88,7 +89,10 @@ class Session:
         self.leaving = False
         """Whether this side closes the link with the handshake, or will as soon as it is open."""
         self.notified = False
-        """Whether something that is not answered was written since the last reply: a notification, or an answer."""
+        """Whether something was written since the last reply whose failure nobody waits for: a notification, an answer
+        to a request of the peer's, or a call that was given up."""
+        self.forgot = False
+        """Whether a call was given up since the last reply: the next one without an id may be its."""
         self.takes_requests = False
         """Whether the peer's requests are answered: from the sign-in on, or from the opening where there is none."""
         self._held: list[Callable[[], None]] = []
@@ -210,6 +214,7 @@ class Session:
     def forget(self, id: int | None) -> None:
         """Wait no longer for the reply with this id."""
         if id is not None and self.in_flight.pop(id, None) is not None:
+            self.notified = self.forgot = True
             self._owner.slot_freed()
 
     async def _relieve(self, transport: Transport) -> None:

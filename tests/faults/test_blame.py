@@ -340,6 +340,38 @@ async def test_row_21_in_an_array_of_replies(peers: Peers) -> None:
         assert it.stats.protocol_errors == 0
 
 
+GIVEN_UP = ["a call that was cancelled", "a call that was too slow"]
+
+
+async def give_up(it: CircleWsClient, peer: RemotePeer, how: str) -> None:
+    """Write a call and wait for its reply no longer."""
+    before = len(await peer.ask("received"))
+    call = later(it.call("silent", timeout=0.05 if how == "a call that was too slow" else None))
+    await until(peer, "received", lambda texts: len(texts) > before)
+    if how == "a call that was cancelled":
+        call.cancel()
+    await asyncio.wait([call])
+
+
+@pytest.mark.parametrize("how", GIVEN_UP)
+@pytest.mark.parametrize("text", [NAMELESS, "[]"])
+async def test_row_21_it_may_be_that_of_a_call_that_was_given_up(peers: Peers, how: str, text: str) -> None:
+    """Row 21, error with `id: null`, and row 20: a call that is open now does not pay for one that was given up."""
+    peer = await peers.start("scripted", answers=FINE)
+    async with client(peer.url, key=None) as it:
+        await give_up(it, peer, how)
+        (call,), (id,) = await in_flight(it, peer, 1)
+        await peer.ask("send", text=text)
+        await eventually(lambda: it.stats.protocol_errors == 1)
+        assert not call.done()
+        await answer_well(peer, [id])
+        assert await call == id
+        # From a reply on it is known again what is unanswered.
+        (call,), _ = await in_flight(it, peer, 1)
+        await peer.ask("send", text=text)
+        assert isinstance(await call, RpcError | ProtocolError)
+
+
 @pytest.mark.parametrize("why", ["several messages", "a notification", "another code", "nothing"])
 async def test_row_21_else_it_is_an_event(peers: Peers, why: str) -> None:
     """Row 21, error with `id: null`: told and counted, however often; no call fails for it, and the link stands."""
