@@ -66,6 +66,15 @@ def test_each_profile_signs_in(circle: CircleServer, profile: str) -> None:
     assert invoke("call", circle.url, "whoami", "--profile", profile, env=SIGNED).exit_code == 0
 
 
+@pytest.mark.parametrize("options", [[], ["--dialect", "baobab"], ["--dialect", "baobab", "--params", "positional"]])
+def test_a_circle_that_takes_params_by_position(options: list[str]) -> None:
+    with circle_in_thread(dialect="baobab", params="positional") as circle:
+        assert invoke("play", circle.url, "1 + 1", *options, env=SIGNED).stdout == '"2"\n'
+        assert invoke("call", circle.url, "echo", '["x"]', *options, env=SIGNED).stdout == '"x"\n'
+        named = invoke("play", circle.url, "1", "--params", "named", env=SIGNED)
+        assert (named.exit_code, "params=" in named.stderr) == (1, True)
+
+
 def test_the_dialect_is_the_one_asked_for() -> None:
     with circle_in_thread(dialect="circles-1.0") as circle:
         assert invoke("play", circle.url, "1", "--dialect", "circles-1.0", env=SIGNED).stdout == '"1"\n'
