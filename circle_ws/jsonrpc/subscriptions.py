@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ..buffer import weigh
+from ..buffer import LARGE, weigh
 from ..frozen import dataclass
 
 if TYPE_CHECKING:
@@ -105,13 +105,14 @@ class Subscriptions:
         dropped = 0
         topics = self._topics
         topic = topics.get(method)
-        if topic is not None:
+        weight = len(text)
+        if weight >= LARGE:
             weight = weigh(text)
+        if topic is not None:
             for buffer in topic.buffers:
                 dropped += buffer.put(params, weight)
         topic = topics.get(None)
         if topic is not None:
-            weight = weigh(text)
             for buffer in topic.buffers:
                 dropped += buffer.put(Notification(method, params), weight)
         return dropped

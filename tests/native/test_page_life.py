@@ -1,4 +1,5 @@
-"""Row 14 with a real page: one that is left and comes back out of the back/forward cache, and a tab that was hidden.
+"""Rows 14 and 43 with a real page: one that comes back out of the back/forward cache, a tab that was hidden,
+and a loop that the page does not keep.
 
 No driver is needed: the page does it by itself when the test says so.
 """
@@ -58,6 +59,8 @@ class PageServer:
         self._read = 0
         self._orders: deque[str] = deque()
         self._news = asyncio.Event()
+        self.script = ""
+        """What the page runs in place of its own, by `runPythonAsync`."""
         self.url = ""
 
     @asynccontextmanager
@@ -66,6 +69,7 @@ class PageServer:
         application.on_response_prepare.append(self._add_headers)
         application.router.add_post("/told", self._hear)
         application.router.add_post("/order", self._order)
+        application.router.add_get("/script.py", self._give_script)
         application.router.add_static("/page", _PAGE)
         # Without `no-store`, which would keep the page out of the cache.
         application.router.add_static("/bundle", self._wheels)
@@ -96,6 +100,9 @@ class PageServer:
     async def _add_headers(self, _: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(self._headers)
 
+    async def _give_script(self, request: web.Request) -> web.Response:
+        return web.Response(text=self.script)
+
     async def _hear(self, request: web.Request) -> web.Response:
         self._told.append(json.loads(await request.text()))
         self._news.set()
@@ -116,6 +123,52 @@ async def shown(browser: str, wheels: Path, circle: str, interval: float = 600) 
         async with launch(browser, start):
             await page.told(status="connected")
             yield page
+
+
+_SAYING = """
+import os, js
+from pyodide.ffi import to_js
+os.environ["KEY"] = "c85ef7d79691fe79573b1a7064c19c1a9819ebdbd1faaab1a8ec92344438aaf4"
+def print(*words):
+    js.tell(to_js({"said": " ".join(map(str, words))}, dict_converter=js.Object.fromEntries))
+"""
+_GLOBALLY = """
+import os
+import circle_ws
+client = await circle_ws.connect("ws://localhost:8765", private_key=os.environ["KEY"])
+print(await client.play("40 + 2"))
+async for news in client.notifications("news"):
+    print(news)
+"""
+
+
+def _of_the_readme(last: str) -> str:
+    """Give the service of the README, which goes on so in a page in place of `asyncio.run(main())`."""
+    _, _, rest = (_PAGE.parents[2] / "README.md").read_text().partition("## A service")
+    code = rest.partition("```python\n")[2].partition("```")[0]
+    assert "asyncio.run(main())" in code
+    return code.replace("asyncio.run(main())", last)
+
+
+@pytest.mark.parametrize("how", ["awaited", "created", "global"])
+async def test_row_43_the_loop_of_the_readme(browser: str, wheels: Path, peers: Peers, how: str) -> None:
+    """Row 43: run by `runPythonAsync`, as a task that the page does not keep, or with a global client, it goes on."""
+    circle = await peers.start("circle")
+    last = {"awaited": "await main()", "created": "asyncio.ensure_future(main())"}
+    script = _GLOBALLY if how == "global" else _of_the_readme(last[how])
+    page, program = PageServer(wheels), browsers.find(browser)
+    page.script = _SAYING + script.replace("ws://localhost:8765", circle.url)
+    assert program
+    async with page.serve(), launch(browser, Start(program, f"{page.url}?script=/script.py", wheels)):
+        await page.told(said="42")
+        for words in ("one", "two"):
+            page.order("collect")
+            await page.told(collected=True)
+            await until(circle, "public_keys", lambda keys: len(keys) == 1 and keys[0])
+            await circle.ask("push", method="news", params=[words])
+            await page.told(said=f"['{words}']")
+            await circle.ask("cut_all")
+            await until(circle, "public_keys", lambda keys: not keys)
 
 
 async def test_row_14_a_page_that_comes_back_dials_at_once(browser: str, wheels: Path, peers: Peers) -> None:

@@ -17,6 +17,10 @@ const orders = {
   show: () => {
     tab.close();
   },
+  collect: () => {
+    pyodide.runPython("import gc; gc.collect()");
+    tell({ collected: true });
+  },
 };
 
 addEventListener("error", (event) => tell({ fault: String(event.message) }));
@@ -38,6 +42,11 @@ const pyodide = await loadPyodide({
   packageBaseUrl: files,
   packages: ["circle-ws"],
 });
-const source = await (await fetch("life.py")).text();
-await pyodide.runPythonAsync(source, { filename: "life.py" });
+const script = new URLSearchParams(location.search).get("script") ?? "life.py";
+const source = await (await fetch(script)).text();
+const running = pyodide.runPythonAsync(source, { filename: script });
+if (script === "life.py") {
+  await running;
+}
 obey(orders);
+await running;
