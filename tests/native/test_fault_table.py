@@ -54,10 +54,9 @@ def _table(columns: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
-def test_the_rows_are_in_order() -> None:
-    """Each has a number of its own, in ascending order, and says in words what goes wrong."""
-    assert sorted(set(NUMBERS)) == NUMBERS
-    assert NUMBERS[:35] == list(range(1, 36))
+def test_there_are_44_rows() -> None:
+    """They are numbered from 1, and each says in words what goes wrong."""
+    assert list(range(1, 45)) == NUMBERS
     assert all(row.fault for row in ROWS)
 
 
