@@ -117,10 +117,13 @@ def outside_of_any_loop() -> Iterator[None]:
     if running is None:
         yield
         return
-    task = asyncio.tasks._swap_current_task(running, None)  # type: ignore[attr-defined]
+    task = asyncio.current_task(running)
+    if task is not None:
+        asyncio.tasks._leave_task(running, task)
     asyncio._set_running_loop(None)
     try:
         yield
     finally:
         asyncio._set_running_loop(running)
-        asyncio.tasks._swap_current_task(running, task)  # type: ignore[attr-defined]
+        if task is not None:
+            asyncio.tasks._enter_task(running, task)
