@@ -54,6 +54,7 @@ def upgrade_refusal(status: int, retry_after: float | None, way: str = "") -> Co
         return RedirectRefused(
             f"the server redirects (HTTP {status}), which is never followed; dial the new address itself{way}",
             http_status=status,
+            retry_after=retry_after,
         )
     return ConnectionFailed(
         f"the server refused the WebSocket with HTTP {status}; {_advice(status)}{way}",

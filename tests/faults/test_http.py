@@ -165,6 +165,20 @@ async def test_row_04_and_05_words_say_where_to_look(peers: Peers, status: int) 
 
 
 @NO_HEADERS
+@pytest.mark.parametrize("status", [404, 302])
+async def test_row_04_and_06_retry_after_is_a_floor_there_too(peers: Peers, status: int) -> None:
+    """Rows 4 and 6, HTTP 4xx on the upgrade, HTTP 3xx: a maintenance page may say when it is over."""
+    circle, proxy = await behind_faults(peers)
+    it = client(proxy.url)
+    story = Story(it)
+    await it.connect()
+    await proxy.ask("refuse", reply=http(status, Retry_After="120", Location="/"), times=1)
+    await circle.ask("cut_all")
+    assert (await story.waits(2))[1].retry_in == 120
+    await it.close()
+
+
+@NO_HEADERS
 async def test_row_05_headers_that_come_twice_are_no_reason_to_give_up(peers: Peers) -> None:
     """Row 5, HTTP 503: a server, with a proxy before it, that sends `Retry-After` twice; the first one counts."""
     circle, proxy = await behind_faults(peers)
