@@ -35,7 +35,7 @@ class Calls:
         is_quiet: Whether no notification was pushed since the last reply.
     """
 
-    __slots__ = ("_ids", "_link", "_messages", "_open", "_unanswered", "is_quiet")
+    __slots__ = ("_gave_up", "_ids", "_link", "_messages", "_open", "_unanswered", "is_quiet")
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -46,6 +46,8 @@ class Calls:
         # The messages that were sent, each by its first id; a batch has several.
         self._messages: dict[int, list[asyncio.Future[Any]]] = {}
         self.is_quiet = True
+        # Whether a reply that names no request may be to one whose caller waits no more.
+        self._gave_up = False
 
     async def call(self, method: str, params: Params, timeout: float | None) -> Any:
         """Ask for one method; see `Connection.call`."""
@@ -103,12 +105,13 @@ class Calls:
         if future is None or future.done():
             return False
         self.is_quiet = True
+        self._gave_up = False
         future.set_result(outcome)
         return True
 
     def _settle_only_message(self, error: CircleWsError) -> bool:
         """Let what has no reply of the one message that is open fail; tells whether there is one and no other."""
-        if len(self._messages) != 1:
+        if len(self._messages) != 1 or self._gave_up:
             return False
         [futures] = self._messages.values()
         for future in futures:
@@ -128,7 +131,8 @@ class Calls:
                 failure = await self._send_and_wait(text, replies, timeout, what)
         finally:
             self._open -= len(ids)
-            self._messages.pop(ids[0], None)
+            if self._messages.pop(ids[0], None) and not all(reply.done() for reply in replies.values()):
+                self._gave_up = True
             for id in ids:
                 self._unanswered.pop(id, None)
         return [reply.result() if reply.done() else failure for reply in replies.values()]

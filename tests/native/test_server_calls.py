@@ -180,6 +180,27 @@ async def test_an_error_without_an_id_is_that_of_the_only_call(
     assert [await one for one in two] == ids
 
 
+@pytest.mark.parametrize("late", ['{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"words"}}', "[]"])
+async def test_a_late_answer_without_an_id_is_not_the_next_calls(
+    client: ClientConnection, connection: Connection, late: str
+) -> None:
+    """It may be to a call that was given up; after a reply it cannot be any more."""
+    with pytest.raises(CallTimeout):
+        await connection.call("slow", timeout=0.01)
+    await asked(client)
+    call = later(connection.call("add"))
+    id = (await asked(client))["id"]
+    await client.send(late)
+    await reply(client, id, "right")
+    assert await call == "right"
+    if late == "[]":
+        assert (await asked(client))["error"]["code"] == -32600
+    call = later(connection.call("add"))
+    await asked(client)
+    await client.send(late)
+    assert type(await call) in (RpcError, ProtocolError)
+
+
 async def test_an_error_without_an_id_may_be_about_a_push(client: ClientConnection, connection: Connection) -> None:
     """With a notification under way, or another code, it says nothing of the call."""
     call = later(connection.call("add"))
