@@ -202,10 +202,12 @@ async def test_row_17_a_binary_frame_is_dropped(peers: Peers) -> None:
     """Row 17, binary frame: as malformed JSON, and counted together with it, each connection for itself."""
     peer = await peers.start("scripted", answers=FINE)
     async with client(peer.url, key=None) as it:
-        for _ in range(2):
+        for connection in (1, 2):
             for text in ("no JSON", "[]", '{"jsonrpc":"2.0"}'):
                 await peer.ask("send", text=text)
             await peer.ask("send_binary", text="blob")
+            # While a call is open it would be taken for a reply to that.
+            await eventually(lambda: it.stats.protocol_errors == 4 * connection)  # noqa: B023
             assert await it.call("f") == "fine"
             await peer.ask("cut")
             await eventually(lambda: not it.is_connected())
