@@ -345,7 +345,7 @@ async def test_no_downgrade_once_a_proof_was_sent(peers: Peers, end: Any, when: 
     }
     peer = await peers.start("scripted", answers=answers)
     vault = Vault()
-    it = client(peer.url, key=None, signer=vault, first_connect="retry", open_timeout=0.5)
+    it = client(peer.url, key=None, signer=vault, first_connect="retry", open_timeout=2)
     connecting = later(it.connect())
     if not first:
         await connecting

@@ -170,7 +170,7 @@ async def test_a_profile_that_cannot_be_signed(peers: Peers, profile: Profile) -
 
 async def failed(peers: Peers, answers: dict[str, Any], **options: Any) -> CircleWsError:
     peer = await peers.start("scripted", answers=answers)
-    it = client(peer.url, **{"backoff": None, "open_timeout": 0.5, **options})
+    it = client(peer.url, **{"backoff": None, "open_timeout": 2, **options})
     failure = await later(it.connect())
     assert isinstance(failure, CircleWsError)
     assert it.failure is failure
@@ -211,7 +211,7 @@ async def test_a_sign_in_that_is_refused(peers: Peers, answer: Any, when: str) -
         check(await failed(peers, answers), KEY, NONCE, SIGNATURE)
         return
     peer = await peers.start("scripted", answers=answers)
-    it = client(peer.url, backoff=None, open_timeout=0.5)
+    it = client(peer.url, backoff=None, open_timeout=2)
     await it.connect()
     unanswered = later(it.call("silent"))
     failure = await later(it.call("f"))
@@ -331,7 +331,7 @@ async def test_what_is_told_of_a_reconnect(peers: Peers) -> None:
     }
     peer = await peers.start("scripted", answers=answers)
     told: list[BaseException] = []
-    it = client(peer.url, open_timeout=0.4)
+    it = client(peer.url, open_timeout=2)
     it.on_status(lambda change: None if change.cause is None else told.append(change.cause))
     it.on_protocol_error(told.append)
     await it.connect()

@@ -233,22 +233,23 @@ def _sign(options: SignInOptions, profile: Profile, nonce: Nonce, statement: Hid
 
 
 def _asked(
-    *forms: Ask, secrets: Hidden[tuple[str, ...]] | None = None
+    form: Ask, *others: Ask, secrets: Hidden[tuple[str, ...]] | None = None
 ) -> Generator[Step, Any, tuple[Hidden[Any], Ask]]:
-    """Ask the circle in the first form, and in the next where it says that the params are wrong.
+    """Ask the circle in one form, and in the next where it says that the params are wrong.
 
     Returns:
         The answer, and what was asked.
     """
-    for form in forms:
+    left = list(others)
+    while True:
         try:
             return Hidden((yield form)), form
         except RpcError as error:
             refused = redacted(error, () if secrets is None else secrets.value)
-        if refused.code != INVALID_PARAMS:
-            break
-    # Outside of the handler: the circle may have echoed a secret, and a context is printed too.
-    raise _refusal(refused.code, form.phase) from refused
+        if refused.code != INVALID_PARAMS or not left:
+            # Outside of the handler: the circle may have echoed a secret, and a context is printed too.
+            raise _refusal(refused.code, form.phase) from refused
+        form = left.pop(0)
 
 
 def _check_result(result: Hidden[Any]) -> None:
