@@ -143,18 +143,35 @@ async def test_an_exchange(name: str) -> None:
 
 @pytest.mark.parametrize("name", REFUSALS)
 async def test_a_refusal(name: str) -> None:
-    """An error without an id, alone or in a batch, is told once for each, and the call in flight goes on."""
+    """An error without an id, alone or in a batch, is told once for each, and the two calls in flight go on."""
     told: list[ProtocolError] = []
 
     async def serve(peer: MemoryPeer) -> None:
-        await peer.receive()
+        ids = [json.loads(await peer.receive())["id"] for _ in range(2)]
         peer.send(REFUSALS[name])
         await asyncio.sleep(0)
-        peer.send('{"jsonrpc": "2.0", "result": 19, "id": 1}')
+        for id in ids:
+            peer.send(f'{{"jsonrpc": "2.0", "result": 19, "id": {id}}}')
         await peer.receive()
 
     async with client("ws://localhost/", key=None, transport=MemoryServer(serve)) as it:
         it.on_protocol_error(told.append)
-        assert await later(it.call("subtract", [42, 23])) == 19
+        calls = [later(it.call("subtract", [42, 23])) for _ in range(2)]
+        assert [await call for call in calls] == [19, 19]
         await eventually(lambda: len(told) == REFUSALS[name].count('"error"'))
         assert it.stats.protocol_errors == len(told)
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+async def test_a_refusal_of_the_only_call(name: str) -> None:
+    """While one call alone is unanswered, an error without an id is its error."""
+
+    async def serve(peer: MemoryPeer) -> None:
+        await peer.receive()
+        peer.send(REFUSALS[name])
+        await peer.receive()
+
+    async with client("ws://localhost/", key=None, transport=MemoryServer(serve)) as it:
+        with pytest.raises(RpcError) as caught:
+            await it.call("subtract", [42, 23])
+    assert str(caught.value.code) in REFUSALS[name]
