@@ -71,9 +71,9 @@ class Deadline:
             CallTimeout: The time was over while no request was under way.
         """
         timer = None if self._until is None else self._loop.call_at(self._until, self._check)
-        self._expire = asyncio.timeout(None)
+        self._expire = scope = asyncio.timeout(None)
         try:
-            async with self._expire as scope:
+            async with scope:
                 yield
         except TimeoutError:
             if not scope.expired():
