@@ -127,6 +127,7 @@ class Authenticator:
             step = next(flow)
             while True:
                 self.phase = step.phase
+                answer: Hidden[Any] = Hidden(None)
                 refusal: Hidden[RpcError] | None = None
                 try:
                     answer = Hidden(await self._perform(step, session, limit))
