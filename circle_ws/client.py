@@ -119,7 +119,10 @@ class CircleWsClient(Calls):
     def __del__(self) -> None:
         supervisor: Supervisor | None = getattr(self, "_supervisor", None)
         loop = supervisor.loop if supervisor is not None else None
-        if supervisor is None or loop is None or loop.is_closed():
+        if supervisor is None or loop is None:
+            return
+        if loop.is_closed():
+            supervisor.unwatch()
             return
         words = f"{self!r} was dropped without close()"
         # First of all: where warnings are errors, the next line raises.

@@ -30,6 +30,8 @@ from .transport import surroundings
 from .trouble import Trouble
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .config import ClientConfig
     from .stats import ClientStats
 
@@ -68,6 +70,7 @@ class Supervisor:
         "_session",
         "_task",
         "_user_tasks",
+        "_watch_no_more",
         "board",
         "config",
         "counters",
@@ -102,6 +105,7 @@ class Supervisor:
         self._returning = False
         self._attempt = 0
         self._ending: asyncio.Task[None] | None = None
+        self._watch_no_more: Callable[[], None] | None = None
 
     # What the client asks for.
 
@@ -241,7 +245,7 @@ class Supervisor:
     # The task.
 
     async def _run(self) -> None:
-        watch_no_more = surroundings.watch(self._awake)
+        self._watch_no_more = surroundings.watch(self._awake)
         try:
             await self._stay_connected()
         except asyncio.CancelledError:
@@ -253,7 +257,12 @@ class Supervisor:
                 self._cut_link()
                 self._give_up(error)
         finally:
-            watch_no_more()
+            self.unwatch()
+
+    def unwatch(self) -> None:
+        """Be held by the surroundings no more: a task that was left behind on an ended loop never comes to its end."""
+        if self._watch_no_more is not None:
+            self._watch_no_more()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         # One that is cancelled before its first step never gets to see it.
@@ -406,6 +415,7 @@ class Supervisor:
         if status not in (Status.IDLE, Status.FAILED, Status.CLOSING):
             self.board.set(Status.CLOSING)
         self.outbox.close()
+        self.unwatch()
         if self._task is not None:
             cancel_once(self._task)
         self._goodbyes.cancel()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import gc
 import sys
 import threading
 from collections.abc import Awaitable, Callable
@@ -11,6 +12,7 @@ import pytest
 
 from circle_ws import Backoff, Challenge, CircleWsClient, ConnectionStatus, SetupSession, StatusChange
 from circle_ws.policy import Failure
+from circle_ws.transport import surroundings
 from circle_ws.transport.memory import MemoryPeer, MemoryServer
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later
@@ -246,10 +248,34 @@ def test_a_client_whose_event_loop_has_ended(tasks: str) -> None:
 
     asyncio.run(end())
     assert changes[-1].status is S.CLOSED
+    assert not surroundings._watchers
     if tasks == "left behind":
         for task in left:
             # Nobody can end them any more; do not let the interpreter complain of that.
             task._log_destroy_pending = False  # type: ignore[attr-defined]
+
+
+@pytest.mark.native_only("the page's loop never ends")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_client_that_is_dropped_after_its_event_loop_ended_is_held_by_nothing() -> None:
+    """Neither closed nor ended with its loop, it does not stay among those who are told that the host awoke."""
+
+    async def silent(peer: MemoryPeer) -> None:
+        await asyncio.get_running_loop().create_future()
+
+    it = memory_client(transport=MemoryServer(silent))
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(it.connect())
+    left = asyncio.all_tasks(loop)
+    loop.close()
+    assert len(surroundings._watchers) == 1
+    del it
+    assert not surroundings._watchers
+    for task in left:
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+    # Here, where what the tasks say of their loop is expected.
+    del left, task
+    gc.collect()
 
 
 @pytest.mark.native_only("the page's loop never ends")

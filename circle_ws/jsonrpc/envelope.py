@@ -171,8 +171,8 @@ def _converted(value: Any, refusal: InvalidRequest, name: str = "params") -> str
     """
     from .javascript import plain
 
-    converted = plain(value)
     try:
+        converted = plain(value)
         if converted is not value:
             return json.encode(converted)
     except InvalidRequest as error:

@@ -25,7 +25,8 @@ def eager() -> Iterator[None]:
     from tests.support.loop import get_loop
 
     loop = get_loop()
-    loop.set_task_factory(asyncio.eager_task_factory)
+    if sys.version_info >= (3, 12):
+        loop.set_task_factory(asyncio.eager_task_factory)
     yield
     loop.set_task_factory(None)
 
