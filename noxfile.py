@@ -50,6 +50,9 @@ NODES_PART = ["tests/contract", "tests/faults", "tests/wasm"]
 # test, and longer than all that those wait for themselves.
 WATCHED = ["-o", "faulthandler_timeout=600", "-o", "faulthandler_exit_on_timeout=true"]
 
+_NOT_HERE = 3
+"""The code of a `ToolError` that says what this machine cannot do, or lacks."""
+
 _PROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -129,11 +132,18 @@ def _python_of_debian(session: nox.Session, version: str) -> list[str]:
     """Install the suite into a folder of Debian that has this Python; return what runs it there, or skip."""
     try:
         inside = debian.inside(version)
-    except (ToolError, browsers.Missing) as error:
+    except ToolError as error:
+        # Only where there can be no such folder; one that could be and was not made is a failure.
+        if error.code != _NOT_HERE:
+            session.error(str(error))
         session.skip(f"no working CPython {version} on this machine (install one, or pyenv install {version}); {error}")
-    python = Path(session.virtualenv.location).with_name(f"debian-{version}") / "bin" / "python"
-    if not python.is_symlink():
-        session.run(*inside, f"/usr/bin/python{version}", "-m", "venv", str(python.parent.parent), external=True)
+    except browsers.Missing as missing:
+        session.error(str(missing))
+    home = Path(session.virtualenv.location).with_name(f"debian-{version}")
+    python, complete = home / "bin" / "python", home / "complete"
+    if not complete.exists():
+        session.run(*inside, f"/usr/bin/python{version}", "-m", "venv", "--clear", str(home), external=True)
+        complete.touch()
     pip = [*inside, str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     session.run(*pip, "-e", ".[cli]", *_groups("test"), external=True)
     return [*inside, str(python)]

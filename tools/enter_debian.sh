@@ -13,7 +13,12 @@ for place in /etc/ssl /etc/xdg/pip "$checkout"; do
   if [ -d "$place" ]; then show "$place"; fi
 done
 for file in /etc/hosts /etc/pip.conf /etc/resolv.conf; do
-  if [ -e "$file" ]; then cp -L --remove-destination "$file" "$root$file"; fi
+  # Mounted and not copied: another command may be running in the same root.
+  if [ -e "$file" ]; then
+    if [ -L "$root$file" ]; then rm -f "$root$file"; fi
+    if [ ! -e "$root$file" ]; then : > "$root$file"; fi
+    mount --bind "$(readlink -f "$file")" "$root$file"
+  fi
 done
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
