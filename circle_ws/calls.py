@@ -143,6 +143,7 @@ class Calls:
         Args:
             timeout: For the whole batch, as that of `call`.
         """
+        self._supervisor.home.check_thread()
         caller = self._caller
         from .batch import Batch
 

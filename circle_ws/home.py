@@ -32,13 +32,7 @@ class Home:
             RuntimeError: The client belongs to another loop, or none is running.
         """
         if self.loop is None or self.loop.is_closed():
-            running = asyncio._get_running_loop()
-            if running is None:
-                raise RuntimeError(
-                    "circle-ws runs on asyncio, and no asyncio event loop is running here; use the client inside one, "
-                    "as in asyncio.run(main()), or with trio-asyncio where the program runs on trio"
-                )
-            self.loop = running
+            self.loop = _running_loop()
             self._thread = threading.get_ident()
         else:
             self.check()
@@ -51,6 +45,15 @@ class Home:
         """
         if asyncio._get_running_loop() is not self.loop and self.loop is not None:
             raise self.refusal()
+
+    def check_waiting(self) -> None:
+        """Check as `check`, and that there is a loop to wait on; the client may belong to none yet.
+
+        Raises:
+            RuntimeError: It is used from elsewhere, or no loop is running.
+        """
+        self.check()
+        _running_loop()
 
     def check_thread(self) -> None:
         """Check as `check`, but let the client be used, too, while its loop is not running, or was closed.
@@ -72,3 +75,13 @@ class Home:
             "this client belongs to another event loop, the one it was first used on; use it from there, from another "
             "thread by asyncio.run_coroutine_threadsafe(), or make a client for each loop"
         )
+
+
+def _running_loop() -> asyncio.AbstractEventLoop:
+    running = asyncio._get_running_loop()
+    if running is None:
+        raise RuntimeError(
+            "circle-ws runs on asyncio, and no asyncio event loop is running here; use the client inside one, "
+            "as in asyncio.run(main()), or with trio-asyncio where the program runs on trio"
+        )
+    return running

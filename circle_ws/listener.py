@@ -171,7 +171,7 @@ class Listener(Generic[T]):
             if channel.failure is not None:
                 raise channel.failure
             if self._home is not None:
-                self._home.check()
+                self._home.check_waiting()
             reader = new_waiter()
             channel.readers.append(reader)
             try:

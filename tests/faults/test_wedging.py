@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from circle_ws import Challenge, ConnectionFailed, ConnectionStatus, InvalidRequest, SetupSession, SignerFailed
+from circle_ws import (
+    Challenge,
+    CircleWsClient,
+    ConnectionFailed,
+    ConnectionStatus,
+    InvalidRequest,
+    SetupSession,
+    SignerFailed,
+)
 from circle_ws.transport import TransportOptions, connect
 from circle_ws.transport.base import Receiver
 from tests.faults.moments import CLOSE_TIMEOUT, MOMENTS
@@ -150,9 +158,19 @@ async def test_row_41_another_event_loop(peers: Peers) -> None:
                     other.run(use("record"))
             finally:
                 other.close()
+        other = VirtualLoop()
+        try:
+            with pytest.raises(RuntimeError, match="this client belongs to another event loop"):
+                other.run(_made_batch(it))
+        finally:
+            other.close()
         assert (it.status, it.stats.calls) == (S.CONNECTED, 0)
         assert await it.call("echo", [1]) == 1
     assert await circle.ask("runs") == []
+
+
+async def _made_batch(it: CircleWsClient) -> None:
+    it.batch()
 
 
 @pytest.mark.native_only("there are no threads")

@@ -55,6 +55,15 @@ async def _use(step: str) -> None:
             await it.connect()
         elif step == "close":
             await it.close()
+        elif step == "batch of notifications":
+            await it.notifications().batch()
+        elif step == "next notification":
+            await anext(it.notifications())
+        elif step == "next change":
+            changes = it.status_changes()
+            # The first is there already.
+            await anext(changes)
+            await anext(changes)
         else:
             async with it:
                 pass
@@ -62,7 +71,9 @@ async def _use(step: str) -> None:
         assert it.status is ConnectionStatus.IDLE
 
 
-@pytest.mark.parametrize("step", ["connect", "async with", "close"])
+@pytest.mark.parametrize(
+    "step", ["connect", "async with", "close", "batch of notifications", "next notification", "next change"]
+)
 def test_without_an_asyncio_loop_it_says_what_is_needed(step: str) -> None:
     """Under trio, or driven by hand: refused in words before anything is touched."""
     coroutine = _use(step)
