@@ -8,6 +8,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from websockets.asyncio.server import ServerConnection
+from websockets.frames import Frame, Opcode
 from websockets.protocol import CONNECTING, OPEN
 
 from ..errors import ConnectionLost
@@ -25,6 +26,9 @@ TRY_AGAIN_LATER = 1013
 
 A slow client did nothing wrong. 1013, in the registry of RFC 6455 section 11.7, tells it to come back later.
 """
+
+_WRITTEN_AT_ONCE = 256 * 1024
+"""So many bytes of what is held are handed to the transport, which then tells again when the client has read them."""
 
 
 class Link(ServerConnection):
@@ -51,7 +55,11 @@ class Link(ServerConnection):
         self._max_backlog = max_backlog
         self._stall_timeout = stall_timeout
         self._written = 0
-        self._unread = 0
+        # One piece: asyncio's buffer takes time for each of its pieces whenever it is written to or asked for its size.
+        self._held = bytearray()
+        self._held_pong: bytes | None = None
+        # The library itself writes a pong for each ping, however many the client leaves unread.
+        self.protocol.send_frame = self._send_frame  # type: ignore[method-assign]
         self._hang_up: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
 
@@ -62,9 +70,8 @@ class Link(ServerConnection):
 
     @property
     def backlog(self) -> int:
-        """How much was sent without waiting and is still here, in bytes."""
-        # A large reply may be in the buffer too. It was only written because the client had kept up until then.
-        return min(self._unread, self.transport.get_write_buffer_size())
+        """How much was sent while the client did not keep up, and is still here, in bytes."""
+        return len(self._held)
 
     def run_on_its_loop(self, function: Callable[..., object], *arguments: object) -> None:
         """Call a function now, or from another thread soon; not at all when the loop has ended."""
@@ -124,20 +131,33 @@ class Link(ServerConnection):
 
     def send_data(self) -> None:
         """Write what the protocol has to say: all that goes out, and every end, passes here."""
-        size = sum(map(len, self.protocol.writes))
-        self._written += size
-        if self.paused:
-            self._unread += size
-        super().send_data()
-        over = self.backlog > self._max_backlog
-        if self._is_open():
-            if over:
-                self.drop("too slow: more waits for you than max_backlog_bytes")
-        elif self._hang_up is None:
-            self._begin_to_hang_up()
-        elif over and size:
-            # Only pongs are written while closing: it floods with pings.
-            self.transport.abort()
+        writes = self.protocol.data_to_send()
+        data = b"".join(writes)
+        if self._held or self.paused:
+            self._held += data
+        elif data:
+            self._write(data)
+        if b"" in writes:  # The end, after which nothing more is sent.
+            self._write(self._held)
+            self._held = bytearray()
+            self.protocol.writes.append(b"")
+            super().send_data()
+        if not self._is_open():
+            if self._hang_up is None:
+                self._begin_to_hang_up()
+        elif self.backlog > self._max_backlog:
+            self.drop("too slow: more waits for you than max_backlog_bytes")
+
+    def _write(self, data: bytes | bytearray) -> None:
+        self._written += len(data)
+        self.transport.write(data)
+
+    def _send_frame(self, frame: Frame) -> None:
+        """Write a frame of the library's; who does not read is kept only the latest pong (RFC 6455 section 5.5.3)."""
+        if frame.opcode is Opcode.PONG and self.paused:
+            self._held_pong = bytes(frame.data)
+        else:
+            type(self.protocol).send_frame(self.protocol, frame)
 
     def pause_writing(self) -> None:
         """Learn that the client does not keep up."""
@@ -147,8 +167,15 @@ class Link(ServerConnection):
     def resume_writing(self) -> None:
         """Learn that the client has read nearly everything."""
         super().resume_writing()
-        self._unread = 0
         self._stop_watching()
+        pong, self._held_pong = self._held_pong, None
+        if pong is not None and self._is_open():
+            self.protocol.send_pong(pong)
+            self.send_data()
+        while self._held and not self.paused:
+            data = self._held[:_WRITTEN_AT_ONCE]
+            del self._held[:_WRITTEN_AT_ONCE]
+            self._write(data)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Learn that the socket is there."""
@@ -158,6 +185,7 @@ class Link(ServerConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         """Learn that the socket is gone."""
         super().connection_lost(exc)
+        self._held = bytearray()
         self._links.discard(self)
         self._stop_watching()
         if self._hang_up is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from websockets.exceptions import ConnectionClosed
@@ -24,6 +25,9 @@ __all__ = ["MAX_MALFORMED", "Reader"]
 
 MAX_MALFORMED = 5
 """With so many malformed members a batch is refused as a whole."""
+
+TURN = 16
+"""After so many members of a batch the other clients have their turn."""
 
 NOT_SIGNED_IN = 1008
 """The close code for clients that do not sign in: a violated policy (RFC 6455 section 7.4.1)."""
@@ -105,8 +109,10 @@ class Reader:
             await self._answer(_invalid_request(f"{MAX_MALFORMED} members of the batch are no requests; none was run"))
         else:
             batch = Batch(members, self._rules.max_batch_reply_bytes, self._answer)
-            for member, kind in zip(members, found, strict=True):
+            for number, (member, kind) in enumerate(zip(members, found, strict=True), 1):
                 await self._take_one(member, kind, batch.place(member), alone=False)
+                if number % TURN == 0:
+                    await asyncio.sleep(0)
 
     def _look_at_all(self, members: list[Any]) -> list[Kind | str | None] | None:
         """Look at every member before the first is run; None when too many are malformed."""

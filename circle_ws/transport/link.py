@@ -145,8 +145,10 @@ class Link(websockets_client.ClientConnection):
         self.pending_pings.clear()
 
     def _end_turn(self) -> None:
-        self._joining = False
-        self.write_joined()
+        # While the peer does not read, more is joined: asyncio's buffer takes time for each of its pieces.
+        if not self.paused:
+            self._joining = False
+            self.write_joined()
 
     def write_joined(self) -> None:
         """Write now what waits for the end of this turn."""
@@ -157,8 +159,9 @@ class Link(websockets_client.ClientConnection):
 
     def send_data(self) -> None:
         """Write what the library has to send, behind what was sent before it."""
-        self.write_joined()
-        super().send_data()
+        if self.protocol.writes:
+            self.write_joined()
+            super().send_data()
 
     def _send_frame(self, frame: Frame) -> None:
         """Write a frame of the library's; while the peer does not read, keep only the latest pong (RFC 6455, 5.5.3)."""
@@ -170,6 +173,7 @@ class Link(websockets_client.ClientConnection):
     def resume_writing(self) -> None:
         """Learn that the peer has read nearly everything; answer its latest ping."""
         super().resume_writing()
+        self._end_turn()
         pong, self._held_pong = self._held_pong, None
         if pong is not None and self.protocol.state is OPEN:
             self.protocol.send_pong(pong)

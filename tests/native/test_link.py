@@ -238,6 +238,25 @@ async def test_a_peer_that_pings_and_does_not_read() -> None:
     await peer.close()
 
 
+async def test_what_a_peer_does_not_read_is_joined() -> None:
+    """Small messages of many turns are one piece: asyncio's buffer takes time for each of its pieces."""
+    peer, recorder = PingingPeer(), Recorder()
+    await peer.open(0)
+    transport = await connect(peer.url, recorder, TransportOptions(close_timeout=0.5))
+    link = transport._link
+    await eventually(lambda: link.paused)
+    begun = link.transport.get_write_buffer_size()
+    for number in range(1000):
+        link.send_text(b"%04d" % number)
+        await asyncio.sleep(0)
+    assert link.transport.get_write_buffer_size() <= begun + 100
+    assert link.joined_size > 9000
+    peer.pinging = False
+    await eventually(lambda: b"".join(b"%04d" % number for number in range(1000)) in unmasked(peer.received))
+    transport.abort()
+    await peer.close()
+
+
 def unmasked(stream: bytes | bytearray) -> bytes:
     """Give the payloads of short masked frames, one behind the other."""
     payloads, start = bytearray(), 0

@@ -25,7 +25,7 @@ NOISE_BYTES = len(NOISE[0]) + 1000
 
 
 def backlog(connection: Connection) -> int:
-    return connection._link.transport.get_write_buffer_size()
+    return connection._link.backlog + connection._link.transport.get_write_buffer_size()
 
 
 async def read_to_the_end(client: ClientConnection) -> ConnectionClosed:
@@ -218,8 +218,8 @@ async def test_who_reads_slowly_is_not_dropped() -> None:
 
 
 async def test_a_flood_of_pings_is_bounded() -> None:
-    """Who sends pings and reads no pongs is dropped, or cut off, like any other."""
-    async with CircleServer(max_backlog_bytes=50_000, close_timeout=5) as server, reluctant(server) as client:
+    """Who sends pings and reads no pongs is left one pong, and is dropped like any other that reads nothing."""
+    async with CircleServer(stall_timeout=0.3, close_timeout=0.1) as server, reluctant(server) as client:
         [connection] = server.connections
         client.transport.pause_reading()
         most = 0
@@ -229,7 +229,47 @@ async def test_a_flood_of_pings_is_bounded() -> None:
             client.send_data()
             await asyncio.sleep(0)
             most = max(most, backlog(connection))
-        assert most < PAUSED_AT + 50_000 + 256 * 1024
+        assert most < PAUSED_AT + 256 * 1024
+
+
+async def test_what_waits_is_in_one_piece_and_in_order() -> None:
+    """Small pushes to one that does not read are no pieces of the transport's; once it reads, all come, and a pong."""
+    async with CircleServer() as server, reluctant(server) as client:
+        [connection] = server.connections
+        await clog(connection)
+        in_transport = connection._link.transport.get_write_buffer_size()
+        for number in range(20_000):
+            server.publish("tick", [number])
+        for number in range(3):
+            pong = await client.ping(str(number))
+        await asyncio.sleep(0.05)
+        assert connection._link.transport.get_write_buffer_size() <= in_transport
+        assert connection._link.backlog > 20_000
+        numbers = []
+        while len(numbers) < 20_000:
+            message = json.loads(await client.recv())
+            if message["method"] == "tick":
+                numbers.append(message["params"][0])
+        assert numbers == list(range(20_000))
+        await asyncio.wait_for(pong, 10)
+        assert connection._link.backlog == 0
+
+
+async def test_a_long_batch_leaves_others_their_turn() -> None:
+    """Between the members of a batch of plain methods another client is answered."""
+    async with CircleServer() as server, signed_in(server) as flood, signed_in(server, OTHER_KEY) as other:
+        ran = 0
+
+        @server.method()
+        def work() -> None:
+            nonlocal ran
+            ran += 1
+            time.sleep(0.002)
+
+        await flood.send(json.dumps([request("work", None, number) for number in range(1000)]))
+        await eventually(lambda: ran)
+        await ask(other, "rpc.ping")
+        assert ran < 1000
 
 
 async def test_closing_one_that_does_not_read_is_bounded() -> None:
