@@ -13,7 +13,7 @@ from .handlers import BatchReply
 from .jsonrpc import envelope, json
 from .jsonrpc.codes import AUTHENTICATION_REQUIRED, INVALID_REQUEST, PARSE_ERROR
 from .jsonrpc.envelope import MAX_BATCH, Kind
-from .jsonrpc.plain_sight import reply_error, reply_ids
+from .jsonrpc.plain_sight import is_nameless_error, reply_error, reply_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -114,7 +114,7 @@ class Inbound:
         if errors:
             self._malformed = malformed
         for frame, error in errors:
-            self._take_malformed(frame, error)
+            self._take_malformed(frame, error, in_batch=True)
 
     def _take_bad_batch(self, size: int) -> None:
         if size:
@@ -220,17 +220,17 @@ class Inbound:
 
     def _take_nameless_error(self, error: RpcError, *, in_batch: bool = False) -> None:
         """Take an error without an id: it is that of the one message that it can be about, where there is only one."""
-        # A peer could not read what is not answered either: a notification, or one of our own answers.
-        if (
-            error.code in _ABOUT_A_MESSAGE
-            and not self._session.notified
-            and self._blame_only_message(error, answered=in_batch)
-        ):
+        if error.code in _ABOUT_A_MESSAGE and self._blame_unread_message(error, in_batch=in_batch):
             return
         trouble = ProtocolError(f"the peer could not read one of our messages (code {error.code})")
         # In a sign-in a peer's own words may echo a secret.
         trouble.__cause__ = None if self._session.signing_in else error
         self._trouble.tell(trouble)
+
+    def _blame_unread_message(self, error: ProtocolError | RpcError, *, in_batch: bool) -> bool:
+        """Do as `_blame_only_message`, where it is not what has no reply that the peer could not read."""
+        # That is a notification, or one of our own answers.
+        return not self._session.notified and self._blame_only_message(error, answered=in_batch)
 
     def _blame_only_message(self, error: ProtocolError | RpcError, *, answered: bool = False) -> bool:
         """Fail the calls of the one message that is unanswered; return whether there is only one."""
@@ -245,10 +245,15 @@ class Inbound:
 
     def _take_undecoded(self, text: str, error: ProtocolError) -> None:
         calls = self._named_in(text)
+        worded = self._in_its_words(error, reply_error(text, _SHOWN))
         if calls:
-            self._fail_all(calls, self._in_its_words(error, reply_error(text, _SHOWN)))
+            self._fail_all(calls, worded)
             self._owner.slot_freed()
-        else:
+        elif not (
+            self._session.in_flight
+            and is_nameless_error(text)
+            and self._blame_unread_message(worded, in_batch=text.lstrip("\ufeff \t\r\n").startswith("["))
+        ):
             self._take_malformed(None, error)
 
     def _named_in(self, text: str) -> list[Call]:
@@ -257,18 +262,26 @@ class Inbound:
         ids = reply_ids(text) if in_flight else []
         return [call for id in ids if (call := in_flight.pop(id, None)) is not None]
 
-    def _take_malformed(self, frame: Any, error: ProtocolError) -> None:
-        in_flight = self._session.in_flight
-        call: Call | None = None
-        if type(frame) is dict and "method" not in frame:
-            call = take_named(in_flight, frame.get("id")) or take_almost_named(in_flight, frame.get("id"))
-        if call is not None:
-            said = frame.get("error")
-            self._fail_all([call], self._in_its_words(error, "" if said is None else _own_text(said, "")))
-            self._owner.slot_freed()
-        elif self._session.loss is None:
+    def _take_malformed(self, frame: Any, error: ProtocolError, *, in_batch: bool = False) -> None:
+        if type(frame) is dict and "method" not in frame and self._blame_for(frame, error, in_batch=in_batch):
+            return
+        if self._session.loss is None:
             self._trouble.tell(error)
             self._count_malformed()
+
+    def _blame_for(self, reply: dict[str, Any], error: ProtocolError, *, in_batch: bool) -> bool:
+        """Fail the calls that a broken reply is about; return whether there are any."""
+        in_flight = self._session.in_flight
+        id, said = reply.get("id"), reply.get("error")
+        if said is not None and in_flight:
+            error = self._in_its_words(error, _own_text(said, ""))
+        if (call := take_named(in_flight, id) or take_almost_named(in_flight, id)) is not None:
+            self._fail_all([call], error)
+            self._owner.slot_freed()
+            return True
+        if id is not None or type(said) is not dict or said.get("code") not in _ABOUT_A_MESSAGE:
+            return False
+        return self._blame_unread_message(error, in_batch=in_batch)
 
     def _in_its_words(self, error: ProtocolError, said: str) -> ProtocolError:
         """Add what the peer wrote as its error, but for a sign-in, where its words may echo a secret."""

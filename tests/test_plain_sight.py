@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circle_ws.jsonrpc import json
-from circle_ws.jsonrpc.plain_sight import LOOKED_AT, reply_ids
+from circle_ws.jsonrpc.plain_sight import LOOKED_AT, is_nameless_error, reply_ids
 from tests.support.cpu import spent
 
 FOUND: list[tuple[str, list[int]]] = [
@@ -16,7 +16,10 @@ FOUND: list[tuple[str, list[int]]] = [
     ('{"x":"]]}}\\"","id":4}}', [4]),
     ('{"id":1,"id":2,}', [2]),
     ('{"id":1,"result":' + "[" * 6000, [1]),
-    ('[{"id":1,"result":NaN},{"id":2,"error":{"code":1,"id":9}},{"id":3,"method":"f"},{"id":"4"},{"id":5', [1, 2]),
+    ('[{"id":1,"result":NaN},{"id":2,"error":{"code":1,"id":9}},{"id":3,"method":"f"},{"id":"x"},{"id":5', [1, 2]),
+    ('{"jsonrpc":"2.0","id":"1","result":NaN}', [1]),
+    ('{"result":NaN,"id":1.00 }', [1]),
+    ('[{"id":"1","result":NaN},{"id":2.0,"x":[]},{"id":3,"x":1}', [1, 2, 3]),
     ('[{"result":NaN,"id":1},[{"id":2}],{"id":3,"x":1', [1, 3]),
 ]
 NOT_FOUND = [
@@ -30,8 +33,13 @@ NOT_FOUND = [
     '{"result":{"id":9',
     '{"a":"\\"id\\":5,","id":12',
     '{"\\"id":1,}',
-    '{"id":"1",NaN}',
-    '{"id":1.0,"r',
+    '{"id":"01",NaN}',
+    '{"id":"1 ",NaN}',
+    '{"id":"1',
+    '{"id":"1"',
+    '{"id":"' + "1" * 19 + '",}',
+    '{"id":1.5,"r',
+    '{"id":1.0',
     '{"id":1e5}',
     '{"id":-1,}',
     '{"id":' + "1" * 19 + ",}",
@@ -51,6 +59,8 @@ LONG = [
     '{"id" ' + " " * LOOKED_AT,
     "{" + ('"id"' + " " * 100) * 1000,
     '{"id":' + "1" * LOOKED_AT,
+    '{"id":"' + "1" * LOOKED_AT + '",}',
+    '{"id":1.' + "0" * LOOKED_AT + "x",
     '[{"id":1,' + '},{"id":1,' * 7000,
 ]
 
@@ -67,10 +77,44 @@ def test_not_in_plain_sight(text: str) -> None:
     assert reply_ids(text) == []
 
 
+NAMELESS = [
+    '{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"\\ud800"}}',
+    '{"jsonrpc":"2.0","error":{"code":-32700,"message":"\\ud800"},"id":null}',
+    ' { "error" : { "message" : "\\ud800 \\"id\\":5" , "code" : -32700 } }',
+    '\ufeff[{"error":{"code":-32600}',
+    '{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"mess',
+]
+NOT_NAMELESS = [
+    "no JSON",
+    '{"jsonrpc":"2.0","id":null,"result":NaN}',
+    '{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"\\ud800"}}',
+    '{"jsonrpc":"2.0","id":null,"error":{"code":-326000,"message":"\\ud800"}}',
+    '{"jsonrpc":"2.0","id":null,"error":{"code":-32600.5,"message":"\\ud800"}}',
+    '{"jsonrpc":"2.0","id":7,"error":{"code":-32600,"message":"\\ud800"}}',
+    '{"jsonrpc":"2.0","error":{"code":-32600,"message":"\\ud800"},"id":"x"}',
+    '{"error":{"code":-32600,"message":"\\ud800"},"id":null,"method":"f"}',
+]
+
+
+@pytest.mark.parametrize("text", NAMELESS, ids=ascii)
+def test_a_nameless_error(text: str) -> None:
+    """It says that a message could not be read, and no id stands in it."""
+    assert is_nameless_error(text)
+    assert reply_ids(text) == []
+
+
+@pytest.mark.parametrize("text", [*NOT_NAMELESS, *(text for text, _ in FOUND)], ids=lambda value: ascii(value)[:40])
+def test_not_a_nameless_error(text: str) -> None:
+    """Another code, an id of whatever type, or no error at all."""
+    assert not is_nameless_error(text)
+
+
 @pytest.mark.parametrize("text", LONG, ids=lambda value: value[:10])
 def test_it_takes_no_time(text: str) -> None:
     """Whatever the text is: a few thousand steps at most."""
     assert spent(lambda: reply_ids(text)) < 0.5
+    for nameless in (text, '{"error":{"code":-32600,' + text[1:], '{"error":{"message":"' + text[1:]):
+        assert spent(lambda nameless=nameless: is_nameless_error(nameless)) < 0.5  # type: ignore[misc]
 
 
 VALUES = st.recursive(

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["LOOKED_AT", "reply_error", "reply_ids"]
+from .codes import INVALID_REQUEST, PARSE_ERROR
+
+__all__ = ["LOOKED_AT", "is_nameless_error", "reply_error", "reply_ids"]
 
 LOOKED_AT = 64 * 1024
 """Maximum number of characters that are looked at, from the beginning of a message."""
@@ -18,9 +20,14 @@ _NO_REPLY = -1
 # Possessive throughout: each character is looked at once, whatever the text is.
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _TO_BRACKET = re.compile(rf'(?s)(?:[^"\[\]{{}}]++|{_STRING})*+([\[\]{{}}])')
-_VERSION_OR_ID = r'(?:"jsonrpc"\s*+:\s*+"[^"]*+"|"id"\s*+:\s*+[0-9]++)\s*+,\s*+'
+_VERSION_OR_ID = r'(?:"jsonrpc"\s*+:\s*+"[^"]*+"|"id"\s*+:\s*+(?:null|"?+[0-9.]++"?+))\s*+,\s*+'
 _ERROR = re.compile(rf'\s*+{{\s*+(?:{_VERSION_OR_ID}){{0,2}}"error"\s*+:\s*+')
-_MEMBER = re.compile(r'(?<!\\)"(?:(?P<method>method)|id)"\s*+:\s*+(?P<id>[0-9]{1,18}+(?=\s*+[,}]))?')
+_CODE = rf'"code"\s*+:\s*+(?:{PARSE_ERROR}|{INVALID_REQUEST})(?=\s*+[,}}])'
+_ABOUT_A_MESSAGE = re.compile(rf'{{\s*+(?:"message"\s*+:\s*+{_STRING}\s*+,\s*+)?+{_CODE}')
+_NAME = re.compile(r'(?<!\\)"(?:method"\s*+:|id"\s*+:(?!\s*+null))')
+# An id that came back as a string or a float is that of its call all the same.
+_ID = r'(?:(?P<id>[0-9]{1,18}+)(?:\.0++)?+|"(?P<quoted>[1-9][0-9]{0,17}+)")(?=\s*+[,}])'
+_MEMBER = re.compile(rf'(?<!\\)"(?:(?P<method>method)|id)"\s*+:\s*+(?:{_ID})?')
 
 
 def reply_ids(text: str) -> list[int]:
@@ -60,9 +67,20 @@ def _find_id(text: str, start: int, end: int, id: int | None) -> int | None:
     for member in _MEMBER.finditer(text, start, end):
         if member["method"] is not None or id == _NO_REPLY:
             id = _NO_REPLY
-        elif member["id"] is not None:
-            id = int(member["id"])
+        elif found := member["id"] or member["quoted"]:
+            id = int(found)
     return id
+
+
+def is_nameless_error(text: str) -> bool:
+    """Tell whether it is in plain sight that a peer could not read a message: code -32700 or -32600, and no id."""
+    beginning = text[:LOOKED_AT].lstrip("\ufeff \t\r\n").removeprefix("[")
+    start = _ERROR.match(beginning)
+    return (
+        start is not None
+        and _ABOUT_A_MESSAGE.match(beginning, start.end()) is not None
+        and _NAME.search(beginning) is None
+    )
 
 
 def reply_error(text: str, length: int) -> str:

@@ -10,7 +10,7 @@ from ..errors import CallTimeout, CircleWsError, OutcomeUnknown, ProtocolError, 
 from ..jsonrpc import envelope
 from ..jsonrpc.codes import INVALID_REQUEST, PARSE_ERROR
 from ..jsonrpc.envelope import Kind
-from ..jsonrpc.plain_sight import reply_ids
+from ..jsonrpc.plain_sight import is_nameless_error, reply_ids
 from .room import step_outside
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Calls"]
 
+_ABOUT_A_MESSAGE = (PARSE_ERROR, INVALID_REQUEST)
+"""What a client answers, without an id, to a message that it could not read."""
 MAX_OPEN = 256
 """How many requests to one client may wait to be sent or to be answered."""
 
@@ -70,21 +72,36 @@ class Calls:
         outcome = envelope.rpc_error(reply) if kind is Kind.ERROR else reply["result"]
         if not isinstance(outcome, RpcError) or reply["id"] is not None:
             self._settle(reply["id"], outcome)
-        elif outcome.code in (PARSE_ERROR, INVALID_REQUEST) and self.is_quiet:
+        elif outcome.code in _ABOUT_A_MESSAGE and self.is_quiet:
             self._settle_only_message(outcome)
 
-    def settle_broken(self, frame: Any, error: ProtocolError) -> bool:
-        """Take what may be a reply that breaks JSON-RPC; tells whether it names a request of ours."""
-        return type(frame) is dict and "method" not in frame and self._settle(frame.get("id"), error)
+    def settle_broken(self, frame: Any, error: ProtocolError, *, alone: bool) -> bool:
+        """Take what may be a reply that breaks JSON-RPC; tells whether it is about a request of ours.
+
+        Args:
+            frame: What came.
+            error: What is wrong with it.
+            alone: Nothing came with it that may be the reply to another request of the same message.
+        """
+        if type(frame) is not dict or "method" in frame:
+            return False
+        id, said = frame.get("id"), frame.get("error")
+        if id is not None or not alone or type(said) is not dict or said.get("code") not in _ABOUT_A_MESSAGE:
+            return self._settle(id, error)
+        return self.is_quiet and self._settle_only_message(error)
 
     def settle_empty(self, error: ProtocolError) -> bool:
         """Take an empty array, which may be a reply; tells whether one message of ours is open that it is about."""
         return self._settle_only_message(error)
 
     def settle_unreadable(self, text: str, error: ProtocolError) -> bool:
-        """Take what may be a reply that is no strict JSON; tells whether it names a request of ours in plain sight."""
+        """Take what may be a reply that is no strict JSON; tells whether it is plainly about a request of ours."""
         # Nearly always nothing is open, and what a client sends is no reply: then there is nothing to look for.
-        found = [self._settle(id, error) for id in reply_ids(text)] if self._unanswered else []
+        if not self._unanswered:
+            return False
+        if self.is_quiet and is_nameless_error(text):
+            return self._settle_only_message(error)
+        found = [self._settle(id, error) for id in reply_ids(text)]
         return any(found)
 
     def end(self) -> None:

@@ -96,7 +96,7 @@ class Reader:
         if type(frame) is list:
             await self._take_batch(frame)
         else:
-            await self._take_one(frame, self._look_at(frame), self._answer, alone=True)
+            await self._take_one(frame, self._look_at(frame, alone=True), self._answer, alone=True)
 
     async def _take_batch(self, members: list[Any]) -> None:
         most = self._rules.max_batch
@@ -119,18 +119,18 @@ class Reader:
         malformed = 0
         found: list[Kind | str | None] = []
         for member in members:
-            found.append(kind := self._look_at(member))
+            found.append(kind := self._look_at(member, alone=len(members) == 1))
             malformed += isinstance(kind, str)
             if malformed == MAX_MALFORMED:
                 return None
         return found
 
-    def _look_at(self, frame: Any) -> Kind | str | None:
+    def _look_at(self, frame: Any, *, alone: bool) -> Kind | str | None:
         """Tell what a frame is; for what is no JSON-RPC its response, or None when it fails a call of ours."""
         try:
             return envelope.kind_of(frame)
         except ProtocolError as error:
-            return None if self._calls.settle_broken(frame, error) else _invalid_request(str(error))
+            return None if self._calls.settle_broken(frame, error, alone=alone) else _invalid_request(str(error))
 
     async def _take_one(self, frame: Any, kind: Kind | str | None, answer: Answer, *, alone: bool) -> None:
         if kind is Kind.REQUEST or kind is Kind.NOTIFICATION:

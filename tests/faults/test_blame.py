@@ -32,6 +32,10 @@ IN_PLAIN_SIGHT = {
     "too deep": f'{{"jsonrpc":"2.0","id":$id,"result":{"[" * 5000}{"]" * 5000}}}',
     "too long a number": f'{{"jsonrpc":"2.0","id":$id,"result":{"9" * 2000}}}',
     "in a batch": '[{"jsonrpc":"2.0","id":$id,"result":NaN}]',
+    "a string as the id": '{"jsonrpc":"2.0","id":"$id","result":NaN}',
+    "a float as the id": '{"jsonrpc":"2.0","id":$id.0,"result":NaN}',
+    "a string as the id, in a batch": '[{"jsonrpc":"2.0","id":"$id","result":NaN}]',
+    "a float as the id, in a batch": '[{"jsonrpc":"2.0","result":NaN,"id":$id.0}]',
     "a comma too many": '{"jsonrpc":"2.0","id":$id,"result":1,}',
 }
 HIDDEN = {
@@ -325,6 +329,56 @@ async def test_row_21_an_error_without_an_id_is_that_of_the_one_message(peers: P
         assert it.stats.protocol_errors == 1
 
 
+BROKEN_NAMELESS = [
+    '{"jsonrpc":"2.0","id":null,"error":{"code":-32600}}',
+    '{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":5}}',
+    '{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"\\ud800"}}',
+    '{"jsonrpc":"2.0","error":{"code":-32700,"message":"\\ud800"},"id":null}',
+    '{"jsonrpc":"2.0","error":{"code":-32700,"message":"x"}}',
+    '{"error":{"code":-32700,"message":"x"},"id":null}',
+    '[{"jsonrpc":"2.0","id":null,"error":{"code":-32600}}]',
+    '[{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"\\ud800"}}]',
+]
+
+
+@pytest.mark.parametrize("text", BROKEN_NAMELESS)
+async def test_row_21_one_that_is_broken_itself(peers: Peers, text: str) -> None:
+    """Row 21, error with `id: null`: broken, or without any id, it is still that of the one message."""
+    peer = await peers.start("scripted", answers=FINE)
+    async with client(peer.url, key=None) as it:
+        for _ in range(6):
+            (call,), _ = await in_flight(it, peer, 1)
+            await peer.ask("send", text=text)
+            error = await call
+            assert type(error) is ProtocolError
+            if text.startswith("{"):
+                pytest.raises(ProtocolError, _raise, error).match("the circle wrote .*code.*-32[67]00")
+        left = later(leave(it))
+        await until(peer, "received", lambda texts: "noted" in texts[-1])
+        await peer.ask("send", text=text)
+        assert {type(outcome) for outcome in await left} == {ProtocolError}
+        assert await it.call("f") == "fine"
+        assert it.stats.protocol_errors == 0
+
+
+@pytest.mark.parametrize("text", BROKEN_NAMELESS)
+@pytest.mark.parametrize("why", ["several messages", "a notification", "another code"])
+async def test_row_21_else_a_broken_one_is_an_event(peers: Peers, why: str, text: str) -> None:
+    """Row 21, error with `id: null`: where it may be about something else, no call fails for it."""
+    peer = await peers.start("scripted", answers=FINE)
+    if why == "another code":
+        text = text.replace("-32700", "-32000").replace("-32600", "-32000")
+    async with client(peer.url, key=None) as it:
+        calls, ids = await in_flight(it, peer, 2 if why == "several messages" else 1)
+        if why == "a notification":
+            await it.notify("n")
+            await until(peer, "received", lambda texts: len(texts) == 2)
+        await peer.ask("send", text=text)
+        await eventually(lambda: it.stats.protocol_errors == 1)
+        await answer_well(peer, ids)
+        assert await asyncio.gather(*calls) == ids
+
+
 async def test_row_21_in_an_array_of_replies(peers: Peers) -> None:
     """Row 21, error with `id: null`: beside good replies it is that of the members that have none."""
     peer = await peers.start("scripted", answers=FINE)
@@ -401,6 +455,8 @@ async def test_row_21_else_it_is_an_event(peers: Peers, why: str) -> None:
 
 IN_THE_SIGN_IN = [
     NAMELESS,
+    '{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"data":"nonce_1234567890_abcdef_secret"}}',
+    '{"jsonrpc":"2.0","error":{"code":-32600,"message":"nonce_1234567890_abcdef_secret\\ud800"}}',
     '{"jsonrpc":"2.0","id":$id,"result":NaN}',
     '{"jsonrpc":"2.0","id":"$id","result":"nonce_1234567890_abcdef"}',
     '{"jsonrpc":"2.0","id":$id,"error":"nonce_1234567890_abcdef_secret"}',

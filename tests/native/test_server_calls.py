@@ -180,6 +180,58 @@ async def test_an_error_without_an_id_is_that_of_the_only_call(
     assert [await one for one in two] == ids
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"jsonrpc":"2.0","id":null,"error":{"code":-32600}}',
+        '{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"\\ud800"}}',
+        '{"jsonrpc":"2.0","error":{"code":-32700,"message":"\\ud800"},"id":null}',
+        '{"jsonrpc":"2.0","error":{"code":-32700,"message":"words"}}',
+        '[{"jsonrpc":"2.0","id":null,"error":{"code":-32600}}]',
+        '[{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"\\ud800"}}]',
+    ],
+)
+async def test_a_broken_error_without_an_id_is_that_of_the_only_call(
+    client: ClientConnection, connection: Connection, text: str
+) -> None:
+    """It need not wait for its time; with a notification under way, or two open, it is nobody's and is answered."""
+    call = later(connection.call("add"))
+    await asked(client)
+    await client.send(text)
+    assert type(await call) is ProtocolError
+    batch = later(connection.batch([("add", None), ("add", None)]))
+    await asked(client)
+    await client.send(text)
+    assert [type(one) for one in await batch] == [ProtocolError, ProtocolError]
+    two = [later(connection.call("add")) for _ in range(2)]
+    ids = [(await asked(client))["id"] for _ in two]
+    await client.send(text)
+    await asked(client)
+    await reply(client, ids[0], ids[0])
+    assert await two[0] == ids[0]
+    connection.notify("news")
+    await asked(client)
+    await client.send(text)
+    await asked(client)
+    await reply(client, ids[1], ids[1])
+    assert await two[1] == ids[1]
+
+
+@pytest.mark.parametrize("written", ['"{id}"', "{id}.0"])
+async def test_an_id_of_another_type_in_a_reply_that_is_no_json(
+    client: ClientConnection, connection: Connection, written: str
+) -> None:
+    """It fails its call, in a batch too."""
+    call, other = later(connection.call("add")), later(connection.call("add"))
+    ids = [(await asked(client))["id"] for _ in range(2)]
+    first, second = (f'{{"jsonrpc":"2.0","id":{written.format(id=id)},"result":NaN}}' for id in ids)
+    await client.send(first)
+    assert type(await call) is ProtocolError
+    assert not other.done()
+    await client.send(f"[{second}]")
+    assert type(await other) is ProtocolError
+
+
 @pytest.mark.parametrize("late", ['{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"words"}}', "[]"])
 async def test_a_late_answer_without_an_id_is_not_the_next_calls(
     client: ClientConnection, connection: Connection, late: str
