@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+from concurrent.futures import Future, wait
+from contextlib import suppress
 from functools import partial
 from ipaddress import ip_address
 from threading import get_ident
@@ -19,7 +21,7 @@ from ..errors import ConfigError, RpcError
 from ..jsonrpc import envelope
 from ..jsonrpc.codes import EXECUTION_FAILED
 from ..jsonrpc.methods import Function, Method
-from .connection import Connection
+from .connection import LOOK_INTERVAL, Connection
 from .entry import RESERVED
 from .gate import Gate
 from .link import Link
@@ -202,16 +204,23 @@ class CircleServer:
         key = None if to is None else format_public_key(to, compressed=True)
         if self._loop is None or get_ident() == self._thread:
             return self._push(text, key)
-        pushing = self._push_there(text, key)
-        try:
-            return asyncio.run_coroutine_threadsafe(pushing, self._loop).result()
-        except RuntimeError:
-            # The loop has ended, and with it every connection.
-            pushing.close()
-            return 0
+        return self._push_from_thread(self._loop, text, key)
 
-    async def _push_there(self, text: bytes, key: str | None) -> int:
-        return self._push(text, key)
+    def _push_from_thread(self, loop: asyncio.AbstractEventLoop, text: bytes, key: str | None) -> int:
+        pushed: Future[int] = Future()
+
+        def push() -> None:
+            try:
+                pushed.set_result(self._push(text, key))
+            except Exception as error:
+                pushed.set_exception(error)
+
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(push)
+        # A loop that ends, and with it every connection, leaves undone what was to be called soon.
+        while not (pushed.done() or loop.is_closed()):
+            wait([pushed], timeout=LOOK_INTERVAL)
+        return pushed.result() if pushed.done() else 0
 
     def _push(self, text: bytes, key: str | None) -> int:
         signed_in = [one for one in self.connections if one.public_key is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
     from .calls import Calls
     from .link import Link
 
-__all__ = ["Connection"]
+__all__ = ["LOOK_INTERVAL", "Connection"]
+
+LOOK_INTERVAL = 0.5
+"""So often another thread that waits for the circle's loop looks whether that has ended, in seconds."""
 
 T = TypeVar("T")
 
@@ -114,4 +118,18 @@ class Connection:
             # The circle's loop has ended, and with it the connection.
             work.close()
             raise link.loss() from None
-        return await asyncio.wrap_future(future)
+        waiting = asyncio.wrap_future(future)
+        try:
+            while not waiting.done():
+                if link.loop.is_closed() and not future.done():
+                    if inspect.getcoroutinestate(work) == inspect.CORO_CREATED:
+                        work.close()
+                    raise link.loss()
+                await asyncio.wait([waiting], timeout=LOOK_INTERVAL)
+        except asyncio.CancelledError:
+            waiting.cancel()
+            raise
+        if waiting.cancelled():
+            # By the end of the circle's loop.
+            raise link.loss()
+        return waiting.result()

@@ -3,11 +3,13 @@
 import asyncio
 import json
 import threading
+import time
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect
 
-from circle_ws.errors import ConfigError, InvalidRequest, RpcError
+from circle_ws.errors import ConfigError, ConnectionLost, InvalidRequest, RpcError
 from circle_ws.server import CircleServer, Connection
 from circle_ws.server.answering import MAX_RUNNING
 from tests.native.by_hand import ask, request, send_all, signed_in
@@ -184,6 +186,55 @@ def test_after_the_loops_end_nothing_is_pushed() -> None:
     assert server.publish("late") == 0
     with pytest.raises(ConnectionError):
         asyncio.run(connection.call("late"))
+
+
+def test_nothing_waits_for_a_loop_that_ends() -> None:
+    """What was handed to the circle's loop just before its end, and never ran there, is lost as its clients are."""
+    kept: list[Any] = []
+    outcomes: list[Any] = []
+
+    def publish() -> None:
+        outcomes.append(kept[0].publish("late"))
+
+    def call() -> None:
+        try:
+            asyncio.run(kept[1].call("late"))
+        except BaseException as error:
+            outcomes.append(type(error))
+
+    async def main() -> None:
+        async with CircleServer() as server, signed_in(server) as socket:
+            await ask(socket, "rpc.ping")
+            kept.extend([server, server.connections[0]])
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(main())
+    threads = [threading.Thread(target=target, daemon=True) for target in (publish, call)]
+    for thread in threads:
+        thread.start()
+    # Both are in the loop's queue, where nothing is run any more.
+    deadline = time.monotonic() + 10
+    while len(loop._ready) < 2:  # type: ignore[attr-defined]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    loop.close()
+    for thread in threads:
+        thread.join(10)
+    assert sorted(outcomes, key=str) == sorted([0, ConnectionLost], key=str)
+
+
+async def test_a_call_that_ends_with_the_loop_is_lost() -> None:
+    """The end of the circle's loop cancels what runs there, which is no cancellation of the thread's own."""
+    async with CircleServer() as server, connect(server.url) as socket:
+        await eventually(lambda: server.connections)
+        asking = asyncio.to_thread(asyncio.run, server.connections[0].call("question"))
+        calling = asyncio.create_task(asking)
+        before = asyncio.all_tasks()
+        await socket.recv()
+        for task in asyncio.all_tasks() - before:
+            task.cancel()
+        with pytest.raises(ConnectionLost):
+            await calling
 
 
 async def test_an_async_function_runs_in_no_thread() -> None:
