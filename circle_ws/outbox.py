@@ -260,9 +260,10 @@ class Outbox:
 
     def _enqueue(self, call: Call) -> None:
         config, queue = self._config, self._queue
-        # One that waits alone is never too large: it would be written at once if there were a connection.
-        too_large = queue.count and queue.size + call.size > config.max_queued_bytes
-        if too_large or queue.count + max(call.slots, 1) > config.max_queued:
+        # One that waits alone is never too much: it would be written at once if there were a connection.
+        if queue.count and (
+            queue.count + max(call.slots, 1) > config.max_queued or queue.size + call.size > config.max_queued_bytes
+        ):
             raise QueueFull(
                 f"{queue.count} calls ({queue.size} bytes) wait already, for a slot or for the connection; "
                 "send fewer at once, or raise max_queued and max_queued_bytes with with_limits()"

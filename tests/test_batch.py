@@ -163,9 +163,11 @@ async def test_it_takes_a_slot_for_each_call(peers: Peers) -> None:
 async def test_the_queue_counts_its_calls(peers: Peers) -> None:
     """In the queue a batch counts for as many as it holds; its results fail as the block does."""
     circle = await peers.start("circle")
-    async with client(circle.url, max_in_flight=3, max_queued=2) as it:
+    async with client(circle.url, max_in_flight=3, max_queued=3) as it:
         held = later(_many(it, 3))
         await until(circle, "runs", lambda runs: len(runs) == 3)
+        waiting = later(it.call("echo", [1]))
+        await asyncio.sleep(0)
         with pytest.raises(QueueFull):
             async with it.batch() as batch:
                 results = [batch.call("echo", [number]) for number in range(3)]
@@ -174,6 +176,18 @@ async def test_the_queue_counts_its_calls(peers: Peers) -> None:
                 await result
         await circle.ask("release")
         await held
+        assert await waiting == 1
+
+
+async def test_one_alone_is_never_too_many_to_wait(peers: Peers) -> None:
+    """What would be written at once, were there a connection, waits for it, however many calls it holds."""
+    circle = await peers.start("circle")
+    async with client(circle.url, max_queued=10) as it:
+        await it.call("echo", [0])
+        it.reconnect()
+        async with it.batch() as batch:
+            results = [batch.call("echo", [number]) for number in range(20)]
+        assert await asyncio.gather(*results) == list(range(20))
 
 
 @pytest.mark.parametrize("phase", ["reply", "queue"])
