@@ -76,6 +76,9 @@ class Inbound:
 
     def message(self, text: str) -> None:
         """Take one message: resolve the call it answers, or hand the notification on."""
+        if self._session.loss is not None:
+            # The rest of what was read with the message that ended the link: its answers could not be sent.
+            return
         self._counters.bytes_in += len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
         try:
             frame = json.decode(text)
@@ -92,7 +95,6 @@ class Inbound:
         if not frames or len(frames) > MAX_BATCH:
             self._take_bad_batch(len(frames))
             return
-        malformed = self._malformed
         requests: list[dict[str, Any]] = []
         late: list[dict[str, Any]] = []
         errors: list[tuple[Any, ProtocolError]] = []
@@ -100,7 +102,9 @@ class Inbound:
             kind = _kind_or_error(frame)
             if isinstance(kind, ProtocolError):
                 errors.append((frame, kind))
-            elif kind is Kind.REQUEST:
+                continue
+            self._malformed = 0
+            if kind is Kind.REQUEST:
                 requests.append(frame)
             elif kind is Kind.ERROR and frame["id"] is None:
                 late.append(frame)
@@ -111,8 +115,6 @@ class Inbound:
         for frame in late:
             # About a member that the peer could not read; by now it is known which ones have no reply.
             self._take_nameless_error(envelope.rpc_error(frame), in_batch=True)
-        if errors:
-            self._malformed = malformed
         for frame, error in errors:
             self._take_malformed(frame, error, in_batch=True)
 

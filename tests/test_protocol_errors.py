@@ -1,12 +1,14 @@
 """A peer that breaks JSON-RPC is told of, counted and survived; in both runtimes against a real one."""
 
+import json
 from typing import Any
 
 import pytest
 
-from circle_ws import ProtocolError, RpcError
+from circle_ws import ConnectionStatus, ProtocolError, RpcError
+from circle_ws.transport.memory import MemoryPeer, MemoryServer
 from tests.support.clients import client
-from tests.support.outcomes import eventually
+from tests.support.outcomes import eventually, until
 from tests.support.peers import Peers
 
 ANSWERS = {"f": {"result": "fine"}}
@@ -98,3 +100,56 @@ async def test_a_call_made_from_the_callback_is_answered(peers: Peers) -> None:
         await peer.ask("send", text="[]")
         await eventually(lambda: calls)
         assert await calls[0] == "fine"
+
+
+WELL_FORMED = {
+    "a notification": '{"jsonrpc":"2.0","method":"n"}',
+    "a request": '{"jsonrpc":"2.0","id":1,"method":"f"}',
+    "a late reply": '{"jsonrpc":"2.0","id":4711,"result":1}',
+    "an error without an id": '{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"?"}}',
+}
+
+
+@pytest.mark.parametrize("batch", ["[{}]", "[{},1]", "[1,{}]"])
+@pytest.mark.parametrize("name", WELL_FORMED)
+async def test_a_well_formed_member_of_a_batch_ends_the_row(peers: Peers, name: str, batch: str) -> None:
+    """Of whatever kind it is, and whatever stands beside it: what is malformed is counted anew."""
+    peer = await peers.start("scripted", answers=ANSWERS)
+    async with client(peer.url, key=None) as it:
+        for _ in range(3):
+            await peer.ask("send_many", texts=["1", "1", batch.replace("{}", WELL_FORMED[name])])
+        assert await it.call("f") == "fine"
+        await until(peer, "received")
+        assert it.status is ConnectionStatus.CONNECTED
+    assert await peer.ask("count") == 1
+
+
+async def _read(peer: MemoryPeer) -> None:
+    async for text in peer:
+        message = json.loads(text)
+        if "method" in message:
+            peer.send(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": "fine"}))
+
+
+AFTERWARDS = {
+    "a request": '{"jsonrpc":"2.0","id":1,"method":"f"}',
+    "a batch": '[{"jsonrpc":"2.0","id":1,"method":"f"},{"jsonrpc":"2.0","method":"n","params":[1]}]',
+    "a notification": '{"jsonrpc":"2.0","method":"n","params":[1]}',
+}
+
+
+@pytest.mark.parametrize("name", AFTERWARDS)
+async def test_what_follows_the_end_of_a_link_is_not_taken(name: str) -> None:
+    """It may have been read together with the message that ended it; the circle will ask anew on the next one."""
+    server = MemoryServer(_read)
+    it = client("ws://localhost/", key=None, transport=server)
+    ran: list[None] = []
+    it.handle("f", lambda: ran.append(None))
+    async with it, it.notifications("n", gaps=True) as listener:
+        for text in ["{"] * 5 + [AFTERWARDS[name]]:
+            server.peers[0].send(text)
+        await eventually(lambda: len(server.peers) == 2)
+        assert await it.call("f") == "fine"
+        assert (ran, it.stats.notifications) == ([], 0)
+        server.peers[1].send('{"jsonrpc":"2.0","method":"n","params":[2]}')
+        assert [type(await anext(listener)).__name__, await anext(listener)] == ["Gap", [2]]

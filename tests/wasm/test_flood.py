@@ -236,3 +236,17 @@ async def test_calls_are_answered_in_a_flood(peers: Peers) -> None:
             before = it.stats.notifications
             await eventually(lambda: it.stats.notifications > before)  # noqa: B023
             assert await anext(latest) == [0, ""]
+
+
+async def test_what_follows_the_end_of_a_link_in_a_portion_is_not_taken(peers: Peers) -> None:
+    """A client that leaves the link in the middle of a portion answers no request that stands behind."""
+    peer = await peers.start("scripted", answers={"f": {"result": "fine"}})
+    ran: list[int] = []
+    it = client(peer.url, key=None)
+    it.handle("pay", ran.append)
+    requests = [f'{{"jsonrpc":"2.0","id":{number},"method":"pay","params":[{number}]}}' for number in range(100)]
+    async with it:
+        await later(peer.ask("send_many", texts=[*texts(MANY), *["{"] * 5, *requests]))
+        await eventually(lambda: it.stats.reconnects == 1)
+        assert await it.call("f") == "fine"
+        assert ran == []
