@@ -60,17 +60,19 @@ class CircleWsClient(Calls):
         self._caller.check_open()
         supervisor = self._supervisor
         supervisor.settle_in()
-        self._starters += 1
         try:
-            await supervisor.decided()
-            supervisor.start()
-            await supervisor.ready()
+            self._starters += 1
+            try:
+                await supervisor.decided()
+                supervisor.start()
+                await supervisor.ready()
+            finally:
+                # Before the attempt is abandoned: who connects meanwhile is not to be kept from abandoning theirs.
+                self._starters -= 1
         except asyncio.CancelledError:
-            if self._starters == 1 and supervisor.may_be_abandoned:
+            if not self._starters and supervisor.may_be_abandoned:
                 await supervisor.abandon()
             raise
-        finally:
-            self._starters -= 1
 
     def start(self) -> None:
         """Begin to connect in the background, and return at once; idempotent.

@@ -100,7 +100,8 @@ class Supervisor:
         self._task: asyncio.Task[None] | None = None
         self._session: Session | None = None
         self._handshake: Handshake | None = None
-        self._abandoned = False
+        self._abandoned: set[asyncio.Task[None]] = set()
+        """Runs that were told to end, and still wind down; what happens here is no longer theirs."""
         self._kept = False
         self._returning = False
         self._attempt = 0
@@ -151,7 +152,7 @@ class Supervisor:
         if self.board.status in (Status.IDLE, Status.FAILED):
             self.failure = None
             self.subscriptions.revive()
-            self._abandoned = self._returning = False
+            self._returning = False
             self._kept = persistently
             self._attempt = 0
             recovery.restarted()
@@ -187,11 +188,23 @@ class Supervisor:
             await self.board.settled()
 
     async def abandon(self) -> None:
-        """End a start that nobody waits for any more; back to IDLE."""
-        if self._task is not None and not self._task.done():
-            self._abandoned = True
-            self._task.cancel()
-            await asyncio.wait([self._task], timeout=self.config.close_timeout)
+        """End a start that nobody waits for any more: back to IDLE at once; return when its task has ended."""
+        task = self._task
+        if task is None or task.done() or self._ending is not None:
+            return
+        # From here on the client may be started again, however long this one takes to wind down.
+        self._task = None
+        self._abandoned.add(task)
+        task.add_done_callback(self._abandoned.discard)
+        task.cancel()
+        self.unwatch()
+        self._handshake = None
+        self._cut_link()
+        self.handlers.cancel()
+        self.outbox.fail_queued(NotConnected("connect() was cancelled before the client was connected"))
+        self.outbox.stop()
+        self.board.set(Status.IDLE)
+        await asyncio.wait([task], timeout=self.config.close_timeout)
 
     def forsake(self, words: str) -> None:
         """Cut everything off, without a closing handshake: the client was dropped."""
@@ -245,34 +258,49 @@ class Supervisor:
     # The task.
 
     async def _run(self) -> None:
-        self._watch_no_more = surroundings.watch(self._awake)
         try:
+            # There is one attempt at a time: an abandoned one may take its time to end.
+            await ended(self._winding_down, self.config.close_timeout)
+            self._watch_no_more = surroundings.watch(self._awake)
             await self._stay_connected()
         except asyncio.CancelledError:
-            self._cut_off()
+            if self._is_current:
+                self._cut_off()
             raise
         except Exception as error:
             # A fault of ours: nobody may hang on it.
-            if self._ending is None:
+            if self._ending is None and self._is_current:
                 self._cut_link()
                 self._give_up(error)
         finally:
-            self.unwatch()
+            if self._is_current:
+                self.unwatch()
+
+    @property
+    def _is_current(self) -> bool:
+        """Whether the running task is the client's, and not one that was abandoned."""
+        return self._task is asyncio.current_task()
 
     def unwatch(self) -> None:
         """Be held by the surroundings no more: a task that was left behind on an ended loop never comes to its end."""
         if self._watch_no_more is not None:
             self._watch_no_more()
 
+    @property
+    def _winding_down(self) -> list[asyncio.Task[None]]:
+        """The abandoned runs; one of a loop that ended is never done."""
+        return [task for task in self._abandoned if task.get_loop() is self.home.loop]
+
     def _ended(self, task: asyncio.Task[None]) -> None:
-        # One that is cancelled before its first step never gets to see it.
-        if task.cancelled() and self.board.status is Status.CONNECTING:
+        # One that is cancelled before its first step never gets to see it. Who was woken by the end of another may
+        # have started the client again by now.
+        if task is self._task and task.cancelled() and self.board.status is Status.CONNECTING:
             self._cut_off()
 
     async def _stay_connected(self) -> None:
         while True:
             cause, phase = await self._live_once()
-            if self._ending is not None:
+            if self._ending is not None or not self._is_current:
                 return
             delay = self._comeback.plan(cause, phase, self._attempt)
             if delay is None:
@@ -326,7 +354,7 @@ class Supervisor:
         await handshake.run()
         if is_cancelled():
             # A transport kept it from learning of that.
-            self._cut_link()
+            session.abort(ConnectionLost.closed(1006, local=True))
             raise asyncio.CancelledError
         return session
 
@@ -365,18 +393,13 @@ class Supervisor:
         self.board.set(Status.FAILED, attempt=self._attempt, cause=cause)
 
     def _cut_off(self) -> None:
-        """End after a cancellation: by `abandon`, by `stop`, or from outside, as when the event loop ends."""
+        """End after a cancellation: by `stop`, by `forsake`, or from outside, as when the event loop ends."""
         self._handshake = None
         if self._ending is not None:
             return
         self._cut_link()
-        self.handlers.cancel()
-        if self._abandoned and self.board.status is not Status.CONNECTED:
-            self.outbox.fail_queued(NotConnected("connect() was cancelled before the client was connected"))
-            self.outbox.stop()
-            self.board.set(Status.IDLE)
-        else:
-            self._give_up(NotConnected("the client was dropped without close(), or its event loop ended"))
+        self._goodbyes.cancel()
+        self._give_up(NotConnected("the client was dropped without close(), or its event loop ended"))
 
     def _cut_link(self) -> None:
         if self._session is not None:
@@ -400,9 +423,11 @@ class Supervisor:
 
     async def _hang_up(self) -> None:
         """Close the connection, and end what runs for it, within `close_timeout`."""
+        running = self._winding_down
         if self._task is not None and not self._task.done():
             self._task.cancel()
-            await ended([self._task], self.config.close_timeout)
+            running.append(self._task)
+        await ended(running, self.config.close_timeout)
         if self._session is not None:
             self._session.leave(ConnectionLost.closed(1000, local=True))
         await self._goodbyes.end(self.config.close_timeout)

@@ -7,12 +7,17 @@ import pytest
 from circle_ws import (
     AuthRejected,
     CallTimeout,
+    CircleWsClient,
     ClientClosed,
     ConnectionFailed,
     ConnectionLost,
     ConnectionStatus,
     NotConnected,
+    StatusChange,
 )
+from circle_ws.transport import TransportOptions
+from circle_ws.transport.base import Receiver
+from circle_ws.transport.memory import MemoryPeer, MemoryServer, MemoryTransport
 from tests.support.clients import OTHER_KEY, client
 from tests.support.outcomes import eventually, later, until
 from tests.support.peers import Peers
@@ -186,3 +191,180 @@ def test_start_outside_of_an_event_loop() -> None:
     with outside_of_any_loop(), pytest.raises(RuntimeError, match="no asyncio event loop is running"):
         it.start()
     assert it.status is S.IDLE
+
+
+async def _silent(peer: MemoryPeer) -> None:
+    """Reads, and answers nothing."""
+    async for _ in peer:
+        pass
+
+
+class Winding(MemoryServer):
+    """Opens no connection at the first dial, and takes its time when that is cancelled; the next ones open."""
+
+    def __init__(self) -> None:
+        super().__init__(_silent)
+        self.dialling = asyncio.Event()
+        self.release = asyncio.Event()
+        self.dials = 0
+
+    async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> MemoryTransport:
+        self.dials += 1
+        if self.dials == 1:
+            self.dialling.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await self.release.wait()
+        return await super().__call__(url, receiver, options)
+
+    @property
+    def links(self) -> int:
+        """How many connections stand."""
+        return sum(1 for peer in self.peers if peer.loss is None)
+
+
+def _runs() -> int:
+    return sum(1 for task in asyncio.all_tasks() if task.get_name() == "the transport")
+
+
+async def _turns(count: int = 10) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("how", ["start", "connect"])
+async def test_a_start_while_an_abandoned_attempt_winds_down(how: str) -> None:
+    """It is a start like any other; the new attempt is made when the old one has ended."""
+    server = Winding()
+    it = client("ws://localhost/", key=None, transport=server, keepalive=None)
+    abandoned = asyncio.ensure_future(it.connect())
+    await server.dialling.wait()
+    abandoned.cancel()
+    await _turns()
+    idle = it.status
+    assert idle is S.IDLE
+    if how == "start":
+        it.start()
+    connecting = later(it.connect() if how == "connect" else it.wait_until_connected())
+    await _turns()
+    assert it.status is S.CONNECTING
+    assert server.dials == 1
+    server.release.set()
+    assert await connecting is None
+    assert it.is_connected()
+    await asyncio.wait([abandoned])
+    assert abandoned.cancelled()
+    await _turns()
+    assert it.is_connected()
+    assert (server.dials, server.links, _runs()) == (2, 1, 1)
+    await it.close()
+    assert (server.links, _runs()) == (0, 0)
+
+
+async def test_a_connect_after_an_abandoned_one_that_winds_down_may_be_abandoned_too() -> None:
+    """Who still waits for the end of the first attempt does not count as a user of the second."""
+    server = Winding()
+    it = client("ws://localhost/", key=None, transport=server, keepalive=None)
+    first = asyncio.ensure_future(it.connect())
+    await server.dialling.wait()
+    first.cancel()
+    await _turns()
+    second = asyncio.ensure_future(it.connect())
+    await _turns()
+    second.cancel()
+    await asyncio.wait([second])
+    assert it.status is S.IDLE
+    server.release.set()
+    await asyncio.wait([first])
+    await _turns()
+    assert it.status is S.IDLE
+    assert (server.dials, _runs()) == (1, 0)
+    await it.close()
+
+
+async def test_an_abandoned_attempt_that_never_ends_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """It is let go of after `close_timeout`; what it opens later is cut."""
+
+    class Late(Winding):
+        async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> MemoryTransport:
+            try:
+                return await super().__call__(url, receiver, options)
+            except asyncio.CancelledError:
+                return await super().__call__(url, receiver, options)
+
+    server = Late()
+    it = client("ws://localhost/", key=None, transport=server, keepalive=None, close_timeout=0.02)
+    abandoned = asyncio.ensure_future(it.connect())
+    await server.dialling.wait()
+    abandoned.cancel()
+    await _turns()
+    await it.connect()
+    assert "the transport has not ended" in caplog.text
+    server.release.set()
+    await eventually(lambda: len(server.peers) == 2)
+    await eventually(lambda: _runs() == 1)
+    assert it.is_connected()
+    assert server.links == 1
+    await it.close()
+
+
+@pytest.mark.parametrize("waiter", ["callback", "task"])
+async def test_a_start_by_who_learns_that_an_attempt_was_abandoned(waiter: str) -> None:
+    """The end of the old attempt does not end the new one."""
+    gate = asyncio.Event()
+
+    class Slow(MemoryServer):
+        async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> MemoryTransport:
+            await gate.wait()
+            return await super().__call__(url, receiver, options)
+
+    server = Slow(_silent)
+    it = client("ws://localhost/", key=None, transport=server, keepalive=None)
+    if waiter == "callback":
+        it.on_status(lambda change: it.start() if change.status is S.IDLE else None)
+    connecting = asyncio.ensure_future(it.connect())
+    await _turns()
+    waiting = later(_start_again(it)) if waiter == "task" else None
+    await _turns()
+    connecting.cancel()
+    await asyncio.wait([connecting])
+    await _turns()
+    assert it.status is S.CONNECTING
+    gate.set()
+    await it.wait_until_connected()
+    assert len(server.peers) == 1
+    assert _runs() == 1
+    assert waiting is None or await waiting is None
+    await it.close()
+    assert server.peers[0].loss is not None
+
+
+async def _start_again(it: CircleWsClient) -> None:
+    with pytest.raises(NotConnected):
+        await it.wait_until_connected()
+    it.start()
+
+
+async def test_a_start_by_a_callback_after_the_task_was_cancelled_from_outside() -> None:
+    """There is one run and one connection, and `close()` ends both."""
+    server = MemoryServer(_silent)
+    it = client("ws://localhost/", key=None, transport=server, keepalive=None)
+    await it.connect()
+    seen: list[ConnectionStatus] = []
+
+    def note(change: StatusChange) -> None:
+        seen.append(change.status)
+        if change.status is S.FAILED:
+            it.start()
+
+    it.on_status(note)
+    next(task for task in asyncio.all_tasks() if task.get_name() == "the transport").cancel()
+    await eventually(lambda: it.stats.connects == 2)
+    await _turns()
+    assert seen == [S.FAILED, S.CONNECTING, S.CONNECTED]
+    assert _runs() == 1
+    assert [peer.loss is None for peer in server.peers] == [False, True]
+    await it.close()
+    assert _runs() == 0
+    assert all(peer.loss is not None for peer in server.peers)
