@@ -27,6 +27,7 @@ from .url import check_url, is_relative, shown
 from .validation import (
     check_choices,
     check_headers_function,
+    check_is_signer,
     check_kinds,
     check_middleware,
     check_numbers,
@@ -99,12 +100,14 @@ class _KeyHidden:
     if not TYPE_CHECKING:
 
         def __new__(cls, url=None, private_key=None, *more, **options):
-            if private_key is None or isinstance(private_key, KeyPair):
+            given, others = Hidden(private_key), Hidden((more, options))
+            del private_key, more, options
+            # A key that is given as `signer` by mistake is told of before any other frame has it.
+            check_is_signer(Hidden(others.value[1].get("signer", (*others.value[0], None)[0])))
+            if given.value is None or isinstance(given.value, KeyPair):
                 return object.__new__(cls)
-            given = Hidden(private_key)
-            del private_key
             # Whatever is wrong is found here. `__init__`, which follows with the key itself, goes the same way again.
-            return cls(url, KeyPair(given.value), *more, **options)
+            return cls(url, KeyPair(given.value), *others.value[0], **others.value[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +229,9 @@ class ClientConfig(_KeyHidden):
         if name == "headers" and callable(value):
             # Arguments that were bound to it may be a secret.
             return f"<function {getattr(value, '__qualname__', type(value).__name__)}>"
+        if name == "signer" and not isinstance(value, KeyPairSigner | None):
+            # A key that it holds may stand in its `repr`.
+            return f"<{type(value).__name__}>"
         return repr(value)
 
     def _adopt(self, private_key: str | bytes | KeyPair | None) -> None:

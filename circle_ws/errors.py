@@ -254,7 +254,7 @@ class MessageTooLarge(ProtocolError):
     Attributes:
         size: Its size in bytes of UTF-8, where it is known.
         limit: The limit, in bytes of UTF-8.
-        beginning: The beginning of a message that came in, where a transport has it.
+        beginning: The beginning of a message that came in, where a transport has it; empty of one during a sign-in.
     """
 
     beginning: str = ""

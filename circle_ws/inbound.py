@@ -164,9 +164,13 @@ class Inbound:
     def invalid(self, cause: ProtocolError) -> None:
         """Learn of what is no text message, or is over the size."""
         if isinstance(cause, MessageTooLarge):
+            named = self._named_in(cause.beginning)
+            if self._session.signing_in:
+                # It may repeat the nonce or the signature.
+                cause.beginning = ""
             self._trouble.tell(cause)
             self._too_large = cause
-            self._fail_all(self._named_in(cause.beginning), cause)
+            self._fail_all(named, cause)
         elif not self._blame_only_message(cause):
             self._take_malformed(None, cause)
 

@@ -6,6 +6,7 @@ import inspect
 import math
 from typing import TYPE_CHECKING, Any
 
+from .auth.keypair import KeyPair
 from .backoff import Backoff
 from .errors import ConfigError, UnsupportedRuntime
 from .liveness import KeepAlive
@@ -15,11 +16,13 @@ from .url import is_loopback, is_plain
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .auth.hidden import Hidden
     from .config import ClientConfig
 
 __all__ = [
     "check_choices",
     "check_headers_function",
+    "check_is_signer",
     "check_kinds",
     "check_middleware",
     "check_numbers",
@@ -109,33 +112,43 @@ def check_numbers(config: ClientConfig) -> None:
             raise ConfigError(f"{option} must be a whole number from {least}, not {value!r}", option=option)
 
 
+def check_is_signer(given: Hidden[Any]) -> None:
+    """Check that what was given as the signer is one, or a key pair, or None.
+
+    Raises:
+        ConfigError: It is none; no frame shows it, as it may be a private key.
+    """
+    if given.value is None or isinstance(given.value, KeyPair):
+        return
+    if not all(hasattr(given.value, name) for name in ("profiles", "public_key", "sign")):
+        raise ConfigError(
+            f"signer must have profiles, public_key() and sign(), as circle_ws.Signer says, which "
+            f"{type(given.value).__name__} has not; a private key is given as private_key",
+            option="signer",
+        )
+
+
 def check_signer(config: ClientConfig) -> None:
     """Check that the signer can sign what it will be asked for, where that is safe.
 
     Raises:
-        ConfigError: It cannot, or is none, or others could take the session over.
+        ConfigError: It cannot, or others could take the session over.
     """
-    signer = config.signer
-    if signer is None:
+    # No variable is the signer itself: its `repr` may show a key.
+    if config.signer is None:
         return
-    if not all(hasattr(signer, name) for name in ("profiles", "public_key", "sign")):
+    profiles = config.signer.profiles
+    if config.signature_profile.name not in profiles:
         raise ConfigError(
-            f"signer must have profiles, public_key() and sign(), as circle_ws.Signer says, which "
-            f"{type(signer).__name__} has not",
-            option="signer",
-        )
-    if config.signature_profile.name not in signer.profiles:
-        raise ConfigError(
-            f"the signer cannot sign profile {config.signature_profile.name!r}, "
-            f"only {', '.join(sorted(signer.profiles))}",
+            f"the signer cannot sign profile {config.signature_profile.name!r}, only {', '.join(sorted(profiles))}",
             option="profile",
         )
     from .auth.profiles import BOUND
 
-    if config.policy == "require-bound" and not (config.signature_profile.bound or signer.profiles.intersection(BOUND)):
+    if config.policy == "require-bound" and not (config.signature_profile.bound or profiles.intersection(BOUND)):
         raise ConfigError(
             f"policy require-bound needs a signer that can sign one of {', '.join(BOUND)}, "
-            f"not only {', '.join(sorted(signer.profiles))}",
+            f"not only {', '.join(sorted(profiles))}",
             option="policy",
         )
     if is_plain(config.url) and not is_loopback(config.url) and not config.allow_insecure:

@@ -62,6 +62,14 @@ def check(error: BaseException, *secrets: str) -> str:
 
 # Keys.
 
+
+@dataclasses.dataclass
+class Keeping:
+    """No signer, but made to be one: its `repr` shows all that it has."""
+
+    key: str
+
+
 MISTYPED: list[Any] = [
     KEY[:-1],
     KEY + "0",
@@ -122,6 +130,25 @@ def test_a_good_key_beside_a_wrong_option(wrong: Callable[[], object]) -> None:
     with pytest.raises(ConfigError) as caught:
         wrong()
     check(caught.value, KEY, NONCE, SIGNATURE)
+
+
+GIVEN_AS_SIGNER: list[Any] = [KEY, bytes.fromhex(KEY), int(KEY, 16), [KEY], Keeping(KEY)]
+TAKES_A_SIGNER: dict[str, Callable[[Any], object]] = {
+    "connect": lambda signer: circle_ws.connect(URL, signer=signer),
+    "with_signer": lambda signer: CircleWsClientBuilder(URL).with_signer(signer).build(),
+    "ClientConfig": lambda signer: ClientConfig(URL, signer=signer),
+    "by position": lambda signer: ClientConfig(URL, None, signer),
+    "beside another": lambda signer: ClientConfig(URL, signer=signer, call_timeout=-1),
+}
+
+
+@pytest.mark.parametrize("signer", GIVEN_AS_SIGNER, ids=lambda signer: type(signer).__name__)
+@pytest.mark.parametrize("name", TAKES_A_SIGNER)
+def test_a_key_in_the_place_of_a_signer(name: str, signer: Any) -> None:
+    """It is none, and is no more to be seen than in its own place; nor is the key in the `repr` of what has one."""
+    with pytest.raises(ConfigError) as caught:
+        TAKES_A_SIGNER[name](signer)
+    check(caught.value, KEY, repr(bytes.fromhex(KEY)), str(int(KEY, 16)))
 
 
 def test_a_keyword_that_does_not_exist() -> None:
@@ -249,6 +276,25 @@ async def test_an_echo_by_the_client_nonce(peers: Peers) -> None:
     assert isinstance(failure, AuthError)
     client_nonce = vault.asked[0].statement.decode().split("client_nonce=")[1][:32]
     assert "said {" in check(failure, NONCE, client_nonce)
+
+
+async def test_a_reply_that_is_too_large(peers: Peers) -> None:
+    """The cause names the option that is to be raised, and shows nothing of the reply, which may echo a secret."""
+    # As short as a nonce may be; the watch for secrets would not let one of them into an error of a transport.
+    answers = {"fetch_nonce": {"result": NONCE}, "authenticate": {"result": "an echo " + "of it " * 500}}
+    peer = await peers.start("scripted", answers=answers)
+    it = client(peer.url, backoff=None, max_message_bytes=2000)
+    told: list[BaseException] = []
+    it.on_protocol_error(told.append)
+    failure = await later(it.connect())
+    assert isinstance(failure, ConnectionFailed)
+    assert isinstance(failure.__cause__, CircleWsError)
+    assert len(told) == 1
+    for one in (failure, failure.__cause__, *told):
+        assert "over max_message_bytes (2000)" in str(one)
+        assert "raise it with with_limits()" in str(one)
+        assert "an echo" not in recorded(one)
+    await it.close()
 
 
 async def test_a_request_that_is_too_large(peers: Peers) -> None:

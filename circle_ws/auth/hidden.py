@@ -17,6 +17,8 @@ PLACEHOLDER = "<hidden>"
 _LONG = 16
 """So many characters in a row, or numbers, may be a secret, or a part of one."""
 _RUN = re.compile(rf"[A-Za-z0-9+/=_-]{{{_LONG},}}")
+_OURS = frozenset({"max_message_bytes", "max_request_bytes", "max_queued_bytes"})
+"""Long words in errors of our own, that say what to do."""
 
 
 class Hidden(Generic[T]):
@@ -48,7 +50,7 @@ def redact(value: Any, secrets: Iterable[str] = ()) -> Any:
     if isinstance(value, str):
         for secret in secrets:
             value = re.sub(re.escape(secret), PLACEHOLDER, value, flags=re.IGNORECASE)
-        return _RUN.sub(PLACEHOLDER, value)
+        return _RUN.sub(lambda run: run[0] if run[0] in _OURS else PLACEHOLDER, value)
     if isinstance(value, dict):
         return {redact(key, secrets): redact(item, secrets) for key, item in value.items()}
     if isinstance(value, list | tuple):
