@@ -45,6 +45,8 @@ def test_a_good_url(url: str, shown: str) -> None:
         ("http://name:%ff@proxy.example", "is no UTF-8", "http://proxy.example"),
         ("http://name:%00@proxy.example", "has a control character", "http://proxy.example"),
         ("socks5://name:%c3%a9@proxy.example:1", "which SOCKS cannot send", "socks5://proxy.example:1"),
+        (f"http://n:word@{'a' * 64}.example", "64 characters between two dots", f"http://{'a' * 64}.example"),
+        (f"http://{'a.' * 126}bc", "has a host of 254 characters", f"http://{'a.' * 126}bc"),
         ("http://proxy.example\n", "holds a space or a control character", "http://proxy.example"),
         ("http://pröxy.example", "write the ASCII form (xn--...)", "http://pröxy.example"),
     ],

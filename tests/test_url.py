@@ -34,6 +34,8 @@ _SECRET = "hunter2"
         "wss://circle.example/.../.a/a./..a",
         "wss://circle.example/?/../",
         "wss://circle.example/%7Eu",
+        f"wss://{'a' * 63}.example/",
+        f"wss://{'.'.join(['a' * 49] * 5)}.bc./",
     ],
 )
 def test_good_urls_are_taken(url: str) -> None:
@@ -103,6 +105,9 @@ def test_good_urls_are_taken(url: str) -> None:
         ("wss://.circle.example/", "has a host with other characters"),
         ("wss://circle.example../", "has a host with other characters"),
         ("wss://./", "has a host with other characters"),
+        (f"wss://circle.{'04' * 32}.example/", "has a host with 64 characters between two dots; a name has at most 63"),
+        (f"wss://{'a' * 64}./", "has a host with 64 characters between two dots"),
+        (f"wss://{'.'.join(['a' * 49] * 5)}.bcde/", "has a host of 254 characters; a name has at most 253"),
         ("wss://circle!example/", "has a host with other characters"),
         ("wss://circle,example/", "has a host with other characters"),
         ("wss://*.example/", "has a host with other characters"),

@@ -179,3 +179,11 @@ async def test_an_address_family_that_is_not_there(monkeypatch: pytest.MonkeyPat
         known(monkeypatch, (12345, "::1"), (V4, "127.0.0.1"))
         with await open_socket("circle.test", server.getsockname()[1]) as opened:
             assert opened.getpeername() == server.getsockname()
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".test", "circle..test"])
+async def test_a_name_that_cannot_be_one_is_unknown(host: str) -> None:
+    """Python does not ask the system for it, and says so by an error of its own."""
+    with pytest.raises(socket.gaierror) as caught:
+        await find_addresses(host, 80)
+    assert caught.value.errno == socket.EAI_NONAME

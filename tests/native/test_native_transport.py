@@ -55,6 +55,7 @@ def test_retry_after_is_seconds_or_a_date() -> None:
     assert retry_after_seconds(None) is None
     assert retry_after_seconds("soon") is None
     assert retry_after_seconds("-5") is None
+    assert retry_after_seconds(f"Mon, 01 Jan 2024 00:00:00 +{'9' * 20}") is None
     assert retry_after_seconds("Fri, 31 Dec 1999 23:59:59 GMT") == 0
     later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=100)
     seconds = retry_after_seconds(later.strftime("%a, %d %b %Y %H:%M:%S GMT"))
@@ -68,6 +69,7 @@ def test_a_date_is_read_by_the_servers_own_clock() -> None:
     assert retry_after_seconds(last, "Fri, 31 Dec 1999 23:58:00 GMT") == 119
     assert retry_after_seconds(last, "Sat, 01 Jan 2000 00:00:00 GMT") == 0
     assert retry_after_seconds(last, "no date") == 0
+    assert retry_after_seconds(last, f"Fri, 31 Dec 1999 23:59:59 -{'9' * 20}") == 0
     assert retry_after_seconds("7", last) == 7
     assert retry_after_seconds("Fri, 31 Dec 1999 23:59:59 -0000", last) == 0
 
@@ -122,3 +124,16 @@ async def test_an_open_link_holds_nothing_of_its_handshake() -> None:
         assert link.response is not None
         assert not link.response.headers
         await transport.close()
+
+
+@pytest.mark.parametrize("foreign", [RuntimeError("odd"), ValueError("odd"), UnicodeError("odd")])
+async def test_no_foreign_exception_gets_out_of_a_dial(monkeypatch: pytest.MonkeyPatch, foreign: Exception) -> None:
+    """Whatever a library raises is a failed attempt, with that as its cause."""
+
+    async def raise_it(host: str, port: int) -> None:
+        raise foreign
+
+    monkeypatch.setattr("circle_ws.transport.native.open_socket", raise_it)
+    with pytest.raises(ConnectionFailed, match="the connection could not be made: odd") as caught:
+        await connect("ws://127.0.0.1/", Recorder(), TransportOptions())
+    assert caught.value.__cause__ is foreign
