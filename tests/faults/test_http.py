@@ -179,6 +179,23 @@ async def test_row_04_and_06_retry_after_is_a_floor_there_too(peers: Peers, stat
 
 
 @NO_HEADERS
+async def test_row_05_a_date_that_is_none_is_no_reason_to_give_up(peers: Peers) -> None:
+    """Row 5, HTTP 503: a `Retry-After` with a zone of twenty digits is as none."""
+    circle, proxy = await behind_faults(peers)
+    it = client(proxy.url)
+    story = Story(it)
+    await it.connect()
+    value = f"Mon, 01 Jan 2024 00:00:00 +{'9' * 20}"
+    await proxy.ask("refuse", reply=http(503, Retry_After=value), times=1)
+    await circle.ask("cut_all")
+    wait = (await story.waits(2))[1]
+    assert isinstance(wait.cause, ConnectionFailed)
+    assert (wait.cause.http_status, wait.cause.retry_after) == (503, None)
+    await story.until(S.CONNECTED)
+    await it.close()
+
+
+@NO_HEADERS
 async def test_row_05_headers_that_come_twice_are_no_reason_to_give_up(peers: Peers) -> None:
     """Row 5, HTTP 503: a server, with a proxy before it, that sends `Retry-After` twice; the first one counts."""
     circle, proxy = await behind_faults(peers)
@@ -239,6 +256,7 @@ UNREADABLE = {
     "headers without an end": "HTTP/1.1 503 No\r\nRetry-After: 77\r\n" + "X-Trace: x\r\n" * 10_000,
     "headers that are none": "HTTP/1.1 503 No\r\nX Trace\r\n: x\r\n\x01: \xff\r\nRetry-After: 77\r\n\r\n",
     "lines that end like a text's": "HTTP/1.1 503 No\nRetry-After: 77\n\n",
+    "behind interim answers": "HTTP/1.1 103 No\r\nRetry-After: 5\r\n\r\nHTTP/1.1 503 No\r\nRetry-After: 77\r\n\r\n",
     "a status line in lower case letters": "HTTP/1.1 503 no\r\nretry-after:77\r\n\r\n",
 }
 """Refusals that a strict reader does not read, or not whole."""

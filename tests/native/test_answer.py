@@ -74,3 +74,26 @@ def test_dripping_does_not_cost_more_the_longer_it_lasts() -> None:
         count += 1
     assert 65_000 < count < 65_536
     assert head.status == 503
+
+
+INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_interim_answers_are_read_past(size: int) -> None:
+    """RFC 9110 section 15.2: a client reads any number of them; the final one follows, and 101 is final."""
+    head, stream = AnswerHead(), b"HTTP/1.1 100\r\n\r\n" + INTERIM * 3 + OPENING + b"\x81\x00"
+    fed = next(end for end in range(size, len(stream) + size, size) if head.feed(stream[end - size : end]))
+    assert (head.status, head.opening()) == (101, KEPT)
+    assert head.rest == stream[len(stream) - 2 : fed]
+
+
+def test_interim_answers_have_an_end() -> None:
+    """A server that sends nothing else has not answered."""
+    head = AnswerHead()
+    assert not head.feed(INTERIM * 20)
+    assert head.feed(INTERIM)
+    assert head.status == 103
+    cut = AnswerHead()
+    assert not cut.feed(INTERIM + INTERIM[:-2])
+    assert not cut.finish()

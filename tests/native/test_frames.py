@@ -1,8 +1,10 @@
 """A stream of frames is split at their ends, however it is cut into pieces on its way."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from circle_ws.transport.base import BEGINNING
 from circle_ws.transport.frames import FrameSplitter
 
 TEXT, LIMIT = 0x81, 70_000
@@ -97,3 +99,20 @@ def test_without_a_limit_any_length_is_waited_for() -> None:
     taken = Taken(limit=None).feed(bytes([TEXT, 127]) + (1 << 40).to_bytes(8) + b"begin")
     assert not taken.texts
     assert not taken.stream
+
+
+def test_a_masked_text_without_a_limit() -> None:
+    """It is passed on, too, and not taken for one that is endless."""
+    stream = frame(TEXT, b"key!text", mask=0x80)
+    taken = Taken(limit=None).feed(stream, 1, 2, 9)
+    assert taken.stream == stream
+    assert not taken.texts
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 4, 5, 700])
+def test_the_beginning_of_a_text_over_the_limit(cut: int) -> None:
+    """It is kept, as far as it tells which call it answers, also where the header came in two pieces."""
+    payload = b"{" + bytes(5000)
+    splitter = Taken(limit=99).feed(frame(TEXT, payload) + frame(TEXT, payload), cut, 1500).splitter
+    assert splitter.beginning == payload[:BEGINNING]
+    assert Taken(limit=99).feed(frame(0x82, payload), cut).splitter.beginning == b""

@@ -75,6 +75,17 @@ async def test_a_cut_anywhere_around_the_end_of_the_handshake(place: int) -> Non
     assert (await taken(pieces, lambda it: len(it.messages) == 2)).messages == ["first", "second"]
 
 
+@pytest.mark.parametrize("apart", [False, True])
+async def test_an_interim_answer_before_the_handshakes(apart: bool) -> None:
+    """RFC 9110 section 15.2: 103 and its like only announce the answer."""
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+
+    def pieces(answer: bytes) -> list[bytes]:
+        return [hints, answer + frame(0x81, b"text")] if apart else [hints + answer + frame(0x81, b"text")]
+
+    assert (await taken(pieces, lambda it: bool(it.messages))).messages == ["text"]
+
+
 async def test_a_text_in_the_middle_of_a_fragmented_message_is_refused() -> None:
     """RFC 6455 section 5.4: the link fails with 1002, and the text is not delivered."""
     stream = frame(0x01, b"be") + frame(0x89, b"") + frame(0x81, b"text") + frame(0x80, b"gin")
@@ -314,10 +325,12 @@ async def test_five_malformed_messages_in_the_packet_of_the_101() -> None:
 
 
 @pytest.mark.parametrize("beginning", [b'{"jsonrpc":"2.0","id":1,"result":"', b'{"id":1,"result":["\xc3\xa9'])
-async def test_a_reply_that_is_too_large_is_refused_by_its_header(beginning: bytes) -> None:
+@pytest.mark.parametrize("cut", [0, 1, 2, 9])
+async def test_a_reply_that_is_too_large_is_refused_by_its_header(beginning: bytes, cut: int) -> None:
     """What has come in of it together with its header is told, cut, while the rest never comes."""
     whole = frame(0x81, beginning + b"x" * 100_000)
-    recorder = await taken(lambda answer: [answer + whole[:2000]], lambda it: bool(it.losses))
+    pieces = (whole[:cut], whole[cut:2000])
+    recorder = await taken(lambda answer: [answer, *filter(None, pieces)], lambda it: bool(it.losses))
     assert recorder.losses[0].code == 1009
     (cause,) = recorder.invalids
     assert isinstance(cause, MessageTooLarge)

@@ -4,6 +4,8 @@ Loopback is never proxied, so the circle is dialled by names and addresses that 
 them all for this machine, can reach it.
 """
 
+import asyncio
+import gc
 import logging
 import ssl
 import subprocess
@@ -16,6 +18,7 @@ import trustme
 
 from circle_ws import CircleWsClient, CircleWsClientBuilder, ConfigError, ConnectionFailed, ConnectionStatus
 from circle_ws.auth import derive_public_key
+from circle_ws.transport.tunnel import _Connect
 from tests.support.clients import KEY, client
 from tests.support.limits import PATIENCE
 from tests.support.outcomes import later, until
@@ -190,8 +193,9 @@ async def test_a_proxys_refusal_is_retried_when_it_says(peers: Peers, circle: Re
         f"HTTP/1.1 407 No\r\nX-Trace: {'x' * 9000}\r\nRetry-After: 7\r\n\r\n",
         "HTTP/1.1 407 No\r\nRetry-After: 7\r\n" + "X-Trace: x\r\n" * 10_000,
         "HTTP/1.1 407 No\nRetry-After: 7\n\n",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 407 No\r\nRetry-After: 7\r\n\r\n",
     ],
-    ids=["HTTP/1.0", "a body without an end", "a header of 9 KB", "headers without an end", "lines of a text"],
+    ids=["HTTP/1.0", "endless body", "a header of 9 KB", "headers without an end", "lines of a text", "interim answer"],
 )
 async def test_row_40_of_a_proxy(peers: Peers, circle: RemotePeer, reply: str, hang_up: bool) -> None:
     """A refusal that a strict reader does not read, or not whole, is known by its head."""
@@ -216,6 +220,21 @@ async def test_a_dot_at_the_end_of_a_host_is_left_out(
     error = await failure(through("environment", circle.port, host="no-such-circle.invalid."))
     assert "the host is unknown" in str(error)
     assert await proxy.ask("count") == 1
+
+
+async def test_a_proxy_that_is_left_reports_no_error() -> None:
+    """A dial that is cancelled before the proxy has answered waits for no answer any more."""
+    loop, told = asyncio.get_running_loop(), list[dict[str, Any]]()
+    loop.set_exception_handler(lambda _, context: told.append(context))
+    answer = loop.create_future()
+    _Connect(b"", answer).connection_lost(None)
+    with pytest.raises(EOFError):
+        answer.result()
+    answer = loop.create_future()
+    _Connect(b"", answer).connection_lost(None)
+    del answer
+    gc.collect()
+    assert told == []
 
 
 # Every kind of proxy.
