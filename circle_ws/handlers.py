@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import InvalidRequest, MessageTooLarge, RpcError
 from .jsonrpc import envelope, json
-from .jsonrpc.codes import INTERNAL_ERROR, LIMIT_EXCEEDED, METHOD_NOT_FOUND
+from .jsonrpc.codes import INTERNAL_ERROR, INVALID_REQUEST, LIMIT_EXCEEDED, METHOD_NOT_FOUND
 from .tasks import cancel_once, is_cancelled, start_task
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ MOST_RUNNING = 256
 """How many requests are answered at the same time; one more is refused."""
 MOST_BYTES = 16 * 1024 * 1024
 """How large they may be together, as the buffers of notifications count it; one alone is always answered."""
+_TOO_LARGE = RpcError(LIMIT_EXCEEDED, "the replies to this batch are too large together; ask for fewer at once")
 
 
 class Handlers:
@@ -156,26 +157,40 @@ class BatchReply:
     """Collect the replies to a batch, and send them as one.
 
     Args:
-        count: How many there will be.
+        requests: What is replied to.
         send: Is called once, with all of them.
         limit: The largest reply, in bytes of UTF-8; what would make it larger is replaced by errors. None: no limit.
     """
 
-    __slots__ = ("_count", "_left", "_send", "_texts")
+    __slots__ = ("_count", "_each", "_left", "_limit", "_send", "_texts")
 
-    def __init__(self, count: int, send: Callable[[str], None], limit: int | None = None) -> None:
-        self._count = count
+    def __init__(self, requests: list[dict[str, Any]], send: Callable[[str], None], limit: int | None = None) -> None:
+        self._count = len(requests)
         self._send = send
-        self._left = math.inf if limit is None else limit
+        self._limit = limit
+        # Kept free for each until its reply is there, so that refusals leave the results of what was run their room.
+        self._each = max(len(envelope.error(request["id"], _TOO_LARGE).encode()) for request in requests)
+        self._left = math.inf if limit is None else limit - 1 - self._count * (self._each + 1)
+        """How much is free beyond what is kept for each, the brackets and the commas."""
         self._texts: list[str] = []
+
+    def accept(self) -> bool:
+        """Return whether there is room for a reply to each; if not, refuse all at once, before anything is run."""
+        if self._left >= 0:
+            return True
+        words = f"the replies to {self._count} requests are over this client's limit of {self._limit} bytes together"
+        # Without an id, and so with this code: as for any batch that is refused as a whole.
+        self._send(envelope.error(None, RpcError(INVALID_REQUEST, f"{words}; ask for fewer at once")))
+        return False
 
     def add(self, text: str) -> None:
         """Add one reply."""
-        self._left -= len(text.encode())
-        if self._left < 0:
+        size = len(text.encode())
+        if size > self._left + self._each:
             # They wait for the slowest one: without this, many batches would hold as many times the largest reply.
-            error = RpcError(LIMIT_EXCEEDED, "the replies to this batch are too large together; ask for fewer at once")
-            text = envelope.error(json.decode(text)["id"], error)
+            text = envelope.error(json.decode(text)["id"], _TOO_LARGE)
+            size = len(text.encode())
+        self._left += self._each - size
         self._texts.append(text)
         if len(self._texts) == self._count:
             self._send(f"[{','.join(self._texts)}]")

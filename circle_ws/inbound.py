@@ -132,8 +132,8 @@ class Inbound:
             self._session.hold_requests(answer, len(requests), weigh(text))
 
     def _answer_batch(self, requests: list[dict[str, Any]], text: str) -> None:
-        replies = BatchReply(len(requests), self._session.answer, self._handlers.max_reply_bytes)
-        for request in requests:
+        replies = BatchReply(requests, self._session.answer, self._handlers.max_reply_bytes)
+        for request in requests if replies.accept() else ():
             self._handlers.take(request, replies.add, weigh(_own_text(request, text)))
 
     def _take(self, frame: Any, text: str, *, in_batch: bool = False) -> None:

@@ -1,6 +1,7 @@
 """Requests that the circle sends, in both runtimes against the real one."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from circle_ws import InvalidRequest, RpcError, handlers
 from circle_ws.handlers import MOST_RUNNING
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later, until
-from tests.support.peers import Peers
+from tests.support.peers import Peers, RemotePeer
 
 
 def subtract(minuend: int, subtrahend: int = 0) -> int:
@@ -276,3 +277,56 @@ async def test_the_answers_to_a_batch_are_bounded_together(peers: Peers) -> None
         answers = await circle.ask("ask_client_together", requests=asked)
         assert answers == ["x" * 30_000] * 2 + [-32005] * 3
         assert it.is_connected()
+
+
+async def _ask_in_a_batch(peer: RemotePeer, method: str, count: int) -> Any:
+    """Ask for so much in one message; give the one reply, which must be within the limit."""
+    requests = [{"jsonrpc": "2.0", "id": id, "method": method} for id in range(count)]
+    await peer.ask("send", text=json.dumps(requests))
+    (text,) = await until(peer, "received")
+    assert len(text.encode()) <= 65_536
+    return json.loads(text)
+
+
+@pytest.mark.parametrize("method", ["h", "unknown"])
+async def test_a_batch_that_cannot_be_answered_is_refused_before_anything_is_run(peers: Peers, method: str) -> None:
+    """Where not even errors for all would have room: once, without an id; nothing runs whose result would be lost."""
+    peer = await peers.start("scripted")
+    ran: list[int] = []
+    async with client(peer.url, key=None, max_request_bytes=65_536) as it:
+        it.handle("h", lambda: ran.append(1))
+        reply = await _ask_in_a_batch(peer, method, 1000)
+        assert (reply["id"], reply["error"]["code"]) == (None, -32600)
+        assert "1000 requests" in reply["error"]["message"]
+        assert ran == []
+        assert it.is_connected()
+
+
+async def test_refusals_take_no_room_from_results(peers: Peers) -> None:
+    """Of a batch that runs in part, every result of what was run goes out."""
+    peer = await peers.start("scripted")
+    ran: list[int] = []
+
+    async def run() -> str:
+        ran.append(1)
+        await asyncio.sleep(0)
+        return "x" * 50
+
+    async with client(peer.url, key=None, max_request_bytes=65_536) as it:
+        it.handle("h", run)
+        replies = await _ask_in_a_batch(peer, "h", 450)
+        results = [reply for reply in replies if "result" in reply]
+        assert len(results) == len(ran) == MOST_RUNNING
+        assert sorted(reply["id"] for reply in replies) == list(range(450))
+        assert {reply["error"]["code"] for reply in replies if "error" in reply} == {-32005}
+
+
+async def test_the_reply_to_a_batch_is_within_the_limit(peers: Peers) -> None:
+    """However large the results are: those that have no room are replaced, one by one."""
+    peer = await peers.start("scripted")
+    async with client(peer.url, key=None, max_request_bytes=65_536) as it:
+        it.handle("h", lambda: "\xe9" * 500)
+        replies = await _ask_in_a_batch(peer, "h", 250)
+        results = [reply for reply in replies if "result" in reply]
+        assert 20 < len(results) < 65
+        assert len(replies) == 250
