@@ -11,7 +11,7 @@ from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from ..errors import ProtocolError
 from ..jsonrpc.json import decode
@@ -166,11 +166,12 @@ class _Handler(SimpleHTTPRequestHandler):
         return True
 
     def send_head(self) -> Any:
-        """Open a file; no file has NUL in its name."""
-        if "\0" in unquote(self.path):
+        """Open a file; no file has NUL in its name, or half a character, or a name that is no URL."""
+        try:
+            return super().send_head()
+        except ValueError:
             self.send_error(HTTPStatus.NOT_FOUND)
             return None
-        return super().send_head()
 
     def do_GET(self) -> None:
         """Serve a file; the page itself with a policy that lets Pyodide come from where the bundle says."""

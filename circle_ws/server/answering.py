@@ -141,7 +141,7 @@ def error_text(id: Any, failure: RpcError) -> str:
     """Write an error response; what of it is no plain JSON is left out and logged."""
     try:
         return envelope.error(id, failure)
-    except CircleWsError as error:
+    except Exception as error:
         _logger.error("an error response cannot be written: %s", error)
     try:
         return envelope.error(id, RpcError(failure.code, failure.message))
@@ -154,9 +154,10 @@ def _success(request: dict[str, Any], result: Any) -> str | None:
         return None
     try:
         return envelope.result(request["id"], result)
-    except CircleWsError as error:
-        # One line: where the codec gave up is of no use to the method's author.
-        _logger.error("method %r gave a result that cannot be sent: %s", request["method"], error)
+    except Exception as error:
+        # One line for the codec: where it gave up is of no use to the author of the method, whose class may raise too.
+        fault = None if isinstance(error, CircleWsError) else error
+        _logger.error("method %r gave a result that cannot be sent: %s", request["method"], error, exc_info=fault)
         words = f"internal error: the result of {request['method']} cannot be written as JSON"
         return error_text(request["id"], RpcError(INTERNAL_ERROR, words))
 

@@ -9,7 +9,7 @@ from concurrent.futures import Future, wait
 from contextlib import suppress
 from functools import partial
 from ipaddress import ip_address
-from threading import get_ident
+from threading import Semaphore, get_ident
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -27,7 +27,7 @@ from .gate import Gate
 from .link import Link
 from .reader import Reader
 from .rules import DIALECTS, PARAMS, Admit, Rules, ServedDialect, ServedParams
-from .thread import in_thread
+from .thread import MAX_THREADS, in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, MutableSet, Sequence
@@ -71,8 +71,8 @@ class CircleServer:
             WebSockets, so a public circle should say which pages it serves.
         max_message_bytes: The largest incoming message.
         max_batch: How many requests one message may hold; over it the whole batch is refused with error -32600.
-        max_batch_reply_bytes: How large the responses to a batch may be together; what is beyond is answered with
-            error -32005.
+        max_batch_reply_bytes: How large the responses to the batches of one client may be together until they are
+            sent; what is beyond is answered with error -32005.
         max_backlog_bytes: How much may wait for a client that does not read what is pushed to it; over it the client
             is dropped with close code 1013, try again later. The first message that it does not read, and replies,
             which wait until they can be written, do not count.
@@ -136,6 +136,7 @@ class CircleServer:
         self._gate = Gate(origins, public_url)
         self._max_message_bytes = max_message_bytes
         self._close_timeout = close_timeout
+        self._free_threads = Semaphore(MAX_THREADS)
         self._links: set[Link] = set()
         self._new_link = partial(
             Link,
@@ -166,7 +167,7 @@ class CircleServer:
             name: The method's name; by default the function's.
             thread: Run the plain function in a thread of its own. `publish` and the connection may be used from there;
                 an async method of theirs with `asyncio.run(connection.call(...))`. When its client is gone the
-                function goes on to its end, and its result is lost.
+                function goes on to its end, and its result is lost. Over 512 threads the answer is error -32005.
 
         Raises:
             ConfigError: The name is one of the circle's own: `fetch_nonce`, `authenticate`, `rpc.ping`; or an async
@@ -177,7 +178,9 @@ class CircleServer:
             called = name or function.__name__
             if called in RESERVED:
                 raise ConfigError(f"the circle itself answers {called}; give the method another name")
-            self._rules.methods[called] = Method.of(in_thread(function) if thread else function, Connection)
+            self._rules.methods[called] = Method.of(
+                in_thread(function, self._free_threads) if thread else function, Connection
+            )
             return function
 
         return register

@@ -23,7 +23,7 @@ RESERVED = SIGN_IN | {"rpc.ping"}
 """The methods that are the circle's own."""
 
 MAX_FAILURES = 5
-"""After so many failed sign-ins on one connection the next attempt ends it."""
+"""After so many sign-ins on one connection that failed, or are not decided yet, the next attempt ends it."""
 
 
 class Entry:
@@ -74,6 +74,8 @@ class Entry:
         dialect = "hero-0.2" if is_bound("authenticate", params) else self._rules.dialect
         proof = _PROOFS[dialect].call(params)
         key = self._nonces.redeem(proof, time.time())
+        # Counted before it is known, and taken back: others may come in while `admit` is asked, or it may raise.
+        self._failures += 1
         if key is None or self._rules.admit is None:
             return self._settle(proof, key, dialect)
         return self._ask(self._rules.admit, proof, key, dialect)
@@ -85,10 +87,9 @@ class Entry:
         return self._settle(proof, key if admitted else None, dialect)
 
     def _settle(self, proof: Proof, key: str | None, dialect: str) -> Any:
-        """Sign the key in, or count a failure; gives what the dialect answers."""
-        if key is None:
-            self._failures += 1
-        else:
+        """Sign the key in, which was no failure, or not; gives what the dialect answers."""
+        if key is not None:
+            self._failures -= 1
             if proof.profile is not None:
                 self._rules.signed_bound.add(key)
             self._accept(key)

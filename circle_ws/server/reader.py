@@ -12,7 +12,7 @@ from ..jsonrpc import envelope, json
 from ..jsonrpc.codes import INVALID_REQUEST, PARSE_ERROR
 from ..jsonrpc.envelope import Kind
 from .answering import Answering, error_text
-from .batch import Batch
+from .batch import Batch, Waiting
 from .calls import Calls
 from .connection import Connection
 
@@ -41,12 +41,13 @@ class Reader:
         link: The client's socket.
     """
 
-    __slots__ = ("_answering", "_calls", "_link", "_rules")
+    __slots__ = ("_answering", "_calls", "_link", "_rules", "_waiting")
 
     def __init__(self, rules: Rules, link: Link) -> None:
         self._rules = rules
         self._link = link
         self._calls = Calls(link)
+        self._waiting = Waiting(rules.max_batch_reply_bytes)
         self._answering = Answering(rules, Connection(link, self._calls), self._bar)
 
     @property
@@ -108,7 +109,7 @@ class Reader:
         elif (found := self._look_at_all(members)) is None:
             await self._answer(_invalid_request(f"{MAX_MALFORMED} members of the batch are no requests; none was run"))
         else:
-            batch = Batch(members, self._rules.max_batch_reply_bytes, self._answer)
+            batch = Batch(members, self._waiting, self._answer)
             for number, (member, kind) in enumerate(zip(members, found, strict=True), 1):
                 await self._take_one(member, kind, batch.place(member), alone=False)
                 if number % TURN == 0:

@@ -44,7 +44,7 @@ class Rules:
         params: Which forms of params are taken.
         admit: Is asked at each sign-in whether a key (66 hex characters) may; None asks nobody.
         sign_in_timeout: How long a client may stay without signing in, in seconds; None sets no limit.
-        max_batch_reply_bytes: How large the responses to the members of a batch may be together.
+        max_batch_reply_bytes: How large the responses to the open batches of one client may be together.
     """
 
     dialect: ServedDialect

@@ -10,19 +10,28 @@ from concurrent.futures import Future
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigError
+from ..errors import ConfigError, RpcError
+from ..jsonrpc.codes import LIMIT_EXCEEDED
 
 if TYPE_CHECKING:
     from ..jsonrpc.methods import Function
 
-__all__ = ["in_thread"]
+__all__ = ["MAX_THREADS", "in_thread"]
+
+MAX_THREADS = 512
+"""So many threads of methods a circle has at the same time, of clients that are gone too; one client alone gets 257."""
 
 
-def in_thread(function: Function) -> Function:
+def in_thread(function: Function, free: threading.Semaphore) -> Function:
     """Make an async function that runs `function` in a thread of its own.
 
     Of its own and not of a pool's: methods that call their client, which calls another method, could fill any pool and
-    wait there for ever. How many run is limited as it is for every method of a client.
+    wait there for ever. How many run is limited as it is for every method of a client, and over `MAX_THREADS` they are
+    refused: they go on when their client goes, and another would have as many more.
+
+    Args:
+        function: The method.
+        free: How many threads more there may be; given back when the function returns.
 
     Raises:
         ConfigError: The function is async.
@@ -37,8 +46,16 @@ def in_thread(function: Function) -> Function:
         outcome: Future[tuple[Any, BaseException | None]] = Future()
         outcome.set_running_or_notify_cancel()
         work = functools.partial(copy_context().run, function, *arguments, **named)
-        thread = threading.Thread(target=_work, args=(work, outcome), name="circle method", daemon=True)
-        thread.start()
+        thread = threading.Thread(target=_work, args=(work, outcome, free), name="circle method", daemon=True)
+        if not free.acquire(blocking=False):
+            raise RpcError(
+                LIMIT_EXCEEDED, f"this circle runs {MAX_THREADS} methods in threads already; try again later"
+            )
+        try:
+            thread.start()
+        except BaseException:
+            free.release()
+            raise
         result, error = await asyncio.wrap_future(outcome)
         if error is not None:
             raise error
@@ -47,11 +64,17 @@ def in_thread(function: Function) -> Function:
     return run
 
 
-def _work(work: functools.partial[Any], outcome: Future[tuple[Any, BaseException | None]]) -> None:
+def _work(
+    work: functools.partial[Any], outcome: Future[tuple[Any, BaseException | None]], free: threading.Semaphore
+) -> None:
+    result: tuple[Any, BaseException | None]
     try:
-        outcome.set_result((work(), None))
+        result = work(), None
     except Exception as error:
-        outcome.set_result((None, error))
+        result = None, error
     except BaseException as error:
         # The end of this thread, and not of the circle.
-        outcome.set_result((None, RuntimeError(f"the method raised {type(error).__name__}")))
+        result = None, RuntimeError(f"the method raised {type(error).__name__}")
+    # First: who has the result may call the next method at once.
+    free.release()
+    outcome.set_result(result)

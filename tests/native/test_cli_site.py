@@ -231,3 +231,18 @@ async def test_a_browser_that_hangs_up_is_no_news(site: Site, capfd: pytest.Capt
     assert (await _ask(site, "/"))[0] == 200
     await asyncio.sleep(0.1)
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("path", ["/%ED%A0%80", "http://[/../../", "/a%00b"])
+async def test_a_path_that_is_none_is_not_found(site: Site, path: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """Half a character, a broken URL and NUL are answered, and no traceback is printed."""
+
+    def ask() -> bytes:
+        host = site.origin.removeprefix("http://")
+        name, _, port = host.partition(":")
+        with socket.create_connection((name, int(port)), timeout=10) as plain:
+            plain.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+            return plain.recv(1000)
+
+    assert (await asyncio.to_thread(ask)).startswith(b"HTTP/1.1 404 ")
+    assert capfd.readouterr().err == ""

@@ -154,6 +154,30 @@ async def test_the_reply_to_a_batch_is_bounded() -> None:
         assert len(single["result"]) == 1000
 
 
+async def test_open_batches_of_a_client_are_bounded_together() -> None:
+    """Responses of several batches that wait for the rest of them count as one; those that were sent count no more."""
+    async with CircleServer(max_batch_reply_bytes=10_000) as server, signed_in(server) as socket:
+        go = asyncio.Event()
+
+        @server.method()
+        async def hold() -> None:
+            await go.wait()
+
+        @server.method()
+        def load() -> str:
+            return "x" * 4000
+
+        for number in range(5):
+            await socket.send(json.dumps([request("load", None, number), request("hold", None, "hold")]))
+        assert (await ask(socket, "rpc.ping"))["result"] == "pong"
+        go.set()
+        found = [one for _ in range(5) for one in json.loads(await socket.recv()) if one["id"] != "hold"]
+        assert sum("result" in one for one in found) == 2
+        assert {one["error"]["code"] for one in found if "error" in one} == {-32005}
+        again = await batch(socket, request("load", None, 1), request("load", None, 2))
+        assert all("result" in one for one in again.values())
+
+
 async def socket_text(socket: ClientConnection, members: list[Any]) -> str:
     await socket.send(json.dumps(members))
     text = await socket.recv()

@@ -280,3 +280,26 @@ async def test_a_set_that_fails_lets_nobody_in(caplog: pytest.LogCaptureFixture)
         assert (await sign_in_bound(socket))["error"] == INTERNAL
         assert (await ask(socket, "whoami"))["error"]["code"] == -32001
     assert "the disk is full" in caplog.text
+
+
+async def test_a_result_that_raises_while_it_is_written() -> None:
+    """A class of the method's author may; the connection goes on, and the answer names the method."""
+
+    class Odd(dict[str, int]):
+        def items(self) -> Any:
+            raise ValueError("details")
+
+    async with CircleServer() as server, signed_in(server) as socket:
+
+        @server.method()
+        def odd() -> dict[str, int]:
+            return Odd(a=1)
+
+        @server.method()
+        def refuse() -> None:
+            raise RpcError(5, "words", Odd(a=1))
+
+        error = (await ask(socket, "odd"))["error"]
+        assert error == {"code": -32603, "message": "internal error: the result of odd cannot be written as JSON"}
+        assert (await ask(socket, "refuse"))["error"] == {"code": 5, "message": "words"}
+        assert (await ask(socket, "rpc.ping"))["result"] == "pong"

@@ -228,6 +228,31 @@ async def test_failures_that_are_admits_count_too() -> None:
         assert await code_of_end(socket) == 1008
 
 
+@pytest.mark.parametrize("raises", [False, True])
+async def test_sign_ins_that_are_not_decided_count(raises: bool) -> None:
+    """Who sends many at once has `admit` asked no more often, and what it raises is no way round."""
+    asked = 0
+
+    async def admit(_: str) -> bool:
+        nonlocal asked
+        asked += 1
+        if raises:
+            raise OSError("no database")
+        return not await asyncio.Event().wait()
+
+    async with CircleServer(admit=admit, close_timeout=0.2) as server, connect(server.url) as socket:
+        with pytest.raises(ConnectionClosed) as caught:
+            for number in range(10):
+                await socket.send(json.dumps(request("fetch_nonce", [PUBLIC], number)))
+                while (reply := json.loads(await socket.recv()))["id"] != number:
+                    assert reply["error"]["code"] == -32603
+                signature = sign_message(KEY, reply["result"])
+                await socket.send(json.dumps(request("authenticate", [PUBLIC, signature], "sign-in")))
+        assert caught.value.rcvd is not None
+        assert caught.value.rcvd.code == 1008
+        assert asked == MAX_FAILURES
+
+
 @pytest.mark.parametrize("seconds", [0, -1])
 def test_a_wrong_time_is_refused(seconds: float) -> None:
     """It is told by name before anything listens."""

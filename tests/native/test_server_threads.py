@@ -142,6 +142,32 @@ async def test_threads_of_one_client_are_bounded() -> None:
             assert len({json.loads(await socket.recv())["id"] for _ in range(MAX_RUNNING + 50)}) == MAX_RUNNING + 50
 
 
+async def test_threads_of_clients_that_are_gone_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over the circle's limit the answer is an error, until a function has returned."""
+    monkeypatch.setattr("circle_ws.server.circle.MAX_THREADS", 3)
+    async with CircleServer() as server:
+        go = threading.Event()
+        running: list[int] = []
+
+        @server.method(thread=True)
+        def block(number: int) -> int:
+            running.append(number)
+            go.wait(20)
+            running.remove(number)
+            return number
+
+        for number in range(3):
+            async with signed_in(server) as socket:
+                await socket.send(json.dumps(request("block", [number])))
+                await eventually(lambda: len(running) == number + 1)  # noqa: B023
+        await eventually(lambda: not server.connections)
+        async with signed_in(server) as socket:
+            assert (await ask(socket, "block", [4]))["error"]["code"] == -32005
+            go.set()
+            await eventually(lambda: not running and server._free_threads._value == 3)
+            assert (await ask(socket, "block", [4]))["result"] == 4
+
+
 async def test_a_client_that_goes_leaves_the_thread_to_its_end() -> None:
     """The function runs on, what it says is lost without a word, and stopping does not wait for it."""
     server = CircleServer()
