@@ -56,7 +56,6 @@ class Session:
         "_max_in_flight",
         "_notified_before",
         "_owner",
-        "_refusal",
         "_transport",
         "_unread_answers",
         "alarm",
@@ -79,8 +78,6 @@ class Session:
         self._max_in_flight = max_in_flight
         self._transport: Transport | None = None
         self._congestion: asyncio.Task[None] | None = None
-        self._refusal: ConnectionLost | None = None
-        """What the transport took nothing more with."""
         self._unread_answers = 0
         """Bytes of answers that were written since the peer last kept up."""
         self.alarm = Alarm()
@@ -177,7 +174,7 @@ class Session:
         except ConnectionLost as loss:
             for request in call.requests:
                 del self.in_flight[cast("int", request.id)]
-            self._refused(loss)
+            self.lost(loss)
             return False
         self._counters.bytes_out += call.size
         if call.id is None:
@@ -194,7 +191,7 @@ class Session:
             ConnectionLost: The link is down.
         """
         if not self.write(self._owner.notification(method, params)):
-            raise self._down()
+            raise self.loss or ConnectionLost.closed(1006)
 
     async def request(self, method: str, params: Params = None) -> Any:
         """Call the peer for the client itself (sign-in, setup, probe): past the queue and the slots.
@@ -208,7 +205,7 @@ class Session:
         del params
         call.users = False
         if not self.write(call):
-            raise self._down()
+            raise self.loss or ConnectionLost.closed(1006)
         try:
             return await call.future
         finally:
@@ -243,7 +240,7 @@ class Session:
         try:
             transport.send(text)
         except ConnectionLost as loss:
-            self._refused(loss)
+            self.lost(loss)
             return
         self._counters.bytes_out += size
         # Calls wait while the peer does not read; what it asks for cannot, so it is counted.
@@ -251,22 +248,6 @@ class Session:
         if self._unread_answers > MOST_UNREAD_ANSWERS:
             words = f"the peer asks and does not read: {self._unread_answers} bytes of answers wait for it"
             self.leave(ConnectionLost.closed(_TRY_AGAIN_LATER, words, local=True))
-
-    def _refused(self, refusal: ConnectionLost) -> None:
-        """Take the link for lost at the end of this turn.
-
-        A reply may have led here, by a call that waited for its slot, while the transport still hands over what came
-        before the close: those are replies too, and then it tells the code.
-        """
-        if self._refusal is None:
-            self._refusal = refusal
-            asyncio.get_running_loop().call_soon(self.lost, refusal)
-
-    def _down(self) -> ConnectionLost:
-        """Return why nothing was written, for the client's own tasks, which no reply leads to."""
-        if self.loss is None and self._refusal is not None:
-            self.lost(self._refusal)
-        return self.loss or ConnectionLost.closed(1006)
 
     # Its end, as it comes and as it is made.
 
