@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .url import find_length_fault
+
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
@@ -34,7 +36,7 @@ def find_proxy_fault(url: str) -> str | None:
         return "names no port to connect to"
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         return "has more after its host and port, where nothing belongs"
-    return _credentials_fault(parts, socks=is_socks(url))
+    return find_length_fault(parts.hostname) or _credentials_fault(parts, socks=is_socks(url))
 
 
 def is_socks(url: str) -> bool:

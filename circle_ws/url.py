@@ -13,9 +13,21 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
     from urllib.parse import SplitResult
 
-__all__ = ["check_url", "find_fault", "is_loopback", "is_plain", "is_relative", "normalised", "place_of", "shown"]
+__all__ = [
+    "check_url",
+    "find_fault",
+    "find_length_fault",
+    "is_loopback",
+    "is_plain",
+    "is_relative",
+    "normalised",
+    "place_of",
+    "shown",
+]
 
 _HOST = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?"
+_LONGEST_LABEL, _LONGEST_NAME = 63, 253
+"""So many characters can the DNS hold, of a part between two dots and of the whole name (RFC 1035, 2.3.4)."""
 _HEXADECIMAL = r"0x[0-9a-f]*"
 _USER = (
     "holds a user name or password, which browsers refuse; a circle knows its users by their keys, and what a server "
@@ -175,6 +187,17 @@ def _host_fault(host: str) -> str | None:
             IPv4Address(host.removesuffix("."))
         except ValueError:
             return "has a numeric host that is not four plain decimals, which browsers rewrite"
+    return find_length_fault(host)
+
+
+def find_length_fault(host: str) -> str | None:
+    """Say what is too long in the name of a host; None where nothing is."""
+    name = host.removesuffix(".")
+    if len(name) > _LONGEST_NAME:
+        return f"has a host of {len(name)} characters; a name has at most {_LONGEST_NAME}"
+    longest = max(map(len, name.split(".")))
+    if longest > _LONGEST_LABEL:
+        return f"has a host with {longest} characters between two dots; a name has at most {_LONGEST_LABEL} there"
     return None
 
 

@@ -43,7 +43,11 @@ async def find_addresses(host: str, port: int, family: int = socket.AF_UNSPEC) -
         version = ip_address(host).version
     except ValueError:
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+        try:
+            found = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+        except UnicodeError:
+            # It writes the name in bytes first, and has a word of its own for one that no DNS can hold.
+            raise socket.gaierror(socket.EAI_NONAME, "the name is none that can be looked up") from None
         return _taking_turns([(info[0], info[4]) for info in found])
     return [(socket.AF_INET if version == 4 else socket.AF_INET6, (host, port))]
 

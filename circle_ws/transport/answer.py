@@ -12,6 +12,8 @@ __all__ = ["AnswerHead"]
 
 _LONGEST = 64 * 1024
 """Maximum length of a head, in bytes; of a longer one so much counts as has been read."""
+_MOST_INTERIM = 20
+"""Maximum number of interim answers (1xx); one more is taken for the final one."""
 _START = b"HTTP/1."
 _STATUS = re.compile(rb"HTTP/1\.([01]) +([1-5][0-9][0-9])(?: [^\n]*|\r)?(?:\n|$)")
 _END = re.compile(rb"\r?\n\r?\n")
@@ -24,18 +26,18 @@ _PLAIN = re.compile(rb"[ -~]{1,100}")
 
 
 class AnswerHead:
-    """Collects the head of one answer.
+    """Collects the head of one answer, past the interim ones before it: 100, 103 ... (RFC 9110 section 15.2).
 
     Attributes:
         status: The HTTP status, once `feed` or `finish` has returned True; None where it was none.
         rest: What came behind the head.
     """
 
-    __slots__ = ("_seen", "_version", "rest", "status")
+    __slots__ = ("_interim", "_seen", "rest", "status")
 
     def __init__(self) -> None:
         self._seen = bytearray()
-        self._version = b""
+        self._interim = 0
         self.status: int | None = None
         self.rest = b""
 
@@ -51,7 +53,7 @@ class AnswerHead:
         elif len(seen) <= _LONGEST and seen[: len(_START)] == _START[: len(seen)]:
             return False
         self._read(whole=end is not None)
-        return True
+        return not self._is_interim() or self._begin_anew()
 
     def finish(self) -> bool:
         """Return whether what was read until the end of the connection is enough to know the status."""
@@ -72,13 +74,24 @@ class AnswerHead:
         """Return the first header of this name, in lower case, or None."""
         return next((value.decode("latin-1") for key, value in self._pairs() if key == name), None)
 
+    def _is_interim(self) -> bool:
+        # 101 is final to who asked for it.
+        return self.status is not None and self.status < 200 and self.status != 101 and self._interim < _MOST_INTERIM
+
+    def _begin_anew(self) -> bool:
+        self._interim += 1
+        self.status = None
+        self._seen.clear()
+        rest, self.rest = self.rest, b""
+        return self.feed(rest)
+
     def _read(self, *, whole: bool) -> None:
         found = _STATUS.match(self._seen)
         if found is None:
             return
         status = int(found[2])
-        # An upgrade is one of HTTP/1.1, and one that is not there whole is none.
-        if status != 101 or (whole and found[1] == b"1"):
+        # An upgrade is one of HTTP/1.1. Neither it nor an interim answer counts before it is there whole.
+        if status >= 200 or (whole and (status != 101 or found[1] == b"1")):
             self.status = status
             if not whole:
                 # The last line may lack its end.

@@ -140,6 +140,7 @@ def retry_after_seconds(value: str | None, date: str | None = None) -> float | N
 def _read_date(text: str) -> datetime | None:
     try:
         read = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
+        # The last one is that of a zone with very many digits.
         return None
     return read if read.tzinfo else read.replace(tzinfo=UTC)

@@ -41,10 +41,10 @@ class FrameSplitter:
             a server must not do, all that follows.
     """
 
-    __slots__ = ("_limit", "_missing", "_other", "_partial", "_passing", "_text", "beginning")
+    __slots__ = ("_limit", "_missing", "_other", "_partial", "_passing", "_refused", "_text", "beginning")
 
     def __init__(self, limit: int | None, text: Callable[[_Data], bool], other: Callable[[_Data], None]) -> None:
-        self._limit = _FOR_EVER if limit is None else limit
+        self._limit = _FOR_EVER - 1 if limit is None else limit
         self._text = text
         self._other = other
         self._partial = bytearray()
@@ -53,8 +53,10 @@ class FrameSplitter:
         """So many bytes more have to come in before it makes sense to look at it again."""
         self._passing = 0
         """So many bytes to come belong to a frame that is passed on."""
+        self._refused = False
+        """Whether what is passed on belongs to a text whose frame is too long."""
         self.beginning = b""
-        """That of the text whose frame is too long, as far as it has come in together with the frame's header."""
+        """That of this text, as far as it has come in together with the last byte of its frame's header."""
 
     def feed(self, data: _Data) -> None:
         """Take what came in from the network; of a view nothing is kept."""
@@ -62,6 +64,8 @@ class FrameSplitter:
             if self._passing:
                 passed, data = data[: self._passing], data[self._passing :]
                 self._passing -= len(passed)
+                if self._refused:
+                    self.beginning += bytes(passed[: BEGINNING - len(self.beginning)])
                 self._other(passed)
             elif self._partial:
                 self._partial += data[: self._missing]
@@ -91,6 +95,7 @@ class FrameSplitter:
                 break
             elif length > self._limit:
                 if data[start] | _FIN == _TEXT:
+                    self._refused = True
                     self.beginning = bytes(data[head : head + BEGINNING])
                 self._passing = _FOR_EVER
                 self._other(data[start:])

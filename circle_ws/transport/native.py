@@ -15,18 +15,13 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import websockets.asyncio.client as websockets_client
-from websockets.exceptions import (
-    ConnectionClosed,
-    InvalidHandshake,
-    InvalidMessage,
-    InvalidStatus,
-)
+from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidStatus
 from websockets.http11 import USER_AGENT
 from websockets.protocol import OPEN
 from websockets.proxy import parse_proxy
 from websockets.typing import Subprotocol
 
-from ..errors import ConnectionFailed
+from ..errors import CircleWsError, ConnectionFailed
 from ..proxy import ENVIRONMENT, is_socks, shown_proxy
 from ..text import shown
 from ..url import is_loopback
@@ -242,9 +237,10 @@ class NativeConnect:
             link = cast("Link", await dial)
             link.forget_handshake()
             return NativeTransport(link)
-        except ConnectionFailed:
+        except CircleWsError:
             raise
-        except (OSError, InvalidHandshake, ConnectionClosed, EOFError) as error:
+        except Exception as error:
+            # Also what no library should raise here: another attempt may work, so it must not end the client.
             raise way.describe(error) from error
 
     def _find_proxy(self, url: str, option: str | None) -> str | None:

@@ -87,6 +87,8 @@ class _Connect(asyncio.Protocol):
             self._answer.set_result(self._head)
         else:
             self._answer.set_exception(exc or EOFError())
+            # It changes nothing, but says that the error was seen: a cancelled dial may have nobody who waits.
+            self._answer.exception()
 
 
 def _request(proxy: SplitResult, target: SplitResult, user_agent: str) -> bytes:
