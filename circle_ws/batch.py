@@ -48,7 +48,8 @@ class BatchResult(Generic[T]):
 
     async def _get(self) -> T:
         if self._error is not None:
-            raise self._error
+            # Each time that it is awaited, without the frames of the times before.
+            raise self._error.with_traceback(None)
         value: T = self._value
         return value
 

@@ -95,7 +95,7 @@ class CircleWsClient(Calls):
 
         Args:
             drain: How long to wait for calls in flight, in seconds; None means no limit. By default the configured
-                `drain_timeout`.
+                `drain_timeout`. A later `close()` may shorten the wait of an earlier one.
 
         Raises:
             InvalidRequest: `drain` is no number of seconds.

@@ -7,16 +7,17 @@ import logging
 import math
 import random
 from contextvars import copy_context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .call import settle
+from .policy import Verdict
 from .recovery import Recovery
 from .transport import surroundings
 from .url import is_loopback
 
 if TYPE_CHECKING:
     from .config import ClientConfig
-    from .policy import Classifier, Failure, Verdict
+    from .policy import Classifier, Failure
 
 __all__ = ["Comeback"]
 
@@ -111,15 +112,22 @@ class Comeback:
 
 
 def _guarded(classifier: Classifier | None) -> Classifier | None:
-    """Return a user's classifier that has a context of its own; one that raises leaves the answer to the policy."""
+    """Return a user's classifier that has a context of its own; one that fails leaves the answer to the policy."""
     if classifier is None:
         return None
 
     def ask(failure: Failure) -> Verdict | None:
         try:
-            return copy_context().run(classifier, failure)
+            verdict: Any = copy_context().run(classifier, failure)
         except (Exception, asyncio.CancelledError):
             _logger.exception("the classifier raised; the client does what it does without one")
             return None
+        if verdict is None or isinstance(verdict, Verdict):
+            return verdict
+        _logger.error(
+            "the classifier gave %s, and neither a Verdict nor None; the client does what it does without one",
+            type(verdict).__name__,
+        )
+        return None
 
     return ask

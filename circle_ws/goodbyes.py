@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .tasks import cancel_once, start_task
@@ -42,7 +43,13 @@ class Goodbyes:
             cancel_once(next(iter(self._closing)))
         task = start_task(_close(transport, code, reason), name="the closing handshake")
         self._closing[task] = None
-        task.add_done_callback(self._closing.pop)
+        task.add_done_callback(partial(self._ended, transport))
+
+    def _ended(self, transport: Transport, task: asyncio.Task[Any]) -> None:
+        del self._closing[task]
+        if task.cancelled():
+            # Also one that never came to its first step.
+            cut(transport)
 
     async def end(self, timeout: float | None) -> None:
         """Cancel what is the user's, and return when all of it has ended, the handshakes too, or the time is over."""

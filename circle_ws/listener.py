@@ -165,11 +165,12 @@ class Listener(Generic[T]):
         items = channel.items
         while not items and not channel.gaps:
             if channel.overrun is not None:
-                raise channel.overrun
+                # Without the frames of those that it was raised for before: they would grow in number for ever.
+                raise channel.overrun.with_traceback(None)
             if channel.ended:
                 raise StopAsyncIteration
             if channel.failure is not None:
-                raise channel.failure
+                raise channel.failure.with_traceback(None)
             if self._home is not None:
                 self._home.check_waiting()
             reader = new_waiter()

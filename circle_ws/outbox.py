@@ -228,13 +228,14 @@ class Outbox:
             self._timer = None
 
     async def drained(self) -> None:
-        """Return when nothing waits and nothing is unanswered, or when there is no link any more."""
+        """Return when nothing waits and no call of the user's is unanswered, or when there is no link any more."""
         if not self._idle():
             self._drained = asyncio.get_running_loop().create_future()
             await self._drained
 
     def _idle(self) -> bool:
-        return self._session is None or (not self._queue and not self._session.in_flight)
+        session = self._session
+        return session is None or not (self._queue or any(call.users for call in session.in_flight.values()))
 
     def _tell_drained(self) -> None:
         if self._drained is not None and not self._drained.done() and self._idle():

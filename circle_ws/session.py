@@ -191,7 +191,7 @@ class Session:
             ConnectionLost: The link is down.
         """
         if not self.write(self._owner.notification(method, params)):
-            raise self.loss or ConnectionLost.closed(1006)
+            raise (self.loss or ConnectionLost.closed(1006)).with_traceback(None)
 
     async def request(self, method: str, params: Params = None) -> Any:
         """Call the peer for the client itself (sign-in, setup, probe): past the queue and the slots.
@@ -205,7 +205,7 @@ class Session:
         del params
         call.users = False
         if not self.write(call):
-            raise self.loss or ConnectionLost.closed(1006)
+            raise (self.loss or ConnectionLost.closed(1006)).with_traceback(None)
         try:
             return await call.future
         finally:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -62,6 +63,8 @@ class Supervisor:
         "_abandoned",
         "_attempt",
         "_comeback",
+        "_drain_end",
+        "_draining",
         "_ending",
         "_goodbyes",
         "_handshake",
@@ -106,6 +109,9 @@ class Supervisor:
         self._returning = False
         self._attempt = 0
         self._ending: asyncio.Task[None] | None = None
+        self._drain_end = math.inf
+        """When calls in flight are waited for no longer, on the event loop's clock."""
+        self._draining: asyncio.Timeout | None = None
         self._watch_no_more: Callable[[], None] | None = None
 
     # What the client asks for.
@@ -180,7 +186,8 @@ class Supervisor:
         while not self.connected and self.counters.connects == connects:
             status = self.board.status
             if status is Status.FAILED and self.failure is not None:
-                raise self.failure
+                # Raised once for each who waits: it must not hold the frames of all who waited before.
+                raise self.failure.with_traceback(None)
             if status in (Status.CLOSING, Status.CLOSED):
                 raise ClientClosed("the client is closed, which is final; make a new one")
             if status is Status.IDLE:
@@ -217,7 +224,8 @@ class Supervisor:
         """Close, once; every caller returns when it is done.
 
         Args:
-            drain: How long to wait for calls in flight, in seconds; None means no limit.
+            drain: How long to wait for calls in flight, in seconds; None means no limit. Of several callers the most
+                impatient one decides.
         """
         if self.board.status is Status.CLOSED:
             return
@@ -227,8 +235,10 @@ class Supervisor:
             return
         self.settle_in()
         self.handlers.spare(asyncio.current_task())
+        if drain is not None:
+            self._drain_no_longer_than(drain)
         if self._ending is None:
-            self._ending = start_task(self._shut_down(drain))
+            self._ending = start_task(self._shut_down())
             # One that is cancelled before its first step never gets to do it.
             self._ending.add_done_callback(lambda _: self._end_now())
         # Not awaited itself: whoever cancels it must not end the wait of those who were not cancelled.
@@ -405,13 +415,26 @@ class Supervisor:
         if self._session is not None:
             self._session.abort(ConnectionLost.closed(1006, local=True))
 
-    async def _shut_down(self, drain: float | None) -> None:
+    def _drain_no_longer_than(self, seconds: float) -> None:
+        self._drain_end = min(self._drain_end, asyncio.get_running_loop().time() + seconds)
+        if self._draining is not None and not self._draining.expired():
+            self._draining.reschedule(self._drain_end)
+
+    async def _drain(self) -> None:
+        """Wait for calls in flight, as long as every caller of `stop` has the patience."""
+        end = None if math.isinf(self._drain_end) else self._drain_end
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(end) as self._draining:
+                    await self.outbox.drained()
+        finally:
+            self._draining = None
+
+    async def _shut_down(self) -> None:
         try:
             if self.board.status not in (Status.IDLE, Status.FAILED):
                 self.board.set(Status.CLOSING)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(drain):
-                        await self.outbox.drained()
+                await self._drain()
             self.outbox.close()
             await self._hang_up()
         except Exception:

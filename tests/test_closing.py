@@ -368,3 +368,85 @@ async def test_closing_says_nothing_where_all_goes_well(caplog: pytest.LogCaptur
             await asyncio.sleep(0)
             await it.close(drain=0)
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("first", [None, 1000])
+@pytest.mark.parametrize("turns", [0, 10])
+async def test_a_second_close_that_is_more_impatient(first: float | None, turns: int) -> None:
+    """`drain=0` ends the wait of the first one, which just begins or lasts already; a longer one changes nothing."""
+    it = client(URL, key=None, transport=MemoryServer(_silent), keepalive=None)
+    await it.connect()
+    unanswered = later(it.call("f", timeout=None))
+    await asyncio.sleep(0)
+    closing = asyncio.ensure_future(it.close(drain=first))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    others = [asyncio.ensure_future(it.close(drain=drain)) for drain in (2000, None)]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert repr(it.status) == repr(S.CLOSING)
+    await asyncio.wait_for(it.close(drain=0), 5)
+    assert repr(it.status) == repr(S.CLOSED)
+    await asyncio.gather(closing, *others)
+    assert isinstance(await unanswered, OutcomeUnknown)
+
+
+async def test_close_waits_for_no_probe_of_its_own() -> None:
+    """A keep-alive probe that nobody answers is none of the calls that are drained."""
+    it = client(URL, key=None, transport=MemoryServer(_silent), keepalive=None)
+    await it.connect()
+    session = it._supervisor._session
+    assert session is not None
+    probe = later(session.request("rpc.ping"))
+    await asyncio.sleep(0)
+    assert session.in_flight
+    await asyncio.wait_for(it.close(drain=None), 5)
+    assert await probe is not None
+
+
+async def test_close_waits_for_the_calls_beside_a_probe() -> None:
+    """It ends with the last of them, whatever becomes of the probe."""
+    server = MemoryServer(_silent)
+    it = client(URL, key=None, transport=server, keepalive=None)
+    await it.connect()
+    session = it._supervisor._session
+    assert session is not None
+    probe = later(session.request("rpc.ping"))
+    call = later(it.call("f", timeout=None))
+    await eventually(lambda: len(session.in_flight) == 2)
+    id = next(one.id for one in session.in_flight.values() if one.users)
+    closing = asyncio.ensure_future(it.close(drain=None))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not closing.done()
+    server.peers[0].send(f'{{"jsonrpc":"2.0","id":{id},"result":7}}')
+    assert await call == 7
+    await asyncio.wait_for(closing, 5)
+    assert await probe is not None
+
+
+@pytest.mark.parametrize("turns", [0, 10])
+async def test_a_closing_handshake_that_is_cancelled_cuts(turns: int) -> None:
+    """The client is closed while it leaves an earlier connection: that one is not left open, begun or not."""
+    dialler = Dialler(_never)
+    it = client(URL, key=None, transport=dialler, keepalive=None, close_timeout=0.02)
+    await it.connect()
+    it.reconnect()
+    if turns:
+        await eventually(lambda: it.stats.connects == 2)
+    await it.close(drain=0)
+    await eventually(lambda: dialler.links == 0)
+
+
+async def test_a_closing_handshake_ends_with_the_task_of_the_client() -> None:
+    """As when the client is dropped: with no `close_timeout` nothing else would end it."""
+    dialler = Dialler(_never)
+    it = client(URL, key=None, transport=dialler, keepalive=None, close_timeout=None)
+    await it.connect()
+    it.reconnect()
+    await eventually(lambda: it.stats.connects == 2)
+    assert dialler.links == 2
+    next(task for task in asyncio.all_tasks() if task.get_name() == "the transport").cancel()
+    await eventually(lambda: dialler.links == 0)
+    assert it.status is S.FAILED
+    await it.close()

@@ -205,6 +205,22 @@ async def test_a_classifier_that_fails_leaves_the_answer_to_the_policy(
     assert "the classifier raised" in caplog.text
 
 
+@pytest.mark.parametrize("verdict", [True, "retry", 0], ids=repr)
+async def test_a_classifier_that_gives_no_verdict_leaves_the_answer_to_the_policy(
+    verdict: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged, and the client reconnects as it would without one."""
+
+    async def listen(peer: MemoryPeer) -> None:
+        await peer.receive()
+
+    server = MemoryServer(listen)
+    async with client("ws://localhost/", key=None, transport=server, classifier=lambda failure: verdict) as it:
+        server.peers[0].close(1001)
+        await eventually(lambda: it.stats.connects == 2)
+    assert f"the classifier gave {type(verdict).__name__}, and neither a Verdict nor None" in caplog.text
+
+
 @pytest.mark.parametrize("function", [interrupted, interrupted_at_once])
 async def test_a_status_callback_is_logged(function: Any, caplog: pytest.LogCaptureFixture) -> None:
     """As one that raises anything else."""
