@@ -57,10 +57,10 @@ class Caller:
 
     def end(self, call: Call, error: BaseException) -> None:
         """Learn that the wait for a call ended with an exception, that of a cancelling among them."""
-        if isinstance(error, asyncio.CancelledError):
-            self._outbox.forget(call)
-        elif isinstance(error, Exception):
+        if isinstance(error, Exception):
             self._counters.failures += 1
+        else:
+            self._forget(call)
 
     async def call_wrapped(
         self, request: Request, timeout: float | None | Default, convert: Callable[[Any], Any] | None
@@ -90,8 +90,8 @@ class Caller:
         outbox.submit(call, limit, limit)
         try:
             await call.future
-        except asyncio.CancelledError:
-            outbox.forget(call)
+        except (asyncio.CancelledError, GeneratorExit):
+            self._forget(call)
             raise
 
     def check_open(self) -> None:
@@ -206,9 +206,9 @@ class Caller:
             if not message.requests:
                 # Of notifications alone there are no outcomes that could tell that it was never written.
                 message.future.result()
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):
             for call in (message, *message.requests):
-                outbox.forget(call)
+                self._forget(call)
                 if call.future.done() and not call.future.cancelled():
                     # A member may have failed already; nobody will look at it.
                     call.future.exception()
@@ -219,6 +219,12 @@ class Caller:
         outcomes = [_outcome(call) for call in members]
         counters.failures += sum(isinstance(outcome, Exception) for outcome in outcomes)
         return outcomes
+
+    def _forget(self, call: Call) -> None:
+        """Free what a call holds whose coroutine was cancelled, or closed."""
+        # The garbage collector closes coroutines, too, in any thread; what they hold is garbage with them.
+        if asyncio._get_running_loop() is self._home.loop:
+            self._outbox.forget(call)
 
     def _member(self, request: Request) -> Call:
         outbox = self._outbox

@@ -172,10 +172,12 @@ class Session:
         try:
             transport.send(call.text)
         except ConnectionLost as loss:
+            # A transport may have told of the loss already: then what was in flight has failed, or waits for the next.
+            settled = self.loss is not None and bool(call.slots)
             for request in call.requests:
-                del self.in_flight[cast("int", request.id)]
+                self.in_flight.pop(cast("int", request.id), None)
             self.lost(loss)
-            return False
+            return settled
         self._counters.bytes_out += call.size
         if call.id is None:
             self.notified = self.notified or not call.slots

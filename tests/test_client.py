@@ -405,3 +405,24 @@ async def test_a_reply_on_the_stack_of_send_runs_nothing_twice(caplog: pytest.Lo
         assert await asyncio.gather(*made) == [[0], [1], [2], [3]]
         assert [request["params"] for request in instants.link.sent] == [[0], [1], [2], [3]]
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_a_closed_coroutine_holds_no_slot(peers: Peers) -> None:
+    """Closing a coroutine that is driven by hand frees what it holds, written or waiting, as cancelling does."""
+    circle = await peers.start("circle")
+    async with client(circle.url, max_in_flight=2) as it:
+        written = it.call("hold", ["written"], timeout=None)
+        written.send(None)
+        batch = it.batch()
+        await batch.__aenter__()
+        batch.call("hold", ["batch"])
+        leaving = batch.__aexit__(None, None, None)
+        leaving.send(None)
+        waiting, told = it.call("record", ["waiting"], timeout=None), it.notify("record", ["told"])
+        waiting.send(None)
+        told.send(None)
+        for coroutine in (told, waiting, written, leaving):
+            coroutine.close()
+        # Both slots are free, and nothing waits before these.
+        assert await asyncio.gather(*(it.call("echo", [number]) for number in (1, 2))) == [1, 2]
+        assert "waiting" not in await circle.ask("runs")

@@ -1,10 +1,11 @@
 """Parts of the user's that break their contract: the client ends in words, and nobody hangs."""
 
 import asyncio
+import json
 
 import pytest
 
-from circle_ws import ConnectionStatus
+from circle_ws import ConnectionLost, ConnectionStatus, OutcomeUnknown
 from circle_ws.transport import TransportOptions
 from circle_ws.transport.base import Receiver
 from circle_ws.transport.memory import CAPABILITIES, MemoryPeer, MemoryServer, MemoryTransport
@@ -90,3 +91,49 @@ async def test_a_request_before_the_link_is_open_is_not_answered() -> None:
     async with client("ws://localhost/", key=None, transport=Eager(answer)) as it:
         assert await it.call("f") == "well"
     assert len(received) == 1
+
+
+class Telling:
+    """Opens links whose first one tells of its loss in the middle of a `send`, and raises it then."""
+
+    capabilities = CAPABILITIES
+
+    def __init__(self, server: MemoryServer) -> None:
+        self._server = server
+
+    async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> MemoryTransport:
+        first = not self._server.peers
+        transport = await self._server(url, receiver, options)
+        return _Telling(receiver, options, transport.peer) if first else transport
+
+
+class _Telling(MemoryTransport):
+    def send(self, text: str) -> None:
+        self.end(ConnectionLost.closed(1006))
+        super().send(text)
+
+
+async def _answer(peer: MemoryPeer) -> None:
+    async for text in peer:
+        message = json.loads(text)
+        for one in message if type(message) is list else [message]:
+            peer.send(json.dumps({"jsonrpc": "2.0", "id": one["id"], "result": "fine"}))
+
+
+@pytest.mark.parametrize("idempotent", [False, True])
+@pytest.mark.parametrize("together", [False, True], ids=["single", "batch"])
+async def test_a_transport_that_tells_of_its_loss_and_raises_it(together: bool, idempotent: bool) -> None:
+    """The call fails as at every loss, or is written once on the next link; the queue and the slots are free."""
+    it = client("ws://localhost/", key=None, transport=Telling(MemoryServer(_answer)), max_queued=1)
+    async with it:
+        if together:
+            async with it.batch() as batch:
+                call = batch.call("f", idempotent=idempotent)
+            outcome = await later(call)
+        else:
+            outcome = await later(it.call("f", idempotent=idempotent))
+        assert outcome == "fine" if idempotent else type(outcome) is OutcomeUnknown
+        outbox = it._supervisor.outbox
+        assert (outbox._queue.count, outbox._queue.size) == (0, 0)
+        assert await it.call("f") == "fine"
+        await asyncio.wait_for(outbox.drained(), 5)

@@ -133,6 +133,8 @@ _V = {"jsonrpc": "2.0"}
         ({**_V, "method": "x", "id": None}, Kind.REQUEST),
         ({**_V, "method": "x", "id": "a"}, Kind.REQUEST),
         ({**_V, "method": "x", "id": 1.5, "params": [1]}, Kind.REQUEST),
+        ({**_V, "method": "x", "id": "x" * 1024}, Kind.REQUEST),
+        ({**_V, "id": "x" * 1025, "result": 1}, Kind.RESULT),
     ],
     ids=repr,
 )
@@ -176,6 +178,7 @@ def _each(words: str, message: dict[str, Any], member: str, values: list[Any]) -
         *_each(_NO_ERROR, {**_V, "id": 1}, "error", [{"code": 1, "message": text} for text in (None, 1, ["x"])]),
         *_each(_NO_METHOD, _V, "method", [None, 1, True, [], {}, ["x"]]),
         *_each(_NO_PARAMS, {**_V, "method": "x"}, "params", [1, "x", True, 0.5]),
+        ({**_V, "method": "x", "id": "x" * 1025}, "a request's id of 1025 characters is over the maximum of 1024"),
         *_each(_NO_REQUEST_ID, {**_V, "method": "x"}, "id", [True, [], {}, [1]]),
     ],
     ids=repr,

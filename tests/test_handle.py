@@ -330,3 +330,16 @@ async def test_the_reply_to_a_batch_is_within_the_limit(peers: Peers) -> None:
         results = [reply for reply in replies if "result" in reply]
         assert 20 < len(results) < 65
         assert len(replies) == 250
+
+
+@pytest.mark.parametrize("method", ["f", "unknown"])
+async def test_a_request_with_an_endless_id_is_not_answered(peers: Peers, method: str) -> None:
+    """The id is in the reply, which is bounded: such a request is malformed, and told of."""
+    peer = await peers.start("scripted", answers={"g": {"result": "fine"}})
+    async with client(peer.url, key=None) as it:
+        it.handle("f", lambda: 1)
+        await it.call("g")
+        await peer.ask("send", text=f'{{"jsonrpc":"2.0","id":"{"x" * 100_000}","method":"{method}"}}')
+        await eventually(lambda: it.stats.protocol_errors == 1)
+        assert await it.call("g") == "fine"
+        assert len(await peer.ask("received")) == 2

@@ -9,12 +9,25 @@ from typing import Any, TypeAlias
 from ..errors import InvalidRequest, ProtocolError, RpcError
 from . import json
 
-__all__ = ["MAX_BATCH", "Kind", "Params", "error", "kind_of", "notification", "request", "result", "rpc_error"]
+__all__ = [
+    "MAX_BATCH",
+    "MAX_ID",
+    "Kind",
+    "Params",
+    "error",
+    "kind_of",
+    "notification",
+    "request",
+    "result",
+    "rpc_error",
+]
 
 Params: TypeAlias = list[Any] | tuple[Any, ...] | dict[str, Any] | None
 """What `params` may be: by position, by name, or left out."""
 MAX_BATCH = 1000
 """How many members a batch may have, either way."""
+MAX_ID = 1024
+"""How many characters the id of a request may have that comes in: it is in the reply, which is bounded."""
 
 _CONTAINERS = (list, tuple, dict)
 _STRUCTURED = (list, dict, type(None))
@@ -120,8 +133,11 @@ def _kind_of_request(message: dict[str, Any]) -> Kind:
         raise ProtocolError("a request's params are neither an array nor an object")
     if "id" not in message:
         return Kind.NOTIFICATION
-    if type(message["id"]) not in (str, int, float, type(None)):
+    id = message["id"]
+    if type(id) not in (str, int, float, type(None)):
         raise ProtocolError("a request's id is neither a string nor a number")
+    if type(id) is str and len(id) > MAX_ID:
+        raise ProtocolError(f"a request's id of {len(id)} characters is over the maximum of {MAX_ID}")
     return Kind.REQUEST
 
 
