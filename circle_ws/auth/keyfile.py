@@ -42,17 +42,19 @@ def write_key_file(path: Path, secret: bytes, password: Password) -> None:
         password: Of 8 characters or more; a str is taken as UTF-8.
 
     Raises:
-        ConfigError: The password is too short, the extra `keyfile` is not installed, or the path is a private key.
+        ConfigError: The password is too short or cannot be encoded, the extra `keyfile` is not installed, or the path
+            is a private key.
         FileExistsError: There is a file already.
         OSError: It cannot be written.
     """
     given, where = Hidden((secret, password)), Hidden(path)
     del secret, password, path
     refuse_key(where.value)
+    encoded = _encoded(Hidden(given.value[1]))
     if len(given.value[1]) < SHORTEST_PASSWORD:
         raise ConfigError(f"a key file needs a password of {SHORTEST_PASSWORD} characters or more", option="password")
     _libraries()
-    text = Hidden(_encrypted(*given.value))
+    text = Hidden(_encrypted(given.value[0], encoded.value))
     # Made for its owner alone from the start: a chmod afterwards would come too late.
     descriptor = os.open(where.value, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
@@ -167,7 +169,7 @@ def _check_owner(path: Path, status: os.stat_result) -> None:
         raise InvalidKey(f"{name} can be read or changed by others (mode {mode:04o}); run: chmod 600 {name}")
 
 
-def _encrypted(secret: bytes, password: Password) -> bytes:
+def _encrypted(secret: bytes, password: bytes) -> bytes:
     """Write PKCS#8. Its frame holds the key, so nothing that can fail is left to it."""
     libraries = _libraries()
     serialization, ec = libraries.serialization, libraries.ec
@@ -178,7 +180,7 @@ def _encrypted(secret: bytes, password: Password) -> bytes:
     wrapped = libraries.PKCS8.wrap(
         plain,
         _EC_PUBLIC_KEY,
-        passphrase=_bytes(password),
+        passphrase=password,
         protection="scryptAndAES256-CBC",
         prot_params=_SCRYPT,
         key_params=libraries.asn1.DerObjectId(_SECP256K1),
@@ -194,13 +196,30 @@ def _decrypted(where: Hidden[Path], text: Hidden[bytes], password: Hidden[Passwo
     try:
         key = libraries.serialization.load_pem_private_key(text.value, _bytes(password.value))
     except (ValueError, TypeError):
-        key = None
+        key, fault = None, "the password is wrong, or this is no encrypted PKCS#8 key file"
+    except libraries.UnsupportedAlgorithm:
+        key, fault = None, "its kind of key or of encryption is not supported; a key of secp256k1 is needed"
     if key is None:
         # Its own words are not told on: they differ with the version, and the cause quotes the file.
-        raise InvalidKey(f"{shown_path(where.value)}: the password is wrong, or this is no encrypted PKCS#8 key file")
+        raise InvalidKey(f"{shown_path(where.value)}: {fault}")
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256K1):
         raise InvalidKey(f"{shown_path(where.value)} holds a key, but not one of secp256k1")
     return bytes(key.private_numbers().private_value.to_bytes(32, "big"))
+
+
+def _encoded(password: Hidden[Password]) -> Hidden[bytes]:
+    """Encode a password to write with.
+
+    Raises:
+        ConfigError: It is neither bytes nor a text that UTF-8 can hold.
+    """
+    try:
+        if isinstance(password.value, str | bytes):
+            return Hidden(_bytes(password.value))
+    except UnicodeEncodeError:
+        pass
+    # Outside of the handler: the error of Python's own holds the password.
+    raise ConfigError("the password of a key file is bytes, or a str without lone surrogates", option="password")
 
 
 def _bytes(password: Password) -> bytes:
@@ -211,6 +230,7 @@ def _libraries() -> Any:
     try:
         from Crypto.IO import PEM, PKCS8
         from Crypto.Util import asn1
+        from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import ec
     except ImportError:
@@ -219,4 +239,6 @@ def _libraries() -> Any:
             "use a wallet there",
             option="password",
         ) from None
-    return SimpleNamespace(PEM=PEM, PKCS8=PKCS8, asn1=asn1, serialization=serialization, ec=ec)
+    return SimpleNamespace(
+        PEM=PEM, PKCS8=PKCS8, asn1=asn1, serialization=serialization, ec=ec, UnsupportedAlgorithm=UnsupportedAlgorithm
+    )

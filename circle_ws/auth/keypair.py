@@ -91,7 +91,8 @@ class KeyPair:
             password: Of 8 characters or more; a str is taken as UTF-8.
 
         Raises:
-            ConfigError: The password is too short, the extra is not installed, or the path is a private key.
+            ConfigError: The password is too short or cannot be encoded, the extra is not installed, or the path is a
+                private key.
             FileExistsError: There is a file already.
             OSError: It cannot be written.
         """

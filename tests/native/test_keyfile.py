@@ -112,6 +112,24 @@ def test_a_short_password_is_refused(tmp_path: Path, password: Any) -> None:
     KeyPair(KEY).to_file(tmp_path / "new.pem", "\N{SNOWMAN}2345678")
 
 
+@pytest.mark.parametrize("password", ["abcdefg\udcff", "\ud800" * 8, ["abcdefgh"] * 8, None, 12345678], ids=repr)
+def test_a_password_that_cannot_be_encoded(tmp_path: Path, password: Any) -> None:
+    """It is an error of ours, in whose frames neither it nor the key stands; nothing is written."""
+    with pytest.raises(ConfigError, match="surrogates") as caught:
+        KeyPair(KEY).to_file(tmp_path / "new.pem", password)
+    assert caught.value.option == "password"
+    assert list(tmp_path.iterdir()) == []
+    for secret in ("abcdefg", "12345678", KEY, str(int(KEY, 16)), repr(bytes.fromhex(KEY)[:5])[2:-1]):
+        assert secret not in recorded(caught.value)
+
+
+def test_no_file_has_a_password_that_cannot_be_encoded(written: Path) -> None:
+    """Where a file is read it is a wrong one."""
+    with pytest.raises(InvalidKey, match="password is wrong") as caught:
+        KeyPair.from_file(written, "abcdefg\udcff")
+    assert "abcdefg" not in recorded(caught.value)
+
+
 @pytest.mark.parametrize("text", [KEY, f"0x{KEY.upper()}\n", f"  {KEY}  \n\n"], ids=["alone", "0x", "spaces"])
 @pytest.mark.parametrize("password", [None, "", b""], ids=repr)
 def test_a_key_as_hex_is_read(tmp_path: Path, text: str, password: Any) -> None:
@@ -277,7 +295,7 @@ def test_an_empty_password_is_refused(written: Path, tmp_path: Path, password: A
     assert not (tmp_path / "new.pem").exists()
 
 
-@pytest.mark.parametrize("curve", ["prime256v1", "rsa"])
+@pytest.mark.parametrize("curve", ["prime256v1", "prime239v1", "rsa"])
 def test_another_kind_of_key_is_told(tmp_path: Path, curve: str) -> None:
     """Only secp256k1 signs in to circles."""
     path = tmp_path / "other.pem"
