@@ -333,9 +333,19 @@ def test_invalid_params_resend_the_same_signature(nonce: Any, first: Any, second
 
 
 @pytest.mark.parametrize("nonce", [_NONCE, {"nonce": _NONCE}], ids=["text", "object"])
-def test_invalid_params_twice_is_the_end(nonce: Any) -> None:
-    """A server that knows neither form is no circle: there is no third attempt."""
+def test_the_nonce_is_sent_back_last(nonce: Any) -> None:
+    """A circle that takes neither of these two may be one that wants its nonce back: it gets the same signature."""
     flow, _ = _signed(nonce)
+    flow.throw(_INVALID_PARAMS)
+    assert flow.throw(_INVALID_PARAMS) == _authenticate(**_FLAT, nonce=_NONCE)
+    _ends(flow, True)
+
+
+@pytest.mark.parametrize("nonce", [_NONCE, {"nonce": _NONCE}], ids=["text", "object"])
+def test_invalid_params_three_times_is_the_end(nonce: Any) -> None:
+    """A server that knows none of the forms is no circle: there is no fourth attempt."""
+    flow, _ = _signed(nonce)
+    flow.throw(_INVALID_PARAMS)
     flow.throw(_INVALID_PARAMS)
     with pytest.raises(
         AuthError, match="the server answered error -32602 while signing in; is this a circle"
@@ -423,7 +433,7 @@ def test_by_position(dialect: Dialect, forms: list[list[Any]], params: ParamsFor
     [
         ({"params": "auto"}, 4),
         ({"params": "positional"}, 3),
-        ({"params": "named"}, 3),
+        ({"params": "named"}, 4),
         ({"params": "auto", "dialect": "baobab"}, 3),
         ({"params": "named", "dialect": "baobab"}, 2),
     ],
@@ -610,6 +620,7 @@ def test_an_echo_goes_no_further(code: int, echo: str, dialect: Dialect) -> None
     flow, _ = _signed(dialect=dialect)
     error = RpcError(code, f"refused: {echo}", {"got": [echo]})
     if code == -32602 and dialect == "auto":
+        flow.throw(error)
         flow.throw(error)
     with pytest.raises((AuthError, ConnectionFailed)) as caught:
         flow.throw(error)

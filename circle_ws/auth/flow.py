@@ -162,9 +162,9 @@ class _Form:
     plain: bool
 
     def of(self, credentials: AuthCredentials, nonce: Nonce) -> tuple[Ask, ...]:
-        """Write `authenticate` in each form that is tried, all with the same signature: the first one, then another.
+        """Write `authenticate` in each form that is tried, in this order, all with the same signature.
 
-        A hostile circle gains nothing by asking for the other.
+        A hostile circle gains nothing by asking for the others.
         """
         flat = {"pubkey": credentials.public_key, "signature": credentials.signature}
         nested = {"credentials": flat}
@@ -176,7 +176,7 @@ class _Form:
         elif self.positional:
             forms = (flat, with_nonce)
         else:
-            forms = (nested, flat) if self.plain else (flat, nested)
+            forms = (nested, flat, with_nonce) if self.plain else (flat, nested, with_nonce)
         return tuple(
             Ask("authenticate", "authenticate", list(form.values()) if self.positional else form) for form in forms
         )
