@@ -114,7 +114,7 @@ class Authenticator:
         try:
             await self._drive(sign_in(options, self.public_key), session, limit)
         finally:
-            session.signing_in = False
+            session.signing_in, session.secrets = False, Hidden(())
 
     def _formatted(self, public_key: str) -> str:
         try:
@@ -142,6 +142,7 @@ class Authenticator:
     async def _perform(self, step: Step, session: Session, limit: asyncio.Timeout) -> Any:
         if isinstance(step, Ask):
             return await self._ask(step, session)
+        session.secrets = Hidden((step.challenge.nonce,))
         await self._take_turn(session, limit)
         signature = Hidden(await self._by_signer(lambda: self._signer.sign(step.challenge), session, limit))
         # Before it is sent: a circle that fails then, and offers nothing any more, must not get a bare one.
@@ -151,6 +152,7 @@ class Authenticator:
     async def _ask(self, step: Ask, session: Session) -> Any:
         failure: CircleWsError
         cause: CircleWsError | None = None
+        session.secrets = step.secrets
         try:
             answer = await session.request(step.method, step.params)
             self.positional = self.positional or type(step.params) is list
@@ -158,13 +160,13 @@ class Authenticator:
         except RpcError:
             raise
         except ConnectionLost as error:
-            failure, cause = _hung_up(step.phase), redacted(error)
+            failure, cause = _hung_up(step.phase), redacted(error, step.secrets.value)
         except ProtocolError as error:
             words = f"the server's answer to {step.method} is not JSON-RPC; is this a circle?"
             words = str(error) if isinstance(error, MessageTooLarge) else words
-            failure, cause = ConnectionFailed(words, phase=step.phase), redacted(error)
+            failure, cause = ConnectionFailed(words, phase=step.phase), redacted(error, step.secrets.value)
         except CircleWsError as error:
-            failure = redacted(error)
+            failure = redacted(error, step.secrets.value)
         # Outside of the handlers, and from copies: the frames in which they were raised hold what was sent.
         raise failure from cause
 

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any, cast
 
 from .alarm import Alarm
-from .auth.hidden import redacted
+from .auth.hidden import Hidden, redacted
 from .errors import ConnectionLost, MessageTooLarge, OutcomeUnknown, ProtocolError, RpcError
 from .goodbyes import cut
 from .renewal import Renewal
@@ -67,6 +67,7 @@ class Session:
         "loss",
         "notified",
         "renewal",
+        "secrets",
         "set_up",
         "signing_in",
         "takes_requests",
@@ -101,6 +102,8 @@ class Session:
         """The one renewal of the sign-in that this connection may have."""
         self.signing_in = False
         """Whether a sign-in is on its way. What the peer says when it closes the link meanwhile may echo a secret."""
+        self.secrets: Hidden[tuple[str, ...]] = Hidden(())
+        """What is secret of the sign-in that is on its way: it is taken out of what the peer says."""
         self.answered = False
         """Whether any of the user's calls was answered."""
         self.set_up = False
@@ -258,7 +261,7 @@ class Session:
         if self.loss is not None:
             return
         if self.signing_in and not cause.local:
-            cause = redacted(cause)
+            cause = redacted(cause, self.secrets.value)
         self.loss = cause
         # At once, so that a call made before the supervisor wakes up waits for the next link.
         self._owner.detach(self)

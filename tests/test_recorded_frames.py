@@ -22,6 +22,7 @@ from circle_ws import (
     InvalidKey,
     KeyPair,
     ProtocolError,
+    RpcError,
     SignerFailed,
 )
 from circle_ws.auth import (
@@ -302,6 +303,66 @@ async def test_a_request_that_is_too_large(peers: Peers) -> None:
     failure = await failed(peers, {"fetch_nonce": {"result": NONCE}}, max_request_bytes=250)
     assert "max_request_bytes" in str(failure)
     check(failure, NONCE, SIGNATURE)
+
+
+@pytest.mark.parametrize("levels", [100, 505])
+@pytest.mark.parametrize("kind", ["list", "dict"])
+async def test_a_refusal_that_is_nested_deep(peers: Peers, kind: str, levels: int) -> None:
+    """What lies deeper than anybody reads is left out, with what it repeats; it uses no stack up."""
+    begin, end = ("[", "]") if kind == "list" else ('{"a":', "}")
+    data = f'{begin * levels}"{ECHO}"{end * levels}'
+    raw = f'{{"jsonrpc":"2.0","id":$id,"error":{{"code":-32000,"message":"deep","data":{data}}}}}'
+    failure = await failed(peers, {"fetch_nonce": {"result": NONCE}, "authenticate": {"raw": raw}})
+    assert type(failure) is AuthError
+    assert isinstance(failure.__cause__, RpcError)
+    assert "<hidden>" in check(failure, NONCE, SIGNATURE)
+
+
+SHORT_NONCE = "k7q2-90ab"
+PIECES = [sign_message(KEY, SHORT_NONCE)[start : start + 15] for start in range(0, 75, 15)]
+
+
+@pytest.mark.parametrize("answer", ["close", "error"])
+async def test_a_short_nonce_and_a_signature_in_pieces(peers: Peers, answer: str) -> None:
+    """What is too short to be taken for a secret by itself is known to be one."""
+    words = f"no: {SHORT_NONCE} s={PIECES[0][:10]} {' '.join(PIECES)}"
+    said = {"close": {"close": 1008, "reason": words}, "error": {"error": {"code": -32000, "message": words}}}
+    failure = await failed(peers, {"fetch_nonce": {"result": SHORT_NONCE}, "authenticate": said[answer]})
+    assert "no: <hidden>" in str(failure.__cause__)
+    told = recorded(failure)
+    for secret in (SHORT_NONCE, PIECES[0][:10], *PIECES):
+        assert secret not in told
+
+
+@pytest.mark.parametrize("number", [90417253, 90417253.5])
+async def test_a_nonce_as_a_number(peers: Peers, number: float) -> None:
+    """A circle may repeat it so in the data of its error."""
+    no = {"error": {"code": -32000, "message": "no", "data": {"n": number, "codes": [7, 404]}}}
+    failure = await failed(peers, {"fetch_nonce": {"result": "90417253"}, "authenticate": no})
+    assert isinstance(failure.__cause__, RpcError)
+    assert failure.__cause__.data == {"n": "<hidden>", "codes": [7, 404]}
+
+
+async def test_a_close_while_the_signer_thinks(peers: Peers) -> None:
+    """The nonce is secret from when it came."""
+    at_the_circle: list[MemoryPeer] = []
+
+    async def circle(peer: MemoryPeer) -> None:
+        at_the_circle.append(peer)
+        async for text in peer:
+            peer.send(json.dumps({"jsonrpc": "2.0", "id": json.loads(text)["id"], "result": SHORT_NONCE}))
+
+    async def sign() -> str:
+        at_the_circle[0].close(1011, f"no: {SHORT_NONCE}")
+        await asyncio.Event().wait()
+        return ""
+
+    it = client(URL, key=None, signer=Odd(lambda _: sign()), transport=MemoryServer(circle), backoff=None)
+    failure = await later(it.connect())
+    assert isinstance(failure, ConnectionFailed)
+    assert "no: <hidden>" in str(failure.__cause__)
+    assert SHORT_NONCE not in recorded(failure)
+    await it.close()
 
 
 class Odd(Vault):

@@ -36,11 +36,13 @@ class Ask:
         phase: What an error or a timeout is named after: `nonce` or `authenticate`.
         method: The method.
         params: Its params, by name or by position.
+        secrets: What the circle may not have repeated in an error.
     """
 
     phase: str
     method: str
     params: dict[str, Any] | list[Any] = field(repr=False)
+    secrets: Hidden[tuple[str, ...]] = field(default=Hidden[tuple[str, ...]](()), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +179,10 @@ class _Form:
             forms = (flat, with_nonce)
         else:
             forms = (nested, flat, with_nonce) if self.plain else (flat, nested, with_nonce)
+        secrets = Hidden[tuple[str, ...]]((nonce.value, credentials.signature))
         return tuple(
-            Ask("authenticate", "authenticate", list(form.values()) if self.positional else form) for form in forms
+            Ask("authenticate", "authenticate", list(form.values()) if self.positional else form, secrets)
+            for form in forms
         )
 
 
@@ -188,8 +192,7 @@ def _prove(
     if profile.bare:
         refuse_digest(nonce)
     credentials = AuthCredentials(public_key, (yield _sign(options, profile, nonce, Hidden(nonce.value.encode()))))
-    secrets = Hidden[tuple[str, ...]]((nonce.value, credentials.signature))
-    result, _ = yield from _asked(*form.of(credentials, nonce), secrets=secrets)
+    result, _ = yield from _asked(*form.of(credentials, nonce))
     return result
 
 
@@ -222,7 +225,7 @@ def _prove_bound(
     )
     proof.value["signature"] = yield _sign(options, profile, nonce, statement)
     secrets = Hidden[tuple[str, ...]]((nonce.value, proof.value["signature"], proof.value["client_nonce"]))
-    result, _ = yield from _asked(Ask("authenticate", "authenticate", proof.value), secrets=secrets)
+    result, _ = yield from _asked(Ask("authenticate", "authenticate", proof.value, secrets))
     return result
 
 
@@ -232,9 +235,7 @@ def _sign(options: SignInOptions, profile: Profile, nonce: Nonce, statement: Hid
     return Sign(Challenge(profile.name, options.url, nonce.value, statement.value, message.value, digest), profile)
 
 
-def _asked(
-    form: Ask, *others: Ask, secrets: Hidden[tuple[str, ...]] | None = None
-) -> Generator[Step, Any, tuple[Hidden[Any], Ask]]:
+def _asked(form: Ask, *others: Ask) -> Generator[Step, Any, tuple[Hidden[Any], Ask]]:
     """Ask the circle in one form, and in the next where it says that the params are wrong.
 
     Returns:
@@ -245,7 +246,7 @@ def _asked(
         try:
             return Hidden((yield form)), form
         except RpcError as error:
-            refused = redacted(error, () if secrets is None else secrets.value)
+            refused = redacted(error, form.secrets.value)
         if refused.code != INVALID_PARAMS or not left:
             # Outside of the handler: the circle may have echoed a secret, and a context is printed too.
             raise _refusal(refused.code, form.phase) from refused

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
 __all__ = ["PLACEHOLDER", "Hidden", "redact", "redacted"]
 
@@ -16,7 +16,11 @@ E = TypeVar("E", bound=Exception)
 PLACEHOLDER = "<hidden>"
 _LONG = 16
 """So many characters in a row, or numbers, may be a secret, or a part of one."""
-_RUN = re.compile(rf"[A-Za-z0-9+/=_-]{{{_LONG},}}")
+_SHORT = 8
+"""So many that stand in a known secret are a part of it, and no nonce is shorter."""
+_RUN = re.compile(rf"[A-Za-z0-9+/=_-]{{{_SHORT},}}")
+_DEEPEST = 32
+"""How deep data is looked at: what is nested deeper than anybody reads would only use up the stack."""
 _OURS = frozenset({"max_message_bytes", "max_request_bytes", "max_queued_bytes"})
 """Long words in errors of our own, that say what to do."""
 
@@ -40,28 +44,49 @@ class Hidden(Generic[T]):
         raise TypeError("what is hidden is not pickled: that would write it in the clear")
 
 
-def redact(value: Any, secrets: Iterable[str] = ()) -> Any:
+def redact(value: Any, secrets: Collection[str] = (), *, depth: int = _DEEPEST) -> Any:
     """Give plain JSON without what may be a secret that a careless circle repeats; its other words stay.
 
     Args:
         value: Plain JSON; keys are looked at too. Long numbers and long rows of numbers are taken for secrets as well.
-        secrets: What is known to be secret, however short; in upper or lower case.
+        secrets: What is known to be secret, however short, and parts of it; in upper or lower case.
+        depth: How many levels of nesting are looked at; what lies deeper is replaced.
     """
     if isinstance(value, str):
-        for secret in secrets:
-            value = re.sub(re.escape(secret), PLACEHOLDER, value, flags=re.IGNORECASE)
-        return _RUN.sub(lambda run: run[0] if run[0] in _OURS else PLACEHOLDER, value)
-    if isinstance(value, dict):
-        return {redact(key, secrets): redact(item, secrets) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+        return _redact_text(value, secrets)
+    if isinstance(value, dict | list | tuple):
+        if not depth:
+            return PLACEHOLDER
+        if isinstance(value, dict):
+            return {
+                redact(key, secrets, depth=depth - 1): redact(item, secrets, depth=depth - 1)
+                for key, item in value.items()
+            }
         if sum(isinstance(item, int | float) for item in value) >= _LONG:
             return PLACEHOLDER
-        return type(value)([redact(item, secrets) for item in value])
-    is_long = isinstance(value, int | float) and value.__class__ is not bool and _RUN.search(str(value))
-    return PLACEHOLDER if is_long else value
+        return type(value)([redact(item, secrets, depth=depth - 1) for item in value])
+    is_number = isinstance(value, int | float) and value.__class__ is not bool
+    return PLACEHOLDER if is_number and PLACEHOLDER in _redact_text(str(value), secrets) else value
 
 
-def redacted(error: E, secrets: Iterable[str] = ()) -> E:
+def _redact_text(text: str, secrets: Collection[str]) -> str:
+    for secret in secrets:
+        text = re.sub(re.escape(secret), PLACEHOLDER, text, flags=re.IGNORECASE)
+    known = [secret.lower() for secret in secrets]
+
+    def shown(found: re.Match[str]) -> str:
+        run = found[0].lower()
+        if found[0] in _OURS:
+            return found[0]
+        if len(run) >= _LONG:
+            return PLACEHOLDER
+        parts = [run[start : start + _SHORT] for start in range(len(run) - _SHORT + 1)]
+        return PLACEHOLDER if any(part in secret for part in parts for secret in known) else found[0]
+
+    return _RUN.sub(shown, text)
+
+
+def redacted(error: E, secrets: Collection[str] = ()) -> E:
     """Give a copy of an error without what the circle may have repeated in it.
 
     It has no traceback, cause or context: their frames and texts may hold what was sent, or what came in.
