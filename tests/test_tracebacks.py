@@ -1,11 +1,12 @@
 """Errors that are kept and raised more than once, in both runtimes."""
 
+import asyncio
 import json
 import traceback
 
 import pytest
 
-from circle_ws import CircleWsError, ConnectionStatus
+from circle_ws import CircleWsError, ConnectionFailed, ConnectionStatus
 from circle_ws.transport.memory import MemoryPeer, MemoryServer
 from tests.support.clients import client
 from tests.support.outcomes import eventually
@@ -15,7 +16,7 @@ def _frames(error: BaseException) -> int:
     return len(traceback.extract_tb(error.__traceback__))
 
 
-@pytest.mark.parametrize("what", ["wait", "listen", "overrun", "batch"])
+@pytest.mark.parametrize("what", ["listen", "overrun", "batch"])
 async def test_an_error_that_is_raised_often_holds_the_frames_of_the_last_time_alone(what: str) -> None:
     """It is one object: with each time it would hold all that the frames of that time refer to."""
     server = MemoryServer(_refusing)
@@ -35,9 +36,7 @@ async def test_an_error_that_is_raised_often_holds_the_frames_of_the_last_time_a
 
     async def wait() -> int:
         try:
-            if what == "wait":
-                await it.wait_until_connected()
-            elif what == "batch":
+            if what == "batch":
                 await refused
             else:
                 await anext(news)
@@ -47,6 +46,24 @@ async def test_an_error_that_is_raised_often_holds_the_frames_of_the_last_time_a
 
     first = await wait()
     assert [await wait() for _ in range(5)] == [first] * 5
+    await it.close()
+
+
+async def test_all_who_wait_for_a_start_that_fails_have_frames_of_their_own() -> None:
+    """The failure is raised for each of them."""
+    server = MemoryServer(_refusing)
+    server.refusal = ConnectionFailed("no")
+    it = client("ws://localhost/", key=None, transport=server)
+
+    async def wait() -> int:
+        try:
+            await it.connect()
+        except ConnectionFailed as error:
+            return _frames(error)
+        raise AssertionError("it fails")
+
+    counts = await asyncio.gather(*(wait() for _ in range(5)))
+    assert counts == counts[:1] * 5
     await it.close()
 
 
