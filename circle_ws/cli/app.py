@@ -1,5 +1,7 @@
 """The commands, put together."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -18,13 +20,23 @@ __all__ = ["app"]
 class _Commands(TyperGroup):
     """The commands. What is said of wrong arguments repeats no private key that was typed in the wrong place."""
 
+    def make_context(self, *arguments: Any, **named: Any) -> Any:
+        with _hidden_keys():
+            return super().make_context(*arguments, **named)
+
     def invoke(self, ctx: Any) -> Any:
-        try:
+        with _hidden_keys():
             return super().invoke(ctx)
-        except Exception as error:
-            if isinstance(words := getattr(error, "message", None), str):
-                error.message = hide_keys(words)  # type: ignore[attr-defined]
-            raise
+
+
+@contextmanager
+def _hidden_keys() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if isinstance(words := getattr(error, "message", None), str):
+            error.message = hide_keys(words)  # type: ignore[attr-defined]
+        raise
 
 
 app = typer.Typer(

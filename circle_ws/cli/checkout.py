@@ -1,6 +1,7 @@
 """The source checkout that this package runs from, where the browser page lives; only the user's own is run."""
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -27,9 +28,13 @@ _NAMES = frozenset(
         "USER",
     }
 )
-_PARTS = ("LC_", "NPM_CONFIG_", "PIP_", "XDG_")
+_TOOLS = ("NPM_CONFIG_", "PIP_")
+_PARTS = ("LC_", "XDG_", *_TOOLS)
 _ENDINGS = ("_PROXY", "_CA_BUNDLE", "_EXTRA_CA_CERTS")
 _SECRETS = ("AUTH", "CREDENTIAL", "KEY", "PASS", "SECRET", "TOKEN")
+
+_USERINFO = re.compile(r"(?:^|//|\s)[^/\s]+@")
+"""A user, and perhaps a password, in a URL or a list of them, or in a proxy without a scheme."""
 
 
 class BundleError(Exception):
@@ -112,14 +117,25 @@ def find_checkout(package: Path) -> Checkout | None:
 
 
 def harmless(environment: Mapping[str, str]) -> dict[str, str]:
-    """Give what a bundler needs of an environment: how to find programs, caches and packages, and no secrets."""
-    return {name: value for name, value in environment.items() if _is_harmless(name.upper())}
+    """Give what a bundler needs of an environment: how to find programs, caches and packages, and no secrets.
+
+    An index or a proxy with a name and a password in its URL is left out, too.
+    """
+    return {
+        name: value
+        for name, value in environment.items()
+        if _is_harmless(name.upper()) and not _holds_password(name.upper(), value)
+    }
 
 
 def _is_harmless(name: str) -> bool:
     if any(part in name for part in _SECRETS):
         return False
     return name in _NAMES or name.startswith(_PARTS) or name.endswith(_ENDINGS)
+
+
+def _holds_password(name: str, value: str) -> bool:
+    return (name.startswith(_TOOLS) or name.endswith("_PROXY")) and _USERINFO.search(value) is not None
 
 
 def _foreign(path: Path) -> str | None:

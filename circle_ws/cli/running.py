@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TypeVar
 import typer
 
 from ..errors import CircleWsError, ConfigError, InvalidRequest
-from ..text import escaped
+from ..text import escaped, hide_keys
 
 __all__ = ["FAILURE", "INTERRUPTED", "USAGE", "fail", "leave_the_log_alone", "printable", "reason", "run"]
 
@@ -39,8 +39,8 @@ def leave_the_log_alone() -> None:
 
 
 def fail(words: str, *, code: int = FAILURE) -> NoReturn:
-    """Say on stderr what went wrong, and end the command."""
-    typer.echo(printable(" ".join(words.split())), err=True)
+    """Say on stderr what went wrong, without what may be a private key, and end the command."""
+    typer.echo(printable(hide_keys(" ".join(words.split()))), err=True)
     raise typer.Exit(code)
 
 

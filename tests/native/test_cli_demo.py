@@ -314,6 +314,23 @@ def test_what_is_needed_is_kept() -> None:
     assert harmless({**kept, "LD_PRELOAD": "x", "npm_config_//r/:_authToken": "x"}) == kept
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PIP_INDEX_URL", "https://user:word@index.example/simple"),
+        ("PIP_EXTRA_INDEX_URL", "https://one.example/ https://word@two.example/"),
+        ("npm_config_registry", "https://user:word@registry.example/"),
+        ("https_proxy", "http://user:word@proxy.example:3128"),
+        ("HTTP_PROXY", "user:word@proxy.example:3128"),
+    ],
+)
+def test_no_password_in_a_url_reaches_the_bundler(name: str, value: str) -> None:
+    """The same without one does."""
+    assert harmless({name: value}) == {}
+    without = {name: value.replace("user:", "").replace("word@", "")}
+    assert harmless(without) == without
+
+
 def test_without_a_browser_it_says_what_to_install(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CIRCLE_WS_CHROMIUM", "/nowhere/browser")
     monkeypatch.setenv("CIRCLE_WS_FIREFOX", "/nowhere/browser")
