@@ -41,8 +41,12 @@ def test_they_do_not_come_back_at_once(loop: VirtualLoop, uptime: float) -> None
         if change.status is ConnectionStatus.CONNECTING:
             dials.setdefault(number, loop.time() - lost)
 
-    for number, client in enumerate(clients):
-        client.on_status(partial(watch, number))
+    def watch_all() -> None:
+        for number, client in enumerate(clients):
+            client.on_status(partial(watch, number))
+
+    # Inside of the loop: in a page there is another one running outside of it.
+    loop.do(watch_all)
     circle.refusal = 0
     loop.do(lambda: circle.cut(1006))
     loop.advance(2.0)
