@@ -245,7 +245,7 @@ async def test_what_waits_is_in_one_piece_and_in_order() -> None:
         await asyncio.sleep(0.05)
         assert connection._link.transport.get_write_buffer_size() <= in_transport
         assert connection._link.backlog > 20_000
-        numbers = []
+        numbers: list[int] = []
         while len(numbers) < 20_000:
             message = json.loads(await client.recv())
             if message["method"] == "tick":
