@@ -56,6 +56,7 @@ class Session:
         "_max_in_flight",
         "_notified_before",
         "_owner",
+        "_refusal",
         "_transport",
         "_unread_answers",
         "alarm",
@@ -79,6 +80,8 @@ class Session:
         self._max_in_flight = max_in_flight
         self._transport: Transport | None = None
         self._congestion: asyncio.Task[None] | None = None
+        self._refusal: ConnectionLost | None = None
+        """What the transport took nothing more with."""
         self._unread_answers = 0
         """Bytes of answers that were written since the peer last kept up."""
         self.alarm = Alarm()
@@ -179,7 +182,7 @@ class Session:
             settled = self.loss is not None and bool(call.slots)
             for request in call.requests:
                 self.in_flight.pop(cast("int", request.id), None)
-            self.lost(loss)
+            self._refused(loss)
             return settled
         self._counters.bytes_out += call.size
         if call.id is None:
@@ -196,7 +199,7 @@ class Session:
             ConnectionLost: The link is down.
         """
         if not self.write(self._owner.notification(method, params)):
-            raise (self.loss or ConnectionLost.closed(1006)).with_traceback(None)
+            raise self._down().with_traceback(None)
 
     async def request(self, method: str, params: Params = None) -> Any:
         """Call the peer for the client itself (sign-in, setup, probe): past the queue and the slots.
@@ -210,7 +213,7 @@ class Session:
         del params
         call.users = False
         if not self.write(call):
-            raise (self.loss or ConnectionLost.closed(1006)).with_traceback(None)
+            raise self._down().with_traceback(None)
         try:
             return await call.future
         finally:
@@ -245,7 +248,7 @@ class Session:
         try:
             transport.send(text)
         except ConnectionLost as loss:
-            self.lost(loss)
+            self._refused(loss)
             return
         self._counters.bytes_out += size
         # Calls wait while the peer does not read; what it asks for cannot, so it is counted.
@@ -253,6 +256,22 @@ class Session:
         if self._unread_answers > MOST_UNREAD_ANSWERS:
             words = f"the peer asks and does not read: {self._unread_answers} bytes of answers wait for it"
             self.leave(ConnectionLost.closed(_TRY_AGAIN_LATER, words, local=True))
+
+    def _refused(self, refusal: ConnectionLost) -> None:
+        """Take the link for lost at the end of this turn.
+
+        A reply may have led here, by a call that waited for its slot, while the transport still hands over what came
+        before the close: those are replies too, and then it tells the code.
+        """
+        if self._refusal is None:
+            self._refusal = refusal.with_traceback(None)
+            asyncio.get_running_loop().call_soon(self.lost, refusal)
+
+    def _down(self) -> ConnectionLost:
+        """Return why nothing was written, for the client's own tasks, which no reply leads to."""
+        if self.loss is None and self._refusal is not None:
+            self.lost(self._refusal)
+        return self.loss or ConnectionLost.closed(1006)
 
     # Its end, as it comes and as it is made.
 

@@ -51,7 +51,6 @@ class Flood:
     """
 
     __slots__ = (
-        "_after",
         "_calm",
         "_js_events",
         "_js_handler",
@@ -70,7 +69,6 @@ class Flood:
         """What JavaScript has put aside; None while there is no flood."""
         self._texts: deque[str | None] = deque()
         """What has crossed to Python and is not taken yet."""
-        self._after: Callable[[], None] | None = None
         self._calm = 0
         """How many pauses in a row had few notifications."""
         self._looked_at = 0.0
@@ -91,21 +89,29 @@ class Flood:
             self._js_socket.onmessage = js_events.push.bind(js_events)
             self._pause()
 
-    def finish(self, after: Callable[[], None]) -> None:
-        """Call `after` once all that was put aside is taken: now, where nothing was. No more comes."""
-        if self._js_events is None:
-            after()
-        else:
-            self._after = after
-            self._go_on()
+    def finish(self) -> None:
+        """Take all that was put aside, as no more comes.
+
+        All in this turn: code that ran in between would find a link that is down and tell nothing of it, and would give
+        up the calls whose replies are still here. It is no more than came within one pause, or while the page was busy.
+        """
+        if self._js_events is not None:
+            self._fetch()
+            while self._texts:
+                # It may stop everything.
+                self._take(self._texts.popleft())
+        self.stop()
 
     def stop(self) -> None:
         """Let go of what was put aside, and put nothing aside any more."""
-        self._js_events = self._after = None
+        self._js_events = None
         self._texts.clear()
 
     def _pause(self) -> None:
         asyncio.get_running_loop().call_later(_PAUSE, self._go_on)
+
+    def _soon(self) -> None:
+        asyncio.get_running_loop().call_soon(self._go_on)
 
     def _go_on(self) -> None:
         """Take a portion, and see to the next one."""
@@ -119,16 +125,16 @@ class Flood:
                 self._take(self._texts.popleft())
         if self._js_events is None:
             return
-        if self._texts or (self._after is not None and self._js_events.length):
-            asyncio.get_running_loop().call_soon(self._go_on)
-        elif self._after is not None:
-            after = self._after
-            self.stop()
-            after()
-        elif self._calm == _CALM or surroundings.hidden:
-            self._end()
-        else:
+        if self._texts:
+            self._soon()
+        elif self._calm < _CALM and not surroundings.hidden:
             self._pause()
+        elif self._js_events.length:
+            # It came between the portions of what was fetched before.
+            self._soon()
+        else:
+            # In the turn of that last look, so that nothing comes between the two.
+            self._end()
 
     def _end(self) -> None:
         self._js_socket.onmessage = self._js_handler

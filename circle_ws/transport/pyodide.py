@@ -149,6 +149,8 @@ class PyodideTransport:
         """
         # After its end a browser's socket drops what is sent in silence. Asking takes as long as half of sending.
         if not self._surely_open and self._js_socket.readyState != _OPEN:
+            # What was put aside came before the end, and counts.
+            asyncio.get_running_loop().call_soon(self._flood.finish)
             raise self._loss or ConnectionLost.closed(_ABNORMAL)
         self._js_send(text)
         self._unseen += len(text) if text.isascii() else 3 * len(text)
@@ -268,7 +270,8 @@ class PyodideTransport:
     def _on_close(self, js_event: Any) -> None:
         self._settle(_refused())
         loss = ConnectionLost.closed(int(js_event.code), str(js_event.reason))
-        self._flood.finish(lambda: self._end(loss))
+        self._flood.finish()
+        self._end(loss)
 
     def _settle(self, failure: ConnectionFailed | None) -> None:
         if not self._opened.done():

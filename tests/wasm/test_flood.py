@@ -9,7 +9,7 @@ import pytest
 from pyodide.ffi import to_js
 
 from circle_ws.errors import MessageTooLarge
-from circle_ws.transport import TransportOptions, connect
+from circle_ws.transport import TransportOptions, connect, flood
 from circle_ws.transport.pyodide import PyodideTransport
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later
@@ -250,3 +250,110 @@ async def test_what_follows_the_end_of_a_link_in_a_portion_is_not_taken(peers: P
         await eventually(lambda: it.stats.reconnects == 1)
         assert await it.call("f") == "fine"
         assert ran == []
+
+
+class Tab:
+    """A tab that becomes hidden when it is told to."""
+
+    hidden = False
+
+
+def arrive(transport: PyodideTransport, text: str) -> None:
+    """Let a message come, as one event of the socket's."""
+    js_options = to_js({"data": text}, dict_converter=js.Object.fromEntries)
+    transport._js_socket.dispatchEvent(js.MessageEvent.new("message", js_options))
+
+
+@pytest.mark.parametrize("end", ["hidden", "calm"])
+async def test_what_comes_between_the_last_portions_is_taken(
+    peers: Peers, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    """What was fetched is taken over several turns; the flood does not end over what came in one of them."""
+    tab = Tab()
+    monkeypatch.setattr(flood, "surroundings", tab)
+    monkeypatch.setattr(flood, "_CALM", 1)
+    peer = await peers.start("scripted")
+    link = await Link.to(peer.url)
+    sent: list[str] = []
+
+    def come(texts: list[str]) -> None:
+        sent.extend(texts)
+        for text in texts:
+            arrive(link.transport, text)
+
+    while not begun(link.transport):
+        come(texts(1, first=len(sent)))
+    record = link.recorder.message
+    first = len(sent)
+
+    def between() -> None:
+        tab.hidden = end == "hidden"
+        come(texts(2, first=len(sent)))
+
+    def message(text: str) -> None:
+        if len(link.recorder.messages) == first:
+            asyncio.get_running_loop().call_soon(between)
+        record(text)
+
+    link.recorder.message = message  # type: ignore[method-assign]
+    if end == "hidden":
+        come(texts(600, first=first))
+    else:
+        come([f'{{"jsonrpc":"2.0","id":{number},"result":null}}' for number in range(600)])
+    await eventually(lambda: not begun(link.transport))
+    assert len(sent) == first + 602
+    assert link.recorder.messages == sent
+    come(texts(1, first=len(sent)))
+    assert link.recorder.messages == sent
+    await link.transport.close()
+
+
+def end(transport: PyodideTransport, state: int) -> None:
+    """Let the socket be in this state of its end; CLOSED comes with the event."""
+    js_value = to_js({"value": state, "configurable": True}, dict_converter=js.Object.fromEntries)
+    js.Object.defineProperty(transport._js_socket, "readyState", js_value)
+    if state == js.WebSocket.CLOSED:
+        js_event = js.Event.new("close")
+        js_event.code, js_event.reason = 1012, "restart"
+        transport._js_socket.dispatchEvent(js_event)
+
+
+@pytest.mark.parametrize("state", ["closing", "closed"])
+@pytest.mark.parametrize("waits", [False, True], ids=["written", "waits"])
+async def test_replies_before_a_close_count(peers: Peers, state: str, waits: bool) -> None:
+    """What was put aside when the link went down is taken, though a call is made on it that cannot be written any more.
+
+    That call goes out on the next link, and the close keeps its code. One that waits for a slot is given it by the
+    first of the replies.
+    """
+    peer = await peers.start("scripted", answers={"slow": None})
+    causes: list[Any] = []
+    async with client(peer.url, key=None, max_in_flight=2 if waits else 3) as it:
+        it.on_status(lambda change: causes.append(change.cause))
+        session = it._supervisor._session
+        assert session is not None
+        transport: Any = session.transport
+        calls = [later(it.call("slow")) for _ in range(2)]
+        await eventually(lambda: len(session.in_flight) == 2)
+        first, second = [f'{{"jsonrpc":"2.0","id":{id},"result":{id}}}' for id in session.in_flight]
+        ids = list(session.in_flight)
+        if waits:
+            late = later(it.call("slow"))
+            await asyncio.sleep(0)
+        while not begun(transport):
+            arrive(transport, texts(1)[0])
+        for text in [*texts(600), first, *texts(600), second]:
+            arrive(transport, text)
+        end(transport, getattr(js.WebSocket, state.upper()))
+        if not waits:
+            late = later(it.call("slow"))
+        assert await asyncio.gather(*calls) == ids
+        await eventually(lambda: any(causes))
+        if state == "closed":
+            assert [cause.code for cause in causes if cause is not None] == [1012]
+        await eventually(lambda: it._supervisor._session not in (None, session))
+        await eventually(lambda: len(it._supervisor._session.in_flight) == 1)  # type: ignore[union-attr]
+        assert not late.done()
+        late.cancel()
+        js.Reflect.deleteProperty(transport._js_socket, "readyState")
+        transport._js_socket.close()
