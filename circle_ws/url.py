@@ -150,6 +150,8 @@ def find_fault(url: str) -> str | None:
         return "names no host; it should look like wss://circle.example/..."
     if "@" in parts.netloc:
         return _USER
+    if re.search(r"\][^:]", parts.netloc):
+        return "has something between the brackets of an IPv6 address and its port"
     if parts.port == 0:
         return "has port 0, on which nothing can listen"
     if any(segment.lower().replace("%2e", ".") in (".", "..") for segment in parts.path.split("/")):

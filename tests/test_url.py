@@ -99,6 +99,8 @@ def test_good_urls_are_taken(url: str) -> None:
         ("wss://127.1./", "has a numeric host"),
         ("wss://[fe80::1%25eth0]/", "has a percent sign in its host"),
         ("wss://[fe80::1%eth0]/", "has a percent sign in its host"),
+        ("ws://[::1]./", "between the brackets of an IPv6 address and its port"),
+        ("ws://[::1].:8765/", "between the brackets of an IPv6 address and its port"),
         ("wss://circle%2eexample/", "has a percent sign in its host"),
         ("wss://exa%6dple.com/", "has a percent sign in its host"),
         ("wss://circle..example/", "has a host with other characters"),

@@ -96,7 +96,7 @@ class Checkout:
         yield self.root
         yield self.root / "pyproject.toml"
         yield self.root / "tools"
-        yield from sorted((self.root / "tools").rglob("*.py"))
+        yield from sorted((self.root / "tools").rglob("*"))
         yield self.page
         yield from sorted(self.page.iterdir())
         made = self.root / ".cache"

@@ -128,7 +128,7 @@ class CircleServer:
             _whole("max_batch", max_batch),
             set() if signed_bound is None else signed_bound,
             params=params,
-            admit=admit,
+            admit=_asked(admit),
             sign_in_timeout=sign_in_timeout,
             max_batch_reply_bytes=_whole("max_batch_reply_bytes", max_batch_reply_bytes),
         )
@@ -317,6 +317,15 @@ def _audience(public_url: str) -> str:
         return audience(public_url)
     except ConfigError as error:
         raise ConfigError(f"public_url: {error}", option="public_url") from None
+
+
+def _asked(admit: Any) -> Admit | None:
+    # An object with an async `__call__`, and a `partial` of an async function, are as good.
+    function = admit.func if isinstance(admit, partial) else admit
+    called = None if isinstance(function, type) else getattr(function, "__call__", None)  # noqa: B004
+    if admit is None or inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called):
+        return cast("Admit | None", admit)
+    raise ConfigError(f"admit must be an async function of a public key, or None, not {admit!r}", option="admit")
 
 
 def _whole(option: str, value: Any) -> int:

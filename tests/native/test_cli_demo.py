@@ -240,6 +240,8 @@ def test_the_working_directory_is_nobodys(checkout: Path, tmp_path: Path, monkey
         "tools",
         "tools/bundle.py",
         "tools/other.py",
+        "tools/in_pyodide.mjs",
+        "tools/folder",
         "examples/browser",
         "examples/browser/index.html",
     ],
@@ -247,7 +249,9 @@ def test_the_working_directory_is_nobodys(checkout: Path, tmp_path: Path, monkey
 @pytest.mark.parametrize(("how", "words"), [("owner", "belongs to another user"), ("mode", "written by other users")])
 def test_a_checkout_that_others_can_change_is_not_run(checkout: Path, changed: str, how: str, words: str) -> None:
     """Nothing of it may be another user's, or writable by one."""
-    (checkout / "tools" / "other.py").touch(0o644)
+    for name in ("other.py", "in_pyodide.mjs"):
+        (checkout / "tools" / name).touch(0o644)
+    (checkout / "tools" / "folder").mkdir(0o755)
     assert (Checkout(checkout).bundle() / "bundle.json").is_file()
     shutil.rmtree(checkout / ".cache")
     path = checkout / changed

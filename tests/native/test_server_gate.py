@@ -100,6 +100,56 @@ def test_one_text_is_no_list_of_origins() -> None:
     assert caught.value.option == "origins"
 
 
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "app.example",
+        "https://app.example/",
+        "https://app.example/page",
+        "https://App.example",
+        "HTTPS://app.example",
+        "https://app.example:port",
+        "https://user@app.example",
+        "https://",
+        "https://*.example",
+        " https://app.example",
+        "",
+        "NULL",
+        7,
+        b"https://app.example",
+    ],
+)
+def test_what_is_no_origin_of_a_page(origin: Any) -> None:
+    """A browser's `Origin` never has that form, so the page that is meant would be refused without end."""
+    with pytest.raises(ConfigError, match="origins: no page has the origin") as caught:
+        CircleServer(origins=["https://good.example", origin])
+    assert caught.value.option == "origins"
+    assert repr(origin) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://xn--bcher-kva.example:8443", "http://[::1]:5173", "chrome-extension://abc"]
+)
+async def test_what_is_an_origin_of_a_page(origin: str) -> None:
+    """With a port, of an IPv6 address, of an extension."""
+    async with CircleServer(origins=[origin]) as server:
+        assert await is_let_in(server, origin)
+
+
+async def test_an_empty_origin_is_no_missing_one(caplog: pytest.LogCaptureFixture) -> None:
+    """`None` in `origins` would not let it in, so that is not what the log says; both are told, once each."""
+    async with CircleServer() as server:
+        assert not await is_let_in(server, "")
+    assert "a page of the origin ''" in caplog.text
+    assert "None" not in caplog.text
+    async with CircleServer(origins=["null"]) as server:
+        for _ in range(2):
+            assert not await is_let_in(server, "")
+            assert not await is_let_in(server, None)
+    assert caplog.text.count("a client without an Origin") == 1
+    assert caplog.text.count("a page of the origin ''") == 2
+
+
 async def test_elsewhere_nothing_is_checked() -> None:
     """A circle that other machines reach takes every page unless it is told which."""
     async with CircleServer("0.0.0.0") as server:

@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -101,6 +102,31 @@ async def test_admit_is_asked_at_each_sign_in() -> None:
         assert await sign_in(socket, OTHER_KEY) is False
         members.add(OTHER)
         assert await sign_in(socket, OTHER_KEY) is True
+
+
+class Book:
+    """Knows one key."""
+
+    async def __call__(self, public_key: str) -> bool:
+        return public_key == COMPRESSED
+
+    async def admits(self, answer: bool, public_key: str) -> bool:
+        return answer and public_key == COMPRESSED
+
+
+@pytest.mark.parametrize("admit", [5, True, "keys", lambda _: True, Book, str.isalnum], ids=range(6))
+def test_admit_is_an_async_function(admit: Any) -> None:
+    """Anything else is told at once, and not at the first sign-in."""
+    with pytest.raises(ConfigError, match="admit must be an async function") as caught:
+        CircleServer(admit=admit)
+    assert caught.value.option == "admit"
+
+
+@pytest.mark.parametrize("admit", [Book(), partial(Book().admits, True)])
+async def test_admit_may_be_whatever_is_as_good_as_one(admit: Any) -> None:
+    """An object that is called asynchronously, a part of an async method."""
+    async with CircleServer(admit=admit) as server, connect(server.url) as socket:
+        assert (await sign_in(socket)) is True
 
 
 async def test_admit_is_not_asked_for_wrong_signatures() -> None:
