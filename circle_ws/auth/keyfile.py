@@ -193,12 +193,13 @@ def _decrypted(where: Hidden[Path], text: Hidden[bytes], password: Hidden[Passwo
         raise ConfigError(f"{shown_path(where.value)} is encrypted and needs its password", option="password")
     libraries = _libraries()
     ec = libraries.ec
+    key, fault = None, "the password is wrong, or this is no encrypted PKCS#8 key file"
     try:
         key = libraries.serialization.load_pem_private_key(text.value, _bytes(password.value))
     except (ValueError, TypeError):
-        key, fault = None, "the password is wrong, or this is no encrypted PKCS#8 key file"
+        pass
     except libraries.UnsupportedAlgorithm:
-        key, fault = None, "its kind of key or of encryption is not supported; a key of secp256k1 is needed"
+        fault = "its kind of key or of encryption is not supported; a key of secp256k1 is needed"
     if key is None:
         # Its own words are not told on: they differ with the version, and the cause quotes the file.
         raise InvalidKey(f"{shown_path(where.value)}: {fault}")
