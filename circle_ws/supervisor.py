@@ -32,6 +32,7 @@ from .trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
     from .config import ClientConfig
     from .stats import ClientStats
@@ -72,6 +73,7 @@ class Supervisor:
         "_returning",
         "_session",
         "_task",
+        "_trace",
         "_user_tasks",
         "_watch_no_more",
         "board",
@@ -101,6 +103,7 @@ class Supervisor:
         self.serving = Serving(config, self.counters, self.outbox, self._user_tasks)
         self._comeback = Comeback(config)
         self._task: asyncio.Task[None] | None = None
+        self._trace: TracebackType | None = None
         self._session: Session | None = None
         self._handshake: Handshake | None = None
         self._abandoned: set[asyncio.Task[None]] = set()
@@ -186,8 +189,8 @@ class Supervisor:
         while not self.connected and self.counters.connects == connects:
             status = self.board.status
             if status is Status.FAILED and self.failure is not None:
-                # Raised once for each who waits: it must not hold the frames of all who waited before.
-                raise self.failure.with_traceback(None)
+                # Raised once for each who waits: with where it came from, but not the frames of all who waited before.
+                raise self.failure.with_traceback(self._trace)
             if status in (Status.CLOSING, Status.CLOSED):
                 raise ClientClosed("the client is closed, which is final; make a new one")
             if status is Status.IDLE:
@@ -396,6 +399,7 @@ class Supervisor:
 
     def _give_up(self, cause: Exception) -> None:
         self.failure = cause
+        self._trace = cause.__traceback__
         self._handshake = None
         self.outbox.fail_queued(cause)
         self.outbox.stop()

@@ -140,6 +140,8 @@ def find_fault(url: str) -> str | None:
         return "holds a space, a backslash or a control character; percent-encode it"
     if not url.isascii():
         return _USER if "@" in _authority(url) else _beyond_ascii(url)
+    if re.search(r"\][^:]", _authority(url)):
+        return "has something between the brackets of an IPv6 address and its port"
     parts = _split(url)
     if parts is None:
         return "cannot be read: its port is no number up to 65535, or its host no IPv6 address although in brackets"
@@ -150,8 +152,6 @@ def find_fault(url: str) -> str | None:
         return "names no host; it should look like wss://circle.example/..."
     if "@" in parts.netloc:
         return _USER
-    if re.search(r"\][^:]", parts.netloc):
-        return "has something between the brackets of an IPv6 address and its port"
     if parts.port == 0:
         return "has port 0, on which nothing can listen"
     if any(segment.lower().replace("%2e", ".") in (".", "..") for segment in parts.path.split("/")):

@@ -73,3 +73,16 @@ async def _refusing(peer: MemoryPeer) -> None:
         answer = {"jsonrpc": "2.0", "id": (one[0] if isinstance(one, list) else one)["id"]}
         answer["error"] = {"code": -32000, "message": "no"}
         peer.send(json.dumps([answer] if isinstance(one, list) else answer))
+
+
+async def test_what_connect_raises_has_the_frames_of_where_it_failed() -> None:
+    """A program sees where its own setup went wrong, each time that the failure is raised."""
+
+    async def setup(_: object) -> None:
+        raise KeyError("missing")
+
+    it = client("ws://localhost/", key=None, transport=MemoryServer(_refusing), setup=setup)
+    with pytest.raises(KeyError) as caught:
+        await it.connect()
+    assert "setup" in [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
+    await it.close()
