@@ -6,6 +6,7 @@ run on Python 3.12 or later, which the tool looks for, in an environment that it
 
 import argparse
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -13,19 +14,17 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools import compiled, interpreters, page_wheel, pyodide_core
+from tools import compiled, interpreters, pyodide_core
 from tools.cache import CHECKOUT, ToolError, environment, locked, run
 
-__all__ = ["BROWSER_PACKAGES", "CODE", "LOCK", "build", "check"]
+__all__ = ["BROWSER_PACKAGES", "LOCK", "build", "check"]
 
-BROWSER_PACKAGES = {"ecdsa", "six"}
+BROWSER_PACKAGES = {"ecdsa", "msgspec", "six"}
 """What circle-ws may pull into a browser, and no more."""
-
-CODE = "circle-ws-code"
-"""The package with the code of circle-ws in the bundle's Python, where it could be made."""
 
 LOCK = "pyodide-lock.json"
 
@@ -63,7 +62,7 @@ def build(out: Path, *, pyodide: str | None = None, extra: list[str] | None = No
 
 
 def check(bundle: Path) -> None:
-    """Make sure that circle-ws is one pure wheel and brings exactly `BROWSER_PACKAGES` along, and its own code.
+    """Make sure that circle-ws is one pure wheel and brings exactly `BROWSER_PACKAGES` along.
 
     Raises:
         ToolError: when it is not so.
@@ -77,7 +76,7 @@ def check(bundle: Path) -> None:
         new = set(packages[todo.pop()]["depends"]) - pulled
         pulled |= new
         todo += new
-    if pulled - {CODE} != BROWSER_PACKAGES:
+    if pulled != BROWSER_PACKAGES:
         raise ToolError(
             f"in the browser circle-ws must need exactly {', '.join(sorted(BROWSER_PACKAGES))}, "
             f"but it needs {', '.join(sorted(pulled)) or 'nothing'}: look at the markers in pyproject.toml"
@@ -101,14 +100,12 @@ def _fill(made: Path, plan: _Plan) -> None:
     print("bundle: building the wheel of circle-ws", flush=True)
     pip = ("-m", "pip", "wheel", "-q", "--disable-pip-version-check", "--no-deps", "--no-build-isolation")
     run(python, *pip, "--wheel-dir", made, CHECKOUT)
-    (ordinary,) = made.glob("circle_ws-*.whl")
-    wheel = page_wheel.make(ordinary)
-    ordinary.unlink()
-    if plan.core.files and compiled.is_possible():
-        compiled.compile_library(made / "pyodide", plan.core.info)
-        compiled.compile_package(wheel, made / "pyodide", plan.core.info)
     print("bundle: collecting the wheels that run in Pyodide", flush=True)
-    run(python, Path(__file__).with_name("wheels.py"), "--python", plan.core.info["python"], made, *plan.extra)
+    target = ("--python", plan.core.info["python"], "--abi-version", plan.core.info["abi_version"])
+    run(python, Path(__file__).with_name("wheels.py"), *target, made, *plan.extra)
+    if plan.core.files and compiled.is_possible():
+        core = made / "pyodide"
+        compiled.compile_archives([core / compiled.LIBRARY, *sorted(made.glob("*.whl"))], core, plan.core.info)
     _lock(made, python, plan.core)
 
 
@@ -118,17 +115,14 @@ def _not_core(folder: str, names: list[str]) -> set[str]:
 
 def _lock(made: Path, python: Path, core: pyodide_core.Core) -> None:
     """Write a lock file of the wheels in `made` and nothing else, and the description of the bundle."""
-    empty = made / "empty-lock.json"
-    empty.write_text(json.dumps({"info": core.info, "packages": {}}))
     wheels = sorted(made.glob("*.whl"))
-    files = ("--input", empty, "--output", made / LOCK, "--base-path", made)
-    run(python.with_name("pyodide"), "lockfile", "add-wheels", *files, *wheels)
-    empty.unlink()
+    binary = [wheel for wheel in wheels if not wheel.name.endswith("-none-any.whl")]
+    begun = made / "begun-lock.json"
+    begun.write_text(json.dumps({"info": core.info, "packages": dict(map(_binary_entry, binary))}))
+    files = ("--input", begun, "--output", made / LOCK, "--base-path", made)
+    run(python.with_name("pyodide"), "lockfile", "add-wheels", *files, *(set(wheels) - set(binary)))
+    begun.unlink()
     lock = json.loads((made / LOCK).read_text())
-    if CODE in lock["packages"]:
-        # Here and not in the wheel, which nobody need find that package for.
-        lock["packages"]["circle-ws"]["depends"].append(CODE)
-        (made / LOCK).write_text(json.dumps(lock))
     packages = sorted(lock["packages"])
     described = {
         "pyodide_version": core.version,
@@ -137,6 +131,22 @@ def _lock(made: Path, python: Path, core: pyodide_core.Core) -> None:
         "packages": packages,
     }
     (made / "bundle.json").write_text(json.dumps(described, indent=2) + "\n")
+
+
+def _binary_entry(wheel: Path) -> tuple[str, dict[str, Any]]:
+    """Return the name and the lock entry of a compiled wheel, which pyodide-lock 0.2 refuses to add."""
+    name, version = wheel.name.split("-")[:2]
+    return name.lower().replace("_", "-"), {
+        "name": name.lower().replace("_", "-"),
+        "version": version,
+        "file_name": wheel.name,
+        "install_dir": "site",
+        "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(),
+        "package_type": "package",
+        "imports": [name],
+        "depends": [],
+        "unvendored_tests": False,
+    }
 
 
 def _refuse_foreign(out: Path) -> None:

@@ -1,4 +1,4 @@
-"""Compile what a bundle has for its pages: they would compile everything that they import anew, each time.
+"""Compile what a bundle has for its pages, which would else compile everything that they import anew, each time.
 
 It takes a Python of the very version, and the bundle's Pyodide is one: it runs in Node.
 """
@@ -10,58 +10,45 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tools import browsers, page_wheel
+from tools import browsers
 from tools.cache import locked, run
 
-__all__ = ["LIBRARY", "compile_library", "compile_package", "is_possible"]
+__all__ = ["LIBRARY", "compile_archives", "is_possible"]
 
 LIBRARY = "python_stdlib.zip"
-_TOOLS = Path(__file__).parent
-_RUNNER = _TOOLS / "in_pyodide.mjs"
+_RUNNER = Path(__file__).with_name("in_pyodide.mjs")
+_PROGRAM = Path(__file__).with_name("compile_archives.py")
 
 
 def is_possible() -> bool:
-    """Tell whether there is Node; where there is none, that is said."""
+    """Return whether there is Node; where there is none, that is printed."""
     if browsers.find("node") is not None:
         return True
     print("bundle: node is not on this machine, so nothing is compiled: pages will load slower", flush=True)
     return False
 
 
-def compile_library(core: Path, info: dict[str, str]) -> None:
-    """Compile the standard library in a folder with Pyodide's core, in place. What is made is kept in the cache.
+def compile_archives(archives: list[Path], core: Path, info: dict[str, str]) -> None:
+    """Compile the Python files in some archives, in place. What is made is kept in the cache.
 
     Args:
-        core: The folder.
-        info: What a lock file says of the release.
-    """
-    source, program = core / LIBRARY, _TOOLS / "compile_library.py"
-    key = hashlib.sha256(b"".join(path.read_bytes() for path in (source, _RUNNER, program))).hexdigest()[:12]
-    with locked("library") as home:
-        made = home / f"library-{key}.zip"
-        if not made.exists():
-            print("bundle: compiling the standard library in Pyodide, once", flush=True)
-            work = made.with_suffix(".part")
-            _run_in_pyodide(core, info, program, source, work)
-            os.rename(work, made)
-        shutil.copyfile(made, source)
-
-
-def compile_package(wheel: Path, core: Path, info: dict[str, str]) -> None:
-    """Compile what the wheel for pages is imported with; write that into it, and into a wheel beside it.
-
-    Args:
-        wheel: The wheel for pages.
+        archives: Wheels, and the standard library.
         core: The folder with Pyodide's core.
         info: What a lock file says of the release.
     """
-    print("bundle: compiling circle-ws in Pyodide", flush=True)
-    with tempfile.TemporaryDirectory() as work:
-        packed = Path(work) / "packed.zip"
-        _run_in_pyodide(core, info, _TOOLS / "compile_package.py", wheel, packed)
-        page_wheel.add_code(wheel, packed)
+    tools = b"".join(path.read_bytes() for path in (_RUNNER, _PROGRAM)) + json.dumps(info).encode()
+    with locked("compiled") as home, tempfile.TemporaryDirectory(dir=home) as work:
+        kept = {path: home / f"compiled-{_digest(tools + path.read_bytes())}{path.suffix}" for path in archives}
+        new = [path for path in archives if not kept[path].exists()]
+        if new:
+            print(f"bundle: compiling {len(new)} archives in Pyodide", flush=True)
+            copies = [Path(shutil.copy(path, work)) for path in new]
+            run(browsers.ensure("node"), _RUNNER, core, json.dumps(info), _PROGRAM, *copies)
+            for path, copy in zip(new, copies, strict=True):
+                os.rename(copy, kept[path])
+        for path in archives:
+            shutil.copyfile(kept[path], path)
 
 
-def _run_in_pyodide(core: Path, info: dict[str, str], program: Path, given: Path, made: Path) -> None:
-    node = browsers.ensure("node")
-    run(node, _RUNNER, core, json.dumps(info), program, given, made)
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

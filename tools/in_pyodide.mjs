@@ -1,11 +1,12 @@
-// Runs a Python program inside Pyodide: node in_pyodide.mjs CORE INFO PROGRAM IN OUT
-// CORE is the folder of Pyodide's core, INFO the description of it that a lock file holds. The program finds the file IN
-// as /in, and what it writes to /out becomes the file OUT.
+// Runs a Python program inside Pyodide over some files: node in_pyodide.mjs CORE INFO PROGRAM FILE...
+// CORE is the folder of Pyodide's core, INFO the description of it that a lock file holds. The program finds each FILE in
+// the folder /archives, by its name, and what it leaves there is written back.
 import { readFile, writeFile } from "node:fs/promises";
+import { basename } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 
-const [core, info, program, given, made] = process.argv.slice(2);
+const [core, info, program, ...files] = process.argv.slice(2);
 const { loadPyodide } = await import(pathToFileURL(`${core}/pyodide.mjs`));
 const pyodide = await loadPyodide({
   indexURL: `${core}/`,
@@ -13,7 +14,8 @@ const pyodide = await loadPyodide({
   // Code that is compiled here knows its lines, but not its columns, which would take a third more.
   args: ["-X", "no_debug_ranges"],
 });
-pyodide.FS.writeFile("/in", await readFile(given));
+pyodide.FS.mkdir("/archives");
+for (const file of files) pyodide.FS.writeFile(`/archives/${basename(file)}`, await readFile(file));
 pyodide.runPython(await readFile(program, "utf8"), { filename: program });
-await writeFile(made, pyodide.FS.readFile("/out"));
+for (const file of files) await writeFile(file, pyodide.FS.readFile(`/archives/${basename(file)}`));
 process.exit(0);

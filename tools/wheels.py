@@ -1,4 +1,4 @@
-"""Download the pure wheels that some requirements mean on one foreign platform, dependencies included.
+"""Download the wheels that some requirements mean in Pyodide, dependencies included.
 
 Runs in the environment of the dependency group `bundle`, whose `packaging` it uses: pip evaluates markers
 for the interpreter it runs on only, so it fetches here one wheel at a time and the markers are read by us.
@@ -27,14 +27,14 @@ def requires(wheel: Path, marker: dict[str, str], extras: set[str]) -> list[Requ
     return [one for one in found if not one.marker or any(one.marker.evaluate(each) for each in contexts)]
 
 
-def collect(folder: Path, wanted: list[Requirement], marker: dict[str, str]) -> None:
+def collect(folder: Path, wanted: list[Requirement], marker: dict[str, str], platform: str) -> None:
     """Download into `folder` until every requirement of its wheels and of `wanted` is there."""
     read: set[tuple[Path, frozenset[str]]] = set()
     while True:
         wheels = {parse_wheel_filename(path.name)[0]: path for path in folder.glob("*.whl")}
         missing = [str(_plain(one)) for one in wanted if canonicalize_name(one.name) not in wheels]
         if missing:
-            _download(folder, missing, marker["python_version"])
+            _download(folder, missing, marker["python_version"], platform)
             continue
         new = {(wheels[canonicalize_name(one.name)], frozenset(one.extras)) for one in wanted} - read
         new |= {(path, frozenset[str]()) for path in wheels.values()} - read
@@ -51,11 +51,12 @@ def _plain(requirement: Requirement) -> Requirement:
     return plain
 
 
-def _download(folder: Path, wanted: list[str], python: str) -> None:
-    """Have pip download wheels that run on any platform, each without its dependencies."""
-    target = ["--python-version", python, "--implementation", "py", "--abi", "none", "--platform", "any"]
+def _download(folder: Path, wanted: list[str], python: str, platform: str) -> None:
+    """Have pip download wheels for Pyodide, compiled or pure, each without its dependencies."""
+    abi = f"cp{python.replace('.', '')}"
+    tags = ["--implementation", "cp", "--abi", abi, "--abi", "none", "--platform", platform, "--platform", "any"]
     pip = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check"]
-    options = ["--no-deps", "--only-binary", ":all:", *target, "--dest", str(folder)]
+    options = ["--no-deps", "--only-binary", ":all:", "--python-version", python, *tags, "--dest", str(folder)]
     subprocess.run([*pip, *options, *wanted], check=True)
 
 
@@ -65,6 +66,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("wanted", nargs="*", type=Requirement)
     parser.add_argument("--python", default="3.14.2", help="the full version of the foreign Python")
+    parser.add_argument("--abi-version", default="2026_0", help="of Pyodide's platform (PEP 783)")
     options = parser.parse_args()
     marker = {
         "implementation_name": "cpython",
@@ -79,7 +81,7 @@ def main() -> int:
         "python_version": options.python.rpartition(".")[0],
         "sys_platform": "emscripten",
     }
-    collect(options.folder, options.wanted, marker)
+    collect(options.folder, options.wanted, marker, f"pyemscripten_{options.abi_version}_wasm32")
     return 0
 
 

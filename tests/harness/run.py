@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.bundle import BROWSER_PACKAGES, CODE
+from tools.bundle import BROWSER_PACKAGES
 
 __all__ = ["Run", "RunFailed", "environ"]
 
@@ -33,7 +33,7 @@ class Run:
 
     def settings(self, described: dict[str, Any]) -> dict[str, Any]:
         """Return what the page is told; `described` is the content of bundle.json."""
-        needed = sorted({"circle-ws", *BROWSER_PACKAGES} | ({CODE} & set(described["packages"])))
+        needed = sorted({"circle-ws", *BROWSER_PACKAGES})
         return {
             "runtime": self.runtime,
             "arguments": self.arguments,
