@@ -1,6 +1,6 @@
 """Runs inside Pyodide: compile the Python files of each archive in /archives, in place.
 
-A wheel keeps its sources and gets a `.pyc` of each beside them (PEP 3147), so tracebacks show lines as ever. The standard
+A wheel keeps its sources and gets a `.pyc` of each beside them (PEP 3147), so tracebacks show lines. The standard
 library, which is imported from its archive and finds no `__pycache__` there, gets the code in place of the sources.
 """
 
