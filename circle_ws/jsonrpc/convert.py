@@ -1,0 +1,188 @@
+"""Conversion of plain JSON values to the type that a user names, strictly, by `msgspec.convert`.
+
+Nothing is coerced: `"1"` and `1.0` are no `int`. What JSON has no type of its own for is read from the form that
+msgspec writes it in: datetimes, dates, times and durations (ISO 8601), UUIDs, Decimals, bytes (base64), sets, enums.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar, get_origin, overload
+
+import msgspec
+
+from ..errors import InvalidRequest, InvalidResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    # Type checkers know it of themselves; nothing need be installed.
+    from typing_extensions import TypeForm as TypeForm
+
+__all__ = ["converter_for", "find_converter"]
+
+T = TypeVar("T")
+
+_MOST_KEPT = 256
+"""How many converters are kept; a program that makes types without end must not grow by them."""
+_PLACE = re.compile(r" - at (?:`(?:key|value)` in )?`([^`]*)`$")
+_VALUE = re.compile(r"^(Invalid \w+ value) .*", re.DOTALL)
+
+
+def find_converter(returns: Any) -> Callable[[Any], Any] | None:
+    """Return the converter for what `returns` names; None for `Any`, which takes every value as it is.
+
+    Raises:
+        InvalidRequest: See `converter_for`.
+    """
+    return None if returns is Any else converter_for(returns)
+
+
+@overload
+def converter_for(returns: TypeForm[T]) -> Callable[[Any], T]: ...
+@overload
+def converter_for(returns: Callable[[Any], T]) -> Callable[[Any], T]: ...
+def converter_for(returns: Any) -> Callable[[Any], Any]:
+    """Return the function that converts plain JSON values to `returns`.
+
+    Args:
+        returns: A type that `msgspec.convert` makes (plain types, dataclasses, Structs, TypedDicts, NamedTuples,
+            Literals, enums, datetimes, UUIDs, Decimals, unions, containers and constrained types of them); or anything
+            else that can be called with the plain value, such as `Model.model_validate`.
+
+    Returns:
+        A function of the plain value (None, bool, int, float, str, list, dict). It raises `InvalidResult`, whose `path`
+        says where the value does not fit; the value itself is in no message.
+
+    Raises:
+        InvalidRequest: No value can be converted to it, or it cannot be called with one value.
+    """
+    if _is_form(returns):
+        try:
+            return _kept(returns)
+        except TypeError:
+            # Not hashable, as `Annotated` with a list is not.
+            return _converting(returns)
+    if callable(returns):
+        return _calling(returns)
+    raise InvalidRequest(f"returns must be a type or a function of the plain value, not {_shown(returns)}")
+
+
+def _is_form(returns: Any) -> bool:
+    return (
+        returns is None
+        or isinstance(returns, type)
+        or get_origin(returns) is not None
+        or type(returns).__module__ in ("typing", "typing_extensions")
+    )
+
+
+def _converting(form: Any) -> Callable[[Any], Any]:
+    # Used by programs that ask for types only.
+    from msgspec import inspect as forms
+
+    if form is object:
+        return _as_it_is
+    try:
+        described = forms.type_info(form)
+        custom = _custom_in(described, forms.CustomType, set())
+    except InvalidRequest:
+        raise
+    except Exception as error:
+        raise InvalidRequest(f"{_shown(form)} is no type that JSON can be converted to: {error}") from error
+    if custom is None:
+        return _by_msgspec(form)
+    if isinstance(described, forms.CustomType) and isinstance(form, type):
+        return _calling(form)
+    raise InvalidRequest(
+        f"{_shown(form)} has a part of type {_shown(custom)}, which JSON cannot be converted to; "
+        "give a function of the plain value instead"
+    )
+
+
+_kept = lru_cache(_MOST_KEPT)(_converting)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _custom_in(described: Any, custom: type, seen: set[int]) -> Any:
+    """Return the first class within a described type that msgspec does not know, or None."""
+    if isinstance(described, custom):
+        return described.cls  # type: ignore[attr-defined]
+    if isinstance(described, tuple):
+        parts = described
+    elif isinstance(described, msgspec.Struct) and id(described) not in seen:
+        seen.add(id(described))
+        parts = tuple(getattr(described, name) for name in described.__struct_fields__)
+    else:
+        return None
+    return next((found for part in parts if (found := _custom_in(part, custom, seen)) is not None), None)
+
+
+def _by_msgspec(form: Any) -> Callable[[Any], Any]:
+    def convert(value: Any) -> Any:
+        try:
+            return msgspec.convert(value, form, strict=True)
+        except msgspec.ValidationError as error:
+            mismatch, cause = _mismatch(error), error.__cause__
+        except RecursionError:
+            mismatch, cause = InvalidResult("$: the value is nested too deep to be converted"), None
+        # Outside of the handler: msgspec's own words, which may hold the value, would be kept as the context.
+        raise mismatch from cause
+
+    return convert
+
+
+def _mismatch(error: msgspec.ValidationError) -> InvalidResult:
+    words = str(error)
+    place = _PLACE.search(words)
+    path = place[1] if place else "$"
+    if error.__cause__ is not None:
+        # A `__post_init__` or the like of the user's; its own words may hold the value.
+        return InvalidResult(f"{path}: the type refused it with {type(error.__cause__).__name__}", path=path)
+    reason = _VALUE.sub(r"\1", words[: place.start()] if place else words)
+    return InvalidResult(f"{path}: {reason[:1].lower()}{reason[1:]}", path=path)
+
+
+def _calling(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    _check_takes_one(function)
+
+    def convert(value: Any) -> Any:
+        try:
+            return function(value)
+        except Exception as error:
+            # Not the error's own words: they may hold the value.
+            raise InvalidResult(f"$: {_shown(function)} refused it with {type(error).__name__}") from error
+
+    return convert
+
+
+def _check_takes_one(function: Callable[[Any], Any]) -> None:
+    if inspect.iscoroutinefunction(function):
+        raise InvalidRequest(f"{_shown(function)} is async; give a plain function, and await the rest after the call")
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return  # Some of C have none.
+    try:
+        signature.bind(None)
+    except TypeError as error:
+        raise InvalidRequest(
+            f"{_shown(function)} cannot be called with the plain value ({error}); "
+            "give a type, or a function of one argument, such as Model.model_validate"
+        ) from None
+
+
+def _shown(value: Any) -> str:
+    # Not its `repr`: that of a partial, for one, holds its arguments.
+    qualified: str | None = getattr(value, "__qualname__", None)
+    if qualified is None:
+        return str(value) if get_origin(value) is not None else f"an object of type {type(value).__name__}"
+    owner = getattr(value, "__self__", None)
+    if isinstance(owner, type):
+        return f"{owner.__name__}.{value.__name__}"
+    return qualified.rpartition("<locals>.")[2]

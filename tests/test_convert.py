@@ -1,0 +1,238 @@
+"""Conversion to the type that `returns` names: what fits, what does not and where, functions, types that cannot be."""
+
+import enum
+import functools
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, TypedDict, TypeVar
+
+import msgspec
+import pytest
+
+from circle_ws.errors import InvalidRequest, InvalidResult
+from circle_ws.jsonrpc.convert import converter_for, find_converter
+
+T = TypeVar("T")
+
+
+@dataclass
+class User:
+    id: int
+    tags: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Tree:
+    name: str
+    children: list["Tree"] = field(default_factory=list)
+
+
+@dataclass
+class Positive:
+    number: int
+
+    def __post_init__(self) -> None:
+        if self.number < 0:
+            raise ValueError(f"the secret {self.number}")
+
+
+@dataclass
+class Page(Generic[T]):
+    items: list[T]
+
+
+class Point(msgspec.Struct):
+    x: int
+    y: int = 0
+
+
+class Movie(TypedDict, total=False):
+    title: str
+
+
+class Pair(NamedTuple):
+    one: int
+    two: str = "two"
+
+
+class Color(enum.Enum):
+    RED = "red"
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+class Model:
+    """A model of some other library: made of keywords, or of a value by a class method."""
+
+    def __init__(self, *, id: int = 0) -> None:
+        self.id = id
+
+    @classmethod
+    def model_validate(cls, value: Any) -> "Model":
+        if value["id"] < 0:
+            raise ValueError(f"the secret {value['id']}")
+        return cls(id=value["id"])
+
+
+UserId = NewType("UserId", int)
+_UUID = "12345678-1234-5678-1234-567812345678"
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "result"),
+    [
+        (None, None, None),
+        (object, {"a": [1]}, {"a": [1]}),
+        (bool, True, True),
+        (int, 10**30, 10**30),
+        (float, 1, 1.0),
+        (str, "x", "x"),
+        (list, [1, "a"], [1, "a"]),
+        (list[int], [1], [1]),
+        (Sequence[int], [1], [1]),
+        (tuple[int, str], [1, "a"], (1, "a")),
+        (tuple[int, ...], [1, 2], (1, 2)),
+        (set[int], [1, 1], {1}),
+        (frozenset[str], ["a"], frozenset("a")),
+        (dict[str, int], {"a": 1}, {"a": 1}),
+        (Mapping[str, float], {"a": 1}, {"a": 1.0}),
+        (User, {"id": 7, "more": None}, User(7)),
+        (Tree, {"name": "a", "children": [{"name": "b"}]}, Tree("a", [Tree("b")])),
+        (Page[User], {"items": [{"id": 1}]}, Page([User(1)])),
+        (Point, {"x": 1}, Point(1)),
+        (Movie, {"title": "x"}, {"title": "x"}),
+        (Pair, [1], Pair(1)),
+        (Color, "red", Color.RED),
+        (Level, 1, Level.LOW),
+        (Literal["a", 1], 1, 1),
+        (int | str, "a", "a"),
+        (User | None, None, None),
+        (UserId, 1, 1),
+        (Annotated[int, msgspec.Meta(gt=0)], 1, 1),
+        (datetime, "2026-01-02T03:04:05Z", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        (date, "2026-01-02", date(2026, 1, 2)),
+        (list[uuid.UUID], [_UUID], [uuid.UUID(_UUID)]),
+        (Decimal, "1.50", Decimal("1.50")),
+        (bytes, "aGk=", b"hi"),
+    ],
+)
+def test_a_value_that_fits(form: Any, value: Any, result: Any) -> None:
+    """What fits comes out as the type that was named, at every depth."""
+    converted = converter_for(form)(value)
+    assert converted == result
+    assert type(converted) is type(result)
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "path"),
+    [
+        (None, 0, "$"),
+        (int, True, "$"),
+        (int, 1.0, "$"),
+        (int, "1", "$"),
+        (bool, 1, "$"),
+        (str, None, "$"),
+        (list[int], [1, "a"], "$[1]"),
+        (tuple[int, str], [1], "$"),
+        (User, {}, "$"),
+        (User, {"id": 1, "tags": ["a", 5]}, "$.tags[1]"),
+        (list[User], [{"id": 1}, {"id": None}], "$[1].id"),
+        (Tree, {"name": "a", "children": [{"name": 1}]}, "$.children[0].name"),
+        (dict[str, int], {"a": "b"}, "$[...]"),
+        (dict[int, int], {"1": 2}, "$"),
+        (Literal["a"], "b", "$"),
+        (int | None, "x", "$"),
+        (Annotated[int, msgspec.Meta(gt=10)], 5, "$"),
+        (datetime, "yesterday", "$"),
+        (uuid.UUID, "1", "$"),
+    ],
+)
+def test_a_value_that_does_not_fit(form: Any, value: Any, path: str) -> None:
+    """Nothing is coerced; the error's path says where, and its message begins with it."""
+    with pytest.raises(InvalidResult) as caught:
+        converter_for(form)(value)
+    assert caught.value.path == path
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    ("form", "value"),
+    [(Color, "the secret"), (Level, 7777), (Literal["a"], "the secret"), (Positive, {"number": -7777})],
+)
+def test_no_message_holds_the_value(form: Any, value: Any) -> None:
+    """A result may be private: neither the message nor what it grew out of repeats it."""
+    with pytest.raises(InvalidResult) as caught:
+        converter_for(form)(value)
+    assert "secret" not in str(caught.value)
+    assert "7777" not in str(caught.value)
+    assert not isinstance(caught.value.__cause__, msgspec.ValidationError)
+    assert caught.value.__context__ is None
+
+
+def test_an_error_of_the_types_own_is_the_cause() -> None:
+    """What a `__post_init__` raised is handed on as the cause."""
+    with pytest.raises(InvalidResult, match=r"^\$: the type refused it with ValueError$") as caught:
+        converter_for(Positive)({"number": -1})
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("function", "value", "result"),
+    [
+        (lambda value: value["id"], {"id": 7}, 7),
+        (json.loads, "[1]", [1]),
+        (len, [1, 2], 2),
+        (datetime.fromisoformat, "2026-01-02", datetime(2026, 1, 2)),
+        (functools.partial(int, base=16), "ff", 255),
+    ],
+)
+def test_a_function_is_called(function: Any, value: Any, result: Any) -> None:
+    """What is no type is given the plain value, and what it returns is the result."""
+    assert converter_for(function)(value) == result
+
+
+def test_a_model_of_another_library() -> None:
+    """A class method that validates needs nothing more; an error of its own is the cause, without its words."""
+    assert converter_for(Model.model_validate)({"id": 7}).id == 7
+    with pytest.raises(InvalidResult, match=r"^\$: Model.model_validate refused it with ValueError$") as caught:
+        converter_for(Model.model_validate)({"id": -1})
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+async def _async(value: Any) -> Any:
+    return value
+
+
+@pytest.mark.parametrize(
+    ("returns", "words"),
+    [
+        (5, "returns must be a type or a function"),
+        ("User", "returns must be a type or a function"),
+        (Model, "Model cannot be called with the plain value"),
+        (list[Model], "list.* has a part of type Model"),
+        (_async, "_async is async"),
+        (lambda: None, "cannot be called with the plain value"),
+        (list["Unknown"], "no type that JSON can be converted to"),  # type: ignore[name-defined]  # noqa: F821
+    ],
+)
+def test_what_cannot_be_is_refused_at_once(returns: Any, words: str) -> None:
+    """A type or a function that no value can be converted with is refused before anything is sent."""
+    with pytest.raises(InvalidRequest, match=words):
+        converter_for(returns)
+
+
+def test_any_needs_no_converter() -> None:
+    """`Any` takes every value as it is, at no cost."""
+    assert find_converter(Any) is None
+
+
+def test_converters_of_types_are_kept() -> None:
+    """The same type gives the same converter, and one that cannot be hashed is taken too."""
+    assert converter_for(list[int]) is converter_for(list[int])
+    assert converter_for(Annotated[int, ["not hashable"]])(1) == 1
