@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from .auth.profile import Profile
     from .auth.types import Dialect, ParamsForm, Policy, Signer
     from .config import FirstConnect
+    from .config.headers import HeaderSource
     from .liveness import KeepAliveMode
-    from .opening import HeaderSource
     from .policy import Classifier
     from .request import Middleware
     from .setup import Setup

@@ -7,8 +7,8 @@ import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from .config.headers import OpeningHeaders
 from .errors import ConfigError, ConnectionFailed, ConnectionLost
-from .opening import OpeningHeaders
 from .setup import run_setup
 from .tasks import Interrupted, is_cancelled
 from .transport import TransportOptions
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .authenticator import Authenticator
     from .config import ClientConfig
-    from .opening import HeadersFunction
+    from .config.headers import HeadersFunction
     from .session import Session
     from .tasks import UserTasks
     from .transport import Receiver

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from circle_ws import ConfigError, ConnectionFailed, ConnectionStatus, UnsupportedRuntime
-from circle_ws.opening import OpeningHeaders, check_subprotocols
+from circle_ws.config.headers import OpeningHeaders, check_subprotocols
 from circle_ws.transport import TransportOptions, connect
 from tests.support.clients import client
 from tests.support.outcomes import later, until

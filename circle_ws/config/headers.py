@@ -6,7 +6,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from .errors import ConfigError
+from ..errors import ConfigError
 
 __all__ = ["HeaderSource", "HeadersFunction", "OpeningHeaders", "check_subprotocols"]
 

@@ -6,18 +6,18 @@ import inspect
 import math
 from typing import TYPE_CHECKING, Any
 
-from .auth.keypair import KeyPair
-from .backoff import Backoff
-from .errors import ConfigError, UnsupportedRuntime
-from .liveness import KeepAlive
-from .proxy import ENVIRONMENT, find_proxy_fault, is_socks, shown_proxy
-from .url import is_loopback, is_plain
+from ..auth.keypair import KeyPair
+from ..backoff import Backoff
+from ..errors import ConfigError, UnsupportedRuntime
+from ..liveness import KeepAlive
+from ..proxy import ENVIRONMENT, find_proxy_fault, is_socks, shown_proxy
+from ..url import is_loopback, is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .auth.hidden import Hidden
-    from .config import ClientConfig
+    from ..auth.hidden import Hidden
+    from . import ClientConfig
 
 __all__ = [
     "check_choices",
@@ -143,7 +143,7 @@ def check_signer(config: ClientConfig) -> None:
             f"the signer cannot sign profile {config.signature_profile.name!r}, only {', '.join(sorted(profiles))}",
             option="profile",
         )
-    from .auth.profiles import BOUND
+    from ..auth.profiles import BOUND
 
     if config.policy == "require-bound" and not (config.signature_profile.bound or profiles.intersection(BOUND)):
         raise ConfigError(

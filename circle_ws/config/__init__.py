@@ -8,23 +8,22 @@ from dataclasses import InitVar, field, fields
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
-from .auth.hidden import Hidden
-from .auth.keypair import KeyPair, KeyPairSigner
-from .auth.profile import Profile  # noqa: TC001 - `typing.get_type_hints` must find it
-from .auth.types import Dialect, ParamsForm, Policy, Signer
-from .backoff import Backoff
-from .errors import ConfigError
-from .frozen import dataclass
-from .liveness import KeepAlive
-from .opening import HeaderSource, OpeningHeaders, check_subprotocols
-from .policy import Classifier  # noqa: TC001 - `typing.get_type_hints` must find it
-from .proxy import ENVIRONMENT, shown_proxy
-from .request import Middleware  # noqa: TC001 - `typing.get_type_hints` must find it
-from .setup import Setup  # noqa: TC001 - likewise
-from .transport import Connect, surroundings
-from .transport import connect as runtime_connect
-from .url import check_url, is_relative, shown
-from .validation import (
+from ..auth.hidden import Hidden
+from ..auth.keypair import KeyPair, KeyPairSigner
+from ..auth.profile import Profile  # noqa: TC001 - `typing.get_type_hints` must find it
+from ..auth.types import Dialect, ParamsForm, Policy, Signer
+from ..backoff import Backoff
+from ..errors import ConfigError
+from ..frozen import dataclass
+from ..liveness import KeepAlive
+from ..policy import Classifier  # noqa: TC001 - `typing.get_type_hints` must find it
+from ..proxy import ENVIRONMENT, shown_proxy
+from ..request import Middleware  # noqa: TC001 - `typing.get_type_hints` must find it
+from ..setup import Setup  # noqa: TC001 - likewise
+from ..transport import Connect, surroundings
+from ..transport import connect as runtime_connect
+from ..url import check_url, is_relative, shown
+from .checks import (
     check_choices,
     check_headers_function,
     check_is_signer,
@@ -34,6 +33,7 @@ from .validation import (
     check_runtime,
     check_signer,
 )
+from .headers import HeaderSource, OpeningHeaders, check_subprotocols
 
 if TYPE_CHECKING:
     import ssl
@@ -210,7 +210,7 @@ class ClientConfig(_KeyHidden):
     @property
     def signature_profile(self) -> Profile:
         """The profile, looked up."""
-        from .auth.profiles import find_profile
+        from ..auth.profiles import find_profile
 
         return find_profile(self.profile)
 
@@ -236,7 +236,7 @@ class ClientConfig(_KeyHidden):
 
     def _adopt(self, private_key: str | bytes | KeyPair | None) -> None:
         """Take the options in the form in which they are used."""
-        from .auth.profiles import find_profile
+        from ..auth.profiles import find_profile
 
         self._set(
             profile=find_profile(self.profile),
