@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from .auth.keypair import KeyPair
 from .auth.profile import Profile
 from .auth.types import Challenge, Dialect, Signer
-from .backoff import Backoff
 from .board import StatusChanges
 from .buffer import Gap
 from .builder import CircleWsClientBuilder, Connecting, connect
@@ -45,8 +44,9 @@ from .errors import (
 )
 from .jsonrpc.subscriptions import Notification
 from .listener import Listener
-from .liveness import KeepAlive
 from .policy import Failure, Verdict
+from .policy.backoff import Backoff
+from .policy.liveness import KeepAlive
 from .postponed import names_of
 from .request import CallNext, Middleware, Request
 from .setup import SetupSession

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .auth.hidden import Hidden
 from .auth.keypair import KeyPair
-from .backoff import Backoff
 from .client import CircleWsClient
 from .config import DEFAULT, ClientConfig, ClientOptions, Default, default_keepalive
 from .errors import ConfigError
+from .policy.backoff import Backoff
 
 if TYPE_CHECKING:
     import ssl
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from .auth.types import Dialect, ParamsForm, Policy, Signer
     from .config import FirstConnect
     from .config.headers import HeaderSource
-    from .liveness import KeepAliveMode
     from .policy import Classifier
+    from .policy.liveness import KeepAliveMode
     from .request import Middleware
     from .setup import Setup
     from .transport import Connect

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .call import settle
 from .policy import Verdict
-from .recovery import Recovery
+from .policy.reconnect import Recovery
 from .transport import surroundings
 from .url import is_loopback
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from .errors import ConnectionLost, RpcError
-from .liveness import Action, KeepAlive, Liveness, Step
+from .policy.liveness import Action, KeepAlive, Liveness, Step
 from .tasks import start_task
 
 if TYPE_CHECKING:

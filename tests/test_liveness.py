@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 
 from circle_ws.errors import ConfigError
-from circle_ws.liveness import DOUBT_TIMEOUT, LAST_PROBE_TIMEOUT, Action, KeepAlive, KeepAliveMode, Liveness, Step
+from circle_ws.policy.liveness import (
+    DOUBT_TIMEOUT,
+    LAST_PROBE_TIMEOUT,
+    Action,
+    KeepAlive,
+    KeepAliveMode,
+    Liveness,
+    Step,
+)
 
 _EPOCH = 1.8e9
 _ORDINARY = KeepAlive(interval=20, timeout=10)

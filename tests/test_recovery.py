@@ -7,7 +7,7 @@ import pytest
 
 from circle_ws import Backoff, errors
 from circle_ws.policy import Classifier, Failure, Verdict
-from circle_ws.recovery import Recovery
+from circle_ws.policy.reconnect import Recovery
 
 LOST = errors.ConnectionLost.closed(1006)
 REFUSED = errors.ConnectionFailed("refused")

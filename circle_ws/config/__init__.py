@@ -12,11 +12,11 @@ from ..auth.hidden import Hidden
 from ..auth.keypair import KeyPair, KeyPairSigner
 from ..auth.profile import Profile  # noqa: TC001 - `typing.get_type_hints` must find it
 from ..auth.types import Dialect, ParamsForm, Policy, Signer
-from ..backoff import Backoff
 from ..errors import ConfigError
 from ..frozen import dataclass
-from ..liveness import KeepAlive
 from ..policy import Classifier  # noqa: TC001 - `typing.get_type_hints` must find it
+from ..policy.backoff import Backoff
+from ..policy.liveness import KeepAlive
 from ..proxy import ENVIRONMENT, shown_proxy
 from ..request import Middleware  # noqa: TC001 - `typing.get_type_hints` must find it
 from ..setup import Setup  # noqa: TC001 - likewise

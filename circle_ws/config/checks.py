@@ -7,9 +7,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ..auth.keypair import KeyPair
-from ..backoff import Backoff
 from ..errors import ConfigError, UnsupportedRuntime
-from ..liveness import KeepAlive
+from ..policy.backoff import Backoff
+from ..policy.liveness import KeepAlive
 from ..proxy import ENVIRONMENT, find_proxy_fault, is_socks, shown_proxy
 from ..url import is_loopback, is_plain
 

@@ -20,7 +20,7 @@ from circle_ws import (
 )
 from circle_ws.buffer import Overflow
 from circle_ws.config import FirstConnect
-from circle_ws.recovery import Recovery
+from circle_ws.policy.reconnect import Recovery
 from circle_ws.transport import TransportOptions
 from circle_ws.transport.base import Receiver
 from circle_ws.transport.memory import MemoryPeer, MemoryServer, MemoryTransport

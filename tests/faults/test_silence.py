@@ -6,7 +6,7 @@ import time
 import pytest
 
 from circle_ws import ConnectionLost, ConnectionStatus, KeepAlive, OutcomeUnknown
-from circle_ws.liveness import DOUBT_TIMEOUT, LAST_PROBE_TIMEOUT, KeepAliveMode
+from circle_ws.policy.liveness import DOUBT_TIMEOUT, LAST_PROBE_TIMEOUT, KeepAliveMode
 from tests.faults.stage import IN_BROWSER, LONG, Story, Wall, behind_faults, timed
 from tests.support.clients import client
 from tests.support.limits import SOON
@@ -20,8 +20,8 @@ PINGS = pytest.param("ping", marks=pytest.mark.native_only("browsers send no pin
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for the last probe of all for a moment only."""
-    monkeypatch.setattr("circle_ws.liveness.LAST_PROBE_TIMEOUT", 0.1)
-    monkeypatch.setattr("circle_ws.liveness.DOUBT_TIMEOUT", 0.2)
+    monkeypatch.setattr("circle_ws.policy.liveness.LAST_PROBE_TIMEOUT", 0.1)
+    monkeypatch.setattr("circle_ws.policy.liveness.DOUBT_TIMEOUT", 0.2)
 
 
 @pytest.mark.parametrize("mode", [PINGS, "auto", "rpc"])

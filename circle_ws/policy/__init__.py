@@ -9,7 +9,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TypeAlias
 
-from .errors import (
+from ..errors import (
     AuthError,
     AuthRejected,
     CircleWsError,
@@ -18,7 +18,7 @@ from .errors import (
     ConnectionLost,
     RedirectRefused,
 )
-from .frozen import dataclass
+from ..frozen import dataclass
 
 __all__ = ["Classifier", "Failure", "Reason", "Verdict", "classify", "reason_of"]
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .errors import ConnectionLost
-from .policy import Failure, Reason, Verdict, classify, reason_of
+from ..errors import ConnectionLost
+from . import Failure, Reason, Verdict, classify, reason_of
 
 if TYPE_CHECKING:
     import random
 
+    from . import Classifier
     from .backoff import Backoff
-    from .policy import Classifier
 
 __all__ = ["Recovery"]
 

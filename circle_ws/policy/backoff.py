@@ -9,8 +9,8 @@ import math
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from .errors import ConfigError
-from .frozen import dataclass
+from ..errors import ConfigError
+from ..frozen import dataclass
 
 if TYPE_CHECKING:
     import random

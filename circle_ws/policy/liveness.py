@@ -16,8 +16,8 @@ import math
 from enum import Enum
 from typing import Literal
 
-from .errors import ConfigError
-from .frozen import dataclass
+from ..errors import ConfigError
+from ..frozen import dataclass
 
 __all__ = ["DOUBT_TIMEOUT", "LAST_PROBE_TIMEOUT", "Action", "KeepAlive", "KeepAliveMode", "Liveness", "Step"]
 
