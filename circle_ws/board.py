@@ -11,7 +11,7 @@ from .callbacks import Callbacks
 from .connection_log import ConnectionLog
 from .listener import Channel, Listener
 from .status import TRANSITIONS, ConnectionStatus, StatusChange
-from .waiter import hold_back
+from .transport.waiter import hold_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from .buffer import BUFFER_BYTES, Buffer, Gap
 from .call import settle
-from .waiter import new_waiter
+from .transport.waiter import new_waiter
 
 if TYPE_CHECKING:
     import asyncio

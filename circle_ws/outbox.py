@@ -15,7 +15,7 @@ from .call import BatchMessage, Call, settle
 from .call_queue import CallQueue
 from .errors import CallTimeout, ClientClosed, InvalidRequest, MessageTooLarge, OutcomeUnknown, QueueFull
 from .jsonrpc import envelope
-from .waiter import new_waiter
+from .transport.waiter import new_waiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

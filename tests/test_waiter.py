@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from circle_ws.waiter import Waiter, deliver
+from circle_ws.transport.waiter import Waiter, deliver
 from tests.support import loop as support
 
 _VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("_VARIABLE", default="nobody's")

@@ -8,8 +8,8 @@ from .base import Capabilities, Connect, Receiver, Transport, TransportOptions
 from .surroundings import Surroundings
 
 if sys.platform == "emscripten":
-    from .page import surroundings
     from .pyodide import connect
+    from .pyodide_events import surroundings
 else:
     from .native import connect
 

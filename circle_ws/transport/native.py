@@ -25,9 +25,9 @@ from ..errors import CircleWsError, ConnectionFailed
 from ..proxy import ENVIRONMENT, is_socks, shown_proxy
 from ..text import shown
 from ..url import is_loopback
-from .addresses import open_socket
 from .base import Capabilities, Receiver, TransportOptions
-from .link import Link, link_class
+from .native_addresses import open_socket
+from .native_connection import Link, link_class
 
 if TYPE_CHECKING:
     import socket
@@ -129,7 +129,7 @@ class _Way:
         self._waiting_for("the WebSocket to open")
 
     def describe(self, error: Exception) -> ConnectionFailed:
-        from .failures import network_failure, proxy_failure, retry_after_seconds, upgrade_refusal
+        from .native_errors import network_failure, proxy_failure, retry_after_seconds, upgrade_refusal
 
         if self._at_proxy and self._proxy is not None:
             return proxy_failure(error, self._proxy)
@@ -160,7 +160,7 @@ class _Dial(websockets_client.connect):
         if not isinstance(self.proxy, str) or is_socks(self.proxy):
             self.create_connection_kwargs["sock"] = await self._open_socket(self.proxy)
             return await super().open_tcp_connection()
-        from .tunnel import open_tunnel
+        from .native_proxy import open_tunnel
 
         transport = await open_tunnel(
             self.proxy, self.uri, tls=self._tls, user_agent=_AGENT, passed=self._way.pass_proxy
@@ -173,7 +173,7 @@ class _Dial(websockets_client.connect):
     async def _open_socket(self, proxy: object) -> socket.socket:
         if not isinstance(proxy, str):
             return await open_socket(self.ws_uri.host, self.ws_uri.port)
-        from .socks import open_socks
+        from .native_socks import open_socks
 
         at, to = parse_proxy(proxy), self.ws_uri
 
@@ -248,7 +248,7 @@ class NativeConnect:
             return None
         if option != ENVIRONMENT:
             return option
-        from .environment import environment_proxy
+        from .native_environment import environment_proxy
 
         return environment_proxy(url, socks=self.capabilities.socks)
 

@@ -14,11 +14,11 @@ import js
 from pyodide.ffi import JsException, JsProxy, create_proxy, to_js
 
 from ..errors import ConnectionFailed, ConnectionLost, MessageTooLarge, ProtocolError, UnsupportedRuntime
-from ..waiter import deliver
 from .base import BEGINNING, Capabilities, Receiver, TransportOptions
-from .flood import LOOK_EVERY, Flood
-from .page import PolicyWatch
-from .reading import reader_of_large
+from .pyodide_events import PolicyWatch
+from .pyodide_flood import LOOK_EVERY, Flood
+from .pyodide_reading import reader_of_large
+from .waiter import deliver
 
 if TYPE_CHECKING:
     from collections.abc import Callable

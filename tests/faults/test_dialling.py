@@ -307,7 +307,7 @@ async def test_row_39_an_address_that_refuses_costs_no_time(peers: Peers, monkey
     circle = await peers.start("circle")
     other = await peers.start("tcp")
     await other.stop()
-    monkeypatch.setattr("circle_ws.transport.addresses.DELAY", 1000.0)
+    monkeypatch.setattr("circle_ws.transport.native_addresses.DELAY", 1000.0)
     resolver(monkeypatch, circle=[other.port, circle.port])
     async with client("ws://circle.test/", allow_insecure=True) as it:
         assert await it.call("echo", [1]) == 1
@@ -319,7 +319,7 @@ async def test_row_39_all_addresses_swallow(peers: Peers, monkeypatch: pytest.Mo
     holes = [await peers.start("tcp") for _ in range(3)]
     for hole in holes:
         await hole.ask("black_hole")
-    monkeypatch.setattr("circle_ws.transport.addresses.DELAY", 0.01)
+    monkeypatch.setattr("circle_ws.transport.native_addresses.DELAY", 0.01)
     resolver(monkeypatch, circle=[hole.port for hole in holes])
     failure = await later(client("ws://circle.test/", key=None, open_timeout=0.3).connect())
     assert "open_timeout (0.3 s)" in str(failure)

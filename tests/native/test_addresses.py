@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from circle_ws.transport import addresses
-from circle_ws.transport.addresses import find_addresses, first_of, open_socket
+from circle_ws.transport import native_addresses as addresses
+from circle_ws.transport.native_addresses import find_addresses, first_of, open_socket
 from tests.support.outcomes import eventually, later
 
 V4, V6 = socket.AF_INET, socket.AF_INET6

@@ -11,8 +11,8 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from circle_ws.errors import ConnectionFailed, ConnectionLost
 from circle_ws.transport import TransportOptions
-from circle_ws.transport.failures import retry_after_seconds
 from circle_ws.transport.native import connect
+from circle_ws.transport.native_errors import retry_after_seconds
 from tests.support.recorder import Recorder
 
 

@@ -18,7 +18,7 @@ import trustme
 
 from circle_ws import CircleWsClient, CircleWsClientBuilder, ConfigError, ConnectionFailed, ConnectionStatus
 from circle_ws.auth import derive_public_key
-from circle_ws.transport.tunnel import _Connect
+from circle_ws.transport.native_proxy import _Connect
 from tests.support.clients import KEY, client
 from tests.support.limits import PATIENCE
 from tests.support.outcomes import later, until

@@ -278,15 +278,15 @@ def _is_protocol(kind: type) -> bool:
 
 
 _BROWSER = (
-    "circle_ws.transport.flood",
-    "circle_ws.transport.page",
+    "circle_ws.transport.pyodide_flood",
+    "circle_ws.transport.pyodide_events",
     "circle_ws.transport.pyodide",
-    "circle_ws.transport.reading",
+    "circle_ws.transport.pyodide_reading",
     "circle_ws.auth.wallet",
 )
 _NATIVE = (
     "circle_ws.server",
-    "circle_ws.transport.link",
+    "circle_ws.transport.native_connection",
     "circle_ws.transport.native",
     "circle_ws.auth.backend_btclib",
     "circle_ws.auth.backend_coincurve",

@@ -9,7 +9,8 @@ import pytest
 from pyodide.ffi import to_js
 
 from circle_ws.errors import MessageTooLarge
-from circle_ws.transport import TransportOptions, connect, flood
+from circle_ws.transport import TransportOptions, connect
+from circle_ws.transport import pyodide_flood as flood
 from circle_ws.transport.pyodide import PyodideTransport
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later

@@ -10,7 +10,8 @@ from pyodide.ffi import to_js
 
 import circle_ws
 from circle_ws import CircleWsClientBuilder, ClientConfig, ConfigError, ConnectionFailed, UnsupportedRuntime
-from circle_ws.transport import TransportOptions, connect, page, pyodide
+from circle_ws.transport import TransportOptions, connect, pyodide
+from circle_ws.transport import pyodide_events as page
 from circle_ws.transport.memory import MemoryPeer, MemoryServer
 from tests.support.clients import client
 from tests.support.outcomes import later

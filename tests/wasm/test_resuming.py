@@ -10,7 +10,7 @@ from pyodide.ffi import can_run_sync, create_proxy, run_sync
 
 from circle_ws.board import StatusBoard
 from circle_ws.status import ConnectionStatus
-from circle_ws.waiter import Waiter, deliver, new_waiter
+from circle_ws.transport.waiter import Waiter, deliver, new_waiter
 from tests.support.clients import client
 from tests.support.peers import Peers
 

@@ -9,7 +9,7 @@ import js
 from pyodide.ffi import create_proxy
 
 import circle_ws
-from circle_ws.waiter import deliver, new_waiter
+from circle_ws.transport.waiter import deliver, new_waiter
 
 __all__ = ["flood", "open_careful", "open_floor", "open_naive", "open_ours", "work"]
 

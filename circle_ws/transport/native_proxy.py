@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ..proxy import shown_proxy
-from .addresses import open_socket
-from .answer import AnswerHead
-from .failures import proxy_refusal, retry_after_seconds
+from .native_addresses import open_socket
+from .native_answer import AnswerHead
+from .native_errors import proxy_refusal, retry_after_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable

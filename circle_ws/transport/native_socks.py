@@ -6,7 +6,7 @@ import socket
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .addresses import find_addresses, first_of, open_socket
+from .native_addresses import find_addresses, first_of, open_socket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import js
 
-from .page import surroundings
-from .reading import read_together
+from .pyodide_events import surroundings
+from .pyodide_reading import read_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable

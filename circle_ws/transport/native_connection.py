@@ -27,9 +27,9 @@ except ImportError:  # pragma: no cover
     from websockets.utils import apply_mask
 
 from ..errors import ConnectionLost, MessageTooLarge, ProtocolError
-from .answer import AnswerHead
 from .base import BEGINNING
 from .frames import FrameSplitter
+from .native_answer import AnswerHead
 
 if TYPE_CHECKING:
     from .base import Receiver
