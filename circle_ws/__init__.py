@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING
 from .auth.keypair import KeyPair
 from .auth.profile import Profile
 from .auth.types import Challenge, Dialect, Signer
-from .board import StatusChanges
-from .buffer import Gap
 from .builder import CircleWsClientBuilder, Connecting, connect
 from .client import CircleWsClient
 from .config import ClientConfig
+from .engine.buffer import Gap
+from .engine.listener import Listener
+from .engine.notifications import Notification
+from .engine.observers import StatusChanges
+from .engine.setup import SetupSession
 from .errors import (
     AuthError,
     AuthRejected,
@@ -42,14 +45,11 @@ from .errors import (
     SignerFailed,
     UnsupportedRuntime,
 )
-from .jsonrpc.subscriptions import Notification
-from .listener import Listener
 from .policy import Failure, Verdict
 from .policy.backoff import Backoff
 from .policy.liveness import KeepAlive
 from .postponed import names_of
 from .request import CallNext, Middleware, Request
-from .setup import SetupSession
 from .stats import ClientStats
 from .status import ConnectionStatus, StatusChange
 

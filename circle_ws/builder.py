@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from .auth.types import Dialect, ParamsForm, Policy, Signer
     from .config import FirstConnect
     from .config.headers import HeaderSource
+    from .engine.setup import Setup
     from .policy import Classifier
     from .policy.liveness import KeepAliveMode
     from .request import Middleware
-    from .setup import Setup
     from .transport import Connect
 
 __all__ = ["CircleWsClientBuilder", "Connecting", "connect"]

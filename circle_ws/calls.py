@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from .config import DEFAULT, Default
+from .engine.listening import BUFFER_BYTES, NOTIFICATION_BUFFER, listen
 from .errors import ProtocolError
-from .listening import BUFFER_BYTES, NOTIFICATION_BUFFER, listen
 from .request import Request
 from .typed import find_converter
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .batch import Batch
-    from .buffer import Overflow
-    from .caller import Caller
+    from .engine.buffer import Overflow
+    from .engine.listener import Listener
+    from .engine.pipeline import Caller
+    from .engine.supervisor import Supervisor
     from .jsonrpc.envelope import Params
-    from .listener import Listener
-    from .supervisor import Supervisor
     from .typed import TypeForm
 
 __all__ = ["Calls"]

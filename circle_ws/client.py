@@ -6,18 +6,18 @@ import asyncio
 import warnings
 from typing import TYPE_CHECKING
 
-from .caller import Caller
 from .calls import Calls
 from .config import DEFAULT, ClientConfig, Default
+from .engine.pipeline import Caller
+from .engine.supervisor import Supervisor
 from .errors import CallTimeout, ProtocolError
-from .supervisor import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
-    from .board import StatusChanges
+    from .engine.observers import StatusChanges
     from .stats import ClientStats
     from .status import ConnectionStatus as Status
     from .status import StatusChange

@@ -13,19 +13,19 @@ from typing import Any
 
 import atheris
 
-with atheris.instrument_imports(include=["circle_ws.inbound", "circle_ws.jsonrpc", "circle_ws.session"]):
-    from circle_ws.call import Call
+with atheris.instrument_imports(include=["circle_ws.engine.inbound", "circle_ws.jsonrpc", "circle_ws.engine.session"]):
     from circle_ws.config import ClientConfig
+    from circle_ws.engine.handlers import Handlers
+    from circle_ws.engine.home import Home
+    from circle_ws.engine.inbound import Inbound
+    from circle_ws.engine.notifications import Subscriptions
+    from circle_ws.engine.pending_call import Call
+    from circle_ws.engine.send_queue import Outbox
+    from circle_ws.engine.session import Session
+    from circle_ws.engine.trouble import Trouble
     from circle_ws.errors import ConnectionLost, MessageTooLarge, ProtocolError
-    from circle_ws.handlers import Handlers
-    from circle_ws.home import Home
-    from circle_ws.inbound import Inbound
     from circle_ws.jsonrpc import codec_native, codec_stdlib
-    from circle_ws.jsonrpc.subscriptions import Subscriptions
-    from circle_ws.outbox import Outbox
-    from circle_ws.session import Session
     from circle_ws.stats import Counters
-    from circle_ws.trouble import Trouble
 
 CONFIG = ClientConfig("ws://localhost/")
 LOOP = asyncio.new_event_loop()

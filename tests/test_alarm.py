@@ -5,7 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
-from circle_ws.alarm import Alarm
+from circle_ws.engine.wakeup import Alarm
 from tests.support.virtual import VirtualLoop
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from circle_ws import InvalidRequest
-from circle_ws.board import KEPT_FOR_SLOW_READERS, StatusBoard
-from circle_ws.callbacks import MOST_RUNNING, Callbacks
+from circle_ws.engine.callbacks import MOST_RUNNING, Callbacks
+from circle_ws.engine.observers import KEPT_FOR_SLOW_READERS, StatusBoard
 from circle_ws.status import ConnectionStatus, StatusChange
 
 _S = ConnectionStatus

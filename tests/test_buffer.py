@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from circle_ws.buffer import Buffer, Gap, weigh
+from circle_ws.engine.buffer import Buffer, Gap, weigh
 
 
 def _read(buffer: Buffer[int]) -> list[int | Gap]:

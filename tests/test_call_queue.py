@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from circle_ws.call import MOST_REWRITES, BatchMessage, Call
-from circle_ws.call_queue import CallQueue
+from circle_ws.engine.call_queue import CallQueue
+from circle_ws.engine.pending_call import MOST_REWRITES, BatchMessage, Call
 from tests.support.cpu import spent
 from tests.support.virtual import VirtualLoop
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from circle_ws import AuthError, Challenge, ConnectionFailed, ConnectionLost, ConnectionStatus
-from circle_ws.session import MOST_HELD_BYTES, MOST_HELD_REQUESTS
+from circle_ws.engine.session import MOST_HELD_BYTES, MOST_HELD_REQUESTS
 from circle_ws.transport import TransportOptions
 from circle_ws.transport.base import Receiver
 from circle_ws.transport.memory import MemoryPeer, MemoryServer, MemoryTransport

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from circle_ws import InvalidRequest, RpcError, handlers
-from circle_ws.handlers import MOST_RUNNING
+from circle_ws import InvalidRequest, RpcError
+from circle_ws.engine import handlers
+from circle_ws.engine.handlers import MOST_RUNNING
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later, until
 from tests.support.peers import Peers, RemotePeer

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from circle_ws.buffer import Gap
+from circle_ws.engine.buffer import Gap
+from circle_ws.engine.listener import Channel, Listener
 from circle_ws.errors import NotConnected, QueueFull
-from circle_ws.listener import Channel, Listener
 
 
 class Held:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from circle_ws import Backoff, Gap, InvalidRequest, InvalidResult, Notification, QueueFull
-from circle_ws.buffer import Buffer
+from circle_ws.engine.buffer import Buffer
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later
 from tests.support.peers import Peers

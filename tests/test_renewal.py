@@ -25,7 +25,7 @@ from circle_ws import (
     StatusChange,
 )
 from circle_ws.auth.profiles import BOUND
-from circle_ws.renewal import Renewal
+from circle_ws.engine.renewal import Renewal
 from circle_ws.transport.memory import MemoryPeer, MemoryServer
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later

@@ -2,8 +2,8 @@
 
 import pytest
 
-from circle_ws.buffer import Buffer
-from circle_ws.jsonrpc.subscriptions import Subscriptions
+from circle_ws.engine.buffer import Buffer
+from circle_ws.engine.notifications import Subscriptions
 
 
 def _read(buffer: Buffer[object]) -> list[object]:

@@ -12,6 +12,7 @@ from ..auth.hidden import Hidden
 from ..auth.keypair import KeyPair, KeyPairSigner
 from ..auth.profile import Profile  # noqa: TC001 - `typing.get_type_hints` must find it
 from ..auth.types import Dialect, ParamsForm, Policy, Signer
+from ..engine.setup import Setup  # noqa: TC001 - likewise
 from ..errors import ConfigError
 from ..frozen import dataclass
 from ..policy import Classifier  # noqa: TC001 - `typing.get_type_hints` must find it
@@ -19,7 +20,6 @@ from ..policy.backoff import Backoff
 from ..policy.liveness import KeepAlive
 from ..proxy import ENVIRONMENT, shown_proxy
 from ..request import Middleware  # noqa: TC001 - `typing.get_type_hints` must find it
-from ..setup import Setup  # noqa: TC001 - likewise
 from ..transport import Connect, surroundings
 from ..transport import connect as runtime_connect
 from ..url import check_url, is_relative, shown

@@ -18,8 +18,8 @@ from circle_ws import (
     QueueFull,
     comeback,
 )
-from circle_ws.buffer import Overflow
 from circle_ws.config import FirstConnect
+from circle_ws.engine.buffer import Overflow
 from circle_ws.policy.reconnect import Recovery
 from circle_ws.transport import TransportOptions
 from circle_ws.transport.base import Receiver

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from circle_ws import Backoff, CircleWsClient, ConnectionLost, ConnectionStatus, session
+from circle_ws import Backoff, CircleWsClient, ConnectionLost, ConnectionStatus
+from circle_ws.engine import session
 from circle_ws.transport import Receiver, TransportOptions
 from circle_ws.transport.memory import MemoryPeer, MemoryServer, MemoryTransport
 from tests.faults.stage import IN_BROWSER, Story

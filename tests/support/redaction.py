@@ -198,7 +198,7 @@ def _learn_what_is_used() -> None:
     keypair.KeyPair.__init__ = _after(  # type: ignore[method-assign]
         keypair.KeyPair.__init__, lambda _, pair, *__: watch.secrets.learn_key(pair._secret)
     )
-    authenticator: Any = importlib.import_module("circle_ws.authenticator")
+    authenticator: Any = importlib.import_module("circle_ws.engine.authenticator")
     flow = authenticator.sign_in
 
     @functools.wraps(flow)

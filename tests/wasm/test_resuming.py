@@ -8,7 +8,7 @@ import js
 import pytest
 from pyodide.ffi import can_run_sync, create_proxy, run_sync
 
-from circle_ws.board import StatusBoard
+from circle_ws.engine.observers import StatusBoard
 from circle_ws.status import ConnectionStatus
 from circle_ws.transport.waiter import Waiter, deliver, new_waiter
 from tests.support.clients import client

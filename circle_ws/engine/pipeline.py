@@ -6,20 +6,20 @@ import asyncio
 import math
 from typing import TYPE_CHECKING, Any
 
-from .call import MOST_REWRITES
-from .config import DEFAULT, Default
+from ..config import DEFAULT, Default
+from ..errors import ClientClosed, InvalidRequest, InvalidResult, NotConnected
+from ..jsonrpc.envelope import MAX_BATCH
+from ..status import ConnectionStatus as Status
 from .deadline import Deadline
-from .errors import ClientClosed, InvalidRequest, InvalidResult, NotConnected
-from .jsonrpc.envelope import MAX_BATCH
-from .status import ConnectionStatus as Status
+from .pending_call import MOST_REWRITES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import TypeAlias
 
-    from .call import Call
-    from .jsonrpc.envelope import Params
-    from .request import CallNext, Middleware, Request
+    from ..jsonrpc.envelope import Params
+    from ..request import CallNext, Middleware, Request
+    from .pending_call import Call
     from .supervisor import Supervisor
 
     _Send: TypeAlias = Callable[[Request, float | None, float | None], Awaitable[Any]]

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
-from .errors import CallTimeout
+from ..errors import CallTimeout
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -7,15 +7,15 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .errors import ConnectionLost, RpcError
-from .policy.liveness import Action, KeepAlive, Liveness, Step
+from ..errors import ConnectionLost, RpcError
+from ..policy.liveness import Action, KeepAlive, Liveness, Step
 from .tasks import start_task
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from ..stats import Counters
     from .session import Session
-    from .stats import Counters
 
 __all__ = ["PROBE", "watch"]
 

@@ -6,12 +6,12 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from .call import settle
+from ..status import TRANSITIONS, ConnectionStatus, StatusChange
+from ..transport.waiter import hold_back
 from .callbacks import Callbacks
 from .connection_log import ConnectionLog
 from .listener import Channel, Listener
-from .status import TRANSITIONS, ConnectionStatus, StatusChange
-from .transport.waiter import hold_back
+from .pending_call import settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable

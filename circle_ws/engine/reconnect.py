@@ -9,15 +9,15 @@ import random
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from .call import settle
-from .policy import Verdict
-from .policy.reconnect import Recovery
-from .transport import surroundings
-from .url import is_loopback
+from ..policy import Verdict
+from ..policy.reconnect import Recovery
+from ..transport import surroundings
+from ..url import is_loopback
+from .pending_call import settle
 
 if TYPE_CHECKING:
-    from .config import ClientConfig
-    from .policy import Classifier, Failure
+    from ..config import ClientConfig
+    from ..policy import Classifier, Failure
 
 __all__ = ["Comeback"]
 

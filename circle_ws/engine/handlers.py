@@ -9,15 +9,15 @@ import math
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
-from .errors import InvalidRequest, MessageTooLarge, RpcError
-from .jsonrpc import envelope, json
-from .jsonrpc.codes import INTERNAL_ERROR, INVALID_REQUEST, LIMIT_EXCEEDED, METHOD_NOT_FOUND
+from ..errors import InvalidRequest, MessageTooLarge, RpcError
+from ..jsonrpc import envelope, json
+from ..jsonrpc.codes import INTERNAL_ERROR, INVALID_REQUEST, LIMIT_EXCEEDED, METHOD_NOT_FOUND
 from .tasks import cancel_once, is_cancelled, start_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .jsonrpc.methods import Method
+    from ..jsonrpc.methods import Method
 
 __all__ = ["BatchReply", "Handlers"]
 
@@ -65,7 +65,7 @@ class Handlers:
         if name in self._methods:
             raise InvalidRequest(f"the method {name!r} is answered already; remove that handler first")
         # Most clients answer nothing.
-        from .jsonrpc.methods import Method
+        from ..jsonrpc.methods import Method
 
         try:
             method = Method.of(function)

@@ -11,20 +11,20 @@ import asyncio
 from asyncio import get_running_loop
 from typing import TYPE_CHECKING
 
-from .call import BatchMessage, Call, settle
+from ..errors import CallTimeout, ClientClosed, InvalidRequest, MessageTooLarge, OutcomeUnknown, QueueFull
+from ..jsonrpc import envelope
+from ..transport.waiter import new_waiter
 from .call_queue import CallQueue
-from .errors import CallTimeout, ClientClosed, InvalidRequest, MessageTooLarge, OutcomeUnknown, QueueFull
-from .jsonrpc import envelope
-from .transport.waiter import new_waiter
+from .pending_call import BatchMessage, Call, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from .config import ClientConfig
+    from ..config import ClientConfig
+    from ..jsonrpc.envelope import Params
+    from ..transport import Transport
     from .home import Home
-    from .jsonrpc.envelope import Params
     from .session import Session
-    from .transport import Transport
 
 __all__ = ["Outbox"]
 

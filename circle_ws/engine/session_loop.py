@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from .errors import ConnectionFailed, ConnectionLost
+from ..errors import ConnectionFailed, ConnectionLost
 from .keepalive import watch
 
 if TYPE_CHECKING:
+    from ..config import ClientConfig
+    from ..stats import Counters
     from .authenticator import Authenticator
-    from .config import ClientConfig
-    from .outbox import Outbox
+    from .send_queue import Outbox
     from .session import Session
-    from .stats import Counters
     from .tasks import UserTasks
 
 __all__ = ["Serving"]

@@ -8,7 +8,7 @@ import logging
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from .errors import InvalidRequest
+from ..errors import InvalidRequest
 from .tasks import is_cancelled, start_task
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ..buffer import LARGE, weigh
 from ..frozen import dataclass
+from .buffer import LARGE, weigh
 
 if TYPE_CHECKING:
-    from ..buffer import Buffer
+    from .buffer import Buffer
 
 __all__ = ["Notification", "Subscriptions", "Topic"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from ..errors import MessageTooLarge
 from .callbacks import Callbacks
-from .errors import MessageTooLarge
 
 if TYPE_CHECKING:
-    from .errors import ProtocolError
-    from .stats import Counters
+    from ..errors import ProtocolError
+    from ..stats import Counters
 
 __all__ = ["Trouble"]
 

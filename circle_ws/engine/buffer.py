@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Generic, Literal, TypeVar
 
-from .errors import QueueFull
-from .frozen import dataclass
+from ..errors import QueueFull
+from ..frozen import dataclass
 
 __all__ = ["BUFFER_BYTES", "LARGE", "Buffer", "Gap", "Overflow", "weigh"]
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, get_args
 
+from ..errors import InvalidRequest
+from ..typed import find_converter
 from .buffer import BUFFER_BYTES, Overflow
 from .connection_log import DropLog
-from .errors import InvalidRequest
 from .listener import Channel, Listener
-from .typed import find_converter
 
 if TYPE_CHECKING:
     from .home import Home
-    from .jsonrpc.subscriptions import Subscriptions
+    from .notifications import Subscriptions
 
 __all__ = ["BUFFER_BYTES", "NOTIFICATION_BUFFER", "listen"]
 

@@ -6,21 +6,21 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, cast
 
-from .alarm import Alarm
-from .auth.hidden import Hidden, redacted
-from .errors import ConnectionLost, MessageTooLarge, OutcomeUnknown, ProtocolError, RpcError
+from ..auth.hidden import Hidden, redacted
+from ..errors import ConnectionLost, MessageTooLarge, OutcomeUnknown, ProtocolError, RpcError
 from .goodbyes import cut
 from .renewal import Renewal
 from .tasks import cancel_once, is_cancelled, start_task
+from .wakeup import Alarm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .call import Call
-    from .jsonrpc.envelope import Params
+    from ..jsonrpc.envelope import Params
+    from ..stats import Counters
+    from ..transport import Transport
     from .owner import Owner
-    from .stats import Counters
-    from .transport import Transport
+    from .pending_call import Call
 
 __all__ = ["Session"]
 

@@ -11,13 +11,13 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from .auth.crypto_utils import format_public_key
-from .auth.flow import Ask, SignIn, SignInOptions, Step, sign_in
-from .auth.hidden import Hidden, redacted
-from .auth.keypair import KeyPairSigner
-from .auth.rate import BURST, INTERVAL
-from .auth.signature import SignatureEncoding
-from .errors import (
+from ..auth.crypto_utils import format_public_key
+from ..auth.flow import Ask, SignIn, SignInOptions, Step, sign_in
+from ..auth.hidden import Hidden, redacted
+from ..auth.keypair import KeyPairSigner
+from ..auth.rate import BURST, INTERVAL
+from ..auth.signature import SignatureEncoding
+from ..errors import (
     CircleWsError,
     ConnectionFailed,
     ConnectionLost,
@@ -27,15 +27,15 @@ from .errors import (
     RpcError,
     SignerFailed,
 )
+from ..text import shown
 from .tasks import cancel_once, result_of
-from .text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from .auth.profile import Profile
-    from .auth.types import Signer
-    from .config import ClientConfig
+    from ..auth.profile import Profile
+    from ..auth.types import Signer
+    from ..config import ClientConfig
     from .session import Session
     from .tasks import UserTasks
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .call import Call
+    from .pending_call import Call
 
 __all__ = ["CallQueue"]
 

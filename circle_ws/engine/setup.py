@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .errors import CircleWsError, ConnectionFailed, RpcError
+from ..errors import CircleWsError, ConnectionFailed, RpcError
 from .tasks import Interrupted
 
 if TYPE_CHECKING:
-    from .jsonrpc.envelope import Params
+    from ..jsonrpc.envelope import Params
     from .session import Session
     from .tasks import UserTasks
 

@@ -10,16 +10,16 @@ import logging
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from .auth.hidden import redact
-from .errors import CircleWsError, ConnectionLost, NotConnected, RpcError
-from .status import ConnectionStatus as Status
-from .text import shown as shown_text
-from .url import shown
+from ..auth.hidden import redact
+from ..errors import CircleWsError, ConnectionLost, NotConnected, RpcError
+from ..status import ConnectionStatus as Status
+from ..text import shown as shown_text
+from ..url import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .status import StatusChange
+    from ..status import StatusChange
 
 __all__ = ["ConnectionLog", "DropLog"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from .call import Call
-    from .jsonrpc.envelope import Params
+    from ..jsonrpc.envelope import Params
+    from ..transport import Transport
+    from .pending_call import Call
     from .session import Session
-    from .transport import Transport
 
 __all__ = ["Owner"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from .call import settle
+from .pending_call import settle
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

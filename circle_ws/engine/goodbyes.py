@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from .tasks import cancel_once, start_task
 
 if TYPE_CHECKING:
+    from ..transport import Transport
     from .handlers import Handlers
     from .tasks import UserTasks
-    from .transport import Transport
 
 __all__ = ["Goodbyes", "cut", "ended"]
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from ..transport.waiter import new_waiter
 from .buffer import BUFFER_BYTES, Buffer, Gap
-from .call import settle
-from .transport.waiter import new_waiter
+from .pending_call import settle
 
 if TYPE_CHECKING:
     import asyncio

@@ -7,22 +7,22 @@ import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .config.headers import OpeningHeaders
-from .errors import ConfigError, ConnectionFailed, ConnectionLost
+from ..config.headers import OpeningHeaders
+from ..errors import ConfigError, ConnectionFailed, ConnectionLost
+from ..transport import TransportOptions
+from ..url import normalised
 from .setup import run_setup
 from .tasks import Interrupted, is_cancelled
-from .transport import TransportOptions
-from .url import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..config import ClientConfig
+    from ..config.headers import HeadersFunction
+    from ..transport import Receiver
     from .authenticator import Authenticator
-    from .config import ClientConfig
-    from .config.headers import HeadersFunction
     from .session import Session
     from .tasks import UserTasks
-    from .transport import Receiver
 
 __all__ = ["Handshake"]
 

@@ -12,30 +12,30 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from .board import StatusBoard
-from .comeback import Comeback
-from .errors import CircleWsError, ClientClosed, ConnectionFailed, ConnectionLost, NotConnected
+from ..errors import CircleWsError, ClientClosed, ConnectionFailed, ConnectionLost, NotConnected
+from ..stats import Counters
+from ..status import ConnectionStatus as Status
+from ..transport import surroundings
+from .connector import Handshake
 from .goodbyes import Goodbyes, ended
 from .handlers import Handlers
-from .handshake import Handshake
 from .home import Home
 from .inbound import Inbound
-from .jsonrpc.subscriptions import Subscriptions
-from .outbox import Outbox
-from .serving import Serving
+from .notifications import Subscriptions
+from .observers import StatusBoard
+from .reconnect import Comeback
+from .send_queue import Outbox
 from .session import Session
-from .stats import Counters
-from .status import ConnectionStatus as Status
+from .session_loop import Serving
 from .tasks import UserTasks, cancel_once, is_cancelled, start_task
-from .transport import surroundings
 from .trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from .config import ClientConfig
-    from .stats import ClientStats
+    from ..config import ClientConfig
+    from ..stats import ClientStats
 
 __all__ = ["Supervisor"]
 

@@ -6,23 +6,23 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from ..errors import ConnectionLost, MessageTooLarge, ProtocolError
+from ..jsonrpc import envelope, json
+from ..jsonrpc.codes import AUTHENTICATION_REQUIRED, INVALID_REQUEST, PARSE_ERROR
+from ..jsonrpc.envelope import MAX_BATCH, Kind
+from ..jsonrpc.plain_sight import is_nameless_error, reply_error, reply_ids
 from .blame import only_message, take_almost_named, take_named
 from .buffer import weigh
-from .errors import ConnectionLost, MessageTooLarge, ProtocolError
 from .handlers import BatchReply
-from .jsonrpc import envelope, json
-from .jsonrpc.codes import AUTHENTICATION_REQUIRED, INVALID_REQUEST, PARSE_ERROR
-from .jsonrpc.envelope import MAX_BATCH, Kind
-from .jsonrpc.plain_sight import is_nameless_error, reply_error, reply_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from .call import Call
-    from .errors import RpcError
+    from ..errors import RpcError
     from .handlers import Handlers
-    from .jsonrpc.subscriptions import Subscriptions
+    from .notifications import Subscriptions
     from .owner import Owner
+    from .pending_call import Call
     from .session import Session
     from .trouble import Trouble
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from .call import Call
+    from .pending_call import Call
 
 __all__ = ["only_message", "take_almost_named", "take_named"]
 
