@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from .jsonrpc.envelope import Params
+    from .jsonrpc.messages import Params
     from .typed import TypeForm
 
 __all__ = ["Batch", "BatchResult"]

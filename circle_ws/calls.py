@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .engine.listener import Listener
     from .engine.pipeline import Caller
     from .engine.supervisor import Supervisor
-    from .jsonrpc.envelope import Params
+    from .jsonrpc.messages import Params
     from .typed import TypeForm
 
 __all__ = ["Calls"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from .frozen import dataclass
 
 if TYPE_CHECKING:
-    from .jsonrpc.envelope import Params
+    from .jsonrpc.messages import Params
 
 __all__ = ["CallNext", "Middleware", "Request"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from circle_ws.errors import InvalidRequest, ProtocolError, RpcError
-from circle_ws.jsonrpc import envelope
-from circle_ws.jsonrpc.envelope import Kind, kind_of
+from circle_ws.jsonrpc import messages as envelope
+from circle_ws.jsonrpc.messages import Kind, kind_of
 
 _Write = Callable[[], str]
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from circle_ws import InvalidRequest
-from circle_ws.jsonrpc import envelope, json
+from circle_ws.jsonrpc import codec as json
+from circle_ws.jsonrpc import messages as envelope
 from circle_ws.jsonrpc.javascript import plain
 from tests.support.clients import client
 from tests.support.peers import Peers

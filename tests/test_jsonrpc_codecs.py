@@ -20,7 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circle_ws.errors import InvalidRequest, ProtocolError
-from circle_ws.jsonrpc import codec_stdlib, json, strict
+from circle_ws.jsonrpc import codec as json
+from circle_ws.jsonrpc import codec_stdlib, strict
 from tests.support.cpu import spent
 
 if sys.platform == "emscripten" or sys.version_info >= (3, 15):

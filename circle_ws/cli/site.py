@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import ProtocolError
-from ..jsonrpc.json import decode
+from ..jsonrpc.codec import decode
 
 __all__ = ["Site", "serving"]
 

@@ -10,7 +10,8 @@ from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequest, MessageTooLarge, RpcError
-from ..jsonrpc import envelope, json
+from ..jsonrpc import codec as json
+from ..jsonrpc import messages as envelope
 from ..jsonrpc.codes import INTERNAL_ERROR, INVALID_REQUEST, LIMIT_EXCEEDED, METHOD_NOT_FOUND
 from .tasks import cancel_once, is_cancelled, start_task
 

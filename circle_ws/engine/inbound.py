@@ -7,9 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import ConnectionLost, MessageTooLarge, ProtocolError
-from ..jsonrpc import envelope, json
+from ..jsonrpc import codec as json
+from ..jsonrpc import messages as envelope
 from ..jsonrpc.codes import AUTHENTICATION_REQUIRED, INVALID_REQUEST, PARSE_ERROR
-from ..jsonrpc.envelope import MAX_BATCH, Kind
+from ..jsonrpc.messages import MAX_BATCH, Kind
 from ..jsonrpc.plain_sight import is_nameless_error, reply_error, reply_ids
 from .blame import only_message, take_almost_named, take_named
 from .buffer import weigh

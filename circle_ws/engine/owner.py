@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from ..jsonrpc.envelope import Params
+    from ..jsonrpc.messages import Params
     from ..transport import Transport
     from .pending_call import Call
     from .session import Session

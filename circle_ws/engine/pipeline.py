@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import DEFAULT, Default
 from ..errors import ClientClosed, InvalidRequest, InvalidResult, NotConnected
-from ..jsonrpc.envelope import MAX_BATCH
+from ..jsonrpc.messages import MAX_BATCH
 from ..status import ConnectionStatus as Status
 from .deadline import Deadline
 from .pending_call import MOST_REWRITES
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import TypeAlias
 
-    from ..jsonrpc.envelope import Params
+    from ..jsonrpc.messages import Params
     from ..request import CallNext, Middleware, Request
     from .pending_call import Call
     from .supervisor import Supervisor

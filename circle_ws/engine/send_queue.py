@@ -12,7 +12,7 @@ from asyncio import get_running_loop
 from typing import TYPE_CHECKING
 
 from ..errors import CallTimeout, ClientClosed, InvalidRequest, MessageTooLarge, OutcomeUnknown, QueueFull
-from ..jsonrpc import envelope
+from ..jsonrpc import messages as envelope
 from ..transport.waiter import new_waiter
 from .call_queue import CallQueue
 from .pending_call import BatchMessage, Call, settle
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ..config import ClientConfig
-    from ..jsonrpc.envelope import Params
+    from ..jsonrpc.messages import Params
     from ..transport import Transport
     from .home import Home
     from .session import Session

@@ -16,7 +16,7 @@ from .wakeup import Alarm
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..jsonrpc.envelope import Params
+    from ..jsonrpc.messages import Params
     from ..stats import Counters
     from ..transport import Transport
     from .owner import Owner

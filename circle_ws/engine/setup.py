@@ -9,7 +9,7 @@ from ..errors import CircleWsError, ConnectionFailed, RpcError
 from .tasks import Interrupted
 
 if TYPE_CHECKING:
-    from ..jsonrpc.envelope import Params
+    from ..jsonrpc.messages import Params
     from .session import Session
     from .tasks import UserTasks
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from ..errors import RpcError
-from ..jsonrpc import envelope
+from ..jsonrpc import messages as envelope
 from ..jsonrpc.codes import LIMIT_EXCEEDED
 
 __all__ = ["Answer", "Batch", "Waiting"]

@@ -7,16 +7,16 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CallTimeout, CircleWsError, OutcomeUnknown, ProtocolError, QueueFull, RpcError
-from ..jsonrpc import envelope
+from ..jsonrpc import messages as envelope
 from ..jsonrpc.codes import INVALID_REQUEST, PARSE_ERROR
-from ..jsonrpc.envelope import Kind
+from ..jsonrpc.messages import Kind
 from ..jsonrpc.plain_sight import is_nameless_error, reply_ids
 from .room import step_outside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..jsonrpc.envelope import Params
+    from ..jsonrpc.messages import Params
     from .link import Link
 
 __all__ = ["Calls"]

@@ -18,7 +18,7 @@ from ..auth.audience import audience
 from ..auth.crypto_utils import format_public_key
 from ..auth.profiles import PROFILES, find_profile
 from ..errors import ConfigError, RpcError
-from ..jsonrpc import envelope
+from ..jsonrpc import messages as envelope
 from ..jsonrpc.codes import EXECUTION_FAILED
 from ..jsonrpc.methods import Function, Method
 from .connection import LOOK_INTERVAL, Connection
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from ..jsonrpc.envelope import Params
+    from ..jsonrpc.messages import Params
 
 __all__ = ["CircleServer"]
 

@@ -7,12 +7,12 @@ import inspect
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..jsonrpc import envelope
+from ..jsonrpc import messages as envelope
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
 
-    from ..jsonrpc.envelope import Params
+    from ..jsonrpc.messages import Params
     from .calls import Calls
     from .link import Link
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from websockets.exceptions import ConnectionClosed
 
 from ..errors import ProtocolError, RpcError
-from ..jsonrpc import envelope, json
+from ..jsonrpc import codec as json
+from ..jsonrpc import messages as envelope
 from ..jsonrpc.codes import INVALID_REQUEST, PARSE_ERROR
-from ..jsonrpc.envelope import Kind
+from ..jsonrpc.messages import Kind
 from .answering import Answering, error_text
 from .batch import Batch, Waiting
 from .calls import Calls

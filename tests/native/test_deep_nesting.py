@@ -8,7 +8,7 @@ import pytest
 _IN_A_SMALL_THREAD = """
 import sys, threading
 from circle_ws.errors import ProtocolError
-from circle_ws.jsonrpc import json
+from circle_ws.jsonrpc import codec as json
 
 def decode():
     for text in ("[" * 20_000, '{"a":' * 20_000, "[" * 20_000 + "]" * 20_000, '[{"a":' * 500_000):

@@ -7,7 +7,8 @@ import pytest
 from pyodide.ffi import create_proxy, to_js
 
 from circle_ws import InvalidRequest
-from circle_ws.jsonrpc import envelope, json
+from circle_ws.jsonrpc import codec as json
+from circle_ws.jsonrpc import messages as envelope
 from tests.support.clients import client
 from tests.support.peers import Peers
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from ..errors import InvalidRequest, ProtocolError, RpcError
-from . import json
+from . import codec as json
 
 __all__ = [
     "MAX_BATCH",
