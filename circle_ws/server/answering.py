@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ..errors import CircleWsError, RpcError
 from ..jsonrpc import messages as envelope
 from ..jsonrpc.codes import AUTHENTICATION_REQUIRED, INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND
+from .concurrency import Room
 from .entry import RESERVED, SIGN_IN, Entry, is_bound
-from .room import Room
 
 if TYPE_CHECKING:
     from collections.abc import Callable

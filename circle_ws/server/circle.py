@@ -24,9 +24,9 @@ from ..jsonrpc.methods import Function, Method
 from .connection import LOOK_INTERVAL, Connection
 from .entry import RESERVED
 from .gate import Gate
-from .link import Link
 from .reader import Reader
 from .rules import DIALECTS, PARAMS, Admit, Rules, ServedDialect, ServedParams
+from .socket import Link
 from .thread import MAX_THREADS, in_thread
 
 if TYPE_CHECKING:

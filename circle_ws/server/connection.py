@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
 
     from ..jsonrpc.messages import Params
-    from .calls import Calls
-    from .link import Link
+    from .requests import Calls
+    from .socket import Link
 
 __all__ = ["LOOK_INTERVAL", "Connection"]
 

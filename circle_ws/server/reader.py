@@ -14,13 +14,13 @@ from ..jsonrpc.codes import INVALID_REQUEST, PARSE_ERROR
 from ..jsonrpc.messages import Kind
 from .answering import Answering, error_text
 from .batch import Batch, Waiting
-from .calls import Calls
 from .connection import Connection
+from .requests import Calls
 
 if TYPE_CHECKING:
     from .batch import Answer
-    from .link import Link
     from .rules import Rules
+    from .socket import Link
 
 __all__ = ["MAX_MALFORMED", "Reader"]
 

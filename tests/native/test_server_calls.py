@@ -19,7 +19,7 @@ from circle_ws.errors import (
 )
 from circle_ws.server import CircleServer, Connection
 from circle_ws.server.answering import MAX_RUNNING
-from circle_ws.server.calls import MAX_OPEN
+from circle_ws.server.requests import MAX_OPEN
 from tests.native.by_hand import ask, clog, request, send_all, signed_in
 from tests.support.outcomes import eventually, later
 

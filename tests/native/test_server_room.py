@@ -3,7 +3,7 @@
 import asyncio
 from contextvars import copy_context
 
-from circle_ws.server.room import Room, step_outside
+from circle_ws.server.concurrency import Room, step_outside
 from tests.support.loop import settle
 
 

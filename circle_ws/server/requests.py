@@ -11,13 +11,13 @@ from ..jsonrpc import messages as envelope
 from ..jsonrpc.codes import INVALID_REQUEST, PARSE_ERROR
 from ..jsonrpc.messages import Kind
 from ..jsonrpc.plain_sight import is_nameless_error, reply_ids
-from .room import step_outside
+from .concurrency import step_outside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..jsonrpc.messages import Params
-    from .link import Link
+    from .socket import Link
 
 __all__ = ["Calls"]
 
