@@ -45,11 +45,11 @@ from .errors import (
     SignerFailed,
     UnsupportedRuntime,
 )
+from .hooks import CallNext, Middleware, Request
 from .policy import Failure, Verdict
 from .policy.backoff import Backoff
 from .policy.liveness import KeepAlive
 from .postponed import names_of
-from .request import CallNext, Middleware, Request
 from .stats import ClientStats
 from .status import ConnectionStatus, StatusChange
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from .errors import InvalidRequest, InvalidResult, OutcomeUnknown
-from .request import Request
+from .hooks import Request
 from .typed import find_converter
 
 if TYPE_CHECKING:

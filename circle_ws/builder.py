@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from .config import FirstConnect
     from .config.headers import HeaderSource
     from .engine.setup import Setup
+    from .hooks import Middleware
     from .policy import Classifier
     from .policy.liveness import KeepAliveMode
-    from .request import Middleware
     from .transport import Connect
 
 __all__ = ["CircleWsClientBuilder", "Connecting", "connect"]

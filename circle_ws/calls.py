@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 from .config import DEFAULT, Default
 from .engine.listening import BUFFER_BYTES, NOTIFICATION_BUFFER, listen
 from .errors import ProtocolError
-from .request import Request
+from .hooks import Request
 from .typed import find_converter
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .url import find_length_fault
+from .urls import find_length_fault
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult

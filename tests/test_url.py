@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from circle_ws.errors import ConfigError
-from circle_ws.url import check_url, is_loopback, is_plain, normalised, shown
+from circle_ws.urls import check_url, is_loopback, is_plain, normalised, shown
 
 _SECRET = "hunter2"
 

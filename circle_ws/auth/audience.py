@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
-from ..url import find_fault, place_of, shown
+from ..urls import find_fault, place_of, shown
 
 __all__ = ["audience"]
 
@@ -17,7 +17,7 @@ def audience(url: str) -> str:
     port, query and fragment; the path as it stands, `/` where it is empty.
 
     Raises:
-        ConfigError: The URL is none that every runtime dials alike (`circle_ws.url`).
+        ConfigError: The URL is none that every runtime dials alike (`circle_ws.urls`).
     """
     fault = find_fault(url)
     if fault is not None:

@@ -15,14 +15,14 @@ from ..auth.types import Dialect, ParamsForm, Policy, Signer
 from ..engine.setup import Setup  # noqa: TC001 - likewise
 from ..errors import ConfigError
 from ..frozen import dataclass
+from ..hooks import Middleware  # noqa: TC001 - `typing.get_type_hints` must find it
 from ..policy import Classifier  # noqa: TC001 - `typing.get_type_hints` must find it
 from ..policy.backoff import Backoff
 from ..policy.liveness import KeepAlive
 from ..proxy import ENVIRONMENT, shown_proxy
-from ..request import Middleware  # noqa: TC001 - `typing.get_type_hints` must find it
 from ..transport import Connect, surroundings
 from ..transport import connect as runtime_connect
-from ..url import check_url, is_relative, shown
+from ..urls import check_url, is_relative, shown
 from .checks import (
     check_choices,
     check_headers_function,

@@ -11,7 +11,7 @@ from ..errors import ConfigError, UnsupportedRuntime
 from ..policy.backoff import Backoff
 from ..policy.liveness import KeepAlive
 from ..proxy import ENVIRONMENT, find_proxy_fault, is_socks, shown_proxy
-from ..url import is_loopback, is_plain
+from ..urls import is_loopback, is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ from ..auth.hidden import redact
 from ..errors import CircleWsError, ConnectionLost, NotConnected, RpcError
 from ..status import ConnectionStatus as Status
 from ..text import shown as shown_text
-from ..url import shown
+from ..urls import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

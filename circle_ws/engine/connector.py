@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..config.headers import OpeningHeaders
 from ..errors import ConfigError, ConnectionFailed, ConnectionLost
 from ..transport import TransportOptions
-from ..url import normalised
+from ..urls import normalised
 from .setup import run_setup
 from .tasks import Interrupted, is_cancelled
 

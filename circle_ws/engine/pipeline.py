@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import TypeAlias
 
+    from ..hooks import CallNext, Middleware, Request
     from ..jsonrpc.messages import Params
-    from ..request import CallNext, Middleware, Request
     from .pending_call import Call
     from .supervisor import Supervisor
 

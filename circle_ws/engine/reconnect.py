@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..policy import Verdict
 from ..policy.reconnect import Recovery
 from ..transport import surroundings
-from ..url import is_loopback
+from ..urls import is_loopback
 from .pending_call import settle
 
 if TYPE_CHECKING:

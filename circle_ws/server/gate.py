@@ -11,7 +11,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Response
 
 from ..errors import ConfigError
-from ..url import is_loopback
+from ..urls import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

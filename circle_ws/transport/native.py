@@ -24,7 +24,7 @@ from websockets.typing import Subprotocol
 from ..errors import CircleWsError, ConnectionFailed
 from ..proxy import ENVIRONMENT, is_socks, shown_proxy
 from ..text import shown
-from ..url import is_loopback
+from ..urls import is_loopback
 from .base import Capabilities, Receiver, TransportOptions
 from .native_addresses import open_socket
 from .native_connection import Link, link_class

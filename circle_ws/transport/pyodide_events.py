@@ -13,7 +13,7 @@ import js
 from pyodide.ffi import JsException, JsProxy, create_proxy
 
 from ..errors import ConfigError
-from ..url import normalised, shown
+from ..urls import normalised, shown
 from .surroundings import Surroundings
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import circle_ws
-from circle_ws.url import check_url
+from circle_ws.urls import check_url
 
 
 def test_tracebacks_name_files_and_lines_of_the_library() -> None:
