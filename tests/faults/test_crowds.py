@@ -16,9 +16,9 @@ from circle_ws import (
     ConnectionStatus,
     OutcomeUnknown,
     QueueFull,
-    comeback,
 )
 from circle_ws.config import FirstConnect
+from circle_ws.engine import reconnect
 from circle_ws.engine.buffer import Overflow
 from circle_ws.policy.reconnect import Recovery
 from circle_ws.transport import TransportOptions
@@ -61,7 +61,7 @@ async def test_row_30_accept_then_close_is_no_hot_loop(
     peers: Peers, monkeypatch: pytest.MonkeyPatch, key: str | None
 ) -> None:
     """Row 30, accept-then-close: the bounds of the delays keep doubling, and being let in does not reset them."""
-    monkeypatch.setattr(comeback, "_RANDOM", Highest())
+    monkeypatch.setattr(reconnect, "_RANDOM", Highest())
     answers = {"fetch_nonce": NONCE, "authenticate": {"result": True}, "f": {"close": 1001}}
     peer = await peers.start("scripted", answers=answers)
     backoff = Backoff(first=0.01, base=0.01, maximum=0.07, floor=0.0)

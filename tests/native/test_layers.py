@@ -1,4 +1,4 @@
-"""The imports keep to the architecture: downward only, each foreign library in its one place."""
+"""The imports keep to the architecture: an allow-list of rooms, no circle, each foreign library in its one place."""
 
 import ast
 import sys
@@ -12,94 +12,74 @@ import circle_ws
 
 _PACKAGE = Path(circle_ws.__file__).parent
 
-_FLOORS: tuple[set[str], ...] = (
-    {
-        "errors",
-        "frozen",
-        "status",
-        "backoff",
-        "url",
-        "buffer",
-        "stats",
-        "opening",
-        "postponed",
-        "proxy",
-        "text",
-    },
-    {"jsonrpc", "auth", "policy", "recovery", "liveness", "typed"},
-    {"transport", "waiter"},
-    {
-        "alarm",
-        "authenticator",
-        "batch",
-        "blame",
-        "board",
-        "connection_log",
-        "call",
-        "call_queue",
-        "callbacks",
-        "calls",
-        "caller",
-        "client",
-        "comeback",
-        "config",
-        "deadline",
-        "goodbyes",
-        "handlers",
-        "handshake",
-        "home",
-        "inbound",
-        "keepalive",
-        "listener",
-        "listening",
-        "outbox",
-        "owner",
-        "renewal",
-        "request",
-        "serving",
-        "session",
-        "setup",
-        "supervisor",
-        "tasks",
-        "trouble",
-        "validation",
-    },
-    {"builder", "cli", "server", "testing", "sync", "__main__", "__init__"},
+_VALUES = {"errors", "status", "stats", "text"}
+_PURE = _VALUES | {"urls", "policy", "jsonrpc", "hooks", "auth"}
+_CLIENT = _PURE | {"transport", "config", "engine"}
+_MAY_IMPORT: dict[str, set[str]] = {
+    "text": set(),
+    "errors": {"text"},
+    "status": {"errors"},
+    "stats": {"errors"},
+    "urls": {"errors", "text"},
+    "policy": {"errors", "text"},
+    "jsonrpc": {"errors", "text"},
+    "hooks": {"jsonrpc"},
+    "auth": {"errors", "text", "urls", "jsonrpc"},
+    "transport": {"errors", "text", "urls"},
+    "config": {"auth", "transport", "policy", "hooks", "urls", "errors", "text"},
+    "engine": _PURE | {"transport", "config"},
+    "batch": _CLIENT,
+    "client": _CLIENT | {"batch"},
+    "builder": {"client", "config", "auth", "policy", "transport", "hooks", "errors", "text"},
+    "server": {"auth", "jsonrpc", "urls", "errors", "text"},
+    "cli": _CLIENT | {"builder", "client", "batch", "server", "__init__"},
+    "__init__": _CLIENT | {"builder", "client", "batch"},
+    "__main__": {"cli"},
+}
+"""The rooms (modules and sub-packages of the top level) that each room may import, type-only imports included."""
+
+_ENGINE: tuple[set[str], ...] = (
+    {"wakeup", "tasks", "loop_affinity"},
+    {"pending_call", "handlers", "listener", "closing"},
+    {"session", "notifications", "reconnect", "call_queue"},
+    {"send_queue", "observers", "connection_log", "authenticator"},
+    {"connector", "session_loop", "inbound"},
+    {"supervisor"},
+    {"pipeline"},
 )
-"""Which modules and sub-packages stand on which floor; each may import its own floor and those below."""
+"""The engine's inner order: a module imports only modules that stand before its own group."""
+
+_MAX_TOP_LEVEL = 20
+_MAX_ROOMS = 26
+_MAX_FLOORS = 10
+_MAX_MODULE = 400
+_MAX_FUNCTION = 60
+_P95_FUNCTION = 35
 
 _FOREIGN: dict[str, tuple[str, ...]] = {
-    "websockets": ("transport/native.py", "transport/link.py", "server/"),
+    "websockets": (
+        "transport/native.py",
+        "transport/native_connection.py",
+        "transport/native_proxy.py",
+        "transport/native_errors.py",
+        "server/circle.py",
+        "server/socket.py",
+    ),
     "coincurve": ("auth/backend_coincurve.py",),
     "btclib_secp256k1": ("auth/backend_btclib.py",),
     "Crypto": ("auth/keccak_native.py", "auth/keyfile.py"),
     "ecdsa": ("auth/backend_ecdsa.py",),
-    "msgspec": ("jsonrpc/codec_native.py",),
-    "orjson": ("jsonrpc/codec_native.py",),
-    "js": (
-        "transport/pyodide.py",
-        "transport/flood.py",
-        "transport/reading.py",
-        "transport/page.py",
-        "auth/wallet.py",
-        "sync.py",
-    ),
-    "pyodide": (
-        "transport/pyodide.py",
-        "transport/flood.py",
-        "transport/reading.py",
-        "transport/page.py",
-        "auth/wallet.py",
-        "sync.py",
-    ),
-    "typing_extensions": ("typed/",),
-    "typer": ("cli/",),
-    "rich": ("cli/",),
+    "msgspec": ("jsonrpc/codec.py", "jsonrpc/messages.py", "jsonrpc/convert.py"),
+    "js": ("transport/pyodide*.py", "transport/waiter.py", "auth/wallet.py"),
+    "pyodide": ("transport/pyodide*.py", "transport/waiter.py", "auth/wallet.py"),
+    "typing_extensions": ("jsonrpc/convert.py", "client.py", "batch.py", "engine/listener.py"),
+    "typer": ("cli/*",),
+    "rich": ("cli/*",),
     "cryptography": ("auth/keyfile.py",),
 }
 """The only places that may import each library that is not of the standard library or ours."""
 
-_CHOICES = {"transport/__init__.py", "auth/backend.py", "jsonrpc/json.py", "waiter.py"}
+_CHOICES = {"transport/__init__.py", "auth/backend.py", "transport/waiter.py"}
 """The files that choose between the runtimes at import."""
 
 
@@ -119,11 +99,11 @@ class _Import:
 
     @property
     def own(self) -> str | None:
-        """The first name under `circle_ws`, or None for what is not ours."""
+        """The room that is imported, or None for what is not ours."""
         parts = self.target.split(".")
         if parts[0] != "circle_ws":
             return None
-        return parts[1] if len(parts) > 1 else "__init__"
+        return parts[1] if len(parts) > 1 and parts[1] in _rooms() else "__init__"
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line} imports {self.target}"
@@ -131,6 +111,10 @@ class _Import:
 
 def _files() -> list[str]:
     return sorted(path.relative_to(_PACKAGE).as_posix() for path in _PACKAGE.rglob("*.py"))
+
+
+def _rooms() -> set[str]:
+    return {_room(file) for file in _files()}
 
 
 def _tree(file: str) -> ast.Module:
@@ -166,39 +150,92 @@ def _imports(file: str) -> list[_Import]:
     ]
 
 
-def _name(file: str) -> str:
-    """Name the module, or the sub-package, whose floor counts for a file."""
+def _room(file: str) -> str:
     return Path(file).parts[0].removesuffix(".py")
 
 
-def _floor(name: str) -> int:
-    return next((floor for floor, names in enumerate(_FLOORS) if name in names), len(_FLOORS))
+def _graph() -> dict[str, set[str]]:
+    """Give the rooms that each room imports."""
+    arrows: dict[str, set[str]] = {}
+    for file in _files():
+        room = arrows.setdefault(_room(file), set())
+        room.update(found.own for found in _imports(file) if found.own is not None and found.own != _room(file))
+    return arrows
 
 
 def _allowed(file: str, places: tuple[str, ...]) -> bool:
-    return any(file == place or (place.endswith("/") and file.startswith(place)) for place in places)
-
-
-def test_every_module_has_a_floor() -> None:
-    """A new module is put on a floor before anything else."""
-    assert {_name(file) for file in _files()} <= set().union(*_FLOORS)
-
-
-def test_no_module_stands_on_two_floors() -> None:
-    """Each name is in the table once."""
-    assert sum(map(len, _FLOORS)) == len(set().union(*_FLOORS))
+    return any(Path(file).match(place) for place in places)
 
 
 @pytest.mark.parametrize("file", _files())
-def test_imports_go_downward(file: str) -> None:
-    """A module imports its own floor and those below; values only errors, `frozen`, `text` and `url`."""
-    floor = _floor(_name(file))
+def test_a_room_imports_what_it_may(file: str) -> None:
+    """Imports between rooms, also those for types only or inside functions, are those of the table."""
+    room = _room(file)
+    assert room in _MAY_IMPORT, f"{room} is a new room: put it into the table"
     for found in _imports(file):
-        if found.own is None:
-            continue
-        assert _floor(found.own) <= floor, f"{found}, which stands above"
-        if floor == 0:
-            assert found.own in {"errors", "frozen", "text", "url"}, f"{found}, but a value may import only those"
+        assert found.own is None or found.own == room or found.own in _MAY_IMPORT[room], str(found)
+
+
+def _height(room: str, arrows: dict[str, set[str]], above: tuple[str, ...] = ()) -> int:
+    assert room not in above, f"the rooms import each other: {' -> '.join((*above, room))}"
+    return 1 + max((_height(target, arrows, (*above, room)) for target in arrows[room]), default=0)
+
+
+def test_there_is_no_circle_and_few_floors() -> None:
+    """The longest chain of imports between rooms is short, and none comes back to where it began."""
+    arrows = _graph()
+    assert max(_height(room, arrows) for room in arrows) <= _MAX_FLOORS
+
+
+def test_modules_do_not_import_each_other() -> None:
+    """No circle within a room either: modules by name, packages by their `__init__`."""
+    names = {file.removesuffix(".py").removesuffix("/__init__").replace("/", "."): file for file in _files()}
+    names = {("circle_ws." + name).removesuffix(".__init__"): file for name, file in names.items()}
+    arrows: dict[str, set[str]] = {}
+    for name, file in names.items():
+        targets = {found.target for found in _imports(file)}
+        found = {target if target in names else target.rpartition(".")[0] for target in targets}
+        arrows[name] = {one for one in found if one in names and one != name}
+    for name in arrows:
+        _height(name, arrows)
+
+
+def _engine_group(module: str) -> int:
+    return next(group for group, names in enumerate(_ENGINE) if module in names)
+
+
+@pytest.mark.parametrize("file", [file for file in _files() if _room(file) == "engine"])
+def test_the_engine_keeps_its_order(file: str) -> None:
+    """Within the engine, a module imports only what stands before it."""
+    module = Path(file).stem
+    if module == "__init__":
+        return
+    for found in _imports(file):
+        parts = found.target.split(".")
+        if parts[:2] == ["circle_ws", "engine"] and len(parts) > 2:
+            assert _engine_group(parts[2]) < _engine_group(module), str(found)
+
+
+def test_the_house_stays_small() -> None:
+    """The top level, the rooms, the modules and the functions are of a size that can be read in one sitting."""
+    entries = [path.name for path in _PACKAGE.iterdir() if path.name != "__pycache__"]
+    assert len(entries) <= _MAX_TOP_LEVEL, sorted(entries)
+    assert len(_rooms()) <= _MAX_ROOMS
+    long = {file: lines for file in _files() if (lines := _lines(file)) > _MAX_MODULE}
+    assert not long
+    sizes = sorted(size for file in _files() for size in _function_sizes(file))
+    assert sizes[-1] <= _MAX_FUNCTION
+    assert sizes[len(sizes) * 95 // 100] <= _P95_FUNCTION
+
+
+def _lines(file: str) -> int:
+    return len((_PACKAGE / file).read_text(encoding="utf-8").splitlines())
+
+
+def _function_sizes(file: str) -> Iterator[int]:
+    for node in ast.walk(_tree(file)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield (node.end_lineno or node.lineno) - node.lineno + 1
 
 
 @pytest.mark.parametrize("file", _files())
@@ -211,7 +248,7 @@ def test_foreign_libraries_have_their_place(file: str) -> None:
             assert _allowed(file, _FOREIGN[found.top]), f"{found}, which only {_FOREIGN[found.top]} may"
 
 
-@pytest.mark.parametrize("file", [file for file in _files() if _floor(_name(file)) < 2])
+@pytest.mark.parametrize("file", [file for file in _files() if _room(file) in _PURE])
 def test_no_loop_below_the_transports(file: str) -> None:
     """Values and pure cores do no I/O, have no loop and no clock; signing in among them."""
     for found in _imports(file):
@@ -225,27 +262,18 @@ def test_ecdsa_is_loaded_on_use() -> None:
     assert not [str(one) for one in found if one.at_load]
 
 
-@pytest.mark.parametrize("file", [file for file in _files() if _name(file) == "server"] or ["server"])
-def test_the_server_is_no_client(file: str) -> None:
-    """The reference circle stands on the same wire rules, and on nothing of the client's engine."""
-    if file == "server":
-        pytest.skip("there is no server yet")
-    for found in _imports(file):
-        assert found.own not in {"client", "supervisor", "session", "builder", "__init__"}, str(found)
-
-
 def _asks_where_it_runs(file: str, node: ast.AST) -> bool:
     """Tell whether a node asks for the runtime; the command line and key files may ask for the operating system."""
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
         asked = (node.value.id, node.attr) in {("sys", "platform"), ("platform", "system"), ("os", "name")}
-        return asked and _name(file) != "cli" and file != "auth/keyfile.py"
+        return asked and _room(file) != "cli" and file != "auth/keyfile.py"
     return isinstance(node, ast.Constant) and node.value in ("emscripten", "wasm32")
 
 
 def test_the_platform_decides_in_three_files() -> None:
     """Only the three choices, and the default of the keep-alive, ask where they run; nothing else sniffs."""
     asking = {file for file in _files() if any(_asks_where_it_runs(file, node) for node in ast.walk(_tree(file)))}
-    assert asking == _CHOICES | {"config.py"}
+    assert asking == _CHOICES | {"config/__init__.py"}
 
 
 @pytest.mark.parametrize("file", sorted(_CHOICES))
