@@ -1,0 +1,129 @@
+"""The table of requests that have no reply yet, and which of them a broken reply is about. Client and server use it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Pending"]
+
+T = TypeVar("T")
+
+
+class Pending(Generic[T]):
+    """Requests that were sent to one peer and have no reply, each with an entry: what waits for its reply.
+
+    A request goes through it like this:
+
+    1. `new_id()` gives its id, which no other request of this table ever has.
+    2. `add(id, entry)`, or `add_batch({id: entry, ...})` for several in one message, *before* the text is written: a
+       reply must not come too early.
+    3. `take(id)` when its reply comes: returns the entry and forgets it. `None` means that the reply is to be ignored;
+       then `take_almost(id)` finds the request whose id came back with another type, which is a `ProtocolError`
+       (JSON-RPC 2.0 section 5), and `was_sent(id)` tells a late reply from one to nothing that was ever asked.
+    4. `give_up(id)` when its caller waits no longer (it was cancelled, or ran out of time); a late reply is ignored.
+    5. `take_all()` when the connection is lost.
+
+    A reply may also fail to say which request it is about: an error with the id `null`, an empty batch, a binary
+    message. It is about the one message that has no reply, where there is only one: `take_only_message()`.
+
+    Attributes:
+        entries: The unanswered requests in the order in which they were added; to be read, not changed.
+        notified: Whether a message was sent since the last reply that gets none: a notification, or a reply to a
+            request of the peer's. An error with the id `null` may be about that one. Set it when such a message is
+            sent.
+        last_id: The id given out last.
+    """
+
+    __slots__ = ("_batches", "_gave_up", "entries", "last_id", "notified")
+
+    def __init__(self) -> None:
+        self.entries: dict[int, T] = {}
+        self.notified = False
+        self.last_id = 0
+        self._gave_up = False
+        """Whether a request was given up since the last reply: an error with the id `null` may be about that one."""
+        self._batches: dict[int, frozenset[int]] = {}
+        """For each unanswered request of a batch, the ids of the whole batch."""
+
+    def new_id(self) -> int:
+        """Return an id that was never used before."""
+        self.last_id += 1
+        return self.last_id
+
+    def was_sent(self, id: Any) -> bool:
+        """Return whether a request ever had this id, whether or not it still waits for a reply."""
+        return type(id) is int and 0 < id <= self.last_id
+
+    def add(self, id: int, entry: T) -> None:
+        """Add a request that is about to be written in a message of its own."""
+        self.entries[id] = entry
+
+    def add_batch(self, entries: Mapping[int, T]) -> None:
+        """Add requests, by id, that are about to be written in one message."""
+        self.entries.update(entries)
+        if len(entries) > 1:
+            self._batches.update(dict.fromkeys(entries, frozenset(entries)))
+
+    def take(self, id: Any) -> T | None:
+        """Remove and return the request that a reply with this id is about, or None."""
+        # True and 1.0 are equal to 1, and would find its request.
+        entry = self.entries.pop(id, None) if type(id) is int else None
+        if entry is not None:
+            self.notified = self._gave_up = False
+            if self._batches:
+                self._batches.pop(id, None)
+        return entry
+
+    def take_almost(self, id: Any) -> tuple[int, T] | None:
+        """Remove and return the request whose id is equal to this one but for its type: `"1"`, `1.0`, `true`.
+
+        Returns:
+            The id as it was sent, and the entry; None where there is no such request.
+        """
+        if type(id) is str:
+            # Neither a sign nor spaces nor leading zeros; and a long run of digits is not worth being read.
+            is_number = id.isascii() and id.isdigit() and len(id) < 20 and id[0] != "0"
+            meant = int(id) if is_number else 0
+        else:
+            meant = int(id) if type(id) is bool or (type(id) is float and id.is_integer()) else 0
+        entry = self.take(meant)
+        return None if entry is None else (meant, entry)
+
+    def take_only_message(self, *, partly_answered: bool = True) -> list[T]:
+        """Remove and return the requests of the one message that has no reply; empty where there are several, or none.
+
+        Empty also where a request was given up since the last reply: the peer may mean that one.
+
+        Args:
+            partly_answered: Accept a batch of which several requests have no reply and others had one.
+        """
+        ids = list(self.entries)
+        if not ids or self._gave_up:
+            return []
+        if len(ids) > 1:
+            batch = self._batches.get(ids[0], frozenset())
+            if not batch.issuperset(ids) or not (partly_answered or len(ids) == len(batch)):
+                return []
+        return self._remove_all()
+
+    def give_up(self, id: int) -> bool:
+        """Remove a request whose caller waits no longer; return whether it had no reply until now."""
+        if self.entries.pop(id, None) is None:
+            return False
+        self._batches.pop(id, None)
+        self._gave_up = True
+        return True
+
+    def take_all(self) -> list[T]:
+        """Remove and return all requests, because the connection was lost; the next one begins with an empty table."""
+        self.notified = self._gave_up = False
+        return self._remove_all()
+
+    def _remove_all(self) -> list[T]:
+        entries = list(self.entries.values())
+        self.entries.clear()
+        self._batches.clear()
+        return entries
