@@ -12,7 +12,7 @@ import pytest
 
 from circle_ws import Backoff, Challenge, CircleWsClient, ConnectionStatus, SetupSession, StatusChange
 from circle_ws.policy import Failure
-from circle_ws.transport import surroundings
+from circle_ws.transport import host_events
 from circle_ws.transport.memory import MemoryPeer, MemoryServer
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later
@@ -248,7 +248,7 @@ def test_a_client_whose_event_loop_has_ended(tasks: str) -> None:
 
     asyncio.run(end())
     assert changes[-1].status is S.CLOSED
-    assert not surroundings._watchers
+    assert not host_events._watchers
     if tasks == "left behind":
         for task in left:
             # Nobody can end them any more; do not let the interpreter complain of that.
@@ -268,9 +268,9 @@ def test_a_client_that_is_dropped_after_its_event_loop_ended_is_held_by_nothing(
     loop.run_until_complete(it.connect())
     left = asyncio.all_tasks(loop)
     loop.close()
-    assert len(surroundings._watchers) == 1
+    assert len(host_events._watchers) == 1
     del it
-    assert not surroundings._watchers
+    assert not host_events._watchers
     for task in left:
         task._log_destroy_pending = False  # type: ignore[attr-defined]
     # Here, where what the tasks say of their loop is expected.

@@ -20,7 +20,7 @@ from ..policy import Classifier  # noqa: TC001 - `typing.get_type_hints` must fi
 from ..policy.backoff import Backoff
 from ..policy.liveness import KeepAlive
 from ..proxy import ENVIRONMENT, shown_proxy
-from ..transport import Connect, surroundings
+from ..transport import Connect, host_events
 from ..transport import connect as runtime_connect
 from ..urls import check_url, is_relative, shown
 from .checks import (
@@ -194,7 +194,7 @@ class ClientConfig(_KeyHidden):
 
     def __post_init__(self, private_key: str | bytes | KeyPair | None) -> None:
         if is_relative(self.url):
-            self._set(url=surroundings.absolute(self.url))
+            self._set(url=host_events.absolute(self.url))
         check_url(self.url)
         self._adopt(private_key)
         choices = {"policy": Policy, "dialect": Dialect, "params": ParamsForm, "first_connect": FirstConnect}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..policy import Verdict
 from ..policy.reconnect import Recovery
-from ..transport import surroundings
+from ..transport import host_events
 from ..urls import is_loopback
 from .pending_call import settle
 
@@ -59,7 +59,7 @@ class Comeback:
     @property
     def may_dial(self) -> bool:
         """Whether dialling makes sense: not while a browser says that it is offline, loopback excepted."""
-        return self._forced or not surroundings.offline or is_loopback(self._config.url)
+        return self._forced or not host_events.offline or is_loopback(self._config.url)
 
     def plan(self, cause: Exception, phase: str, attempts: int) -> float | None:
         """Decide what follows a failure; the arguments and the result are as in `Recovery.plan`."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..errors import CircleWsError, ClientClosed, ConnectionFailed, ConnectionLost, NotConnected
 from ..stats import Counters
 from ..status import ConnectionStatus as Status
-from ..transport import surroundings
+from ..transport import host_events
 from .connector import Handshake
 from .goodbyes import Goodbyes, ended
 from .handlers import Handlers
@@ -274,7 +274,7 @@ class Supervisor:
         try:
             # There is one attempt at a time: an abandoned one may take its time to end.
             await ended(self._winding_down, self.config.close_timeout)
-            self._watch_no_more = surroundings.watch(self._awake)
+            self._watch_no_more = host_events.watch(self._awake)
             await self._stay_connected()
         except asyncio.CancelledError:
             if self._is_current:

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import sys
 
-from .base import Capabilities, Connect, Receiver, Transport, TransportOptions
-from .surroundings import Surroundings
+from .base import Capabilities, Connect, HostEvents, Receiver, Transport, TransportOptions
 
 if sys.platform == "emscripten":
     from .pyodide import connect
-    from .pyodide_events import surroundings
+    from .pyodide_events import host_events
 else:
     from .native import connect
 
-    surroundings = Surroundings()
+    host_events = HostEvents()
 
 __all__ = [
     "Capabilities",
     "Connect",
+    "HostEvents",
     "Receiver",
-    "Surroundings",
     "Transport",
     "TransportOptions",
     "connect",
-    "surroundings",
+    "host_events",
 ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..errors import ConnectionLost, ProtocolError
 
-__all__ = ["BEGINNING", "Capabilities", "Connect", "Receiver", "Transport", "TransportOptions"]
+__all__ = ["BEGINNING", "Capabilities", "Connect", "HostEvents", "Receiver", "Transport", "TransportOptions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,3 +167,44 @@ class Connect(Protocol):
             ConfigError: The environment names a proxy that cannot be used.
         """
         ...
+
+
+class HostEvents:
+    """Hand on that the world may have changed. Natively nobody tells: a sleep is seen by the clocks there."""
+
+    __slots__ = ("_watchers",)
+
+    def __init__(self) -> None:
+        self._watchers: dict[object, Callable[[], None]] = {}
+
+    @property
+    def offline(self) -> bool:
+        """Whether it is known that no other machine can be reached."""
+        return False
+
+    def absolute(self, url: str) -> str:
+        """Give the `ws://` or `wss://` URL that a relative one means, where something is there that it is relative to.
+
+        Args:
+            url: Relative: without a scheme. Natively it stays what it is.
+        """
+        return url
+
+    def watch(self, awake: Callable[[], None]) -> Callable[[], None]:
+        """Call `awake` whenever the program may have slept or the network may have changed; it must not raise.
+
+        Returns:
+            A function that ends it.
+        """
+        token = object()
+        self._watchers[token] = awake
+
+        def remove() -> None:
+            self._watchers.pop(token, None)
+
+        return remove
+
+    def wake(self) -> None:
+        """Tell everybody who watches."""
+        for awake in list(self._watchers.values()):
+            awake()

@@ -1,7 +1,7 @@
 """How the native runtime dials, with `websockets`: directly or through a proxy, once, and following no redirect.
 
 Keep-alive, time limits and reconnecting are the engine's, so those of `websockets` are off. What is open then is
-`NativeTransport`, over a `link.Link`.
+`NativeTransport`, over a `native_connection.Connection`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ..text import shown
 from ..urls import is_loopback
 from .base import Capabilities, Receiver, TransportOptions
 from .native_addresses import open_socket
-from .native_connection import Link, link_class
+from .native_connection import Connection, connection_class
 
 if TYPE_CHECKING:
     import socket
@@ -45,20 +45,20 @@ _AGENT = f"circle-ws {USER_AGENT}"
 class NativeTransport:
     """Be one open WebSocket of the package `websockets`."""
 
-    __slots__ = ("_link",)
+    __slots__ = ("_connection",)
 
-    def __init__(self, link: Link) -> None:
-        self._link = link
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
     @property
     def buffered(self) -> int:
         """Bytes that are not yet on their way."""
-        return self._link.joined_size + self._link.transport.get_write_buffer_size()
+        return self._connection.joined_size + self._connection.transport.get_write_buffer_size()
 
     @property
     def bytes_received(self) -> int:
         """Bytes received so far, control frames included."""
-        return self._link.bytes_received
+        return self._connection.bytes_received
 
     def send(self, text: str) -> None:
         """Hand over one text message.
@@ -66,7 +66,7 @@ class NativeTransport:
         Raises:
             ConnectionLost: The link is known to be down.
         """
-        self._link.send_text(text.encode())
+        self._connection.send_text(text.encode())
 
     async def drain(self) -> None:
         """Return when writing more makes sense.
@@ -75,12 +75,12 @@ class NativeTransport:
             ConnectionLost: The link went down meanwhile.
         """
         try:
-            self._link.write_joined()
-            await self._link.drain()
+            self._connection.write_joined()
+            await self._connection.drain()
         except OSError as error:
-            raise self._link.loss() from error
-        if self._link.protocol.state is not OPEN:
-            raise self._link.loss()
+            raise self._connection.loss() from error
+        if self._connection.protocol.state is not OPEN:
+            raise self._connection.loss()
 
     def ping(self) -> asyncio.Future[None]:
         """Send a ping frame; the future is done with its pong.
@@ -88,15 +88,15 @@ class NativeTransport:
         Raises:
             ConnectionLost: The link went down meanwhile.
         """
-        return self._link.send_ping()
+        return self._connection.send_ping()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close with the handshake, within `close_timeout`. Idempotent; a cancelled one aborts."""
-        self._link.silent = True
+        self._connection.silent = True
         try:
             # The library's own limit begins when the peer has read what was written before.
-            async with asyncio.timeout(self._link.close_timeout):
-                await self._link.close(code, reason)
+            async with asyncio.timeout(self._connection.close_timeout):
+                await self._connection.close(code, reason)
         except TimeoutError:
             self.abort()
         except asyncio.CancelledError:
@@ -105,8 +105,8 @@ class NativeTransport:
 
     def abort(self) -> None:
         """Close at once, without the handshake. Idempotent."""
-        self._link.silent = True
-        self._link.transport.abort()
+        self._connection.silent = True
+        self._connection.transport.abort()
 
 
 class _Way:
@@ -120,9 +120,9 @@ class _Way:
         if proxy is not None:
             waiting_for(f"the proxy {self._proxy}")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Link:
+    def __call__(self, *args: Any, **kwargs: Any) -> Connection:
         self.pass_proxy()
-        return link_class()(*args, receiver=self._receiver, **kwargs)
+        return connection_class()(*args, receiver=self._receiver, **kwargs)
 
     def pass_proxy(self) -> None:
         self._at_proxy = False
@@ -154,7 +154,9 @@ class _Dial(websockets_client.connect):
         self._tls = tls
         # Without a context `websockets` makes the system's own, which checks the certificate and the host name.
         given: dict[str, Any] = {} if tls is None else {"ssl": tls}
-        super().__init__(url, create_connection=cast("type[Link]", way), user_agent_header=_AGENT, **given, **options)
+        super().__init__(
+            url, create_connection=cast("type[Connection]", way), user_agent_header=_AGENT, **given, **options
+        )
 
     async def open_tcp_connection(self) -> websockets_client.ClientConnection:
         if not isinstance(self.proxy, str) or is_socks(self.proxy):
@@ -165,15 +167,15 @@ class _Dial(websockets_client.connect):
         transport = await open_tunnel(
             self.proxy, self.uri, tls=self._tls, user_agent=_AGENT, passed=self._way.pass_proxy
         )
-        link = self.factory(self.ws_uri)
-        transport.set_protocol(link)
-        link.connection_made(transport)
-        return link
+        connection = self.factory(self.ws_uri)
+        transport.set_protocol(connection)
+        connection.connection_made(transport)
+        return connection
 
     async def _open_socket(self, proxy: object) -> socket.socket:
         if not isinstance(proxy, str):
             return await open_socket(self.ws_uri.host, self.ws_uri.port)
-        from .native_socks import open_socks
+        from .native_proxy import open_socks
 
         at, to = parse_proxy(proxy), self.ws_uri
 
@@ -234,9 +236,9 @@ class NativeConnect:
             logger=_websockets_logger,
         )
         try:
-            link = cast("Link", await dial)
-            link.forget_handshake()
-            return NativeTransport(link)
+            connection = cast("Connection", await dial)
+            connection.forget_handshake()
+            return NativeTransport(connection)
         except CircleWsError:
             raise
         except Exception as error:
@@ -248,7 +250,7 @@ class NativeConnect:
             return None
         if option != ENVIRONMENT:
             return option
-        from .native_environment import environment_proxy
+        from .native_proxy import environment_proxy
 
         return environment_proxy(url, socks=self.capabilities.socks)
 

@@ -29,12 +29,12 @@ except ImportError:  # pragma: no cover
 from ..errors import ConnectionLost, MessageTooLarge, ProtocolError
 from .base import BEGINNING
 from .frames import FrameSplitter
-from .native_answer import AnswerHead
+from .http_head import AnswerHead
 
 if TYPE_CHECKING:
     from .base import Receiver
 
-__all__ = ["Link", "link_class"]
+__all__ = ["Connection", "connection_class"]
 
 _logger = logging.getLogger("circle_ws.transport")
 
@@ -52,7 +52,7 @@ _MOST_PENDING_PINGS = 8
 """So many pings wait for their pong at the same time, and no more."""
 
 
-class Link(websockets_client.ClientConnection):
+class Connection(websockets_client.ClientConnection):
     """Hand whole messages to a receiver as soon as they have come in.
 
     Args:
@@ -321,7 +321,7 @@ def _too_large(limit: int | None, beginning: str) -> MessageTooLarge:
     return MessageTooLarge(words, limit=limit, beginning=beginning)
 
 
-class _BufferedLink(Link, asyncio.BufferedProtocol):
+class _BufferedConnection(Connection, asyncio.BufferedProtocol):
     """Read into a buffer that all links of an event loop share.
 
     asyncio's other way makes a new buffer of 256 KiB for each read, which costs more than all that is done with a short
@@ -346,9 +346,9 @@ class _BufferedLink(Link, asyncio.BufferedProtocol):
 _buffers: WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = WeakKeyDictionary()
 
 
-def link_class() -> type[Link]:
+def connection_class() -> type[Connection]:
     """Tell which kind of link the running event loop can have."""
-    return _BufferedLink if isinstance(asyncio.get_running_loop(), asyncio.SelectorEventLoop) else Link
+    return _BufferedConnection if isinstance(asyncio.get_running_loop(), asyncio.SelectorEventLoop) else Connection
 
 
 def _text_frame(payload: bytes) -> tuple[bytes, bytes]:

@@ -1,25 +1,79 @@
-"""A tunnel through an HTTP proxy: CONNECT (RFC 9110 section 9.3.6), and TLS through it.
+"""Proxies: which one the environment names, and the way through one, HTTP or SOCKS.
 
-That of `websockets` reports an error to the event loop when a proxy hangs up, and when TLS fails behind it.
+The tunnel through an HTTP proxy is our own: CONNECT (RFC 9110 section 9.3.6), and TLS through it. That of `websockets`
+reports an error to the event loop when a proxy hangs up, and when TLS fails behind it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import socket
 import ssl
-from typing import TYPE_CHECKING, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
-from ..proxy import shown_proxy
-from .native_addresses import open_socket
-from .native_answer import AnswerHead
+from ..errors import ConfigError
+from ..proxy import find_proxy_fault, is_socks, shown_proxy
+from .http_head import AnswerHead
+from .native_addresses import find_addresses, first_of, open_socket
 from .native_errors import proxy_refusal, retry_after_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
-__all__ = ["open_tunnel"]
+__all__ = ["environment_proxy", "open_socks", "open_tunnel"]
+
+_LEFT_TO_THE_PROXY = ("socks5h", "socks4a")
+"""Schemes with which the proxy looks the circle's name up."""
+
+
+def environment_proxy(url: str, *, socks: bool) -> str | None:
+    """Give the proxy for a `ws://` or `wss://` URL: `WSS_PROXY`, `SOCKS_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`.
+
+    For `ws://` it is `WS_PROXY` first, and `HTTP_PROXY` before `ALL_PROXY`; `NO_PROXY` names the hosts that need none.
+    Names in lower case count too, and on macOS and Windows the system's settings.
+
+    Args:
+        url: A checked URL.
+        socks: Whether a SOCKS proxy can be used.
+
+    Raises:
+        ConfigError: It is one that cannot be used.
+    """
+    proxy = _look_up(url)
+    if proxy is None:
+        return None
+    fault = find_proxy_fault(proxy)
+    if fault is None and is_socks(proxy) and not socks:
+        fault = "is a SOCKS proxy, for which a package is missing: python3 -m pip install 'circle-ws[socks]'"
+    if fault is not None:
+        raise ConfigError(
+            f"the environment's proxy {shown_proxy(proxy)!r} {fault}; mend the environment, or say proxy=None",
+            option="proxy",
+        )
+    return proxy
+
+
+def _look_up(url: str) -> str | None:
+    parts = urlsplit(url)
+    secure = parts.scheme == "wss"
+    if proxy_bypass(f"{parts.hostname}:{parts.port or (443 if secure else 80)}"):
+        return None
+    # The order of `websockets`, which is that of RFC 6455 section 4.1; what is for everything comes last.
+    names = ("wss", "socks", "https", "all") if secure else ("ws", "socks", "https", "http", "all")
+    proxies = getproxies()
+    for name in names:
+        proxy = proxies.get(name)
+        if not proxy:
+            continue
+        # Systems write the address of a SOCKS proxy like that of any other.
+        kind = "socks5h" if name == "socks" else "http"
+        address = proxy.removeprefix("http://") if name == "socks" else proxy
+        return address if "://" in address else f"{kind}://{address}"
+    return None
 
 
 async def open_tunnel(
@@ -107,3 +161,43 @@ def _check(head: AnswerHead, proxy: str) -> None:
     if head.status >= 300:
         retry_after = retry_after_seconds(head.header(b"retry-after"), head.header(b"date"))
         raise proxy_refusal(head.status, retry_after, shown_proxy(proxy))
+
+
+async def open_socks(
+    proxy: SplitResult,
+    host: str,
+    port: int,
+    connect: Callable[[str, str], Coroutine[Any, Any, socket.socket]],
+) -> socket.socket:
+    """Give a socket that leads to the circle; a cancelled one leaves nothing behind.
+
+    Args:
+        proxy: The proxy's checked URL.
+        host: The circle's.
+        port: The circle's.
+        connect: Speaks with the proxy at an address, and asks it for a host.
+
+    Raises:
+        OSError: The proxy cannot be reached, and the cause says why; or the circle's host is unknown here.
+        Exception: What `connect` raises.
+    """
+    via = await _reachable((proxy.hostname or "").removesuffix("."), proxy.port or 0)
+    hosts = [host]
+    if proxy.scheme not in _LEFT_TO_THE_PROXY:
+        family = socket.AF_INET if proxy.scheme == "socks4" else socket.AF_UNSPEC
+        hosts = [where[0] for _, where in await find_addresses(host, port, family)]
+    return await first_of([partial(connect, via, one) for one in hosts])
+
+
+async def _reachable(host: str, port: int) -> str:
+    """Give an address of the proxy that answers: the package takes the first one, whether it does or not."""
+    try:
+        addresses = await find_addresses(host, port)
+        if len(addresses) == 1:
+            address: str = addresses[0][1][0]
+            return address
+        with await open_socket(host, port) as opened:
+            answering: str = opened.getpeername()[0]
+            return answering
+    except OSError as error:
+        raise ConnectionError("the SOCKS proxy cannot be reached") from error

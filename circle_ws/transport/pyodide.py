@@ -16,8 +16,7 @@ from pyodide.ffi import JsException, JsProxy, create_proxy, to_js
 from ..errors import ConnectionFailed, ConnectionLost, MessageTooLarge, ProtocolError, UnsupportedRuntime
 from .base import BEGINNING, Capabilities, Receiver, TransportOptions
 from .pyodide_events import PolicyWatch
-from .pyodide_flood import LOOK_EVERY, Flood
-from .pyodide_reading import reader_of_large
+from .pyodide_messages import LOOK_EVERY, Flood, reader_of_large
 from .waiter import deliver
 
 if TYPE_CHECKING:

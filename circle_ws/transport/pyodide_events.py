@@ -14,13 +14,13 @@ from pyodide.ffi import JsException, JsProxy, create_proxy
 
 from ..errors import ConfigError
 from ..urls import normalised, shown
-from .surroundings import Surroundings
+from .base import HostEvents
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
-__all__ = ["Page", "PolicyWatch", "surroundings"]
+__all__ = ["Page", "PolicyWatch", "host_events"]
 
 _SCHEMES = {"http:": "ws:", "https:": "wss:", "ws:": "ws:", "wss:": "wss:"}
 """A URL that is relative to a page gets the page's own scheme, which stands for this one (WHATWG WebSockets)."""
@@ -29,7 +29,7 @@ _VIOLATION = "securitypolicyviolation"
 _logger = logging.getLogger("circle_ws.transport")
 
 
-class Page(Surroundings):
+class Page(HostEvents):
     """Listen to the events of a page, or of a worker, while anybody watches. Node has none of them."""
 
     __slots__ = ("_js_listeners",)
@@ -168,4 +168,4 @@ def _base() -> Any:
     return None if js_location is None else js_location.href
 
 
-surroundings = Page()
+host_events = Page()

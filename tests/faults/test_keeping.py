@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from circle_ws import Backoff, CircleWsClient, ConnectionStatus
-from circle_ws.transport import surroundings
+from circle_ws.transport import host_events
 from tests.faults.stage import LONG, behind_faults
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later, until
@@ -116,7 +116,7 @@ async def test_row_43_while_it_waits_for_the_next_attempt(peers: Peers, reader: 
     _collect()
     await asyncio.sleep(0.02)
     _collect()
-    surroundings.wake()
+    host_events.wake()
     await _goes_on(circle, log)
 
 
@@ -198,7 +198,7 @@ async def test_row_43_status_changes(peers: Peers) -> None:
     await circle.ask("cut_all")
     await log.until_status(S.WAITING)
     _collect()
-    surroundings.wake()
+    host_events.wake()
     await eventually(lambda: log.got == ["closed"])
     assert log.statuses.count(S.WAITING) == 1
 
@@ -240,7 +240,7 @@ async def test_row_43_who_waits_for_a_reply_or_for_the_connection(peers: Peers) 
     _collect()
     await asyncio.sleep(0.02)
     _collect()
-    surroundings.wake()
+    host_events.wake()
     await eventually(lambda: log.got == ["connected", [1, 2], "waiting", 3, "closed"])
 
 

@@ -119,7 +119,7 @@ async def test_an_open_link_holds_nothing_of_its_handshake() -> None:
         port = next(iter(server.sockets)).getsockname()[1]
         options = TransportOptions(headers={"X-Token": "a secret"})
         transport = await connect(f"ws://127.0.0.1:{port}/", Recorder(), options)
-        link = transport._link
+        link = transport._connection
         assert link.request is None
         assert link.response is not None
         assert not link.response.headers

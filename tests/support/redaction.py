@@ -278,10 +278,9 @@ def _is_protocol(kind: type) -> bool:
 
 
 _BROWSER = (
-    "circle_ws.transport.pyodide_flood",
+    "circle_ws.transport.pyodide_messages",
     "circle_ws.transport.pyodide_events",
     "circle_ws.transport.pyodide",
-    "circle_ws.transport.pyodide_reading",
     "circle_ws.auth.wallet",
 )
 _NATIVE = (

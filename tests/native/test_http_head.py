@@ -2,7 +2,7 @@
 
 import pytest
 
-from circle_ws.transport.native_answer import AnswerHead
+from circle_ws.transport.http_head import AnswerHead
 
 OPENING = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nX-Trace: 1\r\nConnection: Upgrade\r\n"

@@ -10,7 +10,7 @@ from pyodide.ffi import to_js
 
 from circle_ws.errors import MessageTooLarge
 from circle_ws.transport import TransportOptions, connect
-from circle_ws.transport import pyodide_flood as flood
+from circle_ws.transport import pyodide_messages as flood
 from circle_ws.transport.pyodide import PyodideTransport
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later
@@ -271,7 +271,7 @@ async def test_what_comes_between_the_last_portions_is_taken(
 ) -> None:
     """What was fetched is taken over several turns; the flood does not end over what came in one of them."""
     tab = Tab()
-    monkeypatch.setattr(flood, "surroundings", tab)
+    monkeypatch.setattr(flood, "host_events", tab)
     monkeypatch.setattr(flood, "_CALM", 1)
     peer = await peers.start("scripted")
     link = await Link.to(peer.url)

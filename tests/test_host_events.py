@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from circle_ws import Backoff, ConnectionStatus, KeepAlive, StatusChange, StatusChanges
-from circle_ws.transport import surroundings
+from circle_ws.transport import host_events
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later, until
 from tests.support.peers import Peers
@@ -19,7 +19,7 @@ async def test_a_standing_link_is_probed_at_once(peers: Peers) -> None:
     """Long before its interval is over the peer is asked for a sign of life; it gives one, and the link stays."""
     peer = await peers.start("scripted", answers={"rpc.ping": {"result": "pong"}})
     async with client(peer.url, key=None, keepalive=RARELY) as it:
-        surroundings.wake()
+        host_events.wake()
         await until(peer, "received")
         await eventually(lambda: it.stats.latency_last is not None)
         assert it.is_connected()
@@ -32,7 +32,7 @@ async def test_a_dead_link_is_found_soon_and_replaced_without_a_delay(peers: Pee
     peer = await peers.start("scripted")
     async with client(peer.url, key=None, keepalive=RARELY, backoff=SLOW) as it:
         changes = it.status_changes()
-        surroundings.wake()
+        host_events.wake()
         # Waited for and not polled: a page that is kept busy by polling has no time for its timers.
         assert (await _next_wait(changes)).retry_in == 0
         await it.wait_until_connected()
@@ -53,8 +53,8 @@ async def test_the_pending_delay_is_skipped(peers: Peers) -> None:
     async with client(circle.url, backoff=SLOW) as it:
         await circle.ask("cut_all")
         await eventually(lambda: it.status is S.WAITING)
-        surroundings.wake()
-        surroundings.wake()
+        host_events.wake()
+        host_events.wake()
         await it.wait_until_connected()
 
 
@@ -64,7 +64,7 @@ async def test_what_the_server_asked_for_is_waited_for(peers: Peers) -> None:
     async with client(circle.url) as it:
         await circle.ask("drop_all", code=1013)
         await eventually(lambda: it.status is S.WAITING)
-        surroundings.wake()
+        host_events.wake()
         with pytest.raises(TimeoutError):
             await it.wait_until_connected(0.3)
         it.reconnect()
@@ -75,7 +75,7 @@ async def test_a_client_without_keepalive_is_not_probed(peers: Peers) -> None:
     """`without_keepalive()` says that nobody asks."""
     peer = await peers.start("scripted", answers={"f": {"result": 1}})
     async with client(peer.url, key=None, keepalive=None) as it:
-        surroundings.wake()
+        host_events.wake()
         await it.call("f")
     assert len(await peer.ask("received")) == 1
 
@@ -83,15 +83,15 @@ async def test_a_client_without_keepalive_is_not_probed(peers: Peers) -> None:
 async def test_nobody_watches_when_all_clients_are_closed(peers: Peers) -> None:
     """A client watches while it runs, and not after `close()` or when it gave up."""
     circle = await peers.start("circle")
-    assert len(surroundings._watchers) == 0
+    assert len(host_events._watchers) == 0
     async with client(circle.url):
-        assert len(surroundings._watchers) == 1
-    assert len(surroundings._watchers) == 0
+        assert len(host_events._watchers) == 1
+    assert len(host_events._watchers) == 0
     async with client(circle.url, backoff=None) as it:
         await circle.ask("cut_all")
         await eventually(lambda: it.status is S.FAILED)
         await asyncio.sleep(0)
-        assert len(surroundings._watchers) == 0
+        assert len(host_events._watchers) == 0
 
 
 async def test_a_renewal_of_the_sign_in_is_not_disturbed(peers: Peers) -> None:
@@ -101,7 +101,7 @@ async def test_a_renewal_of_the_sign_in_is_not_disturbed(peers: Peers) -> None:
         await circle.ask("forget_sign_ins")
         call = later(it.call("echo", ["again"]))
         for _ in range(20):
-            surroundings.wake()
+            host_events.wake()
             await asyncio.sleep(0)
         assert await call == "again"
         assert it.stats.connects == 1

@@ -235,7 +235,7 @@ async def test_a_peer_that_pings_and_does_not_read() -> None:
     peer, recorder = PingingPeer(), Recorder()
     await peer.open(0)
     transport = await connect(peer.url, recorder, TransportOptions(close_timeout=0.5))
-    link = transport._link
+    link = transport._connection
     await eventually(lambda: link.paused)
     begun = link.transport.get_write_buffer_size()
     received = link.bytes_received
@@ -254,7 +254,7 @@ async def test_what_a_peer_does_not_read_is_joined() -> None:
     peer, recorder = PingingPeer(), Recorder()
     await peer.open(0)
     transport = await connect(peer.url, recorder, TransportOptions(close_timeout=0.5))
-    link = transport._link
+    link = transport._connection
     await eventually(lambda: link.paused)
     begun = link.transport.get_write_buffer_size()
     for number in range(1000):
@@ -284,7 +284,7 @@ async def test_pings_that_are_never_answered_are_forgotten() -> None:
     await peer.open(0)
     transport = await connect(peer.url, recorder, TransportOptions(close_timeout=0.5))
     pongs = [transport.ping() for _ in range(100)]
-    assert len(transport._link.pending_pings) == 8
+    assert len(transport._connection.pending_pings) == 8
     assert [pong.cancelled() for pong in pongs] == [True] * 92 + [False] * 8
     transport.abort()
     await peer.close()

@@ -8,7 +8,7 @@ import pytest
 from pyodide.ffi import to_js
 
 from circle_ws import Backoff, ConnectionFailed, ConnectionStatus, KeepAlive
-from circle_ws.transport import surroundings
+from circle_ws.transport import host_events
 from circle_ws.transport.memory import MemoryPeer, MemoryServer
 from tests.support.clients import QUICK, client
 from tests.support.outcomes import eventually, later, until
@@ -143,7 +143,7 @@ async def test_offline_reconnect_dials_all_the_same(offline: None) -> None:
     it = client("wss://circle.example/", key=None, transport=server, first_connect="retry")
     connecting = later(it.connect())
     await eventually(lambda: it.status is S.WAITING)
-    assert surroundings.offline
+    assert host_events.offline
     it.reconnect()
     await connecting
     assert it.is_connected()
@@ -152,6 +152,6 @@ async def test_offline_reconnect_dials_all_the_same(offline: None) -> None:
 
 async def test_without_a_page_nothing_is_known() -> None:
     """In every runtime a client runs, with or without such events; in Node there are none."""
-    assert surroundings.offline is False
+    assert host_events.offline is False
     async with client("wss://circle.example/", key=None, transport=MemoryServer(_serve)):
-        surroundings.wake()
+        host_events.wake()

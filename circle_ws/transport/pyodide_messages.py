@@ -13,16 +13,16 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import js
+from pyodide.ffi import JsException
 
-from .pyodide_events import surroundings
-from .pyodide_reading import read_together
+from .pyodide_events import host_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pyodide.ffi import JsProxy
 
-__all__ = ["LOOK_EVERY", "Flood"]
+__all__ = ["LOOK_EVERY", "Flood", "reader_of_large"]
 
 LOOK_EVERY = 32
 """So many messages come between two looks at the clock."""
@@ -39,6 +39,11 @@ _NOTIFICATION = '"method"'
 _PORTION = 256
 """So many messages are taken in one turn of the event loop. The tasks that they wake come in between, so that a buffer
 of notifications overflows only where its reader is slow."""
+
+_SEPARATOR = "\0"
+"""Between messages that cross together: JSON has it nowhere."""
+_BINARY = "[object ArrayBuffer]"
+"""What JavaScript makes of a binary message where a text is wanted; it is no JSON either."""
 
 
 class Flood:
@@ -84,7 +89,7 @@ class Flood:
         now = asyncio.get_running_loop().time()
         quick = now - self._looked_at < LOOK_EVERY / _RATE
         self._looked_at = now
-        if quick and _NOTIFICATION in text and not surroundings.hidden:
+        if quick and _NOTIFICATION in text and not host_events.hidden:
             self._js_events = js_events = js.Array.new()
             self._js_socket.onmessage = js_events.push.bind(js_events)
             self._pause()
@@ -127,7 +132,7 @@ class Flood:
             return
         if self._texts:
             self._soon()
-        elif self._calm < _CALM and not surroundings.hidden:
+        elif self._calm < _CALM and not host_events.hidden:
             self._pause()
         elif self._js_events.length:
             # It came between the portions of what was fetched before.
@@ -152,3 +157,46 @@ class Flood:
         texts = read_together(js_events, count)
         self._texts.extend(texts)
         return sum(text is not None and _NOTIFICATION in text for text in texts)
+
+
+def reader_of_large(js_event: Any) -> Callable[[Any], Any]:
+    """Return a function that gives the data of such message events, where a text crosses as bytes."""
+    js_getter = _js_getter(js_event)
+    if js_getter is None:
+        return _data
+    js_encoder = js.TextEncoder.new()
+    js_encode = js_encoder.encode.bind(js_encoder)
+
+    def read(js_event: Any) -> Any:
+        js_event.toString = js_getter
+        try:
+            return js_encode(js_event).to_bytes().decode()
+        except JsException:
+            # Binary data is no text to JavaScript either.
+            return js_event.data
+
+    return read
+
+
+def read_together(js_events: Any, count: int) -> list[str | None]:
+    """Return the texts of `count` message events, in their order; None for a binary message."""
+    texts: list[str] = []
+    js_getter = _js_getter(js_events[0])
+    if js_getter is not None:
+        js_texts = js_events.map(js.Function.prototype.call.bind(js_getter))
+        js_texts.toString = js_texts.join.bind(js_texts, _SEPARATOR)
+        texts = js.TextEncoder.new().encode(js_texts).to_bytes().decode().split(_SEPARATOR)
+    if len(texts) != count:
+        # A message has what JSON has not.
+        texts = [str(js_event.data) for js_event in js_events]
+    return [None if text == _BINARY else text for text in texts]
+
+
+def _js_getter(js_event: Any) -> Any:
+    """Return what gives an event its data; None where it has them as a member of its own."""
+    js_property = js.Object.getOwnPropertyDescriptor(js.Object.getPrototypeOf(js_event), "data")
+    return getattr(js_property, "get", None)
+
+
+def _data(js_event: Any) -> Any:
+    return js_event.data

@@ -1,4 +1,4 @@
-"""Which proxy the environment names; that it is gone through is shown in test_proxies.py."""
+"""Which proxy the environment names; that it is gone through is shown in test_native_proxy.py."""
 
 import itertools
 
@@ -7,7 +7,7 @@ from websockets.proxy import get_proxy
 from websockets.uri import parse_uri
 
 from circle_ws import ConfigError
-from circle_ws.transport.native_environment import environment_proxy
+from circle_ws.transport.native_proxy import environment_proxy
 
 PLAIN = "ws://circle.example/"
 SECURE = "wss://circle.example:8443/02ab"
