@@ -67,15 +67,15 @@ async def test_the_guide_runs(url: str, capsys: pytest.CaptureFixture[str]) -> N
         "42\n",
         "by name",
         "idle -> connecting",
-        "the circle said no: -32601",
+        "the circle answered with an error: -32601",
         "{'n': ",
-        "0 were lost because nobody read them",
-        "a gap: 0 dropped, no link for 0.",
-        "{'topic': 'weather', 'told by': 'the client'}",
-        "the batch gave 1 2",
+        "0 were dropped because the reader was too slow",
+        "a gap: 0 dropped, disconnected for 0.",
+        "{'topic': 'weather', 'described by': 'the client'}",
+        "the batch returned 1 2",
         "Ada\n$.tags[1]: expected str, found an integer",
         "LOUD hello you 2\n",
-        "told 1\ntold 1\n['for everybody'] ['for you']",
+        "sent to 1\nsent to 1\n['for everyone'] ['for you']",
     ):
         assert words in told
     assert "from memory" in told
