@@ -20,7 +20,6 @@ from .engine.buffer import Gap
 from .engine.listener import Listener
 from .engine.notifications import Notification
 from .engine.observers import StatusChanges
-from .engine.setup import SetupSession
 from .errors import (
     AuthError,
     AuthRejected,
@@ -45,7 +44,7 @@ from .errors import (
     SignerFailed,
     UnsupportedRuntime,
 )
-from .hooks import CallNext, Middleware, Request
+from .hooks import CallNext, Middleware, Request, SetupSession
 from .policy import Failure, Verdict
 from .policy.backoff import Backoff
 from .policy.liveness import KeepAlive

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from .auth.types import Dialect, ParamsForm, Policy, Signer
     from .config import FirstConnect
     from .config.headers import HeaderSource
-    from .engine.setup import Setup
-    from .hooks import Middleware
+    from .hooks import Middleware, Setup
     from .policy import Classifier
     from .policy.liveness import KeepAliveMode
     from .transport import Connect

@@ -143,7 +143,7 @@ class Calls:
         Args:
             timeout: For the whole batch, as that of `call`.
         """
-        self._supervisor.home.check_thread()
+        self._supervisor.affinity.check_thread()
         caller = self._caller
         from .batch import Batch
 
@@ -225,7 +225,7 @@ class Calls:
         Raises:
             InvalidRequest: An argument is wrong.
         """
-        self._supervisor.home.check_thread()
+        self._supervisor.affinity.check_thread()
         return listen(
             self._supervisor.subscriptions,
             method,
@@ -235,7 +235,7 @@ class Calls:
             overflow=overflow,
             gaps=gaps,
             owner=self,
-            home=self._supervisor.home,
+            affinity=self._supervisor.affinity,
         )
 
     def handle(self, method: str, function: Callable[..., Any]) -> Callable[[], None]:
@@ -257,12 +257,14 @@ class Calls:
         Raises:
             InvalidRequest: An argument is wrong, or the method is answered already.
         """
-        self._supervisor.home.check_thread()
+        self._supervisor.affinity.check_thread()
         return self._supervisor.handlers.add(method, function)
 
     async def play(self, script: str, *, timeout: float | None | Default = DEFAULT) -> str:
         """Run a script on the circle and return its output. The errors are those of `call`."""
-        params: list[Any] | dict[str, Any] = [script] if self._supervisor.serving.positional else {"script": script}
+        params: list[Any] | dict[str, Any] = (
+            [script] if self._supervisor.session_loop.positional else {"script": script}
+        )
         result = await self.call("play", params, timeout=timeout)
         output = result.get("output") if type(result) is dict else result
         if type(output) is not str:

@@ -153,7 +153,7 @@ class CircleWsClient(Calls):
     @property
     def status(self) -> Status:
         """What the client is doing."""
-        return self._supervisor.board.status
+        return self._supervisor.publisher.status
 
     @property
     def failure(self) -> Exception | None:
@@ -163,7 +163,7 @@ class CircleWsClient(Calls):
     @property
     def public_key(self) -> str | None:
         """The public key it signs in with: hex, in the profile's form. None without a signer, or not known yet."""
-        return self._supervisor.serving.public_key
+        return self._supervisor.session_loop.public_key
 
     @property
     def capabilities(self) -> Capabilities:
@@ -180,8 +180,8 @@ class CircleWsClient(Calls):
 
         It keeps 256 changes for a slow reader; `.skipped` counts what such a reader has missed.
         """
-        self._supervisor.home.check_thread()
-        return self._supervisor.board.changes(self, self._supervisor.home)
+        self._supervisor.affinity.check_thread()
+        return self._supervisor.publisher.changes(self, self._supervisor.affinity)
 
     def on_status(self, callback: Callable[[StatusChange], object]) -> Callable[[], None]:
         """Call `callback(change)` at each change of status, from the event loop.
@@ -195,8 +195,8 @@ class CircleWsClient(Calls):
         Raises:
             InvalidRequest: It is no function.
         """
-        self._supervisor.home.check_thread()
-        return self._supervisor.board.on_change(callback)
+        self._supervisor.affinity.check_thread()
+        return self._supervisor.publisher.on_change(callback)
 
     def on_protocol_error(self, callback: Callable[[ProtocolError], object]) -> Callable[[], None]:
         """Call `callback(error)`, from the event loop, whenever the circle breaks JSON-RPC and no call fails for it.
@@ -210,7 +210,7 @@ class CircleWsClient(Calls):
         Raises:
             InvalidRequest: It is no function.
         """
-        self._supervisor.home.check_thread()
+        self._supervisor.affinity.check_thread()
         return self._supervisor.trouble.callbacks.add(callback)
 
     async def wait_until_connected(self, timeout: float | None = None) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from .frozen import dataclass
 
 if TYPE_CHECKING:
     from .jsonrpc.messages import Params
 
-__all__ = ["CallNext", "Middleware", "Request"]
+__all__ = ["CallNext", "Middleware", "Request", "Setup", "SetupSession"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +43,32 @@ Middleware: TypeAlias = Callable[[Request, CallNext], Awaitable[Any]]
 The result is plain JSON values; of a batch, a list that holds for each member a result, or an exception, or None where
 it is a notification.
 """
+
+
+class SetupSession(Protocol):
+    """Calls to the circle during the setup of a connection, while the client's own calls still wait."""
+
+    async def call(self, method: str, params: Params = None) -> Any:
+        """Call a method and return its result, as plain JSON values. The time is that of the attempt, `open_timeout`.
+
+        Raises:
+            RpcError: The circle answered with an error.
+            ConnectionLost: The connection was lost.
+            InvalidRequest: The params are not finite plain JSON with string keys.
+            MessageTooLarge: The request is over `max_request_bytes`.
+        """
+        ...
+
+    async def notify(self, method: str, params: Params = None) -> None:
+        """Send a notification; return when it is written.
+
+        Raises:
+            ConnectionLost: The connection was lost.
+            InvalidRequest: The params are not finite plain JSON with string keys.
+            MessageTooLarge: It is over `max_request_bytes`.
+        """
+        ...
+
+
+Setup: TypeAlias = Callable[[SetupSession], Awaitable[object]]
+"""A user's function that runs after every sign-in and before the calls that wait go out."""

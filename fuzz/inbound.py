@@ -16,8 +16,8 @@ import atheris
 with atheris.instrument_imports(include=["circle_ws.engine.inbound", "circle_ws.jsonrpc", "circle_ws.engine.session"]):
     from circle_ws.config import ClientConfig
     from circle_ws.engine.handlers import Handlers
-    from circle_ws.engine.home import Home
     from circle_ws.engine.inbound import Inbound
+    from circle_ws.engine.loop_affinity import LoopAffinity
     from circle_ws.engine.notifications import Subscriptions
     from circle_ws.engine.pending_call import Call
     from circle_ws.engine.send_queue import Outbox
@@ -76,7 +76,7 @@ def read(texts: list[str]) -> None:
     """Read messages on one connection with two calls in flight."""
     counters = Counters()
     goodbyes: list[int] = []
-    outbox = Outbox(CONFIG, Home(), lambda: "queue", lambda transport, code, reason: goodbyes.append(code))
+    outbox = Outbox(CONFIG, LoopAffinity(), lambda: "queue", lambda transport, code, reason: goodbyes.append(code))
     session = Session(outbox, counters, 8)
     session.open(Line())
     session.take_requests()

@@ -201,8 +201,8 @@ def check_the_end(story: Story) -> None:
     assert not story.loop.timers
     assert not supervisor.outbox._queue
     assert supervisor._session is None or not supervisor._session.in_flight
-    assert not supervisor._goodbyes
-    assert not supervisor.board._waiters
+    assert not supervisor._closing
+    assert not supervisor.publisher._waiters
     gc.collect()
     check_that_nobody_complains(story)
 

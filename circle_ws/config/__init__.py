@@ -12,10 +12,9 @@ from ..auth.hidden import Hidden
 from ..auth.keypair import KeyPair, KeyPairSigner
 from ..auth.profile import Profile  # noqa: TC001 - `typing.get_type_hints` must find it
 from ..auth.types import Dialect, ParamsForm, Policy, Signer
-from ..engine.setup import Setup  # noqa: TC001 - likewise
 from ..errors import ConfigError
 from ..frozen import dataclass
-from ..hooks import Middleware  # noqa: TC001 - `typing.get_type_hints` must find it
+from ..hooks import Middleware, Setup  # noqa: TC001 - `typing.get_type_hints` must find it
 from ..policy import Classifier  # noqa: TC001 - `typing.get_type_hints` must find it
 from ..policy.backoff import Backoff
 from ..policy.liveness import KeepAlive

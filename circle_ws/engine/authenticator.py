@@ -179,7 +179,7 @@ class Authenticator:
             _logger.log(logging.INFO if self._told_of_delay else logging.WARNING, "%s", _delayed(delay))
             self._told_of_delay = True
         while (delay := self._signer.signing_delay(loop.time())) > 0:
-            await self._apart(session.alarm.wait(loop.time() + delay), limit)
+            await self._apart(session.wakeup.wait(loop.time() + delay), limit)
             if session.loss is not None:
                 raise _hung_up(self.phase) from session.loss
         # Taken only now, so that a circle that hangs up meanwhile takes no turn without a signature.
@@ -204,7 +204,7 @@ class Authenticator:
         task = self._tasks.start("the signer", lambda: _hidden(ask()))
         try:
             while not task.done():
-                await session.alarm.wait_for(task, until)
+                await session.wakeup.wait_for(task, until)
                 # No signature is of use on a connection that is lost; the person is asked anew on the next one.
                 if session.loss is not None:
                     raise _hung_up(self.phase) from session.loss

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..config.headers import OpeningHeaders
-from ..errors import ConfigError, ConnectionFailed, ConnectionLost
+from ..errors import CircleWsError, ConfigError, ConnectionFailed, ConnectionLost, RpcError
 from ..transport import TransportOptions
 from ..urls import normalised
-from .setup import run_setup
 from .tasks import Interrupted, is_cancelled
 
 if TYPE_CHECKING:
@@ -19,12 +18,14 @@ if TYPE_CHECKING:
 
     from ..config import ClientConfig
     from ..config.headers import HeadersFunction
+    from ..hooks import Setup
+    from ..jsonrpc.messages import Params
     from ..transport import Receiver
     from .authenticator import Authenticator
     from .session import Session
     from .tasks import UserTasks
 
-__all__ = ["Handshake"]
+__all__ = ["Connector"]
 
 _AWAITED = {
     "nonce": "fetch_nonce",
@@ -34,7 +35,7 @@ _AWAITED = {
 }
 
 
-class Handshake:
+class Connector:
     """Make one attempt to get a session that is ready for use.
 
     Args:
@@ -103,7 +104,7 @@ class Handshake:
                 self._session.take_requests()
                 if self._config.setup is not None:
                     self._in_setup = True
-                    await run_setup(self._config.setup, self._session, self._tasks)
+                    await _set_up(self._config.setup, self._session, self._tasks)
             self._check_link()
         except BaseException as error:
             if not self._session.leaving:
@@ -183,3 +184,40 @@ async def _ask(function: HeadersFunction, tasks: UserTasks) -> OpeningHeaders:
         return OpeningHeaders(values)
     except ConfigError as error:
         raise ConnectionFailed(f"the headers function gave what cannot be sent: {error}") from error
+
+
+class _SetupCalls:
+    """The `SetupSession` of one connection: requests past the queue and the slots."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def call(self, method: str, params: Params = None) -> Any:
+        try:
+            result = await self._session.request(method, params)
+        except RpcError:
+            self._session.set_up = True
+            raise
+        self._session.set_up = True
+        return result
+
+    async def notify(self, method: str, params: Params = None) -> None:
+        self._session.notify(method, params)
+
+
+async def _set_up(setup: Setup, session: Session, tasks: UserTasks) -> None:
+    """Run a user's setup.
+
+    Raises:
+        ConnectionFailed: The circle refused something, the connection was lost, or something that the setup awaited was
+            cancelled; another attempt may work.
+        Exception: What else the setup raises.
+    """
+    try:
+        await tasks.run("the setup function", lambda: setup(_SetupCalls(session)))
+    except (CircleWsError, Interrupted) as error:
+        raise ConnectionFailed(f"the setup failed: {error}", phase="setup") from error
+    if session.loss is not None:
+        raise ConnectionFailed("the server closed the connection during the setup", phase="setup") from session.loss

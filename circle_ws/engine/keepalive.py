@@ -45,7 +45,7 @@ async def watch(session: Session, keepalive: KeepAlive, counters: Counters, *, p
         else:
             step = liveness.next(loop.time(), time.time(), transport.bytes_received)
         if step.action is Action.WAIT:
-            await session.alarm.wait(step.until)
+            await session.wakeup.wait(step.until)
         elif step.action is Action.DEAD:
             session.abort(_silence(liveness.patience))
         else:
@@ -63,12 +63,12 @@ async def _ask(session: Session, step: Step, counters: Counters) -> None:
     if isinstance(sign, asyncio.Future):
         # Not waited for: thousands of idle clients would wake up, and set a timer, twice as often.
         sign.add_done_callback(partial(_count, counters, asked))
-        await session.alarm.wait(step.until)
+        await session.wakeup.wait(step.until)
         return
     answer = start_task(_answer_to(sign))
     answer.add_done_callback(partial(_count, counters, asked))
     try:
-        await session.alarm.wait_for(answer, step.until)
+        await session.wakeup.wait_for(answer, step.until)
     finally:
         answer.cancel()
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ..transport.waiter import new_waiter
 from .buffer import BUFFER_BYTES, Buffer, Gap
-from .pending_call import settle
+from .wakeup import settle
 
 if TYPE_CHECKING:
     import asyncio
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from .buffer import Overflow
-    from .home import Home
+    from .loop_affinity import LoopAffinity
 
 __all__ = ["Channel", "Listener", "Source"]
 
@@ -104,7 +104,7 @@ class Listener(Generic[T]):
         home: The event loop on which one may wait, and no other; None does not check.
     """
 
-    __slots__ = ("__weakref__", "_channel", "_convert", "_home", "_owner", "_source")
+    __slots__ = ("__weakref__", "_channel", "_convert", "_affinity", "_owner", "_source")
 
     def __init__(
         self,
@@ -113,9 +113,9 @@ class Listener(Generic[T]):
         *,
         convert: Callable[[Any], T] | None = None,
         owner: object = None,
-        home: Home | None = None,
+        affinity: LoopAffinity | None = None,
     ) -> None:
-        self._home = home
+        self._affinity = affinity
         self._channel = channel
         self._source = source
         self._convert = convert
@@ -171,8 +171,8 @@ class Listener(Generic[T]):
                 raise StopAsyncIteration
             if channel.failure is not None:
                 raise channel.failure.with_traceback(None)
-            if self._home is not None:
-                self._home.check_waiting()
+            if self._affinity is not None:
+                self._affinity.check_waiting()
             reader = new_waiter()
             channel.readers.append(reader)
             try:

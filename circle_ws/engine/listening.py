@@ -11,7 +11,7 @@ from .connection_log import DropLog
 from .listener import Channel, Listener
 
 if TYPE_CHECKING:
-    from .home import Home
+    from .loop_affinity import LoopAffinity
     from .notifications import Subscriptions
 
 __all__ = ["BUFFER_BYTES", "NOTIFICATION_BUFFER", "listen"]
@@ -29,7 +29,7 @@ def listen(
     overflow: Overflow,
     gaps: bool,
     owner: object = None,
-    home: Home | None = None,
+    affinity: LoopAffinity | None = None,
 ) -> Listener[Any]:
     """Listen; the arguments are those of `CircleWsClient.notifications` and `Listener`.
 
@@ -53,4 +53,4 @@ def listen(
     if overflow != "latest":
         # There it is what was asked for.
         channel.on_dropped = DropLog(method).note
-    return Listener(channel, subscriptions.add(method, channel), convert=convert, owner=owner, home=home)
+    return Listener(channel, subscriptions.add(method, channel), convert=convert, owner=owner, affinity=affinity)

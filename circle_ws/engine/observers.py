@@ -11,14 +11,14 @@ from ..transport.waiter import hold_back
 from .callbacks import Callbacks
 from .connection_log import ConnectionLog
 from .listener import Channel, Listener
-from .pending_call import settle
+from .wakeup import settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .home import Home
+    from .loop_affinity import LoopAffinity
 
-__all__ = ["StatusBoard", "StatusChanges"]
+__all__ = ["StatusPublisher", "StatusChanges"]
 
 KEPT_FOR_SLOW_READERS = 256
 
@@ -37,7 +37,7 @@ class StatusChanges(Listener[StatusChange]):
         return self.dropped
 
 
-class StatusBoard:
+class StatusPublisher:
     """Hold the status; tell listeners, callbacks, waiters and the log of each change.
 
     Args:
@@ -90,7 +90,7 @@ class StatusBoard:
             self._waiters.clear()
         hold_back()
 
-    def changes(self, owner: object = None, home: Home | None = None) -> StatusChanges:
+    def changes(self, owner: object = None, affinity: LoopAffinity | None = None) -> StatusChanges:
         """Give an iterator over the changes, the present status first; `owner` and `home` are those of `Listener`."""
         channel: Channel[StatusChange] = Channel(KEPT_FOR_SLOW_READERS)
         last = self.last
@@ -99,7 +99,7 @@ class StatusBoard:
             channel.end()
         else:
             self._channels[channel] = None
-        return StatusChanges(channel, self, owner=owner, home=home)
+        return StatusChanges(channel, self, owner=owner, affinity=affinity)
 
     def remove(self, channel: Channel[Any]) -> None:
         """Tell `channel` of no more changes; one that is told of none is ignored."""

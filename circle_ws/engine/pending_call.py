@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .wakeup import settle
+
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["MOST_REWRITES", "BatchMessage", "Call", "settle"]
+__all__ = ["MOST_REWRITES", "BatchMessage", "Call"]
 
 MOST_REWRITES = 3
 """How often a call that may run twice is written again."""
@@ -124,14 +126,3 @@ class BatchMessage(Call):
         settle(self.future)
         for member in self._members:
             member.fail(error)
-
-
-def settle(future: asyncio.Future[Any], result: Any = None) -> None:
-    """Resolve a future that may be done already."""
-    if not future.done():
-        try:
-            future.set_result(result)
-        except RuntimeError:
-            # Its event loop is closed, and what waited for it is gone.
-            if not future.get_loop().is_closed():
-                raise

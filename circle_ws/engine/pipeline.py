@@ -35,14 +35,14 @@ class Caller:
         supervisor: Has the outbox, and knows whether calls make sense.
     """
 
-    __slots__ = ("_board", "_counters", "_home", "_outbox", "_supervisor", "_timeout", "middleware")
+    __slots__ = ("_publisher", "_counters", "_affinity", "_outbox", "_supervisor", "_timeout", "middleware")
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         # These stay what they are, and every call needs them.
-        self._board = supervisor.board
+        self._publisher = supervisor.publisher
         self._counters = supervisor.counters
-        self._home = supervisor.home
+        self._affinity = supervisor.affinity
         self._outbox = supervisor.outbox
         self.middleware = supervisor.config.middleware
         """What is around every call, the outermost first; mostly nothing."""
@@ -50,7 +50,7 @@ class Caller:
 
     def begin(self, method: str, params: Params, timeout: float | None | Default, *, idempotent: bool) -> Call:
         """Make one call without middleware and send it; who waits for its future tells of an exception with `end`."""
-        if self._board.last.status is not Status.CONNECTED:
+        if self._publisher.last.status is not Status.CONNECTED:
             self.check_running()
         limit = self._timeout if timeout is DEFAULT else self.checked(timeout)
         return self._send(method, params, limit, limit, idempotent=idempotent)
@@ -100,7 +100,7 @@ class Caller:
         Raises:
             ClientClosed: It is.
         """
-        if self._board.status in (Status.CLOSING, Status.CLOSED):
+        if self._publisher.status in (Status.CLOSING, Status.CLOSED):
             raise ClientClosed("the client is closed, which is final; make a new one")
 
     def check_running(self) -> None:
@@ -111,7 +111,7 @@ class Caller:
             NotConnected: It was never started, or gave up.
             RuntimeError: It belongs to another event loop.
         """
-        status = self._board.status
+        status = self._publisher.status
         if status is not Status.CONNECTED:
             self.check_open()
             failure = self._supervisor.failure
@@ -121,7 +121,7 @@ class Caller:
                 )
             if status is Status.FAILED:
                 raise NotConnected(f"the client gave up: {failure}; connect() starts it anew") from failure
-        self._home.check()
+        self._affinity.check()
 
     def count_failure(self) -> None:
         """Count a call that failed after its reply had come."""
@@ -223,7 +223,7 @@ class Caller:
     def _forget(self, call: Call) -> None:
         """Free what a call holds whose coroutine was cancelled, or closed."""
         # The garbage collector closes coroutines, too, in any thread; what they hold is garbage with them.
-        if asyncio._get_running_loop() is self._home.loop:
+        if asyncio._get_running_loop() is self._affinity.loop:
             self._outbox.forget(call)
 
     def _member(self, request: Request) -> Call:

@@ -13,13 +13,13 @@ from ..policy import Verdict
 from ..policy.reconnect import Recovery
 from ..transport import host_events
 from ..urls import is_loopback
-from .pending_call import settle
+from .wakeup import settle
 
 if TYPE_CHECKING:
     from ..config import ClientConfig
     from ..policy import Classifier, Failure
 
-__all__ = ["Comeback"]
+__all__ = ["Reconnect"]
 
 _logger = logging.getLogger("circle_ws")
 
@@ -30,7 +30,7 @@ _AWAKE = 10.0
 """A link that is lost so soon after the machine or the page awoke is dialled anew without a delay, in seconds."""
 
 
-class Comeback:
+class Reconnect:
     """Plan and wait for the attempts of one client.
 
     Args:

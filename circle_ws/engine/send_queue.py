@@ -15,7 +15,8 @@ from ..errors import CallTimeout, ClientClosed, InvalidRequest, MessageTooLarge,
 from ..jsonrpc import messages as envelope
 from ..transport.waiter import new_waiter
 from .call_queue import CallQueue
-from .pending_call import BatchMessage, Call, settle
+from .pending_call import BatchMessage, Call
+from .wakeup import settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from ..config import ClientConfig
     from ..jsonrpc.messages import Params
     from ..transport import Transport
-    from .home import Home
+    from .loop_affinity import LoopAffinity
     from .session import Session
 
 __all__ = ["Outbox"]
@@ -46,7 +47,7 @@ class Outbox:
         "_closed",
         "_config",
         "_drained",
-        "_home",
+        "_affinity",
         "_next_id",
         "_paused",
         "_phase",
@@ -60,13 +61,13 @@ class Outbox:
     def __init__(
         self,
         config: ClientConfig,
-        home: Home,
+        affinity: LoopAffinity,
         phase: Callable[[], str],
         say_goodbye: Callable[[Transport, int, str], None],
     ) -> None:
         self._say_goodbye = say_goodbye
         self._config = config
-        self._home = home
+        self._affinity = affinity
         self._phase = phase
         self._next_id = 0
         self._closed = False
@@ -86,8 +87,8 @@ class Outbox:
             RuntimeError: The client belongs to another event loop.
         """
         loop = get_running_loop()
-        if loop is not self._home.loop:
-            raise self._home.refusal()
+        if loop is not self._affinity.loop:
+            raise self._affinity.refusal()
         self._next_id = id = self._next_id + 1
         return self._checked(Call(id, method, envelope.request(id, method, params), new_waiter(loop)))
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..auth.hidden import Hidden, redacted
 from ..errors import ConnectionLost, MessageTooLarge, OutcomeUnknown, ProtocolError, RpcError
-from .goodbyes import cut
+from .closing import cut
 from .renewal import Renewal
 from .tasks import cancel_once, is_cancelled, start_task
-from .wakeup import Alarm
+from .wakeup import Wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ class Session:
         "_refusal",
         "_transport",
         "_unread_answers",
-        "alarm",
+        "wakeup",
         "answered",
         "doubted",
         "forgot",
@@ -84,7 +84,7 @@ class Session:
         """What the transport took nothing more with."""
         self._unread_answers = 0
         """Bytes of answers that were written since the peer last kept up."""
-        self.alarm = Alarm()
+        self.wakeup = Wakeup()
         """Ends the wait of whoever serves the link when there is something to do."""
         self.in_flight: dict[int, Call] = {}
         """The calls that are written and unanswered, by id."""
@@ -295,7 +295,7 @@ class Session:
         unknown.__cause__ = cause.__cause__
         # The supervisor first, so that a caller that learns of the loss finds the status changed. It waits for the
         # alarm or, while it renews the sign-in, for a call of its own.
-        self.alarm.ring()
+        self.wakeup.wake()
         self._fail([call for call in self.in_flight.values() if not call.users], unknown)
         if cause.code == _MESSAGE_TOO_BIG and not cause.local:
             self._blame_the_largest()
@@ -313,7 +313,7 @@ class Session:
         """Have the link asked for a sign of life at once: the machine or the tab may have slept."""
         if self.quiet:
             self.doubted = True
-            self.alarm.ring()
+            self.wakeup.wake()
 
     def leave(self, cause: ConnectionLost) -> None:
         """Take the link for lost, and close it with the handshake meanwhile."""
@@ -337,7 +337,7 @@ class Session:
             return False
         if self.renewal.wanted and not wanted_before:
             self._owner.pause()
-            self.alarm.ring()
+            self.wakeup.wake()
         return True
 
     def _blame_the_largest(self) -> None:

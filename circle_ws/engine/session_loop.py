@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from .session import Session
     from .tasks import UserTasks
 
-__all__ = ["Serving"]
+__all__ = ["SessionLoop"]
 
 
-class Serving:
+class SessionLoop:
     """Serve the links of one client, one after the other.
 
     Args:
@@ -66,7 +66,7 @@ class Serving:
         """
         while session.loss is None:
             if self._config.keepalive is None:
-                await session.alarm.wait()
+                await session.wakeup.wait()
             else:
                 self._ping = await watch(session, self._config.keepalive, self._counters, ping=self._ping)
             if session.loss is None and session.renewal.wanted and self.authenticator is not None:

@@ -16,17 +16,17 @@ from ..errors import CircleWsError, ClientClosed, ConnectionFailed, ConnectionLo
 from ..stats import Counters
 from ..status import ConnectionStatus as Status
 from ..transport import host_events
-from .connector import Handshake
-from .goodbyes import Goodbyes, ended
+from .closing import ClosingHandshakes, ended
+from .connector import Connector
 from .handlers import Handlers
-from .home import Home
 from .inbound import Inbound
+from .loop_affinity import LoopAffinity
 from .notifications import Subscriptions
-from .observers import StatusBoard
-from .reconnect import Comeback
+from .observers import StatusPublisher
+from .reconnect import Reconnect
 from .send_queue import Outbox
 from .session import Session
-from .session_loop import Serving
+from .session_loop import SessionLoop
 from .tasks import UserTasks, cancel_once, is_cancelled, start_task
 from .trouble import Trouble
 
@@ -63,11 +63,11 @@ class Supervisor:
     __slots__ = (
         "_abandoned",
         "_attempt",
-        "_comeback",
+        "_reconnect",
         "_drain_end",
         "_draining",
         "_ending",
-        "_goodbyes",
+        "_closing",
         "_handshake",
         "_kept",
         "_returning",
@@ -76,36 +76,36 @@ class Supervisor:
         "_trace",
         "_user_tasks",
         "_watch_no_more",
-        "board",
+        "publisher",
         "config",
         "counters",
         "failure",
         "handlers",
-        "home",
+        "affinity",
         "outbox",
-        "serving",
+        "session_loop",
         "subscriptions",
         "trouble",
     )
 
     def __init__(self, config: ClientConfig) -> None:
         self.config = config
-        self.home = Home()
+        self.affinity = LoopAffinity()
         self.handlers = Handlers(config.max_request_bytes)
         self._user_tasks = UserTasks()
-        self._goodbyes = Goodbyes(self.handlers, self._user_tasks)
-        self.board = StatusBoard(config.url)
+        self._closing = ClosingHandshakes(self.handlers, self._user_tasks)
+        self.publisher = StatusPublisher(config.url)
         self.counters = Counters()
-        self.outbox = Outbox(config, self.home, lambda: self.phase, self._goodbyes.say)
+        self.outbox = Outbox(config, self.affinity, lambda: self.phase, self._closing.say)
         self.subscriptions = Subscriptions()
         self.trouble = Trouble(self.counters)
         self.failure: Exception | None = None
-        self.serving = Serving(config, self.counters, self.outbox, self._user_tasks)
-        self._comeback = Comeback(config)
+        self.session_loop = SessionLoop(config, self.counters, self.outbox, self._user_tasks)
+        self._reconnect = Reconnect(config)
         self._task: asyncio.Task[None] | None = None
         self._trace: TracebackType | None = None
         self._session: Session | None = None
-        self._handshake: Handshake | None = None
+        self._handshake: Connector | None = None
         self._abandoned: set[asyncio.Task[None]] = set()
         """Runs that were told to end, and still wind down; what happens here is no longer theirs."""
         self._kept = False
@@ -123,7 +123,7 @@ class Supervisor:
     def connected(self) -> bool:
         """Whether calls can be written now."""
         session = self._session
-        return self.board.status is Status.CONNECTED and session is not None and session.loss is None
+        return self.publisher.status is Status.CONNECTED and session is not None and session.loss is None
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
@@ -141,15 +141,15 @@ class Supervisor:
         Raises:
             RuntimeError: It does.
         """
-        if self.board.status in (Status.IDLE, Status.FAILED):
-            self.home.settle()
+        if self.publisher.status in (Status.IDLE, Status.FAILED):
+            self.affinity.bind()
         else:
-            self.home.check()
+            self.affinity.check()
 
     async def decided(self) -> None:
         """Return when it is known what comes of a link that was just lost: a new attempt, or none."""
-        if self.board.status is Status.CONNECTED and not self.connected:
-            await self.board.changed()
+        if self.publisher.status is Status.CONNECTED and not self.connected:
+            await self.publisher.changed()
 
     def start(self, *, persistently: bool = False) -> None:
         """Begin to connect, unless it does already.
@@ -157,8 +157,8 @@ class Supervisor:
         Args:
             persistently: Keep trying whatever was configured, and whoever stops waiting for it.
         """
-        recovery = self._comeback.recovery
-        if self.board.status in (Status.IDLE, Status.FAILED):
+        recovery = self._reconnect.recovery
+        if self.publisher.status in (Status.IDLE, Status.FAILED):
             self.failure = None
             self.subscriptions.revive()
             self._returning = False
@@ -172,9 +172,9 @@ class Supervisor:
             self._task.add_done_callback(self._ended)
         elif persistently:
             self._kept = recovery.persistent = True
-            if self.board.status is Status.CONNECTED and not self.connected:
+            if self.publisher.status is Status.CONNECTED and not self.connected:
                 # It was lost, and what follows is not decided yet.
-                self._comeback.hurry()
+                self._reconnect.hurry()
 
     async def ready(self) -> None:
         """Return when connected.
@@ -187,7 +187,7 @@ class Supervisor:
         connects = self.counters.connects
         # One that was ready for a moment only was ready, too: whoever waits may come too late to see it.
         while not self.connected and self.counters.connects == connects:
-            status = self.board.status
+            status = self.publisher.status
             if status is Status.FAILED and self.failure is not None:
                 # Raised once for each who waits: with where it came from, but not the frames of all who waited before.
                 raise self.failure.with_traceback(self._trace)
@@ -195,7 +195,7 @@ class Supervisor:
                 raise ClientClosed("the client is closed, which is final; make a new one")
             if status is Status.IDLE:
                 raise NotConnected("connect() was cancelled before the client was connected")
-            await self.board.settled()
+            await self.publisher.settled()
 
     async def abandon(self) -> None:
         """End a start that nobody waits for any more: back to IDLE at once; return when its task has ended."""
@@ -213,12 +213,12 @@ class Supervisor:
         self.handlers.cancel()
         self.outbox.fail_queued(NotConnected("connect() was cancelled before the client was connected"))
         self.outbox.stop()
-        self.board.set(Status.IDLE)
+        self.publisher.set(Status.IDLE)
         await asyncio.wait([task], timeout=self.config.close_timeout)
 
     def forsake(self, words: str) -> None:
         """Cut everything off, without a closing handshake: the client was dropped."""
-        if len(self.handlers) or self.board.has_callbacks or len(self.trouble.callbacks):
+        if len(self.handlers) or self.publisher.has_callbacks or len(self.trouble.callbacks):
             _logger.warning("%s; its callbacks and handlers are called no more: keep a reference to the client", words)
         if self._task is not None and not self._task.done():
             self._task.cancel()
@@ -230,9 +230,9 @@ class Supervisor:
             drain: How long to wait for calls in flight, in seconds; None means no limit. Of several callers the most
                 impatient one decides.
         """
-        if self.board.status is Status.CLOSED:
+        if self.publisher.status is Status.CLOSED:
             return
-        if self.home.has_ended:
+        if self.affinity.has_ended:
             # Nothing can be waited for any more.
             self._end_now()
             return
@@ -253,11 +253,11 @@ class Supervisor:
         Raises:
             NotConnected: The client was never started, or gave up.
         """
-        if self._comeback.waiting:
-            self._comeback.skip()
-        elif self.board.status is Status.CONNECTED and self._session is not None:
+        if self._reconnect.waiting:
+            self._reconnect.skip()
+        elif self.publisher.status is Status.CONNECTED and self._session is not None:
             # Where the link is lost already, and its loss not dealt with yet, that makes the next attempt at once.
-            self._comeback.hurry()
+            self._reconnect.hurry()
             self._session.leave(ConnectionLost("the link was left for a fresh one", code=1000, local=True))
 
     def stats(self) -> ClientStats:
@@ -266,7 +266,7 @@ class Supervisor:
         if session is None or not self.connected:
             return self.counters.snapshot(None)
         # Only that of a page knows.
-        return self.counters.snapshot(self.board.last.at, getattr(session.transport, "lag", None))
+        return self.counters.snapshot(self.publisher.last.at, getattr(session.transport, "lag", None))
 
     # The task.
 
@@ -302,12 +302,12 @@ class Supervisor:
     @property
     def _winding_down(self) -> list[asyncio.Task[None]]:
         """The abandoned runs; one of a loop that ended is never done."""
-        return [task for task in self._abandoned if task.get_loop() is self.home.loop]
+        return [task for task in self._abandoned if task.get_loop() is self.affinity.loop]
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         # One that is cancelled before its first step never gets to see it. Who was woken by the end of another may
         # have started the client again by now.
-        if task is self._task and task.cancelled() and self.board.status is Status.CONNECTING:
+        if task is self._task and task.cancelled() and self.publisher.status is Status.CONNECTING:
             self._cut_off()
 
     async def _stay_connected(self) -> None:
@@ -315,17 +315,17 @@ class Supervisor:
             cause, phase = await self._live_once()
             if self._ending is not None or not self._is_current:
                 return
-            delay = self._comeback.plan(cause, phase, self._attempt)
+            delay = self._reconnect.plan(cause, phase, self._attempt)
             if delay is None:
                 self._give_up(cause)
                 return
-            self.board.set(Status.WAITING, attempt=self._attempt, retry_in=delay, cause=cause)
-            await self._comeback.wait(delay)
+            self.publisher.set(Status.WAITING, attempt=self._attempt, retry_in=delay, cause=cause)
+            await self._reconnect.wait(delay)
             self._begin_attempt()
 
     def _awake(self) -> None:
         """Learn that the machine or the page may have slept, or is online again: look after the link at once."""
-        self._comeback.awake()
+        self._reconnect.awake()
         if self.connected and self._session is not None:
             self._session.doubt()
 
@@ -336,32 +336,32 @@ class Supervisor:
         except Exception as error:
             # Also one that is none of ours, as of a setup or a transport: the classifier may think it worth a retry.
             if self._session is not None:
-                self._comeback.recovery.lost(0.0, answered=False, useful=self._session.useful)
+                self._reconnect.recovery.lost(0.0, answered=False, useful=self._session.useful)
             return error, self.phase
         finally:
             self._handshake = None
         loop = asyncio.get_running_loop()
         started = loop.time()
-        self._comeback.recovery.connected()
+        self._reconnect.recovery.connected()
         try:
             return await self._serve(session), "serve"
         except CircleWsError as error:
             return error, "authenticate"
         finally:
             self.subscriptions.interrupt(time.time())
-            self._comeback.recovery.lost(loop.time() - started, answered=session.answered, useful=session.useful)
+            self._reconnect.recovery.lost(loop.time() - started, answered=session.answered, useful=session.useful)
 
     def _begin_attempt(self) -> None:
         self._attempt += 1
-        self.board.set(Status.CONNECTING, attempt=self._attempt)
+        self.publisher.set(Status.CONNECTING, attempt=self._attempt)
 
     async def _establish(self) -> Session:
-        if not self._comeback.may_dial:
+        if not self._reconnect.may_dial:
             raise ConnectionFailed("the browser says that it is offline; other machines are dialled when it is online")
         self._session = session = Session(self.outbox, self.counters, self.config.max_in_flight)
         inbound = Inbound(session, self.outbox, self.subscriptions, self.handlers, self.trouble)
-        authenticator = self.serving.authenticator
-        self._handshake = handshake = Handshake(
+        authenticator = self.session_loop.authenticator
+        self._handshake = handshake = Connector(
             self.config, session, inbound, authenticator, self._user_tasks, self._signing_in
         )
         await handshake.run()
@@ -372,28 +372,28 @@ class Supervisor:
         return session
 
     def _signing_in(self) -> None:
-        authenticator = self.serving.authenticator
+        authenticator = self.session_loop.authenticator
         delay = None if authenticator is None else authenticator.expected_delay()
-        self.board.set(Status.AUTHENTICATING, attempt=self._attempt, cause=delay)
+        self.publisher.set(Status.AUTHENTICATING, attempt=self._attempt, cause=delay)
 
     async def _serve(self, session: Session) -> ConnectionLost:
         self._attempt = 0
         if session.loss is None:
-            self.board.set(Status.CONNECTED)
+            self.publisher.set(Status.CONNECTED)
             self.subscriptions.resume(time.time())
             self.counters.connects += 1
             self.counters.reconnects += self._returning
             self._returning = True
-            session.renewal.possible = self.serving.authenticator is not None
+            session.renewal.possible = self.session_loop.authenticator is not None
             self.outbox.attach(session)
-        return await self.serving.until_lost(session)
+        return await self.session_loop.until_lost(session)
 
     @property
     def phase(self) -> str:
         """What it is doing while nothing can be written, for the words of a timeout."""
         if self._handshake is not None:
             return self._handshake.phase
-        return self.serving.phase(self._session)
+        return self.session_loop.phase(self._session)
 
     # Its ends.
 
@@ -404,7 +404,7 @@ class Supervisor:
         self.outbox.fail_queued(cause)
         self.outbox.stop()
         self.subscriptions.fail(cause)
-        self.board.set(Status.FAILED, attempt=self._attempt, cause=cause)
+        self.publisher.set(Status.FAILED, attempt=self._attempt, cause=cause)
 
     def _cut_off(self) -> None:
         """End after a cancellation: by `stop`, by `forsake`, or from outside, as when the event loop ends."""
@@ -412,7 +412,7 @@ class Supervisor:
         if self._ending is not None:
             return
         self._cut_link()
-        self._goodbyes.cancel()
+        self._closing.cancel()
         self._give_up(NotConnected("the client was dropped without close(), or its event loop ended"))
 
     def _cut_link(self) -> None:
@@ -436,8 +436,8 @@ class Supervisor:
 
     async def _shut_down(self) -> None:
         try:
-            if self.board.status not in (Status.IDLE, Status.FAILED):
-                self.board.set(Status.CLOSING)
+            if self.publisher.status not in (Status.IDLE, Status.FAILED):
+                self.publisher.set(Status.CLOSING)
                 await self._drain()
             self.outbox.close()
             await self._hang_up()
@@ -457,22 +457,22 @@ class Supervisor:
         await ended(running, self.config.close_timeout)
         if self._session is not None:
             self._session.leave(ConnectionLost.closed(1000, local=True))
-        await self._goodbyes.end(self.config.close_timeout)
+        await self._closing.end(self.config.close_timeout)
 
     def _end_now(self) -> None:
         """Be closed, whatever still runs: nothing here waits, so nothing can keep it from its end."""
-        status = self.board.status
+        status = self.publisher.status
         if status is Status.CLOSED:
             return
         if status not in (Status.IDLE, Status.FAILED, Status.CLOSING):
-            self.board.set(Status.CLOSING)
+            self.publisher.set(Status.CLOSING)
         self.outbox.close()
         self.unwatch()
         if self._task is not None:
             cancel_once(self._task)
-        self._goodbyes.cancel()
+        self._closing.cancel()
         # A link that was lost may still be flushing its last bytes to a peer that does not read.
         self._cut_link()
         self.outbox.stop()
         self.subscriptions.end()
-        self.board.set(Status.CLOSED)
+        self.publisher.set(Status.CLOSED)

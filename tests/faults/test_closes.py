@@ -14,7 +14,7 @@ from circle_ws import (
     MessageTooLarge,
     OutcomeUnknown,
 )
-from circle_ws.engine.setup import SetupSession
+from circle_ws.hooks import SetupSession
 from tests.faults.stage import NONCE, Story, behind_faults
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later, until

@@ -145,7 +145,7 @@ async def test_row_44_closes_that_are_never_answered() -> None:
             await connected(it, number)
             it.reconnect()
         await connected(it, 21)
-        assert len(it._supervisor._goodbyes) == 8
+        assert len(it._supervisor._closing) == 8
         assert Unclosable.cut == 12
         Unclosable.released.set()
 

@@ -8,7 +8,7 @@ import js
 import pytest
 from pyodide.ffi import can_run_sync, create_proxy, run_sync
 
-from circle_ws.engine.observers import StatusBoard
+from circle_ws.engine.observers import StatusPublisher
 from circle_ws.status import ConnectionStatus
 from circle_ws.transport.waiter import Waiter, deliver, new_waiter
 from tests.support.clients import client
@@ -127,7 +127,7 @@ async def test_an_asynchronous_generator_is_finished() -> None:
 
 async def test_news_of_the_status_come_before_the_answer() -> None:
     """Whoever watches the status learns of the link before a call is answered that went over it."""
-    board, waiter = StatusBoard("ws://localhost/"), _waiter()
+    board, waiter = StatusPublisher("ws://localhost/"), _waiter()
     order: list[str] = []
     acted = asyncio.get_running_loop().create_future()
 

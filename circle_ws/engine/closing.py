@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from .handlers import Handlers
     from .tasks import UserTasks
 
-__all__ = ["Goodbyes", "cut", "ended"]
+__all__ = ["ClosingHandshakes", "cut", "ended"]
 
 _MOST = 8
 """So many transports are closed at the same time; of one more the oldest is cut."""
 _logger = logging.getLogger("circle_ws")
 
 
-class Goodbyes:
+class ClosingHandshakes:
     """What still runs for a client when it ends: closing handshakes, handlers, functions that it awaits.
 
     Args:

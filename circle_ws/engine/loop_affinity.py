@@ -1,17 +1,17 @@
-"""Where a client belongs: one event loop, in one thread."""
+"""The event loop that a client belongs to, and the checks that it is used from there."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 
-__all__ = ["Home"]
+__all__ = ["LoopAffinity"]
 
 
-class Home:
-    """The event loop that a client belongs to, from its first use until that loop is closed.
+class LoopAffinity:
+    """The event loop, and with it the thread, that a client belongs to from its first use until that loop is closed.
 
-    Nothing of asyncio may be touched from another thread or loop; where that seems to work, it does so by luck.
+    asyncio's objects are not thread-safe and belong to one loop; using them from elsewhere works only by luck.
     """
 
     __slots__ = ("_thread", "loop")
@@ -25,8 +25,8 @@ class Home:
         """Whether the loop was closed."""
         return self.loop is not None and self.loop.is_closed()
 
-    def settle(self) -> None:
-        """Belong to the running loop from now on, where there is no loop yet or the one of before was closed.
+    def bind(self) -> None:
+        """Bind to the running loop, if there is no loop yet or the earlier one was closed.
 
         Raises:
             RuntimeError: The client belongs to another loop, or none is running.
@@ -47,7 +47,7 @@ class Home:
             raise self.refusal()
 
     def check_waiting(self) -> None:
-        """Check as `check`, and that there is a loop to wait on; the client may belong to none yet.
+        """Check as `check`, and that there is a loop to wait on, as the client may belong to none yet.
 
         Raises:
             RuntimeError: It is used from elsewhere, or no loop is running.
@@ -56,7 +56,7 @@ class Home:
         _running_loop()
 
     def check_thread(self) -> None:
-        """Check as `check`, but let the client be used, too, while its loop is not running, or was closed.
+        """Check as `check`, but also allow use in the loop's thread while the loop is not running, or after its end.
 
         For what waits for nothing: a program may make its listeners and handlers before it runs its loop.
 
@@ -68,7 +68,7 @@ class Home:
         self.check()
 
     def refusal(self) -> RuntimeError:
-        """Say why the client is not to be used from here."""
+        """Return the error for a use from here, which says where to use the client instead."""
         if self.has_ended:
             return RuntimeError("the event loop that this client was used on has ended; close() it and make a new one")
         return RuntimeError(

@@ -10,13 +10,13 @@ import pytest
 
 from circle_ws import InvalidRequest
 from circle_ws.engine.callbacks import MOST_RUNNING, Callbacks
-from circle_ws.engine.observers import KEPT_FOR_SLOW_READERS, StatusBoard
+from circle_ws.engine.observers import KEPT_FOR_SLOW_READERS, StatusPublisher
 from circle_ws.status import ConnectionStatus, StatusChange
 
 _S = ConnectionStatus
 
 
-def _close(board: StatusBoard) -> None:
+def _close(board: StatusPublisher) -> None:
     board.set(_S.CLOSING)
     board.set(_S.CLOSED)
 
@@ -24,7 +24,7 @@ def _close(board: StatusBoard) -> None:
 def test_a_new_board() -> None:
     """It begins in IDLE, now."""
     before = time.time()
-    board = StatusBoard("ws://localhost/")
+    board = StatusPublisher("ws://localhost/")
     assert board.status is _S.IDLE
     assert board.last.previous is _S.IDLE
     assert before <= board.last.at <= time.time()
@@ -32,7 +32,7 @@ def test_a_new_board() -> None:
 
 def test_a_change_is_written_whole() -> None:
     """Status, previous status, time, attempt, delay and cause stand in the latest change."""
-    board, cause, before = StatusBoard("ws://localhost/"), OSError("refused"), time.time()
+    board, cause, before = StatusPublisher("ws://localhost/"), OSError("refused"), time.time()
     board.set(_S.CONNECTING, attempt=1)
     board.set(_S.WAITING, attempt=1, retry_in=0.5, cause=cause)
     assert board.status is _S.WAITING
@@ -43,7 +43,7 @@ def test_a_change_is_written_whole() -> None:
 @pytest.mark.parametrize("status", [_S.IDLE, _S.CONNECTED, _S.WAITING, _S.CLOSING])
 def test_an_illegal_transition_is_a_fault_of_ours(status: ConnectionStatus) -> None:
     """A transition that the table has not is an error, under `python -O` too, and nothing is written."""
-    board = StatusBoard("ws://localhost/")
+    board = StatusPublisher("ws://localhost/")
     with pytest.raises(RuntimeError, match="is not a legal transition"):
         board.set(status)
     assert board.status is _S.IDLE
@@ -51,7 +51,7 @@ def test_an_illegal_transition_is_a_fault_of_ours(status: ConnectionStatus) -> N
 
 async def test_changes_start_with_the_present() -> None:
     """The first item is the present status, as its own previous; then each change comes."""
-    board = StatusBoard("ws://localhost/")
+    board = StatusPublisher("ws://localhost/")
     board.set(_S.CONNECTING, attempt=1)
     changes = board.changes()
     board.set(_S.CONNECTED, attempt=1)
@@ -63,7 +63,7 @@ async def test_changes_start_with_the_present() -> None:
 
 async def test_changes_end_after_closed() -> None:
     """CLOSED is the last item."""
-    board = StatusBoard("ws://localhost/")
+    board = StatusPublisher("ws://localhost/")
     board.set(_S.CONNECTING)
     changes = board.changes()
     _close(board)
@@ -72,7 +72,7 @@ async def test_changes_end_after_closed() -> None:
 
 async def test_changes_after_closed() -> None:
     """Who comes too late gets CLOSED, and the end."""
-    board = StatusBoard("ws://localhost/")
+    board = StatusPublisher("ws://localhost/")
     board.set(_S.CONNECTING)
     _close(board)
     assert [change.status async for change in board.changes()] == [_S.CLOSED]
@@ -80,7 +80,7 @@ async def test_changes_after_closed() -> None:
 
 async def test_two_listeners_see_the_same() -> None:
     """Each listener has a buffer of its own."""
-    board = StatusBoard("ws://localhost/")
+    board = StatusPublisher("ws://localhost/")
     one, other = board.changes(), board.changes()
     board.set(_S.CLOSED)
     assert [change.status async for change in one] == [change.status async for change in other] == [_S.IDLE, _S.CLOSED]
@@ -88,7 +88,7 @@ async def test_two_listeners_see_the_same() -> None:
 
 async def test_a_slow_reader_knows_what_it_missed() -> None:
     """256 changes are kept; `skipped` counts the older ones, and the newest is there."""
-    board = StatusBoard("ws://localhost/")
+    board = StatusPublisher("ws://localhost/")
     changes = board.changes()
     for _ in range(KEPT_FOR_SLOW_READERS):
         board.set(_S.CONNECTING)
@@ -104,7 +104,7 @@ async def test_a_slow_reader_knows_what_it_missed() -> None:
 
 async def test_a_closed_listener_is_told_nothing() -> None:
     """After `aclose()` no change is put into the listener."""
-    board = StatusBoard("ws://localhost/")
+    board = StatusPublisher("ws://localhost/")
     changes = board.changes()
     await changes.aclose()
     board.set(_S.CLOSED)
@@ -113,7 +113,7 @@ async def test_a_closed_listener_is_told_nothing() -> None:
 
 async def test_a_dropped_listener_costs_nothing() -> None:
     """The board does not keep a listener alive that nobody has any more."""
-    board = StatusBoard("ws://localhost/")
+    board = StatusPublisher("ws://localhost/")
     changes = board.changes()
     await anext(changes)
     assert len(board._channels) == 1
@@ -124,7 +124,7 @@ async def test_a_dropped_listener_costs_nothing() -> None:
 
 async def test_callbacks_are_told() -> None:
     """A callback gets each change, in order, and never on the stack of the writer."""
-    board, told = StatusBoard("ws://localhost/"), asyncio.Queue[StatusChange]()
+    board, told = StatusPublisher("ws://localhost/"), asyncio.Queue[StatusChange]()
     board.on_change(told.put_nowait)
     board.set(_S.CONNECTING, attempt=1)
     board.set(_S.CONNECTED)
@@ -134,7 +134,7 @@ async def test_callbacks_are_told() -> None:
 
 async def test_a_callback_that_raises_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """An exception in a callback is logged; the other callbacks and later changes are not harmed."""
-    board, told = StatusBoard("ws://localhost/"), asyncio.Queue[StatusChange]()
+    board, told = StatusPublisher("ws://localhost/"), asyncio.Queue[StatusChange]()
 
     def fail(change: StatusChange) -> None:
         raise LookupError(f"no handler for {change.status.name}")
@@ -151,7 +151,7 @@ async def test_a_callback_that_raises_is_logged(caplog: pytest.LogCaptureFixture
 
 async def test_a_callback_may_be_async(caplog: pytest.LogCaptureFixture) -> None:
     """It runs in a task of its own, which is held until it ends; what it raises is logged."""
-    board, told, release = StatusBoard("ws://localhost/"), list[ConnectionStatus](), asyncio.Event()
+    board, told, release = StatusPublisher("ws://localhost/"), list[ConnectionStatus](), asyncio.Event()
 
     async def note(change: StatusChange) -> None:
         await release.wait()
@@ -201,12 +201,12 @@ async def test_async_callbacks_do_not_pile_up(caplog: pytest.LogCaptureFixture) 
 async def test_what_is_no_callback(callback: Any) -> None:
     """It is refused at once, and not when something happens."""
     with pytest.raises(InvalidRequest, match="a status callback must be a function"):
-        StatusBoard("ws://localhost/").on_change(callback)
+        StatusPublisher("ws://localhost/").on_change(callback)
 
 
 async def test_a_removed_callback_is_not_called() -> None:
     """Removal holds at once, also for a change that is already on its way, and may be repeated."""
-    board, told, end = StatusBoard("ws://localhost/"), list[ConnectionStatus](), asyncio.Queue[StatusChange]()
+    board, told, end = StatusPublisher("ws://localhost/"), list[ConnectionStatus](), asyncio.Queue[StatusChange]()
     remove = board.on_change(lambda change: told.append(change.status))
     board.on_change(end.put_nowait)
     board.set(_S.CONNECTING)
@@ -219,7 +219,7 @@ async def test_a_removed_callback_is_not_called() -> None:
 
 async def test_one_function_may_be_registered_twice() -> None:
     """Each registration is its own: removing one leaves the other."""
-    board, told = StatusBoard("ws://localhost/"), asyncio.Queue[StatusChange]()
+    board, told = StatusPublisher("ws://localhost/"), asyncio.Queue[StatusChange]()
     remove = board.on_change(told.put_nowait)
     board.on_change(told.put_nowait)
     remove()
@@ -231,7 +231,7 @@ async def test_one_function_may_be_registered_twice() -> None:
 
 async def test_a_callback_may_add_and_remove() -> None:
     """A callback that registers another one and removes itself breaks nothing."""
-    board, told = StatusBoard("ws://localhost/"), asyncio.Queue[StatusChange]()
+    board, told = StatusPublisher("ws://localhost/"), asyncio.Queue[StatusChange]()
 
     def swap(change: StatusChange) -> None:
         remove()
@@ -245,7 +245,7 @@ async def test_a_callback_may_add_and_remove() -> None:
 
 async def test_waiting_for_the_end_of_an_attempt() -> None:
     """`settled()` returns, for all who wait, when it is known how an attempt ended; a cancelled wait is forgotten."""
-    board = StatusBoard("ws://localhost/")
+    board = StatusPublisher("ws://localhost/")
     waits = [asyncio.create_task(board.settled()) for _ in range(3)]
     await asyncio.sleep(0)
     waits[0].cancel()
