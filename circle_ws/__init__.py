@@ -11,8 +11,7 @@ async with circle_ws.connect("wss://circle.example/02ab...", private_key=key) as
 from typing import TYPE_CHECKING
 
 from .auth.keypair import KeyPair
-from .auth.profile import Profile
-from .auth.types import Challenge, Dialect, Signer
+from .auth.types import Challenge, Dialect, Profile, Signer
 from .builder import CircleWsClientBuilder, Connecting, connect
 from .client import CircleWsClient
 from .config import ClientConfig

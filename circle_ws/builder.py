@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from .auth.hidden import Hidden
 from .auth.keypair import KeyPair
 from .client import CircleWsClient
 from .config import DEFAULT, ClientConfig, ClientOptions, Default, default_keepalive
 from .errors import ConfigError
 from .policy.backoff import Backoff
+from .text import Hidden
 
 if TYPE_CHECKING:
     import ssl
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self, Unpack
 
-    from .auth.profile import Profile
-    from .auth.types import Dialect, ParamsForm, Policy, Signer
+    from .auth.types import Dialect, ParamsForm, Policy, Profile, Signer
     from .config import FirstConnect
     from .config.headers import HeaderSource
     from .hooks import Middleware, Setup

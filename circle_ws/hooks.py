@@ -1,4 +1,4 @@
-"""What a program asks of the circle, as middleware sees it."""
+"""What a program hands in: middleware and what it is given, and the setup function of each connection."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ it is a notification.
 
 
 class SetupSession(Protocol):
-    """Calls to the circle during the setup of a connection, while the client's own calls still wait."""
+    """A new connection as the setup function sees it: it calls the circle while the client's own calls still wait."""
 
     async def call(self, method: str, params: Params = None) -> Any:
-        """Call a method and return its result, as plain JSON values. The time is that of the attempt, `open_timeout`.
+        """Call a method and return its result, as plain JSON values; `open_timeout` limits the time.
 
         Raises:
             RpcError: The circle answered with an error.
             ConnectionLost: The connection was lost.
-            InvalidRequest: The params are not finite plain JSON with string keys.
+            InvalidRequest: The params cannot be sent as JSON.
             MessageTooLarge: The request is over `max_request_bytes`.
         """
         ...
@@ -64,11 +64,11 @@ class SetupSession(Protocol):
 
         Raises:
             ConnectionLost: The connection was lost.
-            InvalidRequest: The params are not finite plain JSON with string keys.
+            InvalidRequest: The params cannot be sent as JSON.
             MessageTooLarge: It is over `max_request_bytes`.
         """
         ...
 
 
 Setup: TypeAlias = Callable[[SetupSession], Awaitable[object]]
-"""A user's function that runs after every sign-in and before the calls that wait go out."""
+"""A user's async function that runs after every sign-in, before queued calls are written."""

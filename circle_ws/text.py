@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-__all__ = ["LONGEST", "escaped", "hide_keys", "looks_like_key", "shown"]
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+__all__ = ["LONGEST", "PLACEHOLDER", "Hidden", "escaped", "hide_keys", "looks_like_key", "redact", "redacted", "shown"]
+
+T = TypeVar("T")
+E = TypeVar("E", bound=Exception)
 
 LONGEST = 500
 """So many characters of a peer's text are shown."""
 _LIKE_A_KEY = re.compile(r"[0-9A-Za-z+=_-]{32,}")
-_SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+_ESCAPES = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+
+PLACEHOLDER = "<hidden>"
+_LONG = 16
+"""So many characters in a row, or numbers, may be a secret, or a part of one."""
+_SHORT = 8
+"""So many that stand in a known secret are a part of it, and no nonce is shorter."""
+_RUN = re.compile(rf"[A-Za-z0-9+/=_-]{{{_SHORT},}}")
+_DEEPEST = 32
+"""How deep data is looked at: what is nested deeper than anybody reads would only use up the stack."""
+_OURS = frozenset({"max_message_bytes", "max_request_bytes", "max_queued_bytes"})
+"""Long words in errors of our own, that say what to do."""
 
 
 def shown(text: str, limit: int = LONGEST) -> str:
@@ -41,8 +59,8 @@ def escaped(text: str, *, kept: str = "") -> str:
 
 
 def _escape(character: str) -> str:
-    if character in _SHORT:
-        return _SHORT[character]
+    if character in _ESCAPES:
+        return _ESCAPES[character]
     units = character.encode("utf-16-be", "surrogatepass").hex(" ", 2).split()
     return "".join(f"\\u{unit}" for unit in units)
 
@@ -56,3 +74,78 @@ def looks_like_key(text: str) -> bool:
 def hide_keys(text: str) -> str:
     """Give a text without the words that may be a private key."""
     return _LIKE_A_KEY.sub(lambda found: "<hidden>" if looks_like_key(found[0]) else found[0], text)
+
+
+class Hidden(Generic[T]):
+    """Hold a value that its `repr` does not show.
+
+    Error trackers record the local variables of every frame that an exception passes. So a function that is given a
+    secret, and may raise, holds it in one of these and forgets the argument.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: T) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return PLACEHOLDER
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("what is hidden is not pickled: that would write it in the clear")
+
+
+def redact(value: Any, secrets: Collection[str] = (), *, depth: int = _DEEPEST) -> Any:
+    """Give plain JSON without what may be a secret that a careless circle repeats; its other words stay.
+
+    Args:
+        value: Plain JSON; keys are looked at too. Long numbers and long rows of numbers are taken for secrets as well.
+        secrets: What is known to be secret, however short, and parts of it; in upper or lower case.
+        depth: How many levels of nesting are looked at; what lies deeper is replaced.
+    """
+    if isinstance(value, str):
+        return _redact_text(value, secrets)
+    if isinstance(value, dict | list | tuple):
+        if not depth:
+            return PLACEHOLDER
+        if isinstance(value, dict):
+            return {
+                redact(key, secrets, depth=depth - 1): redact(item, secrets, depth=depth - 1)
+                for key, item in value.items()
+            }
+        if sum(isinstance(item, int | float) for item in value) >= _LONG:
+            return PLACEHOLDER
+        return type(value)([redact(item, secrets, depth=depth - 1) for item in value])
+    is_number = isinstance(value, int | float) and value.__class__ is not bool
+    return PLACEHOLDER if is_number and PLACEHOLDER in _redact_text(str(value), secrets) else value
+
+
+def _redact_text(text: str, secrets: Collection[str]) -> str:
+    for secret in secrets:
+        text = re.sub(re.escape(secret), PLACEHOLDER, text, flags=re.IGNORECASE)
+    known = [secret.lower() for secret in secrets]
+
+    def shown(found: re.Match[str]) -> str:
+        run = found[0].lower()
+        if found[0] in _OURS:
+            return found[0]
+        if len(run) >= _LONG:
+            return PLACEHOLDER
+        parts = [run[start : start + _SHORT] for start in range(len(run) - _SHORT + 1)]
+        return PLACEHOLDER if any(part in secret for part in parts for secret in known) else found[0]
+
+    return _RUN.sub(shown, text)
+
+
+def redacted(error: E, secrets: Collection[str] = ()) -> E:
+    """Give a copy of an error without what the circle may have repeated in it.
+
+    It has no traceback, cause or context: their frames and texts may hold what was sent, or what came in.
+    """
+    # Here, as only a sign-in that failed needs it.
+    from copy import copy
+
+    again = copy(error)
+    again.args = redact(error.args, secrets)
+    vars(again).update(redact(vars(error), secrets))
+    return again

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from circle_ws.auth import rate
+from circle_ws.auth import keypair
 
 pytest_plugins = [
     "tests.support.asynchronous",
@@ -56,7 +56,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(autouse=True)
 def fresh_turns() -> None:
     """Let no test wait for the signatures of another one: in a page a key signs only so often."""
-    rate._rates.clear()
+    keypair._rates.clear()
 
 
 @pytest.fixture(scope="session")

@@ -20,8 +20,7 @@ from circle_ws import (
     SignerFailed,
 )
 from circle_ws.auth import PROFILES, derive_public_key, sign_message, verify_signature
-from circle_ws.auth.audience import audience
-from circle_ws.auth.profiles import BOUND, bound_statement
+from circle_ws.auth.profiles import BOUND, audience, bound_statement
 from tests.support.clients import KEY, OTHER_KEY, client
 from tests.support.outcomes import eventually, later
 from tests.support.peers import Peers, RemotePeer
@@ -565,7 +564,7 @@ async def test_the_circle_refuses_legacy_of_a_key_that_ever_signed_bound(
     peers: Peers, dialect: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A key that signed bound once can, so its bare signature was relayed; other keys may still sign legacy."""
-    monkeypatch.setattr("circle_ws.auth.rate.BURST", 10)
+    monkeypatch.setattr("circle_ws.auth.keypair.BURST", 10)
     circle = await peers.start("circle", public_url="self", dialect=dialect)
     async with client(circle.url, policy="legacy-only") as it:
         assert it.is_connected()

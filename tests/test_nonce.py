@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from circle_ws.auth.nonce import read_nonce, refuse_digest
+from circle_ws.auth.flow import read_nonce, refuse_digest
 from circle_ws.errors import InvalidNonce
 
 _SAMPLE = "nonce_1234567890_abcdef"

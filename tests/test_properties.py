@@ -10,11 +10,10 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from circle_ws.auth import PROFILES, Profile, SignatureEncoding, backend_ecdsa, crypto_utils
-from circle_ws.auth.audience import audience
 from circle_ws.auth.crypto_utils import derive_public_key, recover_public_key, sign_message, verify_signature
-from circle_ws.auth.nonce import read_nonce
-from circle_ws.auth.profiles import BOUND, bound_statement
-from circle_ws.auth.rate import BURST, INTERVAL, SigningRate
+from circle_ws.auth.flow import read_nonce
+from circle_ws.auth.keypair import BURST, INTERVAL, SigningRate
+from circle_ws.auth.profiles import BOUND, audience, bound_statement
 from circle_ws.auth.signature import HALF_ORDER, ORDER, decode, encode
 from circle_ws.errors import ConfigError, InvalidNonce
 from tests.support.backends import BACKENDS, COMPILED

@@ -2,7 +2,7 @@
 
 import pytest
 
-from circle_ws.proxy import find_proxy_fault, is_socks, shown_proxy
+from circle_ws.urls import find_proxy_fault, is_socks, shown_proxy
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from circle_ws import CircleWsError, ConnectionStatus, KeyPair
-from circle_ws.auth import PROFILES, backend, rate
-from circle_ws.auth.rate import BURST, INTERVAL, SigningRate
+from circle_ws.auth import PROFILES, backend, keypair
+from circle_ws.auth.keypair import BURST, INTERVAL, SigningRate
 from tests.support.clients import KEY, client
 from tests.support.outcomes import eventually, later
 from tests.support.peers import Peers
@@ -94,9 +94,9 @@ def test_a_key_is_forgotten_once_its_turns_are_back(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(backend, "CONSTANT_TIME", False)
     for number in range(20):
         KeyPair.generate().wait_to_sign(number * 4)
-    assert len(rate._rates) == 3
+    assert len(keypair._rates) == 3
     KeyPair(KEY).signing_delay(1000)
-    assert len(rate._rates) == 1
+    assert len(keypair._rates) == 1
 
 
 # Signing in. The interval is short, so that a test is.
@@ -118,7 +118,7 @@ async def test_the_sixth_sign_in_waits(peers: Peers, limited: bool, monkeypatch:
 
     The case that is limited is tried natively too, over a backend that says it is not constant-time.
     """
-    monkeypatch.setattr(rate, "INTERVAL", 3.0)
+    monkeypatch.setattr(keypair, "INTERVAL", 3.0)
     if not _IN_BROWSER:
         monkeypatch.setattr(backend, "CONSTANT_TIME", not limited)
     circle = await peers.start("circle")
@@ -137,7 +137,7 @@ async def test_reconnecting_waits_too(peers: Peers, monkeypatch: pytest.MonkeyPa
 
     While the client waits for its turn it is AUTHENTICATING, takes calls, and closes at once.
     """
-    monkeypatch.setattr(rate, "INTERVAL", 60.0)
+    monkeypatch.setattr(keypair, "INTERVAL", 60.0)
     monkeypatch.setattr(backend, "CONSTANT_TIME", False)
     circle = await peers.start("circle")
     it = client(circle.url, open_timeout=0.5)
@@ -167,7 +167,7 @@ async def test_waiting_for_a_turn_is_told(
     peers: Peers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """By the status, with its cause and how long it takes; by the log, once in the life of a client as a warning."""
-    monkeypatch.setattr(rate, "INTERVAL", 0.4)
+    monkeypatch.setattr(keypair, "INTERVAL", 0.4)
     monkeypatch.setattr(backend, "CONSTANT_TIME", False)
     circle = await peers.start("circle")
 
@@ -199,7 +199,7 @@ async def test_waiting_for_a_turn_is_told(
 
 async def test_a_circle_that_hangs_up_gets_no_turn(peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
     """The end of the link is seen while the key waits for its turn, and the turn is there for the next sign-in."""
-    monkeypatch.setattr(rate, "INTERVAL", 600.0)
+    monkeypatch.setattr(keypair, "INTERVAL", 600.0)
     monkeypatch.setattr(backend, "CONSTANT_TIME", False)
     circle = await peers.start("circle")
     for _ in range(5):

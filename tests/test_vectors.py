@@ -14,9 +14,8 @@ from circle_ws.auth import (
     sign_message,
     verify_signature,
 )
-from circle_ws.auth.audience import audience
 from circle_ws.auth.keypair import KeyPairSigner
-from circle_ws.auth.profiles import BOUND, bound_statement
+from circle_ws.auth.profiles import BOUND, audience, bound_statement
 from circle_ws.auth.signature import decode, encode
 from circle_ws.errors import ConfigError
 from tests.support.backends import BACKENDS

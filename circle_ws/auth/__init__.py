@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from ..postponed import names_of
 from .keypair import KeyPair
-from .profile import Profile
 from .types import (
     AuthCredentials,
     AuthError,
@@ -16,6 +15,7 @@ from .types import (
     InvalidNonce,
     Nonce,
     Policy,
+    Profile,
     Signer,
     SignerFailed,
 )

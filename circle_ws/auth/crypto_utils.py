@@ -8,13 +8,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, InvalidKey
+from ..text import Hidden
 from . import backend
-from .hidden import Hidden
 from .profiles import find_profile
 from .signature import ORDER, decode, encode
 
 if TYPE_CHECKING:
-    from .profile import Profile
+    from .types import Profile
 
 __all__ = [
     "derive_public_key",

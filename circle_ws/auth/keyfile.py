@@ -13,9 +13,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import ConfigError, InvalidKey
-from ..text import looks_like_key, shown
+from ..text import PLACEHOLDER, Hidden, looks_like_key, shown
 from .crypto_utils import parse_private_key
-from .hidden import PLACEHOLDER, Hidden
 
 if TYPE_CHECKING:
     Path: TypeAlias = str | os.PathLike[str]

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from ..errors import ConfigError
+from ..urls import find_fault, place_of, shown
 from . import backend
-from .profile import Profile
 from .signature import SignatureEncoding
+from .types import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["BOUND", "PROFILES", "bound_statement", "find_profile"]
+__all__ = ["BOUND", "PROFILES", "audience", "bound_statement", "find_profile"]
 
 
 def _personal_message(statement: bytes) -> bytes:
@@ -71,6 +73,22 @@ def find_profile(profile: str | Profile) -> Profile:
     return found
 
 
+def audience(url: str) -> str:
+    """Write the audience of a circle's URL.
+
+    Scheme and host in lower case, without a dot at the host's end; IPv6 compressed, in brackets; without the default
+    port, query and fragment; the path as it stands, `/` where it is empty.
+
+    Raises:
+        ConfigError: The URL is none that every runtime dials alike (`circle_ws.urls`).
+    """
+    fault = find_fault(url)
+    if fault is not None:
+        raise ConfigError(f"a circle's url {shown(url)!r} {fault}", option="url")
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{place_of(parts)}{parts.path or '/'}"
+
+
 def bound_statement(
     profile: str, *, audience: str, public_key: str, nonce: str, client_nonce: str, expires_at: int
 ) -> bytes:
@@ -78,7 +96,7 @@ def bound_statement(
 
     Args:
         profile: The profile's name, which is the first line.
-        audience: The circle, as `auth.audience.audience` writes it.
+        audience: The circle, as `audience` writes it.
         public_key: 66 hex characters.
         nonce: The circle's.
         client_nonce: 32 hex characters, fresh every time.

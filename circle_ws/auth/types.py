@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from ..errors import AuthError, AuthRejected, DowngradeDetected, InvalidKey, InvalidNonce, SignerFailed
 from ..frozen import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .signature import SignatureEncoding
 
 __all__ = [
     "AuthCredentials",
@@ -20,6 +25,7 @@ __all__ = [
     "Nonce",
     "ParamsForm",
     "Policy",
+    "Profile",
     "Signer",
     "SignerFailed",
 ]
@@ -32,6 +38,31 @@ ParamsForm = Literal["auto", "named", "positional"]
 
 Policy = Literal["prefer-bound", "require-bound", "legacy-only"]
 """Whether a signature names the circle it is for: where the circle offers that, always, or never."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Describe one way to sign in. ECDSA over secp256k1, RFC 6979, low-S, is common to all.
+
+    Attributes:
+        name: How it is chosen, and what a `Signer` lists in `profiles`.
+        message: Makes the bytes that are hashed from the statement, given as UTF-8.
+        digest: Hashes those bytes to 32.
+        encoding: The signature on the wire.
+        compressed: The public key on the wire: 66 hex characters, or 130.
+        v_offset: What is added to the recovery id, for the encoding RECOVERABLE.
+        bare: True when the nonce itself is hashed, with nothing before it.
+        bound: True when the statement names the circle.
+    """
+
+    name: str
+    message: Callable[[bytes], bytes]
+    digest: Callable[[bytes], bytes]
+    encoding: SignatureEncoding
+    compressed: bool
+    v_offset: int = 27
+    bare: bool = False
+    bound: bool = False
 
 
 @dataclass(frozen=True, slots=True)

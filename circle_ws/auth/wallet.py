@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SignerFailed, UnsupportedRuntime
-from ..text import shown
+from ..text import Hidden, shown
 from . import backend
 from .crypto_utils import recover_public_key
-from .hidden import Hidden
 from .profiles import PROFILES
 
 if TYPE_CHECKING:

@@ -8,20 +8,24 @@ from dataclasses import InitVar, field, fields
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
-from ..auth.hidden import Hidden
 from ..auth.keypair import KeyPair, KeyPairSigner
-from ..auth.profile import Profile  # noqa: TC001 - `typing.get_type_hints` must find it
-from ..auth.types import Dialect, ParamsForm, Policy, Signer
+from ..auth.types import (
+    Dialect,
+    ParamsForm,
+    Policy,
+    Profile,
+    Signer,
+)
 from ..errors import ConfigError
 from ..frozen import dataclass
 from ..hooks import Middleware, Setup  # noqa: TC001 - `typing.get_type_hints` must find it
 from ..policy import Classifier  # noqa: TC001 - `typing.get_type_hints` must find it
 from ..policy.backoff import Backoff
 from ..policy.liveness import KeepAlive
-from ..proxy import ENVIRONMENT, shown_proxy
+from ..text import Hidden
 from ..transport import Connect, host_events
 from ..transport import connect as runtime_connect
-from ..urls import check_url, is_relative, shown
+from ..urls import ENVIRONMENT, check_url, is_relative, shown, shown_proxy
 from .checks import (
     check_choices,
     check_headers_function,

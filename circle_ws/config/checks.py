@@ -10,13 +10,12 @@ from ..auth.keypair import KeyPair
 from ..errors import ConfigError, UnsupportedRuntime
 from ..policy.backoff import Backoff
 from ..policy.liveness import KeepAlive
-from ..proxy import ENVIRONMENT, find_proxy_fault, is_socks, shown_proxy
-from ..urls import is_loopback, is_plain
+from ..urls import ENVIRONMENT, find_proxy_fault, is_loopback, is_plain, is_socks, shown_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..auth.hidden import Hidden
+    from ..text import Hidden
     from . import ClientConfig
 
 __all__ = [

@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..auth.crypto_utils import format_public_key
 from ..auth.flow import Ask, SignIn, SignInOptions, Step, sign_in
-from ..auth.hidden import Hidden, redacted
-from ..auth.keypair import KeyPairSigner
-from ..auth.rate import BURST, INTERVAL
+from ..auth.keypair import BURST, INTERVAL, KeyPairSigner
 from ..auth.signature import SignatureEncoding
 from ..errors import (
     CircleWsError,
@@ -27,14 +25,13 @@ from ..errors import (
     RpcError,
     SignerFailed,
 )
-from ..text import shown
+from ..text import Hidden, redacted, shown
 from .tasks import cancel_once, result_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from ..auth.profile import Profile
-    from ..auth.types import Signer
+    from ..auth.types import Profile, Signer
     from ..config import ClientConfig
     from .session import Session
     from .tasks import UserTasks

@@ -10,9 +10,9 @@ import logging
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from ..auth.hidden import redact
 from ..errors import CircleWsError, ConnectionLost, NotConnected, RpcError
 from ..status import ConnectionStatus as Status
+from ..text import redact
 from ..text import shown as shown_text
 from ..urls import shown
 

@@ -6,8 +6,8 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, cast
 
-from ..auth.hidden import Hidden, redacted
 from ..errors import ConnectionLost, MessageTooLarge, OutcomeUnknown, ProtocolError, RpcError
+from ..text import Hidden, redacted
 from .closing import cut
 from .renewal import Renewal
 from .tasks import cancel_once, is_cancelled, start_task

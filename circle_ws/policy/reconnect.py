@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import ConnectionLost
-from . import Failure, Reason, Verdict, classify, reason_of
+from .verdict import Failure, Reason, Verdict, classify, reason_of
 
 if TYPE_CHECKING:
     import random
 
-    from . import Classifier
     from .backoff import Backoff
+    from .verdict import Classifier
 
 __all__ = ["Recovery"]
 

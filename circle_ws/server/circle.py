@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 
-from ..auth.audience import audience
 from ..auth.crypto_utils import format_public_key
-from ..auth.profiles import PROFILES, find_profile
+from ..auth.profiles import PROFILES, audience, find_profile
 from ..errors import ConfigError, RpcError
 from ..jsonrpc import messages as envelope
 from ..jsonrpc.codes import EXECUTION_FAILED

@@ -9,7 +9,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
 from ..frozen import dataclass
-from ..proxy import ENVIRONMENT
+from ..urls import ENVIRONMENT
 
 if TYPE_CHECKING:
     import ssl

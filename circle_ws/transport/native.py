@@ -22,9 +22,8 @@ from websockets.proxy import parse_proxy
 from websockets.typing import Subprotocol
 
 from ..errors import CircleWsError, ConnectionFailed
-from ..proxy import ENVIRONMENT, is_socks, shown_proxy
 from ..text import shown
-from ..urls import is_loopback
+from ..urls import ENVIRONMENT, is_loopback, is_socks, shown_proxy
 from .base import Capabilities, Receiver, TransportOptions
 from .native_addresses import open_socket
 from .native_connection import Connection, connection_class

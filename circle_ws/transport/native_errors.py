@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from ..errors import ConnectionFailed, RedirectRefused
-from ..proxy import is_socks
 from ..text import shown
+from ..urls import is_socks
 
 __all__ = ["network_failure", "proxy_failure", "proxy_refusal", "retry_after_seconds", "upgrade_refusal"]
 

@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from ..errors import ConfigError
-from ..proxy import find_proxy_fault, is_socks, shown_proxy
+from ..urls import find_proxy_fault, is_socks, shown_proxy
 from .http_head import AnswerHead
 from .native_addresses import find_addresses, first_of, open_socket
 from .native_errors import proxy_refusal, retry_after_seconds

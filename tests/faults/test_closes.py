@@ -13,8 +13,8 @@ from circle_ws import (
     ConnectionStatus,
     MessageTooLarge,
     OutcomeUnknown,
+    SetupSession,
 )
-from circle_ws.hooks import SetupSession
 from tests.faults.stage import NONCE, Story, behind_faults
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later, until

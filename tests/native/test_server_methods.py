@@ -10,8 +10,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from circle_ws.auth import derive_public_key, sign_message
-from circle_ws.auth.audience import audience
-from circle_ws.auth.profiles import bound_statement
+from circle_ws.auth.profiles import audience, bound_statement
 from circle_ws.errors import ConfigError, InvalidKey, InvalidRequest, RpcError
 from circle_ws.server import CircleServer, Connection
 from tests.native.by_hand import ask, request, sign_in, signed_in

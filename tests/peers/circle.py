@@ -5,7 +5,7 @@ import dataclasses
 from typing import Any
 
 from circle_ws import RpcError
-from circle_ws.auth.audience import audience
+from circle_ws.auth.profiles import audience
 from circle_ws.server import CircleServer, Connection
 from tests.peers import kind
 

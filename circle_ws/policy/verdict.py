@@ -1,0 +1,157 @@
+"""What to do after a failed attempt or a lost link: one pure function decides.
+
+The table it implements stands in docs/reliability.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import TypeAlias
+
+from ..errors import (
+    AuthError,
+    AuthRejected,
+    CircleWsError,
+    ConfigError,
+    ConnectionFailed,
+    ConnectionLost,
+    RedirectRefused,
+)
+from ..frozen import dataclass
+
+__all__ = ["Classifier", "Failure", "Reason", "Verdict", "classify", "reason_of"]
+
+LONGEST_RETRY_AFTER = 300.0
+"""The longest `Retry-After` that is honoured, in seconds."""
+TRY_AGAIN_LATER = 10.0
+"""The shortest delay after a close with code 1013, in seconds."""
+RESTART = (0.5, 5.0)
+"""Between these the delay is drawn after a close with code 1012 (service restart), in seconds."""
+PATIENCE = 3
+"""Minimum number of consecutive failures of one persistent kind before the client gives up."""
+PERSISTENCE = 120.0
+"""Minimum time from the first to the last of these failures, in seconds, where a deploy may be what causes them."""
+REJECTIONS = 2
+"""Maximum number of consecutive rejections of the key during reconnects."""
+
+_TRANSIENT_STATUSES = frozenset({408, 425, 429})
+_PROTOCOL_CODES = frozenset({1002, 1003, 1007, 1008, 1010})
+_REJECTING_CODES = frozenset({4401, 4403})
+
+
+class Reason(Enum):
+    """Kinds of failure that waiting seldom mends; consecutive ones are counted."""
+
+    CERTIFICATE = "certificate"
+    """The server's certificate is not to be trusted."""
+    HTTP = "http"
+    """The server refused the upgrade with HTTP 3xx, or with 4xx but for 408, 425 and 429."""
+    PROTOCOL = "protocol"
+    """The peer closed with 1002, 1003, 1007, 1008 or 1010."""
+    REJECTED = "rejected"
+    """The circle refused the key, in the sign-in or by closing with 4401 or 4403."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Describe one failed attempt, or the loss of a link that stood.
+
+    Attributes:
+        cause: The error.
+        phase: Where it was: `open`, `nonce`, `sign`, `authenticate`, `setup`; `serve` when a link was lost.
+        ever_connected: Whether this client was connected before.
+        consecutive: How many failures of this `Reason` there have been in a row, this one included; those without one
+            are counted together.
+        seconds: How long ago the first of this row was, in seconds.
+        persistent: Whether the client keeps trying before it was ever connected: `first_connect="retry"` or `start()`.
+    """
+
+    cause: Exception
+    phase: str
+    ever_connected: bool
+    consecutive: int = 1
+    seconds: float = 0.0
+    persistent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Say what happens next.
+
+    Attributes:
+        retry: Back off and connect again; False gives up with status FAILED.
+        at_least: No delay is shorter, in seconds.
+        between: Draw the delay between these, in seconds, instead of from the back-off; None leaves it to that.
+        grows: Add the delay of the back-off to the one from `between`; not to the first since a connection stood.
+    """
+
+    retry: bool
+    at_least: float = 0.0
+    between: tuple[float, float] | None = None
+    grows: bool = False
+
+
+Classifier: TypeAlias = Callable[[Failure], Verdict | None]
+"""A user's function that answers before `classify`; None leaves the answer to that."""
+
+
+def classify(failure: Failure) -> Verdict:
+    """Decide whether `failure` is worth another attempt, and when."""
+    cause = failure.cause
+    if isinstance(cause, ConfigError) or not isinstance(cause, CircleWsError):
+        # What is none of ours was raised by a part of the user's, as the setup: a fault that no attempt mends.
+        return Verdict(retry=False)
+    if isinstance(cause, AuthError) and not isinstance(cause, AuthRejected):
+        return Verdict(retry=False)
+    reason = reason_of(cause)
+    if reason is not None and not _bearable(reason, failure):
+        return Verdict(retry=False)
+    return _when(cause)
+
+
+def reason_of(cause: Exception) -> Reason | None:
+    """Tell the kind of a failure that waiting seldom mends; None for all others."""
+    code = _close_code(cause)
+    if isinstance(cause, AuthRejected) or code in _REJECTING_CODES:
+        return Reason.REJECTED
+    if code in _PROTOCOL_CODES:
+        return Reason.PROTOCOL
+    if isinstance(cause, RedirectRefused):
+        return Reason.HTTP
+    if isinstance(cause, ConnectionFailed):
+        status = cause.http_status or 0
+        if 300 <= status < 500 and status not in _TRANSIENT_STATUSES:
+            return Reason.HTTP
+        if cause.bad_certificate:
+            return Reason.CERTIFICATE
+    return None
+
+
+def _close_code(cause: Exception) -> int | None:
+    """Give the code that the peer closed with; it may also have done so during the sign-in or the setup."""
+    loss = cause.__cause__ if isinstance(cause, ConnectionFailed) else cause
+    return loss.code if isinstance(loss, ConnectionLost) and not loss.local else None
+
+
+def _bearable(reason: Reason, failure: Failure) -> bool:
+    """Return whether a persistent kind of failure is worth another attempt."""
+    if reason is Reason.PROTOCOL:
+        return failure.consecutive < PATIENCE
+    if reason is Reason.REJECTED:
+        return failure.ever_connected and failure.consecutive < REJECTIONS
+    # A deploy, an ingress that is re-made or a certificate that is just being renewed must not end a service; to a
+    # client that was to connect once, and never did, it is most likely a mistake in the configuration.
+    return (failure.ever_connected or failure.persistent) and not (
+        failure.consecutive >= PATIENCE and failure.seconds >= PERSISTENCE
+    )
+
+
+def _when(cause: Exception) -> Verdict:
+    code = _close_code(cause)
+    if code == 1012:
+        return Verdict(retry=True, between=RESTART, grows=True)
+    if code == 1013:
+        return Verdict(retry=True, at_least=TRY_AGAIN_LATER)
+    retry_after = cause.retry_after if isinstance(cause, ConnectionFailed) else None
+    return Verdict(retry=True, at_least=min(retry_after or 0.0, LONGEST_RETRY_AFTER))
