@@ -44,7 +44,7 @@ ROWS = (
     _partly(
         2,
         "refused, unknown host; bad TLS certificate",
-        "a browser does not tell that it was the certificate: retry",
+        "a browser does not say that it was the certificate: retry",
     ),
     Row(3, "slow-loris handshake"),
     _partly(4, "HTTP 4xx on the upgrade, but for row 5", "a browser shows no HTTP status, only 1006: retry"),
@@ -52,7 +52,7 @@ ROWS = (
     _natively(
         6,
         "HTTP 3xx",
-        "a browser follows no redirect of a WebSocket either, but does not tell that it was one: retry",
+        "a browser does not follow redirects of a WebSocket either, but does not say that it was one: retry",
     ),
     Row(7, "RST, EOF in mid-frame, 1006, 1001, 1005, the server's 1000"),
     Row(8, "close 1012 (service restart)"),
@@ -62,29 +62,33 @@ ROWS = (
     Row(12, "close 1009 by the peer"),
     _partly(
         13,
-        "half-open link",
-        "a browser sends no ping frames, so `rpc.ping` alone asks, and only a whole message is life; it keeps the dead "
-        "socket for a while",
+        "half-open connection",
+        "a browser sends no ping frames, so the only probe is `rpc.ping`, and only a whole message counts as "
+        "activity; the browser keeps the dead socket for a while",
     ),
     _partly(
         14,
         "sleep, frozen tab",
-        "also `visibilitychange`, `pageshow` and `online` probe at once and skip the pending delay once; while the "
-        "browser says that it is offline nothing but loopback is dialled",
+        "`visibilitychange`, `pageshow` and `online` also probe at once and skip the pending delay once; "
+        "while the browser says that it is offline, only loopback is dialled",
     ),
     _partly(
         15,
         "inbound message too large",
         "the browser has received the whole message before it can be measured; the close code is 4009",
     ),
-    _partly(16, "compression bomb", "a browser offers compression by itself, and inflates before anybody can measure"),
+    _partly(
+        16,
+        "compression bomb",
+        "a browser offers compression by itself, and inflates a message before the client can measure it",
+    ),
     Row(17, "malformed JSON, BOM, NaN, binary frame, bad UTF-8"),
     Row(18, "absurd nesting, absurd numbers"),
     Row(19, "not JSON-RPC"),
     Row(20, "unknown, duplicate or late reply"),
     Row(21, "error with `id: null`"),
     Row(22, "auth rejected on the first connect"),
-    Row(23, "auth rejected on the way back"),
+    Row(23, "auth rejected on a reconnect"),
     Row(24, "auth step hangs"),
     Row(25, "the signer fails or the person refuses"),
     Row(26, "bound profile no longer offered"),
@@ -95,23 +99,24 @@ ROWS = (
     _partly(
         31,
         "flood of notifications, slow consumer",
-        "from 1,000 notifications a second on messages are taken together every 5 ms, so a reply may come that much "
-        "later; what the page has no time for at all waits in the browser, where no bound of ours acts",
+        "from 1,000 notifications a second on, messages are processed in groups every 5 ms, so a reply may "
+        "come that much later; messages that the page has no time for wait in the browser, which the client "
+        "cannot bound",
     ),
     _partly(32, "peer stops reading", "the browser's `bufferedAmount` is polled, as there is no event for it"),
     _partly(
         33,
         "cancel or `close()` at every moment",
-        "a browser keeps a socket whose peer does not answer its close for a while, in silence",
+        "if the peer does not answer the close, the browser silently keeps the socket for a while",
     ),
     Row(34, "many calls"),
     Row(35, "client dropped without `close()`"),
     _partly(
         36,
-        "everything is cancelled while it closes; a drain that is no time, a transport that raises",
-        "a browser keeps a socket whose peer does not answer its close for a while, in silence",
+        "everything is cancelled during `close()`; an invalid drain, a transport that raises",
+        "if the peer does not answer the close, the browser silently keeps the socket for a while",
     ),
-    Row(37, "a wait for `connect()` that ends on a client that is reconnecting"),
+    Row(37, "a cancelled `connect()` on a client that is reconnecting"),
     _partly(
         38,
         "the circle asks, or pings, without end and does not read",
@@ -120,20 +125,20 @@ ROWS = (
     _natively(
         39,
         "a name with several addresses, the first swallows packets",
-        "a browser looks names up, and dials their addresses, by itself",
+        "the browser itself resolves names and dials their addresses",
     ),
     _partly(40, "an HTTP refusal that is not read whole", "a browser shows no HTTP status: retry"),
     _partly(41, "the client used from another event loop or thread", "a page has one event loop and one thread"),
     _partly(
         42,
-        "something else than its own task was cancelled inside a function of the program's",
-        "a browser lets nobody set headers, so there is no headers function",
+        "something other than its own task is cancelled inside a function of the program's",
+        "a browser does not let a page set headers, so there is no headers function",
     ),
     Row(43, "a reader whose task the program does not keep"),
     _partly(
         44,
-        "growth by what is counted in bytes and costs in pieces",
-        "the browser puts fragments together by itself",
+        "growth by data that is counted in bytes but costs memory per piece",
+        "the browser itself assembles fragments",
     ),
 )
 """In order."""

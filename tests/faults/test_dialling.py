@@ -89,7 +89,7 @@ async def test_row_01_a_lookup_that_hangs_ends_at_open_timeout(silent_resolver: 
 
 
 async def test_row_02_a_refused_connection_is_tried_again(peers: Peers) -> None:
-    """Row 2, refused: at the first connect and on the way back, until the circle is there."""
+    """Row 2, refused: at the first connect and on a reconnect, until the circle is there."""
     circle = await peers.start("circle")
     it = client(circle.url, first_connect="retry")
     story = Story(it)

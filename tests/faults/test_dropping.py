@@ -60,7 +60,7 @@ async def test_row_35_while_it_waits_for_the_next_attempt(peers: Peers) -> None:
 
 
 async def test_row_35_while_it_dials(peers: Peers) -> None:
-    """Row 35, client dropped without `close()`: in the middle of an attempt, on the way back, which ends as well."""
+    """Row 35, client dropped without `close()`: in the middle of an attempt, on a reconnect, which ends as well."""
     circle = await peers.start("circle")
     proxy = await peers.start("fault_proxy", target=circle.url)
     it = client(proxy.url, open_timeout=LONG)

@@ -95,7 +95,7 @@ async def test_row_23_one_rejection_on_the_way_back_is_borne(peers: Peers) -> No
 @pytest.mark.parametrize(("method", "phase"), [("fetch_nonce", "nonce"), ("authenticate", "authenticate")])
 @pytest.mark.parametrize("back", [False, True], ids=["first", "back"])
 async def test_row_24_a_silent_step_ends_at_open_timeout(peers: Peers, method: str, phase: str, back: bool) -> None:
-    """Row 24, auth step hangs: `open_timeout` covers it, on the first connect and on the way back; retry."""
+    """Row 24, auth step hangs: `open_timeout` covers it, on the first connect and on a reconnect; retry."""
     answers: dict[str, Any] = {"fetch_nonce": NONCE, "authenticate": YES}
     answers[method] = [answers[method], None, answers[method]] if back else [None, answers[method]]
     peer = await peers.start("scripted", answers=answers)
@@ -164,7 +164,7 @@ class Refusing(Vault):
 
 @pytest.mark.parametrize("times", [0, 1], ids=["first", "back"])
 async def test_row_25_a_refusing_signer_is_fatal(peers: Peers, times: int) -> None:
-    """Row 25, the signer fails or the person refuses: fatal, on the first connect and on the way back."""
+    """Row 25, the signer fails or the person refuses: fatal, on the first connect and on a reconnect."""
     circle, proxy = await behind_faults(peers)
     it = client(proxy.url, key=None, signer=Refusing(times), first_connect="retry")
     story = Story(it)
@@ -237,7 +237,7 @@ async def test_row_27_a_forgotten_sign_in_is_renewed_once(peers: Peers) -> None:
 
 @pytest.mark.parametrize("ahead", [10 * YEARS, -60 * YEARS])
 async def test_row_28_a_wrong_clock_has_no_effect(peers: Peers, wall: Wall, ahead: float) -> None:
-    """Row 28, wrong local clock: a sign-in with a nonce that expires, calls, their times and the way back."""
+    """Row 28, wrong local clock: a sign-in with a nonce that expires, calls, their times and reconnects."""
     circle, proxy = await behind_faults(peers, nonce_lifetime=5)
     await circle.ask("call_itself", url=proxy.url)
     wall.ahead = ahead
