@@ -26,7 +26,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("mode", [PINGS, "auto", "rpc"])
 async def test_row_13_a_half_open_link_is_found_and_replaced(peers: Peers, mode: KeepAliveMode) -> None:
-    """Row 13, half-open connection: given up within the times of the keep-alive; calls in flight learn; retry."""
+    """Row 13, half-open connection: closed within the times of the keep-alive; calls in flight fail; retry."""
     circle, proxy = await behind_faults(peers)
     async with client(proxy.url, keepalive=KeepAlive(interval=0.1, timeout=0.2, mode=mode)) as it:
         story = Story(it)
@@ -51,7 +51,7 @@ async def test_row_13_a_half_open_link_is_found_and_replaced(peers: Peers, mode:
 
 @pytest.mark.parametrize("mode", [PINGS, "rpc"])
 async def test_row_13_a_long_way_is_not_a_dead_link(peers: Peers, mode: KeepAliveMode) -> None:
-    """Row 13, half-open connection: answers that come later than the next question is due are answers all the same."""
+    """Row 13, half-open connection: replies that come after the next probe is due still count."""
     _, proxy = await behind_faults(peers)
     async with client(proxy.url, keepalive=KeepAlive(interval=0.05, timeout=2, mode=mode)) as it:
         await proxy.ask("delay", seconds=0.1)
@@ -63,7 +63,7 @@ async def test_row_13_a_long_way_is_not_a_dead_link(peers: Peers, mode: KeepAliv
 @pytest.mark.native_only("a browser tells of whole messages only")
 @pytest.mark.parametrize("mode", ["ping", "rpc"])
 async def test_row_13_a_large_reply_is_life_all_along(peers: Peers, mode: KeepAliveMode) -> None:
-    """Row 13, half-open connection: any inbound byte is life, so a reply that takes many intervals to arrive does arrive."""
+    """Row 13, half-open connection: any inbound byte counts, so a reply that takes many intervals does arrive."""
     _, proxy = await behind_faults(peers)
     async with client(proxy.url, keepalive=KeepAlive(interval=0.05, timeout=0.1, mode=mode)) as it:
         await proxy.ask("pace", size=1000, pause=0.02)
@@ -72,7 +72,7 @@ async def test_row_13_a_large_reply_is_life_all_along(peers: Peers, mode: KeepAl
 
 
 def test_row_13_with_its_own_times_it_is_found_in_good_time() -> None:
-    """Row 13, half-open connection: what comes on top of interval and timeout is 7 s at most."""
+    """Row 13, half-open connection: detected at most 7 s after interval and timeout."""
     assert LAST_PROBE_TIMEOUT + 1 <= 7
     assert DOUBT_TIMEOUT + 1 <= 7
 
