@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import CircleWsError
-from .circle import ServedDialect, ServedParams, running_circle
+from .demo.circle import ServedDialect, ServedParams, running_circle
 from .running import fail, reason, run
 
 __all__ = ["serve"]

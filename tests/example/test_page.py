@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from circle_ws.auth import derive_public_key
-from circle_ws.cli.browser import BrowserName, find_browser
+from circle_ws.cli.demo.browser import BrowserName, find_browser
 from tests.native.command_line import environ, start
 from tests.support.limits import PATIENCE
 

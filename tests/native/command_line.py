@@ -12,7 +12,7 @@ from typing import Any
 from typer.testing import CliRunner, Result
 
 from circle_ws.cli.app import app
-from circle_ws.cli.circle import running_circle
+from circle_ws.cli.demo.circle import running_circle
 from circle_ws.server import CircleServer
 
 __all__ = ["circle_in_thread", "environ", "invoke", "start"]

@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 
-from circle_ws.cli.arithmetic import MAX_CHARACTERS, ScriptError, evaluate
+from circle_ws.cli.demo.arithmetic import MAX_CHARACTERS, ScriptError, evaluate
 from tests.support.limits import SOON
 
 

@@ -17,9 +17,9 @@ from typer.testing import Result
 
 import circle_ws
 from circle_ws.auth import derive_public_key, generate_private_key
-from circle_ws.cli.browser import Browser, find_browser
-from circle_ws.cli.checkout import BundleError, Checkout, find_checkout, harmless
-from circle_ws.cli.report import judge
+from circle_ws.cli.demo.browser import Browser, find_browser
+from circle_ws.cli.demo.checkout import BundleError, Checkout, find_checkout, harmless
+from circle_ws.cli.demo.report import judge
 from tests.native.command_line import environ, invoke, start
 from tests.support.limits import PATIENCE
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from circle_ws.cli.site import MAX_REPORT_BYTES, Site, serving
+from circle_ws.cli.demo.page import MAX_REPORT_BYTES, Site, serving
 
 
 @pytest.fixture

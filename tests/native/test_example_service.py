@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from circle_ws.auth import KeyPair, derive_public_key, generate_private_key
-from circle_ws.cli.circle import running_circle
+from circle_ws.cli.demo.circle import running_circle
 from tests.native.command_line import environ
 
 SERVICE = Path(__file__).parents[2] / "examples" / "service" / "service.py"

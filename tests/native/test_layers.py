@@ -73,8 +73,8 @@ _FOREIGN: dict[str, tuple[str, ...]] = {
     "js": ("transport/pyodide*.py", "transport/waiter.py", "auth/wallet.py"),
     "pyodide": ("transport/pyodide*.py", "transport/waiter.py", "auth/wallet.py"),
     "typing_extensions": ("jsonrpc/convert.py", "client.py", "batch.py", "engine/listener.py"),
-    "typer": ("cli/*",),
-    "rich": ("cli/*",),
+    "typer": ("cli/*", "cli/demo/*"),
+    "rich": ("cli/*", "cli/demo/*"),
     "cryptography": ("auth/keyfile.py",),
 }
 """The only places that may import each library that is not of the standard library or ours."""

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..errors import ProtocolError
-from ..jsonrpc.codec import decode
+from ...errors import ProtocolError
+from ...jsonrpc.codec import decode
 
 __all__ = ["Site", "serving"]
 

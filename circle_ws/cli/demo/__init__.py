@@ -11,13 +11,13 @@ from rich.text import Text
 
 import circle_ws
 
-from ..server import CircleServer
+from ...server import CircleServer
+from ..running import fail, leave_the_log_alone, reason, run
 from .browser import Browser, BrowserName, find_browser, running_browser
 from .checkout import BundleError, Checkout, find_checkout
 from .circle import running_circle
+from .page import Site, serving
 from .report import Report, judge
-from .running import fail, leave_the_log_alone, reason, run
-from .site import Site, serving
 from .story import Narrator, tell
 
 __all__ = ["demo"]

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..auth.crypto_utils import format_public_key
-from ..errors import InvalidKey
+from ...auth.crypto_utils import format_public_key
+from ...errors import InvalidKey
 
 __all__ = ["Report", "judge"]
 

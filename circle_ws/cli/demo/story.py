@@ -9,12 +9,12 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from ..auth.keypair import KeyPair
-from ..builder import CircleWsClientBuilder
-from ..client import CircleWsClient
-from ..errors import OutcomeUnknown
-from ..status import ConnectionStatus, StatusChange
-from .running import printable
+from ...auth.keypair import KeyPair
+from ...builder import CircleWsClientBuilder
+from ...client import CircleWsClient
+from ...errors import OutcomeUnknown
+from ...status import ConnectionStatus, StatusChange
+from ..running import printable
 
 __all__ = ["Narrator", "shortened", "tell"]
 

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from ..errors import CircleWsError, RpcError
-from ..jsonrpc.codes import EXECUTION_FAILED, INVALID_PARAMS
-from ..server import CircleServer, Connection
-from ..server.rules import ServedDialect, ServedParams
+from ...errors import CircleWsError, RpcError
+from ...jsonrpc.codes import EXECUTION_FAILED, INVALID_PARAMS
+from ...server import CircleServer, Connection
+from ...server.rules import ServedDialect, ServedParams
 from .arithmetic import evaluate
 
 __all__ = ["GOING_AWAY", "ServedDialect", "ServedParams", "running_circle"]
