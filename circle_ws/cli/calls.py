@@ -14,8 +14,7 @@ from ..client import CircleWsClient
 from ..config import DEFAULT
 from ..errors import CircleWsError, RpcError
 from .keys import VARIABLE, KeyFile, read_key
-from .layout import for_person
-from .running import USAGE, fail, leave_the_log_alone, printable, run
+from .output import USAGE, fail, laid_out, leave_the_log_alone, printable, run
 
 __all__ = ["call", "play"]
 
@@ -133,6 +132,6 @@ def _decoded(params: str) -> Any:
 def _show(result: Any) -> None:
     """Print a result: for a person with line breaks and bounded, for a program whole and in one line."""
     if sys.stdout.isatty():
-        typer.echo(printable(for_person(result)))
+        typer.echo(printable(laid_out(result)))
     else:
         typer.echo(printable(json.dumps(result, ensure_ascii=False)))

@@ -13,7 +13,7 @@ from ..auth.crypto_utils import derive_public_key, generate_private_key
 from ..auth.keyfile import is_encrypted, refuse_key, shown_path
 from ..auth.keypair import KeyPair
 from ..errors import ConfigError, InvalidKey
-from .running import USAGE, fail, reason
+from .output import USAGE, fail, reason
 
 __all__ = ["VARIABLE", "KeyFile", "keygen", "pubkey", "read_key"]
 

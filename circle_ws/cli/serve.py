@@ -9,7 +9,7 @@ import typer
 
 from ..errors import CircleWsError
 from .demo.circle import ServedDialect, ServedParams, running_circle
-from .running import fail, reason, run
+from .output import fail, reason, run
 
 __all__ = ["serve"]
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from circle_ws.auth import derive_public_key, generate_private_key
-from circle_ws.cli.layout import MAX_CHARACTERS, MAX_DEPTH, for_person
+from circle_ws.cli.output import MAX_CHARACTERS, MAX_DEPTH, laid_out
 from circle_ws.server import CircleServer
 from tests.native.command_line import circle_in_thread, environ, invoke, start
 from tests.support.limits import PATIENCE
@@ -181,22 +181,22 @@ def test_on_a_terminal_a_result_is_bounded(circle: CircleServer) -> None:
 def test_a_result_is_laid_out_for_a_person() -> None:
     """As the standard library indents, up to a depth; over a length it is cut, with words."""
     flat = {"a": [1, "é", None, {}, []], "b": {"c": 1.5}}
-    assert for_person(flat) == json.dumps(flat, indent=2, ensure_ascii=False)
+    assert laid_out(flat) == json.dumps(flat, indent=2, ensure_ascii=False)
     plain: Any
     for plain in (1, None, "text", [], {}, [[[]]]):
-        assert for_person(plain) == json.dumps(plain, indent=2)
+        assert laid_out(plain) == json.dumps(plain, indent=2)
     deep: Any = 7
     for _ in range(500):
         deep = [deep, 1]
-    lines = for_person(deep).splitlines()
+    lines = laid_out(deep).splitlines()
     assert len(lines) == 2 * MAX_DEPTH + 1 + MAX_DEPTH
     assert max(len(line) - len(line.lstrip()) for line in lines) == 2 * MAX_DEPTH
-    assert json.loads(for_person(deep)) == deep
+    assert json.loads(laid_out(deep)) == deep
     for long in ("x" * 10_000_000, [1] * 5_000_000, {str(number): number for number in range(100_000)}):
-        text = for_person(long)
+        text = laid_out(long)
         assert len(text) < MAX_CHARACTERS + 200
         assert "left out" in text
-    assert for_person("x" * (MAX_CHARACTERS - 2)).endswith('x"')
+    assert laid_out("x" * (MAX_CHARACTERS - 2)).endswith('x"')
 
 
 def test_ctrl_c_ends_a_call_without_a_traceback() -> None:

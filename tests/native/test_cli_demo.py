@@ -19,7 +19,7 @@ import circle_ws
 from circle_ws.auth import derive_public_key, generate_private_key
 from circle_ws.cli.demo.browser import Browser, find_browser
 from circle_ws.cli.demo.checkout import BundleError, Checkout, find_checkout, harmless
-from circle_ws.cli.demo.report import judge
+from circle_ws.cli.demo.page import judge
 from tests.native.command_line import environ, invoke, start
 from tests.support.limits import PATIENCE
 

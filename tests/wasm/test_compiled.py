@@ -39,6 +39,6 @@ def test_tracebacks_show_our_lines() -> None:
     with pytest.raises(circle_ws.ConfigError) as caught:
         check_url("http://circle.example/")
     last = traceback.extract_tb(caught.value.__traceback__)[-1]
-    assert (last.filename, last.name) == (f"{Path(circle_ws.__file__).parent}/url.py", "check_url")
+    assert (last.filename, last.name) == (f"{Path(circle_ws.__file__).parent}/urls.py", "check_url")
     assert last.line is not None and last.line.startswith('raise ConfigError(f"url {shown(url)!r} {fault}"')
     assert check_url.__code__.co_firstlineno < (last.lineno or 0) < check_url.__code__.co_firstlineno + 20

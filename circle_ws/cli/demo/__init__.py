@@ -1,4 +1,4 @@
-"""`demo`: everything at once, on this machine and without any preparation."""
+"""`demo`: a circle, a client and a web page on this machine, without any preparation."""
 
 import asyncio
 from pathlib import Path
@@ -12,20 +12,19 @@ from rich.text import Text
 import circle_ws
 
 from ...server import CircleServer
-from ..running import fail, leave_the_log_alone, reason, run
+from ..output import fail, leave_the_log_alone, reason, run
 from .browser import Browser, BrowserName, find_browser, running_browser
 from .checkout import BundleError, Checkout, find_checkout
 from .circle import running_circle
-from .page import Site, serving
-from .report import Report, judge
+from .page import Report, Site, judge, serving
 from .story import Narrator, tell
 
 __all__ = ["demo"]
 
 PACKAGE = Path(circle_ws.__file__)
-"""Where the code that runs comes from."""
+"""The package that runs, by which its checkout is found."""
 PAGE_LIMIT = 600.0
-"""How long the page may take in a browser, in seconds; a slow machine starts Pyodide in some twenty."""
+"""Maximum time of the page in a browser, in seconds; Pyodide starts in some twenty on a slow machine."""
 
 
 def demo(

@@ -29,7 +29,7 @@ Number = int | float
 
 
 class ScriptError(ValueError):
-    """Tell that a script is no arithmetic, or leads to no number."""
+    """A script is no arithmetic, or has no number as its result."""
 
 
 def evaluate(script: str) -> str:

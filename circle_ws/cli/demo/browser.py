@@ -1,4 +1,4 @@
-"""A browser without a window, started on a page with a fresh profile and ended with all its processes."""
+"""A headless browser, started on a page with a fresh profile and ended with all its processes."""
 
 import asyncio
 import os
@@ -30,7 +30,7 @@ _CHROMIUM = (
     "--no-first-run",
 )
 
-# A profile that talks to nobody but the page's own origin.
+# Without these Firefox also connects to servers of its maker.
 _FIREFOX = """\
 user_pref("app.normandy.enabled", false);
 user_pref("app.update.enabled", false);
@@ -56,7 +56,7 @@ class Browser:
     program: Path
 
     def command(self, url: str, profile: Path) -> list[str]:
-        """Give the command that opens `url` with the empty folder `profile`."""
+        """Return the command that opens `url` with the empty folder `profile`."""
         if self.name == "firefox":
             (profile / "user.js").write_text(_FIREFOX)
             return [str(self.program), "--headless", "--no-remote", "--profile", str(profile), url]
@@ -66,7 +66,7 @@ class Browser:
 
 
 def find_browser(names: Sequence[BrowserName] = ("chromium", "firefox")) -> Browser | None:
-    """Find the first of these browsers that is there; CIRCLE_WS_CHROMIUM and CIRCLE_WS_FIREFOX name programs."""
+    """Return the first of these browsers that is installed; CIRCLE_WS_CHROMIUM and CIRCLE_WS_FIREFOX name programs."""
     for name in names:
         told = os.environ.get(f"CIRCLE_WS_{name.upper()}")
         for command in (told,) if told else _COMMANDS[name]:

@@ -1,4 +1,4 @@
-"""The source checkout that this package runs from, where the browser page lives; only the user's own is run."""
+"""The source checkout that this package runs from and that has the web page; only the user's own is run."""
 
 import os
 import re
@@ -38,7 +38,7 @@ _USERINFO = re.compile(r"(?:^|//|\s)[^/\s]+@")
 
 
 class BundleError(Exception):
-    """There is no bundle; the text says why, in words for a person."""
+    """There is no bundle; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Checkout:
         return out
 
     def _refuse_foreign(self) -> None:
-        """Check that nobody but the user could have put code here that the bundler or the page runs."""
+        """Raise unless only the user can have written the code that the bundler and the page run."""
         for path in self._code():
             if why := _foreign(path):
                 raise BundleError(f"{path} {why}, so it is not run: make a checkout of your own")
@@ -104,7 +104,7 @@ class Checkout:
 
 
 def find_checkout(package: Path) -> Checkout | None:
-    """Find the checkout that a package is in; None when it was installed from a wheel.
+    """Return the checkout that a package is in; None when it was installed from a wheel.
 
     Args:
         package: The `__init__.py` of `circle_ws`; never the working directory, which may be anybody's.
@@ -117,7 +117,7 @@ def find_checkout(package: Path) -> Checkout | None:
 
 
 def harmless(environment: Mapping[str, str]) -> dict[str, str]:
-    """Give what a bundler needs of an environment: how to find programs, caches and packages, and no secrets.
+    """Return what a bundler needs of an environment: where programs, caches and packages are, and no secrets.
 
     An index or a proxy with a name and a password in its URL is left out, too.
     """
@@ -139,7 +139,7 @@ def _holds_password(name: str, value: str) -> bool:
 
 
 def _foreign(path: Path) -> str | None:
-    """Say who else could have changed a file or a folder; None where only the user could."""
+    """Return in words who else can have changed a file or a folder; None where only the user can."""
     if not hasattr(os, "geteuid"):  # Windows: its rights are not told by these numbers.
         return None
     found = path.stat()

@@ -1,11 +1,11 @@
-"""The HTTP server of the demo's page: static files from two folders, and one place where the page reports."""
+"""The demo's web page: the HTTP server of its files, to which the page reports, and what the report must hold."""
 
 import asyncio
 import json
 import re
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -13,16 +13,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...errors import ProtocolError
+from ...auth.crypto_utils import format_public_key
+from ...errors import InvalidKey, ProtocolError
 from ...jsonrpc.codec import decode
 
-__all__ = ["Site", "serving"]
+__all__ = ["Report", "Site", "judge", "serving"]
 
 MAX_REPORT_BYTES = 1024 * 1024
 
+Report = dict[str, Any]
+"""What the page saw: statuses, results, errors. Whether that is right is decided by `judge`."""
+
 
 class Site:
-    """Be the page's origin.
+    """The origin of the page: an HTTP server on loopback.
 
     Args:
         page: The folder that is served at `/`.
@@ -37,7 +41,7 @@ class Site:
         loop = asyncio.get_running_loop()
         self.page, self.bundle = page, bundle
         self.report: asyncio.Future[dict[str, Any]] = loop.create_future()
-        """What the page tells of itself, once it does."""
+        """The page's report, once it has come."""
         self._loop = loop
         self.policy_addition = _cdn_origin(bundle)
         """Where the page loads Pyodide from, when that is not here; its content security policy must allow it."""
@@ -46,12 +50,12 @@ class Site:
 
     @property
     def origin(self) -> str:
-        """Where it is, without a slash at the end."""
+        """The URL, without a slash at the end."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
     def hosts(self) -> list[list[str]]:
-        """The headers `Host` that are meant for it."""
+        """The values of the header `Host` that are accepted."""
         port = self._server.server_port
         names = ("127.0.0.1", "localhost")
         # Port 80 goes without saying.
@@ -67,7 +71,7 @@ class Site:
         self._server.server_close()
 
     def take(self, report: dict[str, Any]) -> None:
-        """Take the page's report, in whatever thread."""
+        """Set the page's report; may be called from any thread."""
         self._loop.call_soon_threadsafe(self._settle, report)
 
     def _settle(self, report: dict[str, Any]) -> None:
@@ -93,12 +97,12 @@ def _cdn_origin(bundle: Path) -> str | None:
 
 
 def _size(header: str | None) -> int | None:
-    """Read the header `Content-Length`; None when it is no number, or not there."""
+    """Return the value of a header `Content-Length`; None when it is no number, or missing."""
     return int(header) if header is not None and re.fullmatch("[0-9]{1,9}", header) else None
 
 
 def _report(body: bytes) -> dict[str, Any] | None:
-    """Read a report; None when it is none."""
+    """Return the report in a request's body; None when it is no JSON object."""
     try:
         report = decode(body.decode())
     except (ProtocolError, UnicodeDecodeError):
@@ -111,7 +115,7 @@ class _Server(ThreadingHTTPServer):
     site: Site
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing where a browser hangs up, as each does when it ends."""
+        """Ignore lost connections: every browser hangs up when it ends."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -147,15 +151,14 @@ class _Handler(SimpleHTTPRequestHandler):
     def end_headers(self) -> None:
         self.send_header("Cache-Control", "no-cache")
         self.send_header("X-Content-Type-Options", "nosniff")
-        # Nobody's page may show this one in a frame; in a page's own policy browsers ignore this.
+        # No other page may frame this one. As a header, since browsers ignore this directive in a page's own policy.
         self.send_header("Content-Security-Policy", "frame-ancestors 'none'")
         super().end_headers()
 
     def parse_request(self) -> bool:
-        """Read a request; one that was meant for another host is refused.
+        """Read a request, and refuse one whose `Host` is not ours.
 
-        A name of somebody else's that points to this machine would make this the origin of that one's page (DNS
-        rebinding).
+        Otherwise a foreign name that resolves to this machine would share this origin (DNS rebinding).
         """
         if not super().parse_request():
             return False
@@ -166,7 +169,7 @@ class _Handler(SimpleHTTPRequestHandler):
         return True
 
     def send_head(self) -> Any:
-        """Open a file; no file has NUL in its name, or half a character, or a name that is no URL."""
+        """Open a file; a name that no file can have (NUL, half a character, no URL) is not found."""
         try:
             return super().send_head()
         except ValueError:
@@ -189,8 +192,8 @@ class _Handler(SimpleHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_POST(self) -> None:
-        """Take the page's report, from the page and nobody else."""
-        # What the body holds that is not read here would be taken for the next request.
+        """Accept the page's report, from this origin only."""
+        # A body that is left unread would be parsed as the next request.
         self.close_connection = True
         size = _size(self.headers.get("Content-Length"))
         if self.path != "/report" or self.headers.get("Origin") != self.site.origin or (size or 0) > MAX_REPORT_BYTES:
@@ -206,4 +209,45 @@ class _Handler(SimpleHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: the terminal belongs to the story."""
+        """Log nothing: the story is on the terminal."""
+
+
+def judge(report: Report) -> Iterator[tuple[bool, str]]:
+    """Yield whether the page did each of the things that it should, and the thing in words."""
+    for words, holds in _CHECKS:
+        try:
+            good = holds(report)
+        except (InvalidKey, LookupError, TypeError, ValueError, AttributeError):
+            good = False
+        yield good, words.format_map(_Shown(report))
+
+
+class _Shown(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return "nothing"
+
+
+def _same_key(told: Report) -> bool:
+    return bool(format_public_key(told["public_key"], compressed=True) == told["whoami"]["pubkey"])
+
+
+def _reconnected(told: Report) -> bool:
+    statuses = told["statuses"]
+    after = statuses[statuses.index("waiting") :]
+    return "connected" in statuses[: statuses.index("waiting")] and after[-3:] == [
+        "connecting",
+        "authenticating",
+        "connected",
+    ]
+
+
+_CHECKS: tuple[tuple[str, Callable[[Report], bool]], ...] = (
+    ("signed in with its own key", _same_key),
+    ('play("40 + 2") gave {play!r}', lambda told: told["play"] == "42"),
+    ("echo gave back {echo!r}", lambda told: told["echo"] == {"value": ["é", None, 1.5]}),
+    ("a notification came in: {tick!r}", lambda told: told["tick"]["n"] > 0),
+    ("the circle dropped it: {lost}", lambda told: told["lost"].startswith("OutcomeUnknown")),
+    ("it reconnected and signed in again", _reconnected),
+    ("a call made meanwhile was answered: {after!r}", lambda told: told["after"] == "42"),
+    ("no errors and no violations of its content security policy: {faults!r}", lambda told: told["faults"] == []),
+)

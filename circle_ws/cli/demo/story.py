@@ -1,4 +1,4 @@
-"""The native part of the demo: one client's life with a circle, told as it happens."""
+"""The native part of the demo: one client connects, calls, listens and reconnects, and each step is printed."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from ...builder import CircleWsClientBuilder
 from ...client import CircleWsClient
 from ...errors import OutcomeUnknown
 from ...status import ConnectionStatus, StatusChange
-from ..running import printable
+from ..output import printable
 
 __all__ = ["Narrator", "shortened", "tell"]
 
@@ -28,19 +28,19 @@ _COLOURS = {
 
 
 class Narrator:
-    """Write the story: a clock on the left, chapters, what was done and what came of it."""
+    """Printer of the story: chapters, and lines with a clock on the left."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._started = time.monotonic()
 
     def chapter(self, title: str) -> None:
-        """Begin a new part."""
+        """Print the heading of a new part."""
         self._console.print()
         self._console.print(Text(title, style="bold"))
 
     def line(self, words: str, *, mark: str = " ", style: str = "") -> None:
-        """Tell one thing; a long one goes on under its beginning."""
+        """Print one event; a long one is wrapped under its beginning."""
         clock = f"{time.monotonic() - self._started:8.3f} s  "
         margin = len(clock) + 2
         wrapped = Text(printable(words)).wrap(self._console, max(20, self._console.width - margin))
@@ -50,11 +50,11 @@ class Narrator:
             self._console.print(Text.assemble(*head, part))
 
     def result(self, words: str) -> None:
-        """Tell what came back."""
+        """Print what came back."""
         self.line(words, mark="→", style="cyan")
 
     def status(self, change: StatusChange) -> None:
-        """Tell of a change of status."""
+        """Print a change of status."""
         words = change.status.value
         if change.retry_in is not None:
             words += f", next attempt in {change.retry_in:.1f} s"
@@ -64,12 +64,12 @@ class Narrator:
 
 
 def shortened(public_key: str) -> str:
-    """Give the two ends of a public key."""
+    """Return the two ends of a public key."""
     return f"{public_key[:10]}…{public_key[-8:]}"
 
 
 async def tell(narrator: Narrator, url: str) -> None:
-    """Run through the life of one client of the circle at `url`."""
+    """Connect a client to the circle at `url`, use it, lose its connection, and print each step."""
     client = CircleWsClientBuilder(url).with_keypair(KeyPair.generate()).build()
     client.on_status(narrator.status)
     try:
@@ -119,11 +119,11 @@ async def _be_dropped(narrator: Narrator, client: CircleWsClient) -> None:
     except OutcomeUnknown as error:
         narrator.result(f"OutcomeUnknown: {error}")
     await _settle()
-    narrator.line('client.call("whoami"), asked while there is no link: it waits for the next one')
+    narrator.line('client.call("whoami"), asked while there is no connection: it waits for the next one')
     answer = await client.call("whoami")
     narrator.result(f"signed in again as {shortened(answer['pubkey'])} (the same key, compressed)")
 
 
 async def _settle() -> None:
-    """Let the changes of status be told that have come about: callbacks run a little later."""
+    """Wait until changes of status are printed: callbacks run in a later iteration of the event loop."""
     await asyncio.sleep(0.01)
