@@ -1,13 +1,17 @@
-"""How params become arguments: what fits each kind of function, and the words for what does not."""
+"""How params become arguments: what fits each kind of function, its annotations, and the words for what does not."""
 
 import functools
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
+from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from circle_ws.errors import RpcError
+from circle_ws.errors import InvalidRequest, RpcError
 from circle_ws.jsonrpc.methods import Method
 
 if TYPE_CHECKING:
@@ -16,6 +20,9 @@ if TYPE_CHECKING:
 
 class Connection:
     """What stands for the caller's connection."""
+
+    def __init__(self) -> None:
+        """Unlike a type of one value, it is made of none."""
 
 
 HERE = Connection()
@@ -145,14 +152,14 @@ def refusal(method: Method, params: Any) -> RpcError:
 @pytest.mark.parametrize(("function", "params", "result"), FITTING)
 def test_what_fits(function: Any, params: Any, result: Any) -> None:
     """By position and by name, the arguments are those that Python's own call would give."""
-    assert Method.of(function).call(params) == result
-    assert Method.of(function, Connection).call(params, HERE) == result
+    assert Method(function).call(params) == result
+    assert Method(function, Connection).call(params, HERE) == result
 
 
 @pytest.mark.parametrize(("function", "params", "words"), UNFITTING)
 def test_what_does_not_fit(function: Any, params: Any, words: str) -> None:
     """The error is -32602 and names the parameter, in the words of JSON-RPC."""
-    for method in (Method.of(function), Method.of(function, Connection)):
+    for method in (Method(function), Method(function, Connection)):
         error = refusal(method, params)
         assert (error.code, error.message, error.data) == (-32602, f"invalid params: {words}", None)
         assert error.__cause__ is None
@@ -168,9 +175,9 @@ def test_what_fits_is_what_python_would_take(function: Any, params: Any) -> None
     try:
         expected = function(**params) if type(params) is dict else function(*params)
     except TypeError:
-        assert refusal(Method.of(function), params).message.startswith("invalid params: ")
+        assert refusal(Method(function), params).message.startswith("invalid params: ")
     else:
-        assert Method.of(function).call(params) == expected
+        assert Method(function).call(params) == expected
 
 
 def test_the_connection_is_no_param() -> None:
@@ -214,7 +221,7 @@ def test_the_connection_is_no_param() -> None:
         (placed_any_name, {"connection": 1}, [True, {"connection": 1}]),
     ]
     for function, params, result in fitting:
-        assert Method.of(function, Connection).call(params, HERE) == result, (function, params)
+        assert Method(function, Connection).call(params, HERE) == result, (function, params)
     unfitting: list[tuple[Any, Any, str]] = [
         (first, [1, 2, 3], "takes at most 2, not 3"),
         (first, {"a": 1, "connection": 2}, "unexpected 'connection'"),
@@ -223,21 +230,23 @@ def test_the_connection_is_no_param() -> None:
         (last, [1, 2], "takes at most 1, not 2"),
     ]
     for function, params, words in unfitting:
-        assert refusal(Method.of(function, Connection), params).message == f"invalid params: {words}", function
+        assert refusal(Method(function, Connection), params).message == f"invalid params: {words}", function
 
 
-def test_annotations_may_be_text() -> None:
-    """The connection is found by the type's name too, where another annotation means nothing at run time."""
+def test_the_connection_is_found_by_name_too() -> None:
+    """Its type may be imported for type checkers only, as other programs' linters want it."""
 
-    def read(caller: "Caller", connection: "Connection", strange: "Connections" = 1) -> Any:  # type: ignore[name-defined] # noqa: F821
-        return [caller, connection is HERE, strange]
+    def read(connection: "Caller.Connection", other: int) -> Any:
+        return [connection is HERE, other]
 
-    def quoted(other: "Caller", connection: "tests.Connection") -> Any:  # type: ignore[name-defined] # noqa: F821
-        return [other, connection is HERE]
+    def placed(other: int, connection: "Connection") -> Any:
+        return [connection is HERE, other]
 
-    assert Method.of(read, Connection).call([5], HERE) == [5, True, 1]
-    assert Method.of(quoted, Connection).call({"other": 5}, HERE) == [5, True]
-    assert refusal(Method.of(read, Connection), []).message == "invalid params: missing 'caller'"
+    for function in (read, placed):
+        method = Method(function, Connection)
+        assert method.call([5], HERE) == [True, 5]
+        assert method.call({"other": 5}, HERE) == [True, 5]
+        assert refusal(method, []).message == "invalid params: missing 'other'"
 
 
 def test_an_error_of_the_functions_own_stays_what_it_is() -> None:
@@ -247,4 +256,184 @@ def test_an_error_of_the_functions_own_stays_what_it_is() -> None:
         raise TypeError("missing a required argument")
 
     with pytest.raises(TypeError):
-        Method.of(wrong).call(None)
+        Method(wrong).call(None)
+
+
+# Annotations.
+
+
+@dataclass
+class Point:
+    x: int
+    y: float = 0.0
+
+
+class Tagged(TypedDict):
+    tags: list[str]
+
+
+class Secret:
+    """Takes any text but one."""
+
+    def __init__(self, text: str) -> None:
+        if text == "hunter2":
+            raise ValueError(text)
+        self.text = text
+
+
+def typed(a: int, b: list[int], c: "Point | None" = None) -> Any:
+    return [a, b, c]
+
+
+def typed_placed(at: datetime, id: UUID, /, point: Point, *, tagged: Tagged) -> Any:
+    return [at, id, point, tagged]
+
+
+def typed_rest(first: str, *rest: Point, key: Literal["x", "y"] = "x", **others: float) -> Any:
+    return [first, list(rest), key, others]
+
+
+def constrained(count: Annotated[int, msgspec.Meta(ge=1)]) -> Any:
+    return count
+
+
+def untyped(plain, value: Any, anything: object) -> Any:  # type: ignore[no-untyped-def]
+    return [plain, value, anything]
+
+
+async def typed_async(point: Point) -> Any:
+    return point
+
+
+class Typed:
+    def bound(self, point: "Point") -> Any:
+        return point
+
+    def __call__(self, point: "Point") -> Any:
+        return point
+
+
+AT = datetime(2026, 11, 28, 22, 37, tzinfo=UTC)
+ID = UUID(int=7)
+
+CONVERTED: list[tuple[Any, Any, Any]] = [
+    (typed, [1, [2], {"x": 3}], [1, [2], Point(3)]),
+    (typed, {"b": [], "a": 1, "c": None}, [1, [], None]),
+    (typed, [1, []], [1, [], None]),
+    (typed_rest, ["a", {"x": 1}, {"x": 2, "y": 3}], ["a", [Point(1), Point(2, 3.0)], "x", {}]),
+    (typed_rest, {"first": "a", "key": "y", "other": 1}, ["a", [], "y", {"other": 1.0}]),
+    (constrained, [3], 3),
+    (untyped, [1, {"a": [None]}, "x"], [1, {"a": [None]}, "x"]),
+    (Typed().bound, {"point": {"x": 1}}, Point(1)),
+    (Typed(), [{"x": 1}], Point(1)),
+    (functools.partial(Typed().bound), [{"x": 1}], Point(1)),
+    (functools.partial(typed, 1), {"b": [2]}, [1, [2], None]),
+]
+
+MISMATCHED: list[tuple[Any, Any, str]] = [
+    (typed, ["1", []], "params[0]: expected int, got str"),
+    (typed, [1.0, []], "params[0]: expected int, got float"),
+    (typed, [True, []], "params[0]: expected int, got bool"),
+    (typed, {"a": 1, "b": ["x"]}, "params.b[0]: expected int, got str"),
+    (typed, {"a": 1, "b": [], "c": {"x": None}}, "params.c.x: expected int, got null"),
+    (typed, [1, [], {}], "params[2]: object missing required field x"),
+    (typed, {"a": None, "b": []}, "params.a: expected int, got null"),
+    (typed_rest, ["a", {"x": 1}, {"x": "2"}], "params[2].x: expected int, got str"),
+    (typed_rest, {"first": "a", "key": "z"}, "params.key: invalid enum value"),
+    (typed_rest, {"first": "a", "o" * 50: "z"}, f"params.{'o' * 40}: expected float, got str"),
+    (constrained, [0], "params[0]: expected int >= 1"),
+    (Typed().bound, {"point": 5}, "params.point: expected object, got int"),
+    (functools.partial(typed, 1), [["2"]], "params[0][0]: expected int, got str"),
+]
+
+
+@pytest.mark.parametrize(("function", "params", "result"), CONVERTED)
+def test_params_are_converted_to_the_annotations(function: Any, params: Any, result: Any) -> None:
+    """By position, by name, and for `*` and `**`; what has no annotation, `Any` or `object` is taken as it is."""
+    assert Method(function).call(params) == result
+    assert Method(function, Connection).call(params, HERE) == result
+
+
+@pytest.mark.parametrize(("function", "params", "words"), MISMATCHED)
+def test_params_that_are_no_such_type(function: Any, params: Any, words: str) -> None:
+    """Nothing is coerced; the error says where, as the caller wrote it, what was expected and what came."""
+    error = refusal(Method(function), params)
+    assert (error.code, error.message, error.data) == (-32602, f"invalid params: {words}", None)
+    assert error.__cause__ is error.__context__ is None
+
+
+def test_each_kind_of_parameter_is_converted() -> None:
+    """Those that are by position or by name only, beside the connection, and of async functions."""
+
+    def beside(point: Point, connection: Connection, *rest: int, flag: bool = False) -> Any:
+        return [point, connection is HERE, list(rest), flag]
+
+    method = Method(beside, Connection)
+    assert method.call([{"x": 1}, 2, 3], HERE) == [Point(1), True, [2, 3], False]
+    assert method.call({"point": {"x": 1}, "flag": True}, HERE) == [Point(1), True, [], True]
+    assert refusal(method, [{"x": 1}, "2"]).message == "invalid params: params[1]: expected int, got str"
+    assert refusal(method, {"point": {"x": 1}, "flag": 1}).message.endswith("params.flag: expected bool, got int")
+    unfit = refusal(Method(typed_placed), [AT.isoformat(), str(ID), {"x": 1}])
+    assert unfit.message == "invalid params: missing 'tagged', by name"
+    with pytest.raises(StopIteration) as stopped:
+        Method(typed_async).call([{"x": 1}]).send(None)
+    assert stopped.value.value == Point(1)
+
+
+def test_defaults_are_not_converted() -> None:
+    """They are the function's own, whatever its annotation says."""
+
+    def function(a: int = None, b: Point = "later") -> Any:  # type: ignore[assignment]
+        return [a, b]
+
+    assert Method(function).call(None) == [None, "later"]
+    assert Method(function).call([5]) == [5, "later"]
+    assert refusal(Method(function), [None]).message == "invalid params: params[0]: expected int, got null"
+
+
+def test_what_a_type_says_of_a_value_is_not_told() -> None:
+    """A class that is none of JSON's is called with the value; its words may repeat it, and do not go to the caller."""
+
+    def function(secret: Secret) -> str:
+        return secret.text
+
+    assert Method(function).call(["fine"]) == "fine"
+    error = refusal(Method(function), ["hunter2"])
+    assert error.message == "invalid params: params[0]: Secret refused it with ValueError"
+    assert error.__cause__ is error.__context__ is None
+
+
+def test_annotations_that_params_cannot_be_converted_to() -> None:
+    """They are refused when the function is registered, by name, and not when the first caller comes."""
+
+    def caller(fine: int, other: "Caller") -> None: ...
+
+    def strange(other: "no type at all") -> None: ...  # type: ignore[valid-type] # noqa: F722
+
+    def connected(connection: Connection, other: Connection) -> None: ...
+
+    def nested(things: list[Connection]) -> None: ...
+
+    def number(count: 5) -> None: ...  # type: ignore[valid-type]
+
+    cases: list[tuple[Any, str]] = [
+        (caller, r"'Caller' of the parameter 'other' cannot be resolved \(name 'Caller' is not defined\)"),
+        (strange, "'no type at all' of the parameter 'other' cannot be resolved"),
+        (connected, "annotation of 'other': Connection"),
+        (nested, "annotation of 'things'"),
+        (number, "annotation of 'count'"),
+        (max, "the parameters of the function cannot be known"),
+    ]
+    for function, words in cases:
+        with pytest.raises(InvalidRequest, match=words) as caught:
+            Method(function, Connection)
+        assert caught.value.__cause__ is None
+
+
+def test_what_is_returned_may_be_annotated_with_anything() -> None:
+    """Only parameters matter."""
+
+    def function(a: int) -> "Caller":
+        return a
+
+    assert Method(function).call([1]) == 1

@@ -56,8 +56,8 @@ class Handlers:
         """Have `function` answer the method `name`; gives a function that ends it.
 
         Raises:
-            InvalidRequest: The name is no text, the function is none or has no known parameters, or the method is
-                answered already.
+            InvalidRequest: The name is no text, the function is none, its parameters cannot be known, no value can be
+                converted to an annotation of theirs, or the method is answered already.
         """
         if type(name) is not str or not name:
             raise InvalidRequest(f"a method is named by a text that is not empty, not by {name!r}")
@@ -69,12 +69,9 @@ class Handlers:
         from ..jsonrpc.methods import Method
 
         try:
-            method = Method.of(function)
-        except (ValueError, TypeError):
-            # Some of C's, and all of JavaScript's.
-            raise InvalidRequest(
-                f"the parameters of the function for {name!r} cannot be known; give a Python function that calls it"
-            ) from None
+            method = Method(function)
+        except InvalidRequest as error:
+            raise InvalidRequest(f"the method {name!r}: {error}") from None
         self._methods[name] = entry = method, copy_context()
 
         def remove() -> None:

@@ -1,52 +1,67 @@
-"""How a request's params become the arguments of the function that answers it; the same for both sides."""
+"""Params to arguments: a request's params are matched with the function that answers it, and converted for it.
+
+Client and server use the same. Words for what does not fit are those of JSON-RPC: the caller may know no Python.
+"""
 
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
+from functools import partial
 from inspect import Parameter
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ForwardRef, TypeAlias, get_type_hints
 
-from ..errors import RpcError
-from ..frozen import dataclass
+from ..errors import InvalidRequest, InvalidResult, RpcError
 from .codes import INVALID_PARAMS
-from .misfit import misfit
+from .convert import find_converter
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
 
 __all__ = ["Function", "Method"]
 
-
 Function: TypeAlias = Callable[..., Any]
+_Converter: TypeAlias = Callable[[Any], Any] | None
+
+_BY_POSITION = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+_BY_NAME = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+_MAX_NAMES = 5
+"""Maximum number of the caller's names that an error repeats."""
+_MAX_NAME = 40
+"""Maximum number of characters of such a name."""
 
 
-@dataclass(frozen=True, slots=True)
 class Method:
-    """Hold a function that answers a method.
+    """A function that answers a method.
 
-    Attributes:
+    Args:
         function: Sync or async.
-        offered: The parameters that a request's params fill: all but the connection.
-        connection: The parameter that takes the caller's connection, or None.
-        place: So many parameters stand before the connection.
+        connection_type: The parameter annotated with it takes the caller's connection and is none of the params.
+
+    Raises:
+        InvalidRequest: The function's parameters cannot be known, or no value can be converted to an annotation.
     """
 
-    function: Function
-    offered: tuple[Parameter, ...]
-    connection: Parameter | None
-    place: int
+    __slots__ = ("_connection", "_converters", "_function", "_offered", "_place")
 
-    @classmethod
-    def of(cls, function: Function, connection_type: type | None = None) -> Method:
-        """Read a function's signature; a parameter annotated with `connection_type` takes the connection."""
-        offered = list(inspect.signature(function).parameters.values())
-        wanted = [] if connection_type is None else _annotated(function, offered, connection_type)
-        if not wanted:
-            return cls(function, tuple(offered), None, 0)
-        place = next(place for place, it in enumerate(offered) if it.name == wanted[0])
-        connection = offered.pop(place)
-        return cls(function, tuple(offered), connection, place)
+    def __init__(self, function: Function, connection_type: type | None = None) -> None:
+        self._function = function
+        self._offered = _parameters(function)
+        """The parameters that params fill: all but the connection."""
+        self._connection: Parameter | None = None
+        self._place = 0
+        """How many parameters stand before the connection."""
+        names = _globals_of(function)
+        annotations = [_resolved(it, names, connection_type) for it in self._offered]
+        if connection_type in annotations:
+            self._place = annotations.index(connection_type)
+            self._connection = self._offered.pop(self._place)
+            del annotations[self._place]
+        self._converters = _Converters(self._offered, annotations)
 
     def call(self, params: Any, connection: object = None) -> Any:
-        """Call the function; gives its result, or the coroutine that will.
+        """Call the function; returns its result, or the coroutine that will.
 
         Args:
             params: A list (by position), a dict (by name), or None.
@@ -55,37 +70,180 @@ class Method:
         Raises:
             RpcError: With code -32602, when the params do not fit; the message names the parameter.
         """
-        if why := misfit(self.offered, params):
+        if why := "; ".join(_mismatches(self._offered, params)):
             raise _invalid(why)
         positional, named = ([], params) if type(params) is dict else (list(params or ()), {})
-        if self.connection is not None:
-            named = self._add_connection(self.connection, connection, positional, named)
-        return self.function(*positional, **named)
+        if self._converters:
+            positional, named = self._converters.convert(positional, named)
+        if self._connection is not None:
+            named = self._add_connection(self._connection, connection, positional, named)
+        return self._function(*positional, **named)
 
     def _add_connection(
         self, parameter: Parameter, connection: object, positional: list[Any], named: dict[str, Any]
     ) -> dict[str, Any]:
-        """Put the connection where it belongs; gives the named arguments."""
+        """Put the connection where it belongs; returns the named arguments."""
         if parameter.kind is Parameter.KEYWORD_ONLY or (named and parameter.kind is Parameter.POSITIONAL_OR_KEYWORD):
             if parameter.name in named:
-                # Who takes any name would get this one twice.
+                # A function with `**others` would get it twice.
                 raise _invalid(f"unexpected '{parameter.name}'")
             return {**named, parameter.name: connection}
         # The params may end before it, where the rest has defaults.
-        positional.extend(it.default for it in self.offered[len(positional) : self.place])
-        positional.insert(self.place, connection)
+        positional.extend(it.default for it in self._offered[len(positional) : self._place])
+        positional.insert(self._place, connection)
         return named
 
 
-def _annotated(function: Function, parameters: list[Parameter], wanted: type) -> list[str]:
-    """Name the parameters that are annotated with a type."""
+class _Converters:
+    """The conversions of a function's params to its annotations; false where it has none."""
+
+    __slots__ = ("_by_name", "_by_position", "_other_names", "_other_positions")
+
+    def __init__(self, parameters: Sequence[Parameter], annotations: Sequence[Any]) -> None:
+        self._by_position: list[_Converter] = []
+        self._by_name: dict[str, _Converter] = {}
+        self._other_positions: _Converter = None
+        self._other_names: _Converter = None
+        for parameter, annotation in zip(parameters, annotations, strict=True):
+            converter = _converter(parameter.name, annotation)
+            if parameter.kind in _BY_POSITION:
+                self._by_position.append(converter)
+            if parameter.kind in _BY_NAME:
+                self._by_name[parameter.name] = converter
+            elif parameter.kind is Parameter.VAR_POSITIONAL:
+                self._other_positions = converter
+            elif parameter.kind is Parameter.VAR_KEYWORD:
+                self._other_names = converter
+
+    def __bool__(self) -> bool:
+        others = (self._other_positions, self._other_names)
+        return any((*self._by_position, *self._by_name.values(), *others))
+
+    def convert(self, positional: list[Any], named: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        by_position = self._by_position
+        others = [self._other_positions] * (len(positional) - len(by_position))
+        return (
+            [
+                _converted(converter, value, f"[{place}]")
+                for place, (converter, value) in enumerate(zip([*by_position, *others], positional, strict=False))
+            ],
+            {
+                name: _converted(self._by_name.get(name, self._other_names), value, f".{name[:_MAX_NAME]}")
+                for name, value in named.items()
+            },
+        )
+
+
+def _parameters(function: Function) -> list[Parameter]:
     try:
-        parameters = list(inspect.signature(function, eval_str=True).parameters.values())
-    except Exception:
-        # Some annotation has a meaning for type checkers only: then its text tells.
-        texts = {it.name: str(it.annotation).strip("'\"") for it in parameters}
-        return [name for name, text in texts.items() if text.rpartition(".")[2] == wanted.__name__]
-    return [it.name for it in parameters if it.annotation is wanted]
+        if sys.version_info >= (3, 14):
+            from annotationlib import Format
+
+            # By default the annotations are evaluated here, and one that cannot be resolved raises NameError.
+            signature = inspect.signature(function, annotation_format=Format.FORWARDREF)
+        else:
+            signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        # Some of C's, and all of JavaScript's.
+        raise InvalidRequest(
+            "the parameters of the function cannot be known; give a Python function that calls it"
+        ) from None
+    return list(signature.parameters.values())
+
+
+def _globals_of(function: Any) -> dict[str, Any]:
+    """Return the names that a function's annotations may use."""
+    function = inspect.unwrap(function)
+    while isinstance(function, partial):
+        function = inspect.unwrap(function.func)
+    if isinstance(function, type):
+        return vars(sys.modules[function.__module__])
+    names: dict[str, Any] | None = getattr(function, "__globals__", None)
+    return getattr(type(function).__call__, "__globals__", {}) if names is None else names
+
+
+def _resolved(parameter: Parameter, names: dict[str, Any], connection_type: type | None) -> Any:
+    """Return a parameter's annotation, evaluated where it is text; `Any` where there is none.
+
+    Raises:
+        InvalidRequest: It cannot be evaluated, as a name that is imported for type checkers only.
+    """
+    annotation = parameter.annotation
+    if annotation is Parameter.empty:
+        return Any
+
+    def holder() -> None: ...
+
+    holder.__annotations__ = {"it": annotation}
+    try:
+        return get_type_hints(holder, names, include_extras=True)["it"]
+    except Exception as error:
+        text = annotation.__forward_arg__ if isinstance(annotation, ForwardRef) else str(annotation)
+        if connection_type is not None and text.strip("'\"").rpartition(".")[2] == connection_type.__name__:
+            return connection_type
+        raise InvalidRequest(
+            f"the annotation {text!r} of the parameter {parameter.name!r} cannot be resolved ({error}): "
+            "define or import what it names for all of the module, not for type checkers only, or leave it out"
+        ) from None
+
+
+def _converter(name: str, annotation: Any) -> _Converter:
+    try:
+        return find_converter(annotation)
+    except InvalidRequest as error:
+        raise InvalidRequest(
+            f"params cannot be converted to the annotation of {name!r}: {error}; without one, or with Any, "
+            "it takes the value as it is"
+        ) from None
+
+
+def _converted(converter: _Converter, value: Any, path: str) -> Any:
+    if converter is None:
+        return value
+    try:
+        return converter(value)
+    except InvalidResult as error:
+        words = str(error).removeprefix("$").replace("`", "")
+    # Outside of the handler: what the error came from may hold the value, and would be kept as the context.
+    raise _invalid(f"params{path}{words}")
+
+
+def _mismatches(parameters: Collection[Parameter], params: Any) -> Iterable[str]:
+    """Describe what is missing, not expected, or too many."""
+    return _of_named(parameters, params) if type(params) is dict else _of_positional(parameters, len(params or ()))
+
+
+def _of_positional(parameters: Collection[Parameter], count: int) -> Iterable[str]:
+    places = [it for it in parameters if it.kind in _BY_POSITION]
+    only_named = [it for it in parameters if it.kind is Parameter.KEYWORD_ONLY]
+    if missing := [it.name for it in places[count:] if _is_required(it)]:
+        yield f"missing {_names(missing)}"
+    if missing := [it.name for it in only_named if _is_required(it)]:
+        yield f"missing {_names(missing)}, by name"
+    if count > len(places) and not any(it.kind is Parameter.VAR_POSITIONAL for it in parameters):
+        most = f"at most {len(places)}" if places else "none"
+        yield f"takes {most}{' by position' if len(parameters) > len(places) else ''}, not {count}"
+
+
+def _of_named(parameters: Collection[Parameter], params: dict[str, Any]) -> Iterable[str]:
+    known = {it.name for it in parameters if it.kind in _BY_NAME}
+    if missing := [it.name for it in parameters if it.name in known - params.keys() and _is_required(it)]:
+        yield f"missing {_names(missing)}"
+    unnamed = [it for it in parameters if it.kind is Parameter.POSITIONAL_ONLY]
+    if missing := [it.name for it in unnamed if _is_required(it)]:
+        yield f"missing {_names(missing)}, by position"
+    takes_any = any(it.kind is Parameter.VAR_KEYWORD for it in parameters)
+    if not takes_any and (unexpected := [name for name in params if name not in known.union(missing)]):
+        yield f"unexpected {_names(unexpected)}"
+
+
+def _is_required(parameter: Parameter) -> bool:
+    return parameter.default is Parameter.empty
+
+
+def _names(names: list[str]) -> str:
+    shown = ", ".join(f"'{name[:_MAX_NAME]}'" for name in names[:_MAX_NAMES])
+    return shown if len(names) <= _MAX_NAMES else f"{shown} and {len(names) - _MAX_NAMES} more"
 
 
 def _invalid(why: str) -> RpcError:

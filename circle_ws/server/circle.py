@@ -16,7 +16,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 
 from ..auth.crypto_utils import format_public_key
 from ..auth.profiles import PROFILES, audience, find_profile
-from ..errors import ConfigError, RpcError
+from ..errors import ConfigError, InvalidRequest, RpcError
 from ..jsonrpc import messages as envelope
 from ..jsonrpc.codes import EXECUTION_FAILED
 from ..jsonrpc.methods import Function, Method
@@ -156,8 +156,10 @@ class CircleServer:
     def method(self, name: str | None = None, *, thread: bool = False) -> Callable[[F], F]:
         """Let the decorated function, sync or async, answer a method.
 
-        Params by position or by name become its arguments. A parameter annotated with `Connection` gets the caller's
-        connection. An `RpcError` it raises is the answer; any other exception is logged and answers -32603.
+        Params by position or by name become its arguments, converted strictly to its annotations, as by `returns=`
+        of a client: what does not fit is answered with -32602 and its path. A parameter without an annotation, or with
+        `Any`, takes the value as it is, and one annotated with `Connection` the caller's connection. An `RpcError` it
+        raises is the answer; any other exception is logged and answers -32603.
 
         A plain function runs on the event loop: while it runs the whole circle stands still, every client of it. One
         that computes for long, or waits for a file or a database, should be async, or run in a thread.
@@ -169,17 +171,19 @@ class CircleServer:
                 function goes on to its end, and its result is lost. Over 512 threads the answer is error -32005.
 
         Raises:
-            ConfigError: The name is one of the circle's own: `fetch_nonce`, `authenticate`, `rpc.ping`; or an async
-                function was to run in a thread.
+            ConfigError: The name is one of the circle's own: `fetch_nonce`, `authenticate`, `rpc.ping`; an async
+                function was to run in a thread; or no value can be converted to an annotation.
         """
 
         def register(function: F) -> F:
             called = name or function.__name__
             if called in RESERVED:
                 raise ConfigError(f"the circle itself answers {called}; give the method another name")
-            self._rules.methods[called] = Method.of(
-                in_thread(function, self._free_threads) if thread else function, Connection
-            )
+            run = in_thread(function, self._free_threads) if thread else function
+            try:
+                self._rules.methods[called] = Method(run, Connection)
+            except InvalidRequest as error:
+                raise ConfigError(f"the method {called}: {error}") from None
             return function
 
         return register

@@ -56,7 +56,7 @@ class Entry:
             self._bar(f"{MAX_FAILURES} failed sign-ins")
             raise RpcError(AUTHENTICATION_REQUIRED, f"authentication required: {MAX_FAILURES} failed sign-ins")
         if name == "fetch_nonce":
-            return Method.of(self._fetch_nonce).call(params)
+            return self._fetch_nonce(_PUBLIC_KEY.call(params))
         return self._authenticate(params)
 
     def _fetch_nonce(self, pubkey: str) -> Any:
@@ -105,27 +105,30 @@ def is_bound(name: str, params: Any) -> bool:
     return name == "authenticate" and type(params) is dict and "profile" in params
 
 
-def _flat(pubkey: Any, signature: Any, profile: Any = None, client_nonce: Any = None, expires_at: Any = None) -> Proof:
-    if type(pubkey) is not str or type(signature) is not str or type(profile) not in (str, type(None)):
-        raise RpcError(INVALID_PARAMS, "invalid params: pubkey, signature and profile are strings")
+def _flat(
+    pubkey: str, signature: str, profile: str | None = None, client_nonce: Any = None, expires_at: Any = None
+) -> Proof:
     return Proof(pubkey, signature, profile, client_nonce, expires_at)
 
 
-def _nested(credentials: Any) -> Proof:
-    if type(credentials) is not dict or set(credentials) != {"pubkey", "signature"}:
+def _nested(credentials: dict[str, str]) -> Proof:
+    if set(credentials) != {"pubkey", "signature"}:
         raise RpcError(INVALID_PARAMS, "invalid params: credentials: an object with pubkey and signature")
     return _flat(**credentials)
 
 
-def _with_nonce(pubkey: Any, signature: Any, nonce: Any) -> Proof:
-    if not type(pubkey) is type(signature) is type(nonce) is str:
-        raise RpcError(INVALID_PARAMS, "invalid params: pubkey, signature and nonce are strings")
+def _with_nonce(pubkey: str, signature: str, nonce: str) -> Proof:
     return Proof(pubkey, signature, nonce=nonce)
+
+
+def _pubkey(pubkey: str) -> str:
+    return pubkey
 
 
 def _pong() -> str:
     return "pong"
 
 
-_PING = Method.of(_pong)
-_PROOFS = {"hero-0.2": Method.of(_flat), "circles-1.0": Method.of(_nested), "baobab": Method.of(_with_nonce)}
+_PING = Method(_pong)
+_PUBLIC_KEY = Method(_pubkey)
+_PROOFS = {"hero-0.2": Method(_flat), "circles-1.0": Method(_nested), "baobab": Method(_with_nonce)}
