@@ -244,7 +244,8 @@ class Calls:
         Each runs in a task of its own, at most 256 at a time, and in a fresh copy of the context (`contextvars`) in
         which it was registered; it may use the client. An `RpcError` that `function`
         raises is the answer; any other exception is logged, and the circle is told of an internal error (-32603).
-        Params that do not fit the function's parameters are answered with -32602.
+        Params are converted strictly to the annotations of `function`, as by `returns=`; those that do not fit are
+        answered with -32602 and where.
 
         Args:
             method: The method's name.
@@ -255,7 +256,8 @@ class Calls:
             A function that ends it.
 
         Raises:
-            InvalidRequest: An argument is wrong, or the method is answered already.
+            InvalidRequest: An argument is wrong, nothing can be converted to an annotation, or the method is answered
+                already.
         """
         self._supervisor.affinity.check_thread()
         return self._supervisor.handlers.add(method, function)
