@@ -27,7 +27,7 @@ WARM_UP = 0.2
 """So much of the run does not count for what grows."""
 MOST_RUNS = {False: 1, True: 4}
 """How often a call may run, by whether it was declared idempotent."""
-_LEFTOVERS = ("CircleWsClient", "Supervisor", "Session", "Outbox", "Call", "NativeTransport", "Link")
+_LEFTOVERS = ("CircleWsClient", "Supervisor", "Session", "SendQueue", "PendingCall", "NativeTransport", "Link")
 
 _MUST_NOT_BE = (
     "hung",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .batch import Batch
     from .engine.buffer import Overflow
     from .engine.listener import Listener
-    from .engine.pipeline import Caller
+    from .engine.pipeline import Pipeline
     from .engine.supervisor import Supervisor
     from .jsonrpc.messages import Params
     from .typed import TypeForm
@@ -29,9 +29,9 @@ T = TypeVar("T")
 class Calls:
     """Be the part of a client that talks to the circle; who makes one sets the two attributes."""
 
-    __slots__ = ("_caller", "_supervisor")
+    __slots__ = ("_pipeline", "_supervisor")
 
-    _caller: Caller
+    _pipeline: Pipeline
     _supervisor: Supervisor
 
     @overload
@@ -105,24 +105,24 @@ class Calls:
             QueueFull: Over `max_queued` calls, or `max_queued_bytes`, wait already for a slot or for the connection.
         """
         convert = find_converter(returns)
-        caller = self._caller
-        if caller.middleware:
-            return await caller.call_wrapped(Request(method, params, idempotent), timeout, convert)
+        pipeline = self._pipeline
+        if pipeline.middleware:
+            return await pipeline.call_wrapped(Request(method, params, idempotent), timeout, convert)
         # Waited for right here: each coroutine in between is one more to make and to go through.
-        call = caller.begin(method, params, timeout, idempotent=idempotent)
+        call = pipeline.begin(method, params, timeout, idempotent=idempotent)
         try:
             result = await call.future
         except BaseException as error:
-            caller.end(call, error)
+            pipeline.end(call, error)
             raise
-        return result if convert is None else caller.converted(result, convert)
+        return result if convert is None else pipeline.converted(result, convert)
 
     async def notify(self, method: str, params: Params = None, *, timeout: float | None | Default = DEFAULT) -> None:
         """Send a notification, which is not answered; return when it is written.
 
         The arguments and errors are those of `call`.
         """
-        await self._caller.notify(method, params, timeout)
+        await self._pipeline.notify(method, params, timeout)
 
     def batch(self, *, timeout: float | None | Default = DEFAULT) -> Batch:
         """Make several calls in one message (JSON-RPC 2.0 section 6).
@@ -144,10 +144,10 @@ class Calls:
             timeout: For the whole batch, as that of `call`.
         """
         self._supervisor.affinity.check_thread()
-        caller = self._caller
+        pipeline = self._pipeline
         from .batch import Batch
 
-        return Batch(lambda request: caller.batch(request, timeout), caller.count_failure)
+        return Batch(lambda request: pipeline.batch(request, timeout), pipeline.count_failure)
 
     @overload
     def notifications(

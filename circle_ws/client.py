@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from .calls import Calls
 from .config import DEFAULT, ClientConfig, Default
-from .engine.pipeline import Caller
+from .engine.pipeline import Pipeline
 from .engine.supervisor import Supervisor
 from .errors import CallTimeout, ProtocolError
 
@@ -40,7 +40,7 @@ class CircleWsClient(Calls):
 
     def __init__(self, config: ClientConfig) -> None:
         self._supervisor = Supervisor(config)
-        self._caller = Caller(self._supervisor)
+        self._pipeline = Pipeline(self._supervisor)
         self._starters = 0
 
     # The life of the client.
@@ -57,7 +57,7 @@ class CircleWsClient(Calls):
             ClientClosed: `close()` was called, which is final.
             RuntimeError: The client belongs to another event loop.
         """
-        self._caller.check_open()
+        self._pipeline.check_open()
         supervisor = self._supervisor
         supervisor.settle_in()
         try:
@@ -84,7 +84,7 @@ class CircleWsClient(Calls):
             ClientClosed: `close()` was called, which is final.
             RuntimeError: No event loop is running here, or the client belongs to another one.
         """
-        self._caller.check_open()
+        self._pipeline.check_open()
         self._supervisor.settle_in()
         self._supervisor.start(persistently=True)
 
@@ -103,7 +103,7 @@ class CircleWsClient(Calls):
         """
         if isinstance(drain, Default):
             drain = self._supervisor.config.drain_timeout
-        await self._supervisor.stop(self._caller.checked(drain, "drain"))
+        await self._supervisor.stop(self._pipeline.checked(drain, "drain"))
 
     async def __aenter__(self) -> Self:
         try:
@@ -141,7 +141,7 @@ class CircleWsClient(Calls):
             NotConnected: The client was never started, or gave up.
             ClientClosed: It is closed.
         """
-        self._caller.check_running()
+        self._pipeline.check_running()
         self._supervisor.reconnect()
 
     # Its state.
@@ -225,8 +225,8 @@ class CircleWsClient(Calls):
             ClientClosed: It was closed.
             CallTimeout: The time is over.
         """
-        self._caller.check_running()
-        limit = asyncio.timeout(self._caller.checked(timeout))
+        self._pipeline.check_running()
+        limit = asyncio.timeout(self._pipeline.checked(timeout))
         try:
             async with limit:
                 await self._supervisor.ready()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from circle_ws.engine.call_queue import CallQueue
-from circle_ws.engine.pending_call import MOST_REWRITES, BatchMessage, Call
+from circle_ws.engine.pending_call import MOST_REWRITES, PendingBatch, PendingCall
 from tests.support.cpu import spent
 from tests.support.virtual import VirtualLoop
 
@@ -19,8 +19,8 @@ def loop() -> Iterator[VirtualLoop]:
     loop.close()
 
 
-def made(loop: asyncio.AbstractEventLoop, number: int, deadline: float | None = None) -> Call:
-    call = Call(number, "f", "x" * number, loop.create_future())
+def made(loop: asyncio.AbstractEventLoop, number: int, deadline: float | None = None) -> PendingCall:
+    call = PendingCall(number, "f", "x" * number, loop.create_future())
     call.deadline = deadline
     return call
 
@@ -49,8 +49,8 @@ def test_order(loop: VirtualLoop) -> None:
 def test_what_it_counts(loop: VirtualLoop) -> None:
     """Bytes, and calls: a batch counts for as many as it holds, a notification for one."""
     queue = CallQueue()
-    batch = BatchMessage([made(loop, number) for number in (10, 20, 30)], loop.create_future())
-    note = Call(None, "f", "12345", loop.create_future())
+    batch = PendingBatch([made(loop, number) for number in (10, 20, 30)], loop.create_future())
+    note = PendingCall(None, "f", "12345", loop.create_future())
     queue.put(batch)
     queue.put(note)
     assert (len(queue), queue.count, queue.size) == (2, 4, len("[,,]") + 60 + 5)

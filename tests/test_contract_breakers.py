@@ -133,7 +133,7 @@ async def test_a_transport_that_tells_of_its_loss_and_raises_it(together: bool, 
         else:
             outcome = await later(it.call("f", idempotent=idempotent))
         assert outcome == "fine" if idempotent else type(outcome) is OutcomeUnknown
-        outbox = it._supervisor.outbox
-        assert (outbox._queue.count, outbox._queue.size) == (0, 0)
+        send_queue = it._supervisor.send_queue
+        assert (send_queue._queue.count, send_queue._queue.size) == (0, 0)
         assert await it.call("f") == "fine"
-        await asyncio.wait_for(outbox.drained(), 5)
+        await asyncio.wait_for(send_queue.drained(), 5)

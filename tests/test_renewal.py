@@ -682,7 +682,7 @@ async def test_a_call_that_is_cancelled_in_the_turn_of_its_refusal(first: str) -
 async def test_nothing_is_left_in_the_queue() -> None:
     """What was sent again counts for no bytes of the queue any more, and its slot is free."""
     circle, it = await in_memory(max_in_flight=2, max_queued=2)
-    outbox = it._supervisor.outbox
+    send_queue = it._supervisor.send_queue
     for _ in range(2):
         circle.holds = True
         calls = [later(it.call("f", ["x" * 100])) for _ in range(2)]
@@ -691,7 +691,7 @@ async def test_nothing_is_left_in_the_queue() -> None:
         for request in held:
             circle.reply(request, REFUSED)
         answers = await asyncio.gather(*calls)
-        assert (len(outbox._queue), outbox._queue.size) == (0, 0)
+        assert (len(send_queue._queue), send_queue._queue.size) == (0, 0)
         circle.peer.close(1001)
         await eventually(lambda: not it.is_connected())
         await it.wait_until_connected()

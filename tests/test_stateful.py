@@ -170,8 +170,8 @@ def check_the_status(story: Story) -> None:
 def check_that_nothing_waits_without_need(story: Story) -> None:
     """Nothing being ready to run: who is in flight is awaited, and who waits has no slot or no link."""
     supervisor = story.it._supervisor
-    outbox, status = supervisor.outbox, story.it.status
-    queue, session = outbox._queue, outbox._session
+    send_queue, status = supervisor.send_queue, story.it.status
+    queue, session = send_queue._queue, send_queue._session
     assert queue.size == sum(call.size for call in queue)
     assert not any(call.future.done() for call in queue)
     if session is not None:
@@ -179,7 +179,7 @@ def check_that_nothing_waits_without_need(story: Story) -> None:
         in_flight = list(session.in_flight.values())
         assert not any(call.future.done() for call in in_flight)
         assert sum(call.users for call in in_flight) <= supervisor.config.max_in_flight
-        assert outbox._paused or not queue or not session.has_room(queue.peek()), "there is room for who waits"
+        assert send_queue._paused or not queue or not session.has_room(queue.peek()), "there is room for who waits"
     assert story.it.is_connected() is (status is S.CONNECTED)
     if status in (S.IDLE, S.FAILED, S.CLOSED):
         assert not queue
@@ -199,7 +199,7 @@ def check_the_end(story: Story) -> None:
     assert story.it.status is S.CLOSED
     assert not asyncio.all_tasks(story.loop)
     assert not story.loop.timers
-    assert not supervisor.outbox._queue
+    assert not supervisor.send_queue._queue
     assert supervisor._session is None or not supervisor._session.in_flight
     assert not supervisor._closing
     assert not supervisor.publisher._waiters

@@ -37,7 +37,7 @@ def test_a_slot_never_goes_to_a_call_whose_time_is_over_too(story: Story, waitin
         assert isinstance(error_of(one), CallTimeout)
     assert ["has not run" in str(error_of(one)) for one in story.calls] == [False, True, True, True]
     assert [request.token for request in story.circle.written] == [0]
-    assert not story.it._supervisor.outbox._queue
+    assert not story.it._supervisor.send_queue._queue
 
 
 @pytest.mark.parametrize("ends", ["is cancelled", "is over its time"])

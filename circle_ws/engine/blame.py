@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from .pending_call import Call
+    from .pending_call import PendingCall
 
 __all__ = ["only_message", "take_almost_named", "take_named"]
 
 
-def take_named(in_flight: dict[int, Call], id: Any) -> Call | None:
+def take_named(in_flight: dict[int, PendingCall], id: Any) -> PendingCall | None:
     """Take the call with this id out of those in flight; None where the id is no open one, in value and in type."""
     # 1.0 and True are equal to 1 and would find its call.
     return in_flight.pop(id, None) if type(id) is int else None
 
 
-def take_almost_named(in_flight: dict[int, Call], id: Any) -> Call | None:
+def take_almost_named(in_flight: dict[int, PendingCall], id: Any) -> PendingCall | None:
     """Take the call out whose id is this one but for its type: `"1"`, `1.0`; None where there is none."""
     if type(id) is str:
         # Neither a sign nor spaces nor leading zeros; and a long run of digits is not worth being read.
@@ -27,7 +27,7 @@ def take_almost_named(in_flight: dict[int, Call], id: Any) -> Call | None:
     return in_flight.pop(id, None) if type(id) in (float, bool) else None
 
 
-def only_message(in_flight: dict[int, Call], *, answered: bool = False) -> Collection[Call]:
+def only_message(in_flight: dict[int, PendingCall], *, answered: bool = False) -> Collection[PendingCall]:
     """Return the calls of the one message that is unanswered; nothing where there are several, or none.
 
     Args:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .pending_call import Call
+    from .pending_call import PendingCall
 
 __all__ = ["CallQueue"]
 
@@ -32,46 +32,46 @@ class CallQueue:
 
     def __init__(self) -> None:
         # Plain dictionaries look at every deleted entry again to find the first that is left.
-        self._first: OrderedDict[Call, None] = OrderedDict()
-        self._others: OrderedDict[Call, None] = OrderedDict()
-        self._deadlines: list[tuple[float, int, Call]] = []
+        self._first: OrderedDict[PendingCall, None] = OrderedDict()
+        self._others: OrderedDict[PendingCall, None] = OrderedDict()
+        self._deadlines: list[tuple[float, int, PendingCall]] = []
         self.count = 0
         self.size = 0
 
     def __len__(self) -> int:
         return len(self._first) + len(self._others)
 
-    def __iter__(self) -> Iterator[Call]:
+    def __iter__(self) -> Iterator[PendingCall]:
         yield from self._first
         yield from self._others
 
-    def __contains__(self, call: Call) -> bool:
+    def __contains__(self, call: PendingCall) -> bool:
         return call in self._others or call in self._first
 
-    def put(self, call: Call) -> None:
+    def put(self, call: PendingCall) -> None:
         """Add a call behind all others of its rank."""
         (self._first if call.resent or call.rewritten else self._others)[call] = None
         self._count(call, 1)
         self.watch(call)
 
-    def put_back(self, call: Call) -> None:
+    def put_back(self, call: PendingCall) -> None:
         """Add the call that was taken last, at the very front."""
         self._first[call] = None
         self._first.move_to_end(call, last=False)
         self._count(call, 1)
         self.watch(call)
 
-    def peek(self) -> Call:
+    def peek(self) -> PendingCall:
         """Return the first call; the queue must not be empty."""
         return next(iter(self._first or self._others))
 
-    def pop(self) -> Call:
+    def pop(self) -> PendingCall:
         """Take the first call out; the queue must not be empty."""
         call, _ = (self._first or self._others).popitem(last=False)
         self._count(call, -1)
         return call
 
-    def discard(self, call: Call) -> bool:
+    def discard(self, call: PendingCall) -> bool:
         """Take a call out, wherever it stands; return whether it was there."""
         for rank in (self._others, self._first):
             if call in rank:
@@ -80,7 +80,7 @@ class CallQueue:
                 return True
         return False
 
-    def watch(self, call: Call) -> None:
+    def watch(self, call: PendingCall) -> None:
         """Learn of the deadline of a call that waits, where it has one."""
         if call.deadline is None:
             return
@@ -95,16 +95,16 @@ class CallQueue:
         """The earliest deadline, which may be that of a call that waits no more; None where there is none."""
         return self._deadlines[0][0] if self._deadlines else None
 
-    def overdue(self, now: float) -> list[Call]:
+    def overdue(self, now: float) -> list[PendingCall]:
         """Return the calls whose deadline is over; they stay in the queue."""
-        calls: dict[Call, None] = {}
+        calls: dict[PendingCall, None] = {}
         while self._deadlines and self._deadlines[0][0] <= now:
             _, _, call = heappop(self._deadlines)
             if call in self:
                 calls[call] = None
         return list(calls)
 
-    def _count(self, call: Call, sign: int) -> None:
+    def _count(self, call: PendingCall, sign: int) -> None:
         self.count += sign * max(call.slots, 1)
         self.size += sign * call.size
         if not self.count:

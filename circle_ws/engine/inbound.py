@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .handlers import Handlers
     from .notifications import Subscriptions
     from .owner import Owner
-    from .pending_call import Call
+    from .pending_call import PendingCall
     from .session import Session
     from .trouble import Trouble
 
@@ -183,7 +183,7 @@ class Inbound:
             cause.__cause__ = self._too_large
         self._session.lost(cause)
 
-    def _answered(self, id: Any) -> Call | None:
+    def _answered(self, id: Any) -> PendingCall | None:
         """Take the call with this id out of those in flight. Once it is settled its slot is free, and not before.
 
         A call that waits for the slot must not go out if this one tells that nobody is signed in any more.
@@ -263,7 +263,7 @@ class Inbound:
         ):
             self._take_malformed(None, error)
 
-    def _named_in(self, text: str) -> list[Call]:
+    def _named_in(self, text: str) -> list[PendingCall]:
         """Take the calls out whose replies are in a text that cannot be parsed."""
         in_flight = self._session.in_flight
         ids = reply_ids(text) if in_flight else []
@@ -296,7 +296,7 @@ class Inbound:
             return error
         return ProtocolError(f"{error}; the circle wrote {ascii(said[:_SHOWN])[1:-1]}")
 
-    def _fail_all(self, calls: Collection[Call], error: ProtocolError | RpcError) -> None:
+    def _fail_all(self, calls: Collection[PendingCall], error: ProtocolError | RpcError) -> None:
         """Fail calls that were taken out; their slots are free afterwards."""
         for call in calls:
             self._session.answered = self._session.answered or call.users

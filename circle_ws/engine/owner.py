@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from ..jsonrpc.messages import Params
     from ..transport import Transport
-    from .pending_call import Call
+    from .pending_call import PendingCall
     from .session import Session
 
 __all__ = ["Owner"]
@@ -16,11 +16,11 @@ __all__ = ["Owner"]
 class Owner(Protocol):
     """Own the calls that a session carries."""
 
-    def request(self, method: str, params: Params) -> Call:
+    def request(self, method: str, params: Params) -> PendingCall:
         """Make a request with an id of its own."""
         ...
 
-    def notification(self, method: str, params: Params) -> Call:
+    def notification(self, method: str, params: Params) -> PendingCall:
         """Make a notification."""
         ...
 
@@ -44,7 +44,7 @@ class Owner(Protocol):
         """Let calls wait while the sign-in is renewed."""
         ...
 
-    def send_again(self, call: Call) -> None:
+    def send_again(self, call: PendingCall) -> None:
         """Let a call that was not run go out once more."""
         ...
 
@@ -52,6 +52,6 @@ class Owner(Protocol):
         """Close a transport with the handshake, without waiting for it."""
         ...
 
-    def write_again(self, call: Call) -> bool:
+    def write_again(self, call: PendingCall) -> bool:
         """Let a call whose outcome is unknown go out on the next link, where it may; tells whether it does."""
         ...

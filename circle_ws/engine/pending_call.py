@@ -9,13 +9,13 @@ from .wakeup import settle
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["MOST_REWRITES", "BatchMessage", "Call"]
+__all__ = ["MOST_REWRITES", "PendingBatch", "PendingCall"]
 
 MOST_REWRITES = 3
 """How often a call that may run twice is written again."""
 
 
-class Call:
+class PendingCall:
     """Be one request, or one notification, on its way."""
 
     __slots__ = (
@@ -38,7 +38,7 @@ class Call:
         """None for a notification, and for a batch, whose members have theirs."""
         self.slots = 0 if id is None else 1
         """How many replies it is owed once it is written."""
-        self.batch: BatchMessage | None = None
+        self.batch: PendingBatch | None = None
         """Which it was written with, if any."""
         self.method = method
         self.text = text
@@ -62,7 +62,7 @@ class Call:
         return self.rewrites is not None and self.rewrites < MOST_REWRITES
 
     @property
-    def requests(self) -> tuple[Call, ...]:
+    def requests(self) -> tuple[PendingCall, ...]:
         """What replies are owed to."""
         return (self,) if self.slots else ()
 
@@ -91,7 +91,7 @@ class Call:
                     raise
 
 
-class BatchMessage(Call):
+class PendingBatch(PendingCall):
     """Be several calls that are written as one message (JSON-RPC 2.0 section 6).
 
     Its own future is done when it is written, or when it never will be. From then on each member is on its own: it is
@@ -100,7 +100,7 @@ class BatchMessage(Call):
 
     __slots__ = ("_members",)
 
-    def __init__(self, members: list[Call], future: asyncio.Future[Any]) -> None:
+    def __init__(self, members: list[PendingCall], future: asyncio.Future[Any]) -> None:
         text = f"[{','.join(member.text for member in members)}]"
         super().__init__(None, f"a batch of {len(members)}", text, future)
         self._members = tuple(member for member in members if member.id is not None)
@@ -109,7 +109,7 @@ class BatchMessage(Call):
             member.batch = self
 
     @property
-    def requests(self) -> tuple[Call, ...]:
+    def requests(self) -> tuple[PendingCall, ...]:
         """What replies are owed to."""
         return self._members
 

@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
     from ..hooks import CallNext, Middleware, Request
     from ..jsonrpc.messages import Params
-    from .pending_call import Call
+    from .pending_call import PendingCall
     from .supervisor import Supervisor
 
     _Send: TypeAlias = Callable[[Request, float | None, float | None], Awaitable[Any]]
     """Sends a request, given the time that the user gave and what is left of it, in seconds."""
 
-__all__ = ["Caller"]
+__all__ = ["Pipeline"]
 
 
-class Caller:
+class Pipeline:
     """Make the calls of one client.
 
     Args:
-        supervisor: Has the outbox, and knows whether calls make sense.
+        supervisor: Has the send_queue, and knows whether calls make sense.
     """
 
-    __slots__ = ("_publisher", "_counters", "_affinity", "_outbox", "_supervisor", "_timeout", "middleware")
+    __slots__ = ("_publisher", "_counters", "_affinity", "_send_queue", "_supervisor", "_timeout", "middleware")
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
@@ -43,19 +43,19 @@ class Caller:
         self._publisher = supervisor.publisher
         self._counters = supervisor.counters
         self._affinity = supervisor.affinity
-        self._outbox = supervisor.outbox
+        self._send_queue = supervisor.send_queue
         self.middleware = supervisor.config.middleware
         """What is around every call, the outermost first; mostly nothing."""
         self._timeout = supervisor.config.call_timeout
 
-    def begin(self, method: str, params: Params, timeout: float | None | Default, *, idempotent: bool) -> Call:
+    def begin(self, method: str, params: Params, timeout: float | None | Default, *, idempotent: bool) -> PendingCall:
         """Make one call without middleware and send it; who waits for its future tells of an exception with `end`."""
         if self._publisher.last.status is not Status.CONNECTED:
             self.check_running()
         limit = self._timeout if timeout is DEFAULT else self.checked(timeout)
         return self._send(method, params, limit, limit, idempotent=idempotent)
 
-    def end(self, call: Call, error: BaseException) -> None:
+    def end(self, call: PendingCall, error: BaseException) -> None:
         """Learn that the wait for a call ended with an exception, that of a cancelling among them."""
         if isinstance(error, Exception):
             self._counters.failures += 1
@@ -85,9 +85,9 @@ class Caller:
         """Send one notification; return when it is written."""
         self.check_running()
         limit = self._limit(timeout)
-        outbox = self._outbox
-        call = outbox.notification(method, params)
-        outbox.submit(call, limit, limit)
+        send_queue = self._send_queue
+        call = send_queue.notification(method, params)
+        send_queue.submit(call, limit, limit)
         try:
             await call.future
         except (asyncio.CancelledError, GeneratorExit):
@@ -166,14 +166,16 @@ class Caller:
             self.end(call, error)
             raise
 
-    def _send(self, method: str, params: Params, limit: float | None, left: float | None, *, idempotent: bool) -> Call:
-        outbox, counters = self._outbox, self._counters
-        call = outbox.request(method, params)
+    def _send(
+        self, method: str, params: Params, limit: float | None, left: float | None, *, idempotent: bool
+    ) -> PendingCall:
+        send_queue, counters = self._send_queue, self._counters
+        call = send_queue.request(method, params)
         if idempotent:
             call.rewrites = MOST_REWRITES
         counters.calls += 1
         try:
-            outbox.submit(call, limit, left)
+            send_queue.submit(call, limit, left)
         except Exception:
             counters.failures += 1
             raise
@@ -192,16 +194,16 @@ class Caller:
             raise
 
     async def _send_batch(self, request: Request, limit: float | None, left: float | None) -> list[Any]:
-        outbox, counters = self._outbox, self._counters
+        send_queue, counters = self._send_queue, self._counters
         if len(request.batch) > MAX_BATCH:
             raise InvalidRequest(
                 f"a batch of {len(request.batch)} is over the maximum of {MAX_BATCH} members; make several of it"
             )
         members = [self._member(one) for one in request.batch]
-        message = outbox.batch(members)
+        message = send_queue.batch(members)
         counters.calls += message.slots
         try:
-            outbox.submit(message, limit, left)
+            send_queue.submit(message, limit, left)
             await asyncio.wait([call.future for call in message.requests] or [message.future])
             if not message.requests:
                 # Of notifications alone there are no outcomes that could tell that it was never written.
@@ -220,17 +222,17 @@ class Caller:
         counters.failures += sum(isinstance(outcome, Exception) for outcome in outcomes)
         return outcomes
 
-    def _forget(self, call: Call) -> None:
+    def _forget(self, call: PendingCall) -> None:
         """Free what a call holds whose coroutine was cancelled, or closed."""
         # The garbage collector closes coroutines, too, in any thread; what they hold is garbage with them.
         if asyncio._get_running_loop() is self._affinity.loop:
-            self._outbox.forget(call)
+            self._send_queue.forget(call)
 
-    def _member(self, request: Request) -> Call:
-        outbox = self._outbox
+    def _member(self, request: Request) -> PendingCall:
+        send_queue = self._send_queue
         if request.notification:
-            return outbox.notification(request.method, request.params)
-        call = outbox.request(request.method, request.params)
+            return send_queue.notification(request.method, request.params)
+        call = send_queue.request(request.method, request.params)
         if request.idempotent:
             call.rewrites = MOST_REWRITES
         return call
@@ -240,7 +242,7 @@ def _wrapped(middleware: Middleware, call_next: CallNext) -> CallNext:
     return lambda request: middleware(request, call_next)
 
 
-def _outcome(call: Call) -> Any:
+def _outcome(call: PendingCall) -> Any:
     if call.id is None:
         return None
     return call.future.exception() or call.future.result()

@@ -15,7 +15,7 @@ from ..errors import CallTimeout, ClientClosed, InvalidRequest, MessageTooLarge,
 from ..jsonrpc import messages as envelope
 from ..transport.waiter import new_waiter
 from .call_queue import CallQueue
-from .pending_call import BatchMessage, Call
+from .pending_call import PendingBatch, PendingCall
 from .wakeup import settle
 
 if TYPE_CHECKING:
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from .loop_affinity import LoopAffinity
     from .session import Session
 
-__all__ = ["Outbox"]
+__all__ = ["SendQueue"]
 
 _NOTHING = CallQueue()
 """The queue of every client that has had none yet, for an empty one takes 800 bytes."""
 
 
-class Outbox:
+class SendQueue:
     """Take calls, hand them to the session in order, and end those whose time is over.
 
     Args:
@@ -78,7 +78,7 @@ class Outbox:
         self._timer: asyncio.TimerHandle | None = None
         self._sweep_at = 0.0
 
-    def request(self, method: str, params: Params) -> Call:
+    def request(self, method: str, params: Params) -> PendingCall:
         """Make a request with an id that no other call of this client has had.
 
         Raises:
@@ -90,20 +90,20 @@ class Outbox:
         if loop is not self._affinity.loop:
             raise self._affinity.refusal()
         self._next_id = id = self._next_id + 1
-        return self._checked(Call(id, method, envelope.request(id, method, params), new_waiter(loop)))
+        return self._checked(PendingCall(id, method, envelope.request(id, method, params), new_waiter(loop)))
 
-    def notification(self, method: str, params: Params) -> Call:
+    def notification(self, method: str, params: Params) -> PendingCall:
         """Make a notification. The errors are those of `request`."""
-        return self._checked(Call(None, method, envelope.notification(method, params), new_waiter()))
+        return self._checked(PendingCall(None, method, envelope.notification(method, params), new_waiter()))
 
-    def batch(self, calls: list[Call]) -> BatchMessage:
+    def batch(self, calls: list[PendingCall]) -> PendingBatch:
         """Make one message of several calls.
 
         Raises:
             InvalidRequest: They need more slots than there are.
             MessageTooLarge: Together they are over `max_request_bytes`.
         """
-        batch = BatchMessage(calls, new_waiter())
+        batch = PendingBatch(calls, new_waiter())
         if batch.slots > self._config.max_in_flight:
             raise InvalidRequest(
                 f"a batch of {batch.slots} calls can never be written, as max_in_flight is "
@@ -112,7 +112,7 @@ class Outbox:
         self._checked(batch)
         return batch
 
-    def submit(self, call: Call, limit: float | None, left: float | None) -> None:
+    def submit(self, call: PendingCall, limit: float | None, left: float | None) -> None:
         """Write the call, or let it wait for a slot or for the link.
 
         Args:
@@ -135,7 +135,7 @@ class Outbox:
         if limit is not None and left is not None:
             self._watch(call, limit, left)
 
-    def forget(self, call: Call) -> None:
+    def forget(self, call: PendingCall) -> None:
         """Free what a call holds whose caller is gone; its reply will be ignored."""
         if self._queue.discard(call):
             # A notification needs no slot: it may have waited behind this call alone.
@@ -165,13 +165,13 @@ class Outbox:
         self._paused = False
         self.flush()
 
-    def send_again(self, call: Call) -> None:
+    def send_again(self, call: PendingCall) -> None:
         """Let a call that the circle refused to run go out once more, before all that waits, with an id of its own."""
         self._readdress(call)
         call.resent = True
         self._put(call)
 
-    def write_again(self, call: Call) -> bool:
+    def write_again(self, call: PendingCall) -> bool:
         """Let a call that was written and is unanswered go out on the next link, where its caller allows that.
 
         Returns:
@@ -242,14 +242,14 @@ class Outbox:
         if self._drained is not None and not self._drained.done() and self._idle():
             settle(self._drained)
 
-    def _readdress(self, call: Call) -> None:
+    def _readdress(self, call: PendingCall) -> None:
         """Give a call a new id: one that was used before could be answered twice."""
         self._next_id += 1
         call.text = call.text.replace(f'"id":{call.id},', f'"id":{self._next_id},', 1)
         call.id = self._next_id
         call.batch = None
 
-    def _checked(self, call: Call) -> Call:
+    def _checked(self, call: PendingCall) -> PendingCall:
         limit = self._config.max_request_bytes
         if limit is not None and call.size > limit:
             raise MessageTooLarge(
@@ -260,7 +260,7 @@ class Outbox:
             )
         return call
 
-    def _enqueue(self, call: Call) -> None:
+    def _enqueue(self, call: PendingCall) -> None:
         config, queue = self._config, self._queue
         # One that waits alone is never too much: it would be written at once if there were a connection.
         if queue.count and (
@@ -272,12 +272,12 @@ class Outbox:
             )
         self._put(call)
 
-    def _put(self, call: Call) -> None:
+    def _put(self, call: PendingCall) -> None:
         if self._queue is _NOTHING:
             self._queue = CallQueue()
         self._queue.put(call)
 
-    def _watch(self, call: Call, limit: float, left: float) -> None:
+    def _watch(self, call: PendingCall, limit: float, left: float) -> None:
         loop = call.future.get_loop()
         deadline = loop.time() + left
         call.give(limit, deadline)
@@ -308,11 +308,11 @@ class Outbox:
             self._sweep_at = min(deadlines)
             self._timer = loop.call_later(self._sweep_at - now, self._sweep, loop)
 
-    def _in_flight(self) -> Iterable[Call]:
+    def _in_flight(self) -> Iterable[PendingCall]:
         """Give the calls in flight."""
         return self._session.in_flight.values() if self._session is not None else ()
 
-    def _expire(self, call: Call, *, written: bool) -> None:
+    def _expire(self, call: PendingCall, *, written: bool) -> None:
         connected = self._session is not None and not self._paused
         phase = "reply" if written else ("queue" if connected else self._phase())
         ending = (
@@ -321,7 +321,7 @@ class Outbox:
         call.fail(CallTimeout(f"{call.method!r} took longer than {call.limit:g} s ({phase}); {ending}", phase=phase))
 
 
-def _unwritten(call: Call) -> str:
+def _unwritten(call: PendingCall) -> str:
     return "it was refused, as nobody was signed in," if call.resent else "it was never written"
 
 

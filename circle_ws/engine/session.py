@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..stats import Counters
     from ..transport import Transport
     from .owner import Owner
-    from .pending_call import Call
+    from .pending_call import PendingCall
 
 __all__ = ["Session"]
 
@@ -86,7 +86,7 @@ class Session:
         """Bytes of answers that were written since the peer last kept up."""
         self.wakeup = Wakeup()
         """Ends the wait of whoever serves the link when there is something to do."""
-        self.in_flight: dict[int, Call] = {}
+        self.in_flight: dict[int, PendingCall] = {}
         """The calls that are written and unanswered, by id."""
         self.loss: ConnectionLost | None = None
         """How the link went down, or None."""
@@ -160,11 +160,11 @@ class Session:
 
     # Writing.
 
-    def has_room(self, call: Call) -> bool:
+    def has_room(self, call: PendingCall) -> bool:
         """Tell whether `call` may be written now. A notification needs no slot, a batch one for each of its calls."""
         return self._congestion is None and len(self.in_flight) + call.slots <= self._max_in_flight
 
-    def write(self, call: Call) -> bool:
+    def write(self, call: PendingCall) -> bool:
         """Write a call; False when the link no longer takes it, and it was not written."""
         transport = self._transport
         if self.loss is not None or transport is None:
@@ -328,7 +328,7 @@ class Session:
             cut(self._transport)
         self.lost(cause)
 
-    def may_send_again(self, call: Call) -> bool:
+    def may_send_again(self, call: PendingCall) -> bool:
         """Tell whether a call that was refused for want of a sign-in may be sent once more; see to the renewal."""
         if call.id is None or not call.users or call.resent or call.future.done():
             return False
@@ -363,7 +363,7 @@ class Session:
         self._fail(list(self.in_flight.values()), error)
         self._owner.slot_freed()
 
-    def _fail(self, calls: list[Call], error: ProtocolError | ConnectionLost | RpcError) -> None:
+    def _fail(self, calls: list[PendingCall], error: ProtocolError | ConnectionLost | RpcError) -> None:
         for call in calls:
             del self.in_flight[cast("int", call.id)]
         for call in calls:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..config import ClientConfig
     from ..stats import Counters
     from .authenticator import Authenticator
-    from .send_queue import Outbox
+    from .send_queue import SendQueue
     from .session import Session
     from .tasks import UserTasks
 
@@ -25,19 +25,19 @@ class SessionLoop:
     Args:
         config: The options.
         counters: Count the signs of life.
-        outbox: Waits while the sign-in is renewed.
+        send_queue: Waits while the sign-in is renewed.
         tasks: Run what the signer does.
 
     Attributes:
         authenticator: Signs in; None where nobody does.
     """
 
-    __slots__ = ("_config", "_counters", "_outbox", "_ping", "authenticator")
+    __slots__ = ("_config", "_counters", "_send_queue", "_ping", "authenticator")
 
-    def __init__(self, config: ClientConfig, counters: Counters, outbox: Outbox, tasks: UserTasks) -> None:
+    def __init__(self, config: ClientConfig, counters: Counters, send_queue: SendQueue, tasks: UserTasks) -> None:
         self._config = config
         self._counters = counters
-        self._outbox = outbox
+        self._send_queue = send_queue
         # What a link has shown about pings counts for the next one too.
         self._ping = config.transport.capabilities.ping and not (config.keepalive and config.keepalive.mode == "rpc")
         self.authenticator = _authenticator(config, tasks)
@@ -93,7 +93,7 @@ class SessionLoop:
                 ) from None
             raise
         session.renewal.done(session.in_flight)
-        self._outbox.resume()
+        self._send_queue.resume()
 
 
 def _authenticator(config: ClientConfig, tasks: UserTasks) -> Authenticator | None:

@@ -24,7 +24,7 @@ from .loop_affinity import LoopAffinity
 from .notifications import Subscriptions
 from .observers import StatusPublisher
 from .reconnect import Reconnect
-from .send_queue import Outbox
+from .send_queue import SendQueue
 from .session import Session
 from .session_loop import SessionLoop
 from .tasks import UserTasks, cancel_once, is_cancelled, start_task
@@ -51,7 +51,7 @@ class Supervisor:
     Attributes:
         home: The event loop that it belongs to.
         board: The status.
-        outbox: What is on its way, over all connections.
+        send_queue: What is on its way, over all connections.
         subscriptions: Who listens to notifications.
         handlers: Who answers the circle's requests.
         counters: What it has done so far.
@@ -82,7 +82,7 @@ class Supervisor:
         "failure",
         "handlers",
         "affinity",
-        "outbox",
+        "send_queue",
         "session_loop",
         "subscriptions",
         "trouble",
@@ -96,11 +96,11 @@ class Supervisor:
         self._closing = ClosingHandshakes(self.handlers, self._user_tasks)
         self.publisher = StatusPublisher(config.url)
         self.counters = Counters()
-        self.outbox = Outbox(config, self.affinity, lambda: self.phase, self._closing.say)
+        self.send_queue = SendQueue(config, self.affinity, lambda: self.phase, self._closing.say)
         self.subscriptions = Subscriptions()
         self.trouble = Trouble(self.counters)
         self.failure: Exception | None = None
-        self.session_loop = SessionLoop(config, self.counters, self.outbox, self._user_tasks)
+        self.session_loop = SessionLoop(config, self.counters, self.send_queue, self._user_tasks)
         self._reconnect = Reconnect(config)
         self._task: asyncio.Task[None] | None = None
         self._trace: TracebackType | None = None
@@ -211,8 +211,8 @@ class Supervisor:
         self._handshake = None
         self._cut_link()
         self.handlers.cancel()
-        self.outbox.fail_queued(NotConnected("connect() was cancelled before the client was connected"))
-        self.outbox.stop()
+        self.send_queue.fail_queued(NotConnected("connect() was cancelled before the client was connected"))
+        self.send_queue.stop()
         self.publisher.set(Status.IDLE)
         await asyncio.wait([task], timeout=self.config.close_timeout)
 
@@ -358,8 +358,8 @@ class Supervisor:
     async def _establish(self) -> Session:
         if not self._reconnect.may_dial:
             raise ConnectionFailed("the browser says that it is offline; other machines are dialled when it is online")
-        self._session = session = Session(self.outbox, self.counters, self.config.max_in_flight)
-        inbound = Inbound(session, self.outbox, self.subscriptions, self.handlers, self.trouble)
+        self._session = session = Session(self.send_queue, self.counters, self.config.max_in_flight)
+        inbound = Inbound(session, self.send_queue, self.subscriptions, self.handlers, self.trouble)
         authenticator = self.session_loop.authenticator
         self._handshake = handshake = Connector(
             self.config, session, inbound, authenticator, self._user_tasks, self._signing_in
@@ -385,7 +385,7 @@ class Supervisor:
             self.counters.reconnects += self._returning
             self._returning = True
             session.renewal.possible = self.session_loop.authenticator is not None
-            self.outbox.attach(session)
+            self.send_queue.attach(session)
         return await self.session_loop.until_lost(session)
 
     @property
@@ -401,8 +401,8 @@ class Supervisor:
         self.failure = cause
         self._trace = cause.__traceback__
         self._handshake = None
-        self.outbox.fail_queued(cause)
-        self.outbox.stop()
+        self.send_queue.fail_queued(cause)
+        self.send_queue.stop()
         self.subscriptions.fail(cause)
         self.publisher.set(Status.FAILED, attempt=self._attempt, cause=cause)
 
@@ -430,7 +430,7 @@ class Supervisor:
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(end) as self._draining:
-                    await self.outbox.drained()
+                    await self.send_queue.drained()
         finally:
             self._draining = None
 
@@ -439,7 +439,7 @@ class Supervisor:
             if self.publisher.status not in (Status.IDLE, Status.FAILED):
                 self.publisher.set(Status.CLOSING)
                 await self._drain()
-            self.outbox.close()
+            self.send_queue.close()
             await self._hang_up()
         except Exception:
             _logger.exception("closing failed; the connection is cut")
@@ -466,13 +466,13 @@ class Supervisor:
             return
         if status not in (Status.IDLE, Status.FAILED, Status.CLOSING):
             self.publisher.set(Status.CLOSING)
-        self.outbox.close()
+        self.send_queue.close()
         self.unwatch()
         if self._task is not None:
             cancel_once(self._task)
         self._closing.cancel()
         # A link that was lost may still be flushing its last bytes to a peer that does not read.
         self._cut_link()
-        self.outbox.stop()
+        self.send_queue.stop()
         self.subscriptions.end()
         self.publisher.set(Status.CLOSED)
