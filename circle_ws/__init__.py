@@ -15,8 +15,7 @@ from .auth.types import Challenge, Dialect, Profile, Signer
 from .builder import CircleWsClientBuilder, Connecting, connect
 from .client import CircleWsClient
 from .config import ClientConfig
-from .engine.buffer import Gap
-from .engine.listener import Listener
+from .engine.listener import Gap, Listener
 from .engine.notifications import Notification
 from .engine.observers import StatusChanges
 from .errors import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from .config import DEFAULT, Default
-from .engine.listening import BUFFER_BYTES, NOTIFICATION_BUFFER, listen
+from .engine.listener import MAX_BYTES
+from .engine.notifications import MAX_BUFFERED, listen
 from .errors import ProtocolError
 from .hooks import Request
 from .typed import find_converter
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .batch import Batch
-    from .engine.buffer import Overflow
-    from .engine.listener import Listener
+    from .engine.listener import Listener, Overflow
     from .engine.pipeline import Pipeline
     from .engine.supervisor import Supervisor
     from .jsonrpc.messages import Params
@@ -197,8 +197,8 @@ class Calls:
         method: str | None = None,
         *,
         yields: Any = Any,
-        buffer: int = NOTIFICATION_BUFFER,
-        buffer_bytes: int = BUFFER_BYTES,
+        buffer: int = MAX_BUFFERED,
+        buffer_bytes: int = MAX_BYTES,
         overflow: Overflow = "drop_oldest",
         gaps: bool = False,
     ) -> Listener[Any]:

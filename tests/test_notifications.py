@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from circle_ws import Backoff, Gap, InvalidRequest, InvalidResult, Notification, QueueFull
-from circle_ws.engine.buffer import Buffer
+from circle_ws.engine.listener import Buffer
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later
 from tests.support.peers import Peers
@@ -48,13 +48,13 @@ def test_gaps_are_where_something_is_missing() -> None:
 def test_gaps_join() -> None:
     """A downtime and what is dropped in the same place are one gap; elsewhere they are two."""
     buffer = _filled(1, gaps=True)
-    buffer.missed(1.5)
+    buffer.interrupted(1.5)
     buffer.put(1)
-    buffer.missed(2.0)
-    buffer.missed(0.5)
+    buffer.interrupted(2.0)
+    buffer.interrupted(0.5)
     assert _read(buffer) == [0, Gap(0, 1.5), 1, Gap(0, 2.5)]
     buffer = _filled(1, gaps=True)
-    buffer.missed(1.5)
+    buffer.interrupted(1.5)
     for item in (1, 2, 3, 4):
         buffer.put(item)
     assert _read(buffer) == [Gap(2, 1.5), 2, 3, 4]
@@ -63,7 +63,7 @@ def test_gaps_join() -> None:
 def test_without_gaps_none_come() -> None:
     """Who did not ask for them is not told."""
     buffer = _filled(5)
-    buffer.missed(1.0)
+    buffer.interrupted(1.0)
     assert _read(buffer) == [2, 3, 4]
 
 
@@ -74,7 +74,7 @@ def test_every_item_is_read_or_counted_once() -> None:
     for item in range(500):
         buffer.put(item)
         if item % 7 == 0:
-            buffer.missed(1.0)
+            buffer.interrupted(1.0)
         read += [buffer.pop() for _ in range(min(item % 3, len(buffer)))]
     read += _read(buffer)
     items = [it for it in read if isinstance(it, int)]

@@ -116,10 +116,10 @@ async def test_a_dropped_listener_costs_nothing() -> None:
     board = StatusPublisher("ws://localhost/")
     changes = board.changes()
     await anext(changes)
-    assert len(board._channels) == 1
+    assert len(board._buffers) == 1
     del changes
     gc.collect()
-    assert len(board._channels) == 0
+    assert len(board._buffers) == 0
 
 
 async def test_callbacks_are_told() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from circle_ws.engine.buffer import Buffer
+from circle_ws.engine.listener import Buffer
 from circle_ws.engine.notifications import Subscriptions
 
 

@@ -1,4 +1,4 @@
-"""What a client tells the log, unasked: lost connections, failed attempts, its end, and dropped notifications.
+"""What a client tells the log, unasked: lost connections, failed attempts, its end.
 
 Each is one line of the logger `circle_ws`. What can repeat without end is told once a minute. URLs stand there without
 their query, which may hold a token, and a peer's text is escaped and cut.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..status import StatusChange
 
-__all__ = ["ConnectionLog", "DropLog"]
+__all__ = ["ConnectionLog"]
 
 _logger = logging.getLogger("circle_ws")
 
@@ -92,35 +92,6 @@ class ConnectionLog:
         if self._since is not None:
             _logger.info("%s: connected, after %.1f s without", shown(self._url), self._clock() - self._since)
             self._since = None
-
-
-class DropLog:
-    """The log of one listener that is too slow.
-
-    Args:
-        method: What it listens to; None is everything.
-        clock: Gives the time in seconds; it is never put back.
-    """
-
-    __slots__ = ("_clock", "_method", "_next")
-
-    def __init__(self, method: str | None, clock: Callable[[], float] = monotonic) -> None:
-        self._method = method
-        self._clock = clock
-        self._next = clock()
-
-    def note(self, dropped: int) -> None:
-        """Tell that a notification was dropped, of which there have been so many now."""
-        now = self._clock()
-        if now < self._next:
-            return
-        self._next = now + _INTERVAL
-        _logger.warning(
-            "a listener to %s is too slow: %d dropped so far; read faster (batch()), raise buffer or buffer_bytes, or "
-            "choose what is dropped (overflow)",
-            "all notifications" if self._method is None else repr(self._method),
-            dropped,
-        )
 
 
 def _described(cause: BaseException | None) -> str:

@@ -13,8 +13,8 @@ from ..jsonrpc.codes import AUTHENTICATION_REQUIRED, INVALID_REQUEST, PARSE_ERRO
 from ..jsonrpc.messages import MAX_BATCH, Kind
 from ..jsonrpc.plain_sight import is_nameless_error, reply_error, reply_ids
 from .blame import only_message, take_almost_named, take_named
-from .buffer import weigh
 from .handlers import BatchReply
+from .listener import weigh
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -1,18 +1,18 @@
-"""A bounded buffer that a task can wait on: what `notifications()` and `status_changes()` give out.
+"""A bounded buffer that tasks can wait on: what `notifications()` and `status_changes()` return.
 
-It has two halves. The `Channel` takes what comes; the producer holds it, and it holds the tasks that wait. The
-`Listener` is what the program holds. So a task that waits keeps itself alive, and with it all that its frame refers to,
-though the event loop holds tasks only weakly; and a listener that the program drops, with no task waiting on it, takes
-its channel out of the producer.
+The producer holds the `Buffer`, and the buffer holds the tasks that wait for its next item; the program holds the
+`Listener`. So a waiting task keeps itself alive with all that its frame refers to, although the event loop holds tasks
+only weakly; and a listener that the program drops while no task waits on it takes its buffer out of the producer.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from collections import deque
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
+from ..errors import QueueFull
+from ..frozen import dataclass
 from ..transport.waiter import new_waiter
-from .buffer import BUFFER_BYTES, Buffer, Gap
-from .wakeup import settle
 
 if TYPE_CHECKING:
     import asyncio
@@ -20,95 +20,251 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from .buffer import Overflow
     from .loop_affinity import LoopAffinity
 
-__all__ = ["Channel", "Listener", "Source"]
+__all__ = ["LARGE", "MAX_BYTES", "Buffer", "Gap", "Listener", "Overflow", "Source", "weigh"]
 
 T = TypeVar("T")
 
+Overflow = Literal["drop_oldest", "drop_newest", "latest", "close"]
+"""What happens to an item for which there is no room."""
+
+MAX_BYTES = 16 * 1024 * 1024
+"""Default of the maximum weight of what is kept for one slow reader, as `weigh` counts it."""
+LARGE = 1024
+"""Size from which on the structure of a text is weighed too, in characters."""
+_ELEMENT_BYTES = 40
+"""About what a member of a list takes in memory beside its text: a reference and the head of an object."""
+_CONTAINER_BYTES = 64
+"""About what an empty list takes in memory."""
+
+
+def weigh(text: str) -> int:
+    """Return about how much memory a JSON text takes once it is decoded, in bytes; never less than its length.
+
+    `[[],[],...]` takes twenty-five times its length, so a maximum for the text alone would bound nothing.
+    """
+    size = len(text)
+    if size < LARGE:
+        return size
+    return size + _ELEMENT_BYTES * text.count(",") + _CONTAINER_BYTES * (text.count("[") + text.count("{"))
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A place in a stream where something may be missing.
+
+    Attributes:
+        dropped: How many items were dropped here because the reader was slow.
+        downtime: How long there was no connection here, in seconds.
+    """
+
+    dropped: int
+    downtime: float
+
+    def __add__(self, other: Gap) -> Gap:
+        return Gap(self.dropped + other.dropped, self.downtime + other.downtime)
+
 
 class Source(Protocol):
-    """Where a channel is filled from."""
+    """What fills a buffer."""
 
-    def remove(self, channel: Channel[Any], /) -> None:
-        """Stop filling `channel`; one that is not known is ignored."""
+    def remove(self, buffer: Buffer[Any], /) -> None:
+        """Stop filling `buffer`; an unknown one is ignored."""
         ...
 
-    def drop(self, channel: Channel[Any], /) -> None:
-        """Stop filling `channel` in due time: called by the garbage collector, in any thread and between any steps."""
+    def drop(self, buffer: Buffer[Any], /) -> None:
+        """Stop filling `buffer` in due time. The garbage collector calls it, in any thread and between any steps."""
         ...
 
 
-class Channel(Buffer[T]):
-    """A buffer that wakes the tasks that wait for its next item. The arguments are those of `Buffer`."""
+class Buffer(Generic[T]):
+    """A bounded buffer between a producer that never waits and a reader that may be slow.
 
-    __slots__ = ("on_dropped", "readers")
+    An item that comes while the buffer is empty is always kept, however large: a prompt reader misses nothing.
+
+    Args:
+        size: Maximum number of items.
+        overflow: What goes when the buffer is full: the oldest item, the newest, or all but the newest; or the buffer
+            ends and its reader gets an error.
+        gaps: Whether a `Gap` stands where something is missing.
+        max_bytes: Maximum weight of the items together.
+        on_dropped: Called, whenever items were dropped, with how many were dropped so far.
+    """
+
+    __slots__ = (
+        "_first",
+        "_max_bytes",
+        "_on_dropped",
+        "_overflow",
+        "_size",
+        "_weight",
+        "dropped",
+        "ended",
+        "failure",
+        "gaps",
+        "items",
+        "overrun",
+        "readers",
+    )
 
     def __init__(
-        self, size: int, *, overflow: Overflow = "drop_oldest", gaps: bool = False, most_bytes: int = BUFFER_BYTES
+        self,
+        size: int,
+        *,
+        overflow: Overflow = "drop_oldest",
+        gaps: bool = False,
+        max_bytes: int = MAX_BYTES,
+        on_dropped: Callable[[int], None] | None = None,
     ) -> None:
-        super().__init__(size, overflow=overflow, gaps=gaps, most_bytes=most_bytes)
+        self._size = 1 if overflow == "latest" else size
+        self._max_bytes = max_bytes
+        self._overflow = overflow
+        self._on_dropped = on_dropped
+        self._weight = 0
+        self._first = 0
+        """Number of the first item, counted from the first that was ever put."""
+        self.items: deque[tuple[T, int]] = deque()
+        """Each with its weight."""
+        self.gaps: dict[int, Gap] | None = {} if gaps else None
+        """By the number of the item before which they are."""
         self.readers: list[asyncio.Future[None]] = []
-        """What the tasks wait on that wait for the next item."""
-        self.on_dropped: Callable[[int], None] | None = None
-        """Called with the number of all that were dropped, whenever some more are."""
+        """What tasks wait on for the next item."""
+        self.dropped = 0
+        """How many items were lost because the buffer was full."""
+        self.ended = False
+        """Whether no more items are taken; those that are buffered can still be read."""
+        self.failure: Exception | None = None
+        """Why no items come at present; None while some may."""
+        self.overrun: QueueFull | None = None
+        """Set once it has ended because it was full."""
 
     def put(self, item: T, weight: int = 0) -> int:
-        """Add one item and wake the tasks that wait; return how many were dropped for want of room."""
-        dropped = Buffer.put(self, item, weight)
+        """Add an item, unless the buffer has ended; wake the tasks that wait; return how many items were dropped."""
+        if self.ended:
+            return 0
+        items = self.items
+        total = self._weight + weight
+        dropped = 0
+        if len(items) < self._size and (total <= self._max_bytes or not items):
+            items.append((item, weight))
+            self._weight = total
+        else:
+            dropped = self._put_into_full(item, weight)
         if self.readers:
             self._wake()
         return dropped
 
-    def _overflowed(self, item: T, weight: int) -> int:
-        dropped = super()._overflowed(item, weight)
-        if self.on_dropped is not None:
-            self.on_dropped(self.dropped)
-        return dropped
-
-    def missed(self, downtime: float) -> None:
-        """Learn that for `downtime` seconds nothing could come, and wake the tasks that wait."""
-        super().missed(downtime)
-        self._wake()
+    def interrupted(self, downtime: float) -> None:
+        """Mark a gap of `downtime` seconds in which nothing could come."""
+        if self.gaps is not None:
+            self._mark(self._first + len(self.items), Gap(0, downtime))
+            self._wake()
 
     def fail(self, failure: Exception | None) -> None:
-        """Let the iteration raise `failure` once what is buffered has been read."""
-        super().fail(failure)
+        """Have the iteration raise `failure` once what is buffered has been read; None takes that back."""
+        self.failure = failure
         self._wake()
 
     def end(self) -> None:
-        """Let the iteration end once what is buffered has been read."""
-        super().end()
+        """Have the iteration end once what is buffered has been read."""
+        self.ended = True
         self._wake()
 
+    def discard(self) -> None:
+        """End, and let go of everything that is buffered."""
+        self.ended = True
+        self.items.clear()
+        self._weight = 0
+
+    def peek(self) -> T | Gap:
+        """Return the oldest item, or the gap before it.
+
+        Raises:
+            IndexError: There is none.
+        """
+        gaps = self.gaps
+        return gaps[self._first] if gaps and self._first in gaps else self.items[0][0]
+
+    def pop(self) -> T | Gap:
+        """Remove and return the oldest item, or the gap before it.
+
+        Raises:
+            IndexError: There is none.
+        """
+        gaps = self.gaps
+        if gaps and self._first in gaps:
+            return gaps.pop(self._first)
+        item, weight = self.items.popleft()
+        self._weight -= weight
+        self._first += 1
+        return item
+
+    def __len__(self) -> int:
+        return len(self.items) + len(self.gaps or ())
+
+    def _put_into_full(self, item: T, weight: int) -> int:
+        before = self.dropped
+        if self._overflow == "drop_newest":
+            self.dropped += 1
+            self._mark(self._first + len(self.items), Gap(1, 0.0))
+        elif self._overflow == "close":
+            self.dropped += 1
+            self.ended = True
+            self.overrun = QueueFull(
+                f"the reader was too slow: {len(self.items)} items of {self._weight} bytes were waiting already and "
+                "overflow is 'close'; read faster, raise buffer or buffer_bytes, or choose what is dropped"
+            )
+        else:
+            while self.items and (len(self.items) >= self._size or self._weight + weight > self._max_bytes):
+                self._drop_first()
+            self.items.append((item, weight))
+            self._weight += weight
+        if self._on_dropped is not None:
+            self._on_dropped(self.dropped)
+        return self.dropped - before
+
+    def _drop_first(self) -> None:
+        self._weight -= self.items.popleft()[1]
+        self.dropped += 1
+        if self.gaps is not None:
+            before = self.gaps.pop(self._first, None)
+            self._mark(self._first + 1, Gap(1, 0.0) if before is None else before + Gap(1, 0.0))
+        self._first += 1
+
+    def _mark(self, position: int, gap: Gap) -> None:
+        if self.gaps is not None:
+            known = self.gaps.get(position)
+            self.gaps[position] = gap if known is None else known + gap
+
     def _wake(self) -> None:
-        # In a browser a reader may go on right here, and wait anew.
+        # In a browser a reader may go on within `set_result`, and wait anew.
         readers, self.readers = self.readers, []
         for reader in readers:
-            settle(reader)
+            if not reader.done():
+                reader.set_result(None)
 
 
 class Listener(Generic[T]):
-    """Iterate over what happens, from the moment it was made until `aclose()` or the end of the client.
+    """An async iterator over what happens, from the moment it was made until `aclose()` or the end of the client.
 
-    It is an async context manager and an async iterator. Leaving the block, or simply dropping the listener, ends it.
-    Cancelling a task that waits for the next item loses no item. When the client gives up (status FAILED) the iteration
-    raises what it gave up for; after a new `connect()` it goes on.
+    It is an async context manager too. Leaving the block, or simply dropping the listener, ends it. Cancelling a task
+    that waits for the next item loses no item. When the client gives up (status FAILED) the iteration raises what it
+    gave up for; after a new `connect()` it goes on.
 
     Args:
-        channel: What is read.
-        source: Fills it, until the listener is closed or dropped.
-        convert: Makes what is given out from what was put, in the reader's own task; None changes nothing.
-        owner: Is kept alive by the listener: the client, which nothing comes from once it is gone.
-        home: The event loop on which one may wait, and no other; None does not check.
+        buffer: What is read.
+        source: Fills the buffer until the listener is closed or dropped.
+        convert: Converts each item in the reader's own task; None leaves them as they are.
+        owner: Kept alive by the listener: the client, without which nothing comes.
+        affinity: The event loop on which one may wait, and no other; None does not check.
     """
 
-    __slots__ = ("__weakref__", "_channel", "_convert", "_affinity", "_owner", "_source")
+    __slots__ = ("__weakref__", "_buffer", "_convert", "_affinity", "_owner", "_source")
 
     def __init__(
         self,
-        channel: Channel[Any],
+        buffer: Buffer[Any],
         source: Source,
         *,
         convert: Callable[[Any], T] | None = None,
@@ -116,7 +272,7 @@ class Listener(Generic[T]):
         affinity: LoopAffinity | None = None,
     ) -> None:
         self._affinity = affinity
-        self._channel = channel
+        self._buffer = buffer
         self._source = source
         self._convert = convert
         self._owner = owner
@@ -124,13 +280,13 @@ class Listener(Generic[T]):
     @property
     def dropped(self) -> int:
         """How many items were lost because the buffer was full."""
-        return self._channel.dropped
+        return self._buffer.dropped
 
     def __len__(self) -> int:
-        return len(self._channel)
+        return len(self._buffer)
 
     async def batch(self) -> list[T]:
-        """Wait for at least one item, and take all that are buffered. An empty list says that the iteration has ended.
+        """Wait for at least one item, and return all that are buffered. An empty list means the iteration has ended.
 
         A reader that takes many at a time follows a flood with less work. The errors are those of the iteration: an
         item that cannot be converted ends the batch before it, and is raised by the next one. Cancelling it loses no
@@ -140,54 +296,57 @@ class Listener(Generic[T]):
             items: list[Any] = [await self.__anext__()]
         except StopAsyncIteration:
             return []
-        channel, convert = self._channel, self._convert
-        while channel:
-            item: Any = channel.peek()
+        buffer, convert = self._buffer, self._convert
+        while buffer:
+            item: Any = buffer.peek()
             if convert is not None and not isinstance(item, Gap):
                 try:
                     item = convert(item)
                 except Exception:
                     break
             items.append(item)
-            channel.pop()
+            buffer.pop()
         return items
 
     async def aclose(self) -> None:
         """Stop listening. Idempotent."""
-        self._source.remove(self._channel)
-        self._channel.end()
+        self._source.remove(self._buffer)
+        self._buffer.end()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> T:
-        channel = self._channel
-        items = channel.items
-        while not items and not channel.gaps:
-            if channel.overrun is not None:
-                # Without the frames of those that it was raised for before: they would grow in number for ever.
-                raise channel.overrun.with_traceback(None)
-            if channel.ended:
-                raise StopAsyncIteration
-            if channel.failure is not None:
-                raise channel.failure.with_traceback(None)
-            if self._affinity is not None:
-                self._affinity.check_waiting()
+        buffer = self._buffer
+        while not buffer.items and not buffer.gaps:
+            self._check()
             reader = new_waiter()
-            channel.readers.append(reader)
+            buffer.readers.append(reader)
             try:
                 await reader
             except BaseException:
-                # A reader that was woken is out of there.
-                if reader in channel.readers:
-                    channel.readers.remove(reader)
+                # One that was woken is no longer there.
+                if reader in buffer.readers:
+                    buffer.readers.remove(reader)
                 raise
         convert = self._convert
-        # A program that asks for gaps has them in the type of what it is given.
-        item: Any = channel.pop()
+        # A program that asks for gaps has them in the type of its items.
+        item: Any = buffer.pop()
         if convert is None or isinstance(item, Gap):
             return item  # type: ignore[no-any-return]
         return convert(item)
+
+    def _check(self) -> None:
+        """Raise why nothing comes, or why it cannot be waited for here."""
+        buffer = self._buffer
+        failure = buffer.overrun or (None if buffer.ended else buffer.failure)
+        if failure is not None:
+            # Without the frames of earlier raises, which would grow in number for ever.
+            raise failure.with_traceback(None)
+        if buffer.ended:
+            raise StopAsyncIteration
+        if self._affinity is not None:
+            self._affinity.check_waiting()
 
     async def __aenter__(self) -> Self:
         return self
@@ -198,9 +357,8 @@ class Listener(Generic[T]):
         await self.aclose()
 
     def __del__(self) -> None:
-        # Absent where the constructor was given something wrong.
-        channel: Channel[Any] | None = getattr(self, "_channel", None)
-        if channel is not None and not channel.ended:
-            channel.ended = True
-            channel.clear()
-            self._source.drop(channel)
+        # Absent where the constructor was called with wrong arguments.
+        buffer: Buffer[Any] | None = getattr(self, "_buffer", None)
+        if buffer is not None and not buffer.ended:
+            buffer.discard()
+            self._source.drop(buffer)

@@ -1,19 +1,32 @@
-"""Which listeners get which notification."""
+"""Notifications: which listeners get which, and `listen()`, which makes a listener."""
 
 from __future__ import annotations
 
+import logging
 from collections import deque
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 
+from ..errors import InvalidRequest
 from ..frozen import dataclass
-from .buffer import LARGE, weigh
+from ..typed import find_converter
+from .listener import LARGE, Buffer, Listener, Overflow, weigh
 
 if TYPE_CHECKING:
-    from .buffer import Buffer
+    from collections.abc import Callable
 
-__all__ = ["Notification", "Subscriptions", "Topic"]
+    from .loop_affinity import LoopAffinity
+
+__all__ = ["MAX_BUFFERED", "Notification", "Subscriptions", "Topic", "listen"]
 
 T = TypeVar("T")
+
+MAX_BUFFERED = 1024
+"""Default of the maximum number of notifications that are kept for one slow reader."""
+_LOG_INTERVAL = 60.0
+"""Minimum time between two log lines about the same slow reader, in seconds."""
+
+_logger = logging.getLogger("circle_ws")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +61,18 @@ class Topic:
         self.buffers: tuple[Buffer[Any], ...] = ()
 
     def remove(self, buffer: Buffer[Any]) -> None:
-        """Stop handing notifications to `buffer`; one that is not listening is ignored."""
+        """Stop filling `buffer`; an unknown one is ignored."""
         self.buffers = tuple(it for it in self.buffers if it is not buffer)
         if not self.buffers:
             self._subscriptions.forget(self._method, self)
 
     def drop(self, buffer: Buffer[Any]) -> None:
-        """Have `buffer` removed before the next notification or listener; may be called in any thread."""
+        """Remove `buffer` before the next notification or listener; may be called in any thread."""
         self._subscriptions.dropped.append((self, buffer))
 
 
 class Subscriptions:
-    """Hand each notification to all that listen to its method, or to everything."""
+    """Registry of the buffers that notifications are put into, by method."""
 
     __slots__ = ("_ended", "_failure", "_topics", "dropped", "interrupted_at")
 
@@ -70,13 +83,13 @@ class Subscriptions:
         self.dropped: deque[tuple[Topic, Buffer[Any]]] = deque()
         """Buffers whose listeners were dropped by the program, to be removed."""
         self.interrupted_at: float | None = None
-        """Since when there is no link, until `resume` is called."""
+        """Since when there has been no connection, until `resume` is called."""
 
     def add(self, method: str | None, buffer: Buffer[Any]) -> Topic:
-        """Let `buffer` have what comes for `method` from now on; for None everything, as `Notification`.
+        """Fill `buffer` with what comes for `method` from now on; for None with everything, as `Notification`.
 
         Returns:
-            What ends that.
+            The topic, which can remove it.
         """
         self._sweep()
         topic = self._topics.get(method) or Topic(self, method)
@@ -90,15 +103,15 @@ class Subscriptions:
         return topic
 
     def forget(self, method: str | None, topic: Topic) -> None:
-        """Let go of a topic without buffers."""
+        """Remove a topic without buffers."""
         if self._topics.get(method) is topic:
             del self._topics[method]
 
     def publish(self, method: str, params: Any, text: str = "") -> int:
-        """Hand one notification to its listeners; `text` is the JSON that it came in.
+        """Put a notification into the buffers of its method, and of everything; `text` is the JSON that it came in.
 
         Returns:
-            How many were dropped for want of room, each once for each listener.
+            How many were dropped because buffers were full, each once for each buffer.
         """
         if self.dropped:
             self._sweep()
@@ -118,29 +131,25 @@ class Subscriptions:
         return dropped
 
     def interrupt(self, at: float) -> None:
-        """Learn that the link was lost at the time `at`, in seconds."""
+        """Note that the connection was lost at the time `at`, in seconds."""
         if self.interrupted_at is None:
             self.interrupted_at = at
 
     def resume(self, at: float) -> None:
-        """Learn that something may come again from the time `at` on: listeners for gaps are told of one."""
+        """Mark a gap in every buffer: notifications may come again from the time `at` on, in seconds."""
         if self.interrupted_at is not None:
             downtime = max(at - self.interrupted_at, 0.0)
             self.interrupted_at = None
             for buffer in self._all():
-                buffer.missed(downtime)
+                buffer.interrupted(downtime)
 
     def fail(self, failure: Exception) -> None:
-        """Tell every listener that nothing comes any more until `revive`."""
-        self._failure = failure
-        for buffer in self._all():
-            buffer.fail(failure)
+        """Have every listener raise `failure`, until `revive`."""
+        self._set_failure(failure)
 
     def revive(self) -> None:
-        """Tell every listener that something may come again."""
-        self._failure = None
-        for buffer in self._all():
-            buffer.fail(None)
+        """Have every listener wait again."""
+        self._set_failure(None)
 
     def end(self) -> None:
         """End every buffer, and each that is added later."""
@@ -148,6 +157,11 @@ class Subscriptions:
         for buffer in self._all():
             buffer.end()
         self._topics.clear()
+
+    def _set_failure(self, failure: Exception | None) -> None:
+        self._failure = failure
+        for buffer in self._all():
+            buffer.fail(failure)
 
     def _all(self) -> list[Buffer[Any]]:
         self._sweep()
@@ -157,3 +171,68 @@ class Subscriptions:
         while self.dropped:
             topic, buffer = self.dropped.popleft()
             topic.remove(buffer)
+
+
+class DropLog:
+    """The log of one listener that is too slow: at most one line a minute.
+
+    Args:
+        method: What it listens to; None is everything.
+        clock: Returns the time in seconds; it is never put back.
+    """
+
+    __slots__ = ("_clock", "_method", "_next")
+
+    def __init__(self, method: str | None, clock: Callable[[], float] = monotonic) -> None:
+        self._method = method
+        self._clock = clock
+        self._next = clock()
+
+    def note(self, dropped: int) -> None:
+        """Log that notifications were dropped, `dropped` so far."""
+        now = self._clock()
+        if now < self._next:
+            return
+        self._next = now + _LOG_INTERVAL
+        _logger.warning(
+            "a listener to %s is too slow: %d dropped so far; read faster (batch()), raise buffer or buffer_bytes, or "
+            "choose what is dropped (overflow)",
+            "all notifications" if self._method is None else repr(self._method),
+            dropped,
+        )
+
+
+def listen(
+    subscriptions: Subscriptions,
+    method: str | None,
+    yields: Any,
+    *,
+    buffer: int,
+    buffer_bytes: int,
+    overflow: Overflow,
+    gaps: bool,
+    owner: object = None,
+    affinity: LoopAffinity | None = None,
+) -> Listener[Any]:
+    """Return a new listener; the arguments are those of `CircleWsClient.notifications` and of `Listener`.
+
+    Raises:
+        InvalidRequest: One is wrong.
+    """
+    if method is not None and (type(method) is not str or not method):
+        raise InvalidRequest(f"a method is named by a text that is not empty, or None for all, not by {method!r}")
+    if type(buffer) is not int or buffer < 1:
+        raise InvalidRequest(f"buffer must be a whole number from 1, not {buffer!r}")
+    if type(buffer_bytes) is not int or buffer_bytes < 1:
+        raise InvalidRequest(f"buffer_bytes must be a whole number from 1, not {buffer_bytes!r}")
+    if overflow not in get_args(Overflow):
+        raise InvalidRequest(f"overflow must be one of {', '.join(get_args(Overflow))}, not {overflow!r}")
+    if type(gaps) is not bool:
+        raise InvalidRequest(f"gaps must be True or False, not {gaps!r}")
+    if method is None and yields is not Any:
+        raise InvalidRequest("yields is for one method: name it, or convert Notification.params yourself")
+    convert = find_converter(yields)
+    # With `latest`, dropping is what was asked for.
+    on_dropped = None if overflow == "latest" else DropLog(method).note
+    kept: Buffer[Any] = Buffer(buffer, overflow=overflow, gaps=gaps, max_bytes=buffer_bytes, on_dropped=on_dropped)
+    return Listener(kept, subscriptions.add(method, kept), convert=convert, owner=owner, affinity=affinity)

@@ -10,7 +10,7 @@ from ..status import TRANSITIONS, ConnectionStatus, StatusChange
 from ..transport.waiter import hold_back
 from .callbacks import Callbacks
 from .connection_log import ConnectionLog
-from .listener import Channel, Listener
+from .listener import Buffer, Listener
 from .wakeup import settle
 
 if TYPE_CHECKING:
@@ -44,14 +44,14 @@ class StatusPublisher:
         url: The circle's, for the log.
     """
 
-    __slots__ = ("_callbacks", "_channels", "_log", "_waiters", "last")
+    __slots__ = ("_callbacks", "_buffers", "_log", "_waiters", "last")
 
     def __init__(self, url: str) -> None:
         self._log = ConnectionLog(url)
         self.last = StatusChange(ConnectionStatus.IDLE, ConnectionStatus.IDLE, time.time())
         """The latest change."""
-        # A dict, as one step takes a channel out of it: a collector may do that between any two.
-        self._channels: dict[Channel[Any], None] = {}
+        # A dict, as one step takes a buffer out of it: a collector may do that between any two.
+        self._buffers: dict[Buffer[Any], None] = {}
         self._callbacks: Callbacks[StatusChange] = Callbacks("status")
         self._waiters: list[asyncio.Future[None]] = []
 
@@ -79,10 +79,10 @@ class StatusPublisher:
             raise RuntimeError(f"{previous} -> {status} is not a legal transition; this is a fault of circle-ws")
         self.last = change = StatusChange(status, previous, time.time(), attempt, retry_in, cause)
         self._log.note(change)
-        for channel in list(self._channels):
-            channel.put(change)
+        for buffer in list(self._buffers):
+            buffer.put(change)
             if status is ConnectionStatus.CLOSED:
-                channel.end()
+                buffer.end()
         self._callbacks.tell(change)
         if self._waiters and status not in _ON_THE_WAY:
             for waiter in self._waiters:
@@ -92,22 +92,22 @@ class StatusPublisher:
 
     def changes(self, owner: object = None, affinity: LoopAffinity | None = None) -> StatusChanges:
         """Give an iterator over the changes, the present status first; `owner` and `home` are those of `Listener`."""
-        channel: Channel[StatusChange] = Channel(KEPT_FOR_SLOW_READERS)
+        buffer: Buffer[StatusChange] = Buffer(KEPT_FOR_SLOW_READERS)
         last = self.last
-        channel.put(StatusChange(last.status, last.status, last.at, last.attempt, last.retry_in, last.cause))
+        buffer.put(StatusChange(last.status, last.status, last.at, last.attempt, last.retry_in, last.cause))
         if last.status is ConnectionStatus.CLOSED:
-            channel.end()
+            buffer.end()
         else:
-            self._channels[channel] = None
-        return StatusChanges(channel, self, owner=owner, affinity=affinity)
+            self._buffers[buffer] = None
+        return StatusChanges(buffer, self, owner=owner, affinity=affinity)
 
-    def remove(self, channel: Channel[Any]) -> None:
-        """Tell `channel` of no more changes; one that is told of none is ignored."""
-        self._channels.pop(channel, None)
+    def remove(self, buffer: Buffer[Any]) -> None:
+        """Tell `buffer` of no more changes; one that is told of none is ignored."""
+        self._buffers.pop(buffer, None)
 
-    def drop(self, channel: Channel[Any]) -> None:
-        """Tell `channel` of no more changes; may be called in any thread."""
-        self._channels.pop(channel, None)
+    def drop(self, buffer: Buffer[Any]) -> None:
+        """Tell `buffer` of no more changes; may be called in any thread."""
+        self._buffers.pop(buffer, None)
 
     def on_change(self, callback: Callable[[StatusChange], object]) -> Callable[[], None]:
         """Call back at each change; gives a function that ends it."""

@@ -19,7 +19,7 @@ from circle_ws import (
 )
 from circle_ws.config import FirstConnect
 from circle_ws.engine import reconnect
-from circle_ws.engine.buffer import Overflow
+from circle_ws.engine.listener import Overflow
 from circle_ws.policy.reconnect import Recovery
 from circle_ws.transport import TransportOptions
 from circle_ws.transport.base import Receiver

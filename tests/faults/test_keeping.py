@@ -274,7 +274,7 @@ async def test_row_44_names_of_dropped_listeners(peers: Peers) -> None:
         it.notifications("another")
         engine = it._supervisor
         assert len(engine.subscriptions._topics) <= 2
-        assert len(engine.publisher._channels) == 0
+        assert len(engine.publisher._buffers) == 0
         await _tell(circle, "one")
         assert await anext(kept) == ["one"]
         assert list(engine.subscriptions._topics) == ["tick"]
