@@ -196,7 +196,7 @@ class CircleWsClient(Calls):
             InvalidRequest: It is no function.
         """
         self._supervisor.affinity.check_thread()
-        return self._supervisor.publisher.on_change(callback)
+        return self._supervisor.publisher.callbacks.add(callback)
 
     def on_protocol_error(self, callback: Callable[[ProtocolError], object]) -> Callable[[], None]:
         """Call `callback(error)`, from the event loop, whenever the circle breaks JSON-RPC and no call fails for it.
@@ -211,7 +211,7 @@ class CircleWsClient(Calls):
             InvalidRequest: It is no function.
         """
         self._supervisor.affinity.check_thread()
-        return self._supervisor.trouble.callbacks.add(callback)
+        return self._supervisor.protocol_errors.callbacks.add(callback)
 
     async def wait_until_connected(self, timeout: float | None = None) -> None:
         """Return when the client is ready.

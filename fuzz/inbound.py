@@ -19,10 +19,10 @@ with atheris.instrument_imports(include=["circle_ws.engine.inbound", "circle_ws.
     from circle_ws.engine.inbound import Inbound
     from circle_ws.engine.loop_affinity import LoopAffinity
     from circle_ws.engine.notifications import Subscriptions
+    from circle_ws.engine.observers import ProtocolErrors
     from circle_ws.engine.pending_call import Call
     from circle_ws.engine.send_queue import Outbox
     from circle_ws.engine.session import Session
-    from circle_ws.engine.trouble import Trouble
     from circle_ws.errors import ConnectionLost, MessageTooLarge, ProtocolError
     from circle_ws.jsonrpc import codec_native, codec_stdlib
     from circle_ws.stats import Counters
@@ -80,7 +80,7 @@ def read(texts: list[str]) -> None:
     session = Session(outbox, counters, 8)
     session.open(Line())
     session.take_requests()
-    inbound = Inbound(session, outbox, Subscriptions(), Handlers(None), Trouble(counters))
+    inbound = Inbound(session, outbox, Subscriptions(), Handlers(None), ProtocolErrors(counters))
     calls = [Call(id, "f", "{}", LOOP.create_future()) for id in (1, 2)]
     outbox._next_id = 2
     session.in_flight.update({1: calls[0], 2: calls[1]})

@@ -16,8 +16,8 @@ from circle_ws import (
     RpcError,
     StatusChange,
 )
-from circle_ws.engine.connection_log import ConnectionLog
 from circle_ws.engine.notifications import DropLog, Subscriptions, listen
+from circle_ws.engine.observers import ConnectionLog
 from tests.support.clients import QUICK, client
 from tests.support.outcomes import eventually, later
 from tests.support.peers import Peers

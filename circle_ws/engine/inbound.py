@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from ..errors import RpcError
     from .handlers import Handlers
     from .notifications import Subscriptions
+    from .observers import ProtocolErrors
     from .owner import Owner
     from .pending_call import PendingCall
     from .session import Session
-    from .trouble import Trouble
 
 __all__ = ["Inbound"]
 
@@ -47,7 +47,7 @@ class Inbound:
         owner: Is told when a slot is free, and sends again what was refused for want of a sign-in.
         subscriptions: Where notifications go.
         handlers: Who answers the circle's requests.
-        trouble: Is told what breaks JSON-RPC.
+        protocol_errors: Reports of what breaks JSON-RPC.
     """
 
     __slots__ = (
@@ -58,18 +58,23 @@ class Inbound:
         "_session",
         "_subscriptions",
         "_too_large",
-        "_trouble",
+        "_protocol_errors",
     )
 
     def __init__(
-        self, session: Session, owner: Owner, subscriptions: Subscriptions, handlers: Handlers, trouble: Trouble
+        self,
+        session: Session,
+        owner: Owner,
+        subscriptions: Subscriptions,
+        handlers: Handlers,
+        protocol_errors: ProtocolErrors,
     ) -> None:
         self._session = session
         self._owner = owner
         self._subscriptions = subscriptions
         self._handlers = handlers
-        self._trouble = trouble
-        self._counters = trouble.counters
+        self._protocol_errors = protocol_errors
+        self._counters = protocol_errors.counters
         self._malformed = 0
         """How many malformed messages came with nothing well-formed between them."""
         self._too_large: MessageTooLarge | None = None
@@ -169,7 +174,7 @@ class Inbound:
             if self._session.signing_in:
                 # It may repeat the nonce or the signature.
                 cause.beginning = ""
-            self._trouble.tell(cause)
+            self._protocol_errors.report(cause)
             self._too_large = cause
             self._fail_all(named, cause)
         elif not self._blame_only_message(cause):
@@ -209,7 +214,7 @@ class Inbound:
             return
         self._counters.ignored_replies += 1
         if not self._owner.knows(id):
-            self._trouble.tell(ProtocolError("a reply came in for an id that was never sent; it is ignored"))
+            self._protocol_errors.report(ProtocolError("a reply came in for an id that was never sent; it is ignored"))
 
     def _take_error(self, frame: dict[str, Any]) -> None:
         error = envelope.rpc_error(frame)
@@ -232,7 +237,7 @@ class Inbound:
         trouble = ProtocolError(f"the peer could not read one of our messages (code {error.code})")
         # In a sign-in a peer's own words may echo a secret.
         trouble.__cause__ = None if self._session.signing_in else error
-        self._trouble.tell(trouble)
+        self._protocol_errors.report(trouble)
 
     def _blame_unread_message(self, error: ProtocolError | RpcError, *, in_batch: bool) -> bool:
         """Do as `_blame_only_message`, where it is not what has no reply that the peer could not read."""
@@ -273,7 +278,7 @@ class Inbound:
         if type(frame) is dict and "method" not in frame and self._blame_for(frame, error, in_batch=in_batch):
             return
         if self._session.loss is None:
-            self._trouble.tell(error)
+            self._protocol_errors.report(error)
             self._count_malformed()
 
     def _blame_for(self, reply: dict[str, Any], error: ProtocolError, *, in_batch: bool) -> bool:

@@ -1,33 +1,159 @@
-"""Where the status stands and who watches it. There is one writer: the supervisor."""
+"""What a client tells of itself: its status, to listeners, callbacks, waiting tasks and the log; and protocol errors.
+
+The supervisor alone writes the status. The log is the logger `circle_ws`: one line for each lost connection, failed
+attempt and end of a client. What can repeat without end is logged once a minute. URLs are logged without their query,
+which may hold a token, and a peer's text is escaped and cut.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import inspect
+import logging
 import time
-from typing import TYPE_CHECKING, Any
+from contextvars import Context, copy_context
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ..status import TRANSITIONS, ConnectionStatus, StatusChange
+from ..errors import CircleWsError, ConnectionLost, InvalidRequest, MessageTooLarge, NotConnected, RpcError
+from ..status import TRANSITIONS, StatusChange
+from ..status import ConnectionStatus as Status
+from ..text import redact
+from ..text import shown as shown_text
 from ..transport.waiter import hold_back
-from .callbacks import Callbacks
-from .connection_log import ConnectionLog
+from ..urls import shown
 from .listener import Buffer, Listener
+from .tasks import is_cancelled, start_task
 from .wakeup import settle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
+    from ..errors import ProtocolError
+    from ..stats import Counters
     from .loop_affinity import LoopAffinity
 
-__all__ = ["StatusPublisher", "StatusChanges"]
+__all__ = ["Callbacks", "ConnectionLog", "ProtocolErrors", "StatusChanges", "StatusPublisher"]
 
-KEPT_FOR_SLOW_READERS = 256
+_logger = logging.getLogger("circle_ws")
 
-_ON_THE_WAY = frozenset({ConnectionStatus.CONNECTING, ConnectionStatus.AUTHENTICATING, ConnectionStatus.WAITING})
-"""While it is one of these nobody knows yet how the attempt to connect will end."""
+MAX_BUFFERED_CHANGES = 256
+"""Maximum number of status changes that are kept for a slow reader."""
+MAX_RUNNING_CALLBACKS = 256
+"""Maximum number of calls of async callbacks that run at the same time: a peer may cause them faster than they end."""
+_MAX_WARNINGS = 5
+"""Maximum number of protocol errors that one client logs as warnings: a peer that goes on must not fill the log."""
+_INTERVAL = 60.0
+"""Minimum time between two warnings of failed attempts, in seconds."""
+_UNDECIDED = frozenset({Status.CONNECTING, Status.AUTHENTICATING, Status.WAITING})
+"""In these it is not known yet how an attempt to connect ends."""
+_NOT_WANTED = frozenset({Status.IDLE, Status.CLOSING, Status.CLOSED, Status.FAILED})
+"""In these the client does not try to be connected."""
+
+T = TypeVar("T")
+
+
+class Callbacks(Generic[T]):
+    """User callbacks, always invoked from a fresh iteration of the event loop; one that raises is logged.
+
+    Each call runs in a fresh copy of the context in which the callback was added. An async callback runs in a task of
+    its own, which is held until it ends.
+
+    Args:
+        what: What they are called for, for the log.
+    """
+
+    __slots__ = ("_functions", "_tasks", "_what")
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._functions: dict[object, tuple[Callable[[T], object], Context]] = {}
+        self._tasks: dict[asyncio.Task[None], None] = {}
+
+    def __len__(self) -> int:
+        return len(self._functions)
+
+    def add(self, function: Callable[[T], object]) -> Callable[[], None]:
+        """Call `function`, sync or async, from now on; returns a function that removes it.
+
+        Raises:
+            InvalidRequest: It is not callable.
+        """
+        if not callable(function):
+            raise InvalidRequest(f"a {self._what} callback must be a function, sync or async, not {function!r}")
+        token = object()
+        self._functions[token] = function, copy_context()
+
+        def remove() -> None:
+            self._functions.pop(token, None)
+
+        return remove
+
+    def notify(self, value: T) -> None:
+        """Schedule a call of every callback with `value`."""
+        for token, (_, context) in list(self._functions.items()):
+            # Never on the stack of the caller: a callback may do anything to the client.
+            asyncio.get_running_loop().call_soon(self._call, token, value, context=context.copy())
+
+    def _call(self, token: object, value: T) -> None:
+        function, _ = self._functions.get(token, (None, None))
+        if function is None:
+            return
+        try:
+            outcome = function(value)
+        except (Exception, asyncio.CancelledError):
+            self._log_exception()
+            return
+        if not inspect.isawaitable(outcome):
+            return
+        if len(self._tasks) < MAX_RUNNING_CALLBACKS:
+            # In the context of this call, which is a copy already.
+            task = start_task(self._await(outcome))
+            self._tasks[task] = None
+            task.add_done_callback(self._tasks.pop)
+        elif inspect.iscoroutine(outcome):
+            outcome.close()
+            _logger.warning("%d calls of %s callbacks run already; one is left out", MAX_RUNNING_CALLBACKS, self._what)
+
+    async def _await(self, outcome: Awaitable[Any]) -> None:
+        try:
+            await outcome
+        except asyncio.CancelledError:
+            if is_cancelled():
+                raise
+            self._log_exception()
+        except Exception:
+            self._log_exception()
+
+    def _log_exception(self) -> None:
+        _logger.exception("a %s callback raised; the client goes on", self._what)
+
+
+class ProtocolErrors:
+    """Reports of what a peer got wrong: counted, logged, and passed to the user's callbacks.
+
+    Args:
+        counters: Where they are counted.
+    """
+
+    __slots__ = ("callbacks", "counters")
+
+    def __init__(self, counters: Counters) -> None:
+        self.counters = counters
+        self.callbacks: Callbacks[ProtocolError] = Callbacks("protocol error")
+
+    def report(self, error: ProtocolError) -> None:
+        """Count, log and pass on; without the frames in which it was raised, which hold the whole message."""
+        error.with_traceback(None)
+        self.counters.protocol_errors += 1
+        level = logging.WARNING if self.counters.protocol_errors <= _MAX_WARNINGS else logging.DEBUG
+        # A message over our own limit is no fault of the peer's.
+        what = "a message is refused" if isinstance(error, MessageTooLarge) else "the peer broke the protocol"
+        _logger.log(level, "%s: %s", what, error)
+        self.callbacks.notify(error)
 
 
 class StatusChanges(Listener[StatusChange]):
-    """Iterate over the changes of status, the present one first; it ends after CLOSED."""
+    """Iterator over the changes of status, the present one first; it ends after CLOSED."""
 
     __slots__ = ()
 
@@ -38,42 +164,40 @@ class StatusChanges(Listener[StatusChange]):
 
 
 class StatusPublisher:
-    """Hold the status; tell listeners, callbacks, waiters and the log of each change.
+    """The status of one client, and the listeners, callbacks, waiting tasks and log that follow it.
 
     Args:
         url: The circle's, for the log.
+
+    Attributes:
+        last: The latest change.
+        callbacks: The user's, called with each change.
     """
 
-    __slots__ = ("_callbacks", "_buffers", "_log", "_waiters", "last")
+    __slots__ = ("_buffers", "_log", "_waiters", "callbacks", "last")
 
     def __init__(self, url: str) -> None:
         self._log = ConnectionLog(url)
-        self.last = StatusChange(ConnectionStatus.IDLE, ConnectionStatus.IDLE, time.time())
-        """The latest change."""
+        self.last = StatusChange(Status.IDLE, Status.IDLE, time.time())
+        self.callbacks: Callbacks[StatusChange] = Callbacks("status")
         # A dict, as one step takes a buffer out of it: a collector may do that between any two.
         self._buffers: dict[Buffer[Any], None] = {}
-        self._callbacks: Callbacks[StatusChange] = Callbacks("status")
         self._waiters: list[asyncio.Future[None]] = []
 
     @property
-    def has_callbacks(self) -> bool:
-        """Whether anybody is called back."""
-        return len(self._callbacks) > 0
-
-    @property
-    def status(self) -> ConnectionStatus:
+    def status(self) -> Status:
         """The present status."""
         return self.last.status
 
     def set(
         self,
-        status: ConnectionStatus,
+        status: Status,
         *,
         attempt: int = 0,
         retry_in: float | None = None,
         cause: BaseException | None = None,
     ) -> None:
-        """Write a new status. Only the supervisor does."""
+        """Write a new status and publish it. Only the supervisor calls this."""
         previous = self.last.status
         if status not in TRANSITIONS[previous]:
             raise RuntimeError(f"{previous} -> {status} is not a legal transition; this is a fault of circle-ws")
@@ -81,37 +205,34 @@ class StatusPublisher:
         self._log.note(change)
         for buffer in list(self._buffers):
             buffer.put(change)
-            if status is ConnectionStatus.CLOSED:
+            if status is Status.CLOSED:
                 buffer.end()
-        self._callbacks.tell(change)
-        if self._waiters and status not in _ON_THE_WAY:
+        if self.callbacks:
+            self.callbacks.notify(change)
+        if self._waiters and status not in _UNDECIDED:
             for waiter in self._waiters:
                 settle(waiter)
             self._waiters.clear()
         hold_back()
 
     def changes(self, owner: object = None, affinity: LoopAffinity | None = None) -> StatusChanges:
-        """Give an iterator over the changes, the present status first; `owner` and `home` are those of `Listener`."""
-        buffer: Buffer[StatusChange] = Buffer(KEPT_FOR_SLOW_READERS)
+        """Return an iterator over the changes, the present status first; the arguments are those of `Listener`."""
+        buffer: Buffer[StatusChange] = Buffer(MAX_BUFFERED_CHANGES)
         last = self.last
         buffer.put(StatusChange(last.status, last.status, last.at, last.attempt, last.retry_in, last.cause))
-        if last.status is ConnectionStatus.CLOSED:
+        if last.status is Status.CLOSED:
             buffer.end()
         else:
             self._buffers[buffer] = None
         return StatusChanges(buffer, self, owner=owner, affinity=affinity)
 
     def remove(self, buffer: Buffer[Any]) -> None:
-        """Tell `buffer` of no more changes; one that is told of none is ignored."""
+        """Publish to `buffer` no more; one that is not known is ignored."""
         self._buffers.pop(buffer, None)
 
     def drop(self, buffer: Buffer[Any]) -> None:
-        """Tell `buffer` of no more changes; may be called in any thread."""
+        """Publish to `buffer` no more; may be called in any thread."""
         self._buffers.pop(buffer, None)
-
-    def on_change(self, callback: Callable[[StatusChange], object]) -> Callable[[], None]:
-        """Call back at each change; gives a function that ends it."""
-        return self._callbacks.add(callback)
 
     async def changed(self) -> None:
         """Return at the next change."""
@@ -129,3 +250,71 @@ class StatusPublisher:
         finally:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
+
+
+class ConnectionLog:
+    """The log of one client's connection.
+
+    Args:
+        url: The circle's.
+        clock: A monotonic clock, in seconds.
+    """
+
+    __slots__ = ("_clock", "_next_warning", "_since", "_url")
+
+    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._url = url
+        self._clock = clock
+        self._since: float | None = None
+        """Since when a connection is wanted and there is none; None where nothing went wrong."""
+        self._next_warning = clock()
+
+    def note(self, change: StatusChange) -> None:
+        """Log a change of status, as far as it is worth a line."""
+        status = change.status
+        if _logger.isEnabledFor(logging.DEBUG):
+            _logger.debug("status %s -> %s", change.previous.value, status.value)
+        if status is Status.WAITING:
+            self._note_failure(change)
+        elif status is Status.CONNECTED and self._since is not None:
+            _logger.info("%s: connected, after %.1f s without", shown(self._url), self._clock() - self._since)
+            self._since = None
+        elif status is Status.FAILED:
+            words = "%s: the client gave up: %s; connect() starts it anew"
+            # That it was dropped, or its event loop ended, is the program's own doing, and warned of elsewhere.
+            level = logging.INFO if isinstance(change.cause, NotConnected) else logging.ERROR
+            _logger.log(level, words, shown(self._url), _described(change.cause))
+        if status in _NOT_WANTED:
+            self._since = None
+
+    def _note_failure(self, change: StatusChange) -> None:
+        now = self._clock()
+        if self._since is None:
+            self._since = now
+        url, cause, delay = shown(self._url), change.cause, change.retry_in or 0.0
+        if change.previous is Status.CONNECTED:
+            # A connection that `reconnect()` left was not lost.
+            left = isinstance(cause, ConnectionLost) and cause.local and cause.code == 1000
+            words = "%s: lost the connection: %s; the next attempt is in %.1f s"
+            _logger.log(logging.INFO if left else logging.WARNING, words, url, _described(cause), delay)
+            return
+        due = now >= self._next_warning
+        if due:
+            self._next_warning = now + _INTERVAL
+        words = "%s: attempt %d to connect failed: %s; the next one is in %.1f s"
+        _logger.log(logging.WARNING if due else logging.DEBUG, words, url, change.attempt, _described(cause), delay)
+
+
+def _described(cause: BaseException | None) -> str:
+    """Return what went wrong on one line, without what may be a secret that the peer repeats."""
+    # With its type, as the words of an error that is not ours may say little.
+    text = str(cause) if isinstance(cause, CircleWsError) else f"{type(cause).__name__}: {cause}"
+    return shown_text(redact(text) if _quotes_the_peer(cause) else text)
+
+
+def _quotes_the_peer(cause: BaseException | None) -> bool:
+    while cause is not None:
+        if isinstance(cause, RpcError) or (isinstance(cause, ConnectionLost) and not cause.local):
+            return True
+        cause = cause.__cause__
+    return False

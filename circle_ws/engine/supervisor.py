@@ -22,13 +22,12 @@ from .handlers import Handlers
 from .inbound import Inbound
 from .loop_affinity import LoopAffinity
 from .notifications import Subscriptions
-from .observers import StatusPublisher
+from .observers import ProtocolErrors, StatusPublisher
 from .reconnect import Reconnect
 from .send_queue import SendQueue
 from .session import Session
 from .session_loop import SessionLoop
 from .tasks import UserTasks, cancel_once, is_cancelled, start_task
-from .trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +54,7 @@ class Supervisor:
         subscriptions: Who listens to notifications.
         handlers: Who answers the circle's requests.
         counters: What it has done so far.
-        trouble: Who is told what the peer got wrong.
+        protocol_errors: Reports of what the peer got wrong.
         serving: Serves each connection, and knows what the sign-in found out.
         failure: What ended it, in status FAILED.
     """
@@ -85,7 +84,7 @@ class Supervisor:
         "send_queue",
         "session_loop",
         "subscriptions",
-        "trouble",
+        "protocol_errors",
     )
 
     def __init__(self, config: ClientConfig) -> None:
@@ -98,7 +97,7 @@ class Supervisor:
         self.counters = Counters()
         self.send_queue = SendQueue(config, self.affinity, lambda: self.phase, self._closing.say)
         self.subscriptions = Subscriptions()
-        self.trouble = Trouble(self.counters)
+        self.protocol_errors = ProtocolErrors(self.counters)
         self.failure: Exception | None = None
         self.session_loop = SessionLoop(config, self.counters, self.send_queue, self._user_tasks)
         self._reconnect = Reconnect(config)
@@ -218,7 +217,7 @@ class Supervisor:
 
     def forsake(self, words: str) -> None:
         """Cut everything off, without a closing handshake: the client was dropped."""
-        if len(self.handlers) or self.publisher.has_callbacks or len(self.trouble.callbacks):
+        if self.handlers or self.publisher.callbacks or self.protocol_errors.callbacks:
             _logger.warning("%s; its callbacks and handlers are called no more: keep a reference to the client", words)
         if self._task is not None and not self._task.done():
             self._task.cancel()
@@ -359,7 +358,7 @@ class Supervisor:
         if not self._reconnect.may_dial:
             raise ConnectionFailed("the browser says that it is offline; other machines are dialled when it is online")
         self._session = session = Session(self.send_queue, self.counters, self.config.max_in_flight)
-        inbound = Inbound(session, self.send_queue, self.subscriptions, self.handlers, self.trouble)
+        inbound = Inbound(session, self.send_queue, self.subscriptions, self.handlers, self.protocol_errors)
         authenticator = self.session_loop.authenticator
         self._handshake = handshake = Connector(
             self.config, session, inbound, authenticator, self._user_tasks, self._signing_in

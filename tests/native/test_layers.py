@@ -42,7 +42,7 @@ _ENGINE: tuple[set[str], ...] = (
     {"wakeup", "tasks", "loop_affinity"},
     {"pending_call", "handlers", "listener", "closing"},
     {"session", "notifications", "reconnect", "call_queue"},
-    {"send_queue", "observers", "connection_log", "authenticator"},
+    {"send_queue", "observers", "authenticator"},
     {"connector", "session_loop", "inbound"},
     {"supervisor"},
     {"pipeline"},

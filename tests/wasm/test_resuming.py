@@ -148,7 +148,7 @@ async def test_news_of_the_status_come_before_the_answer() -> None:
     board.set(ConnectionStatus.CONNECTING)
     tasks = [asyncio.create_task(watch()), asyncio.create_task(read())]
     await asyncio.sleep(0.01)
-    board.on_change(lambda change: order.append(f"callback {change.status.value}"))
+    board.callbacks.add(lambda change: order.append(f"callback {change.status.value}"))
     asyncio.get_running_loop().call_soon(act)
     await acted
     await asyncio.gather(*tasks)
