@@ -9,7 +9,7 @@ import pytest
 
 from circle_ws import InvalidRequest, RpcError
 from circle_ws.engine import handlers
-from circle_ws.engine.handlers import MOST_RUNNING
+from circle_ws.engine.handlers import MAX_RUNNING
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later, until
 from tests.support.peers import Peers, RemotePeer
@@ -212,9 +212,9 @@ async def test_too_many_at_once(peers: Peers) -> None:
 
     async with client(circle.url) as it:
         it.handle("wait", wait)
-        asked = [["wait", None]] * (MOST_RUNNING // 2)
+        asked = [["wait", None]] * (MAX_RUNNING // 2)
         together = [later(circle.ask("ask_client_together", requests=asked)) for _ in range(2)]
-        await eventually(lambda: running == MOST_RUNNING)
+        await eventually(lambda: running == MAX_RUNNING)
         replies: list[str] = []
         it._supervisor.handlers.take({"jsonrpc": "2.0", "id": 1, "method": "wait"}, replies.append)
         assert "-32005" in replies[0]
@@ -225,7 +225,7 @@ async def test_too_many_at_once(peers: Peers) -> None:
 
 async def test_too_large_at_once(peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is being answered is bounded in bytes too: over it one is told to come later, and then may come again."""
-    monkeypatch.setattr(handlers, "MOST_BYTES", 100_000)
+    monkeypatch.setattr(handlers, "MAX_BYTES", 100_000)
     circle = await peers.start("circle")
     release = asyncio.Event()
     running = 0
@@ -317,7 +317,7 @@ async def test_refusals_take_no_room_from_results(peers: Peers) -> None:
         it.handle("h", run)
         replies = await _ask_in_a_batch(peer, "h", 450)
         results = [reply for reply in replies if "result" in reply]
-        assert len(results) == len(ran) == MOST_RUNNING
+        assert len(results) == len(ran) == MAX_RUNNING
         assert sorted(reply["id"] for reply in replies) == list(range(450))
         assert {reply["error"]["code"] for reply in replies if "error" in reply} == {-32005}
 

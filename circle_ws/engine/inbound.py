@@ -13,7 +13,6 @@ from ..jsonrpc.codes import AUTHENTICATION_REQUIRED, INVALID_REQUEST, PARSE_ERRO
 from ..jsonrpc.messages import MAX_BATCH, Kind
 from ..jsonrpc.plain_sight import is_nameless_error, reply_error, reply_ids
 from .blame import only_message, take_almost_named, take_named
-from .handlers import BatchReply
 from .listener import weigh
 
 if TYPE_CHECKING:
@@ -138,9 +137,8 @@ class Inbound:
             self._session.hold_requests(answer, len(requests), weigh(text))
 
     def _answer_batch(self, requests: list[dict[str, Any]], text: str) -> None:
-        replies = BatchReply(requests, self._session.answer, self._handlers.max_reply_bytes)
-        for request in requests if replies.accept() else ():
-            self._handlers.take(request, replies.add, weigh(_own_text(request, text)))
+        weighed = [(request, weigh(_own_text(request, text))) for request in requests]
+        self._handlers.take_batch(weighed, self._session.answer)
 
     def _take(self, frame: Any, text: str, *, in_batch: bool = False) -> None:
         try:
