@@ -23,7 +23,7 @@ PYTHONS = [nox.param(str(FOUND[version] or sys.executable), id=version) for vers
 OUTSIDE = {
     "chromium": ["tests/native/test_page_life.py", "-k", "chromium"],
     "firefox": ["tests/native/test_page_life.py", "-k", "firefox"],
-    "node": ["tests/native/test_runner.py"],
+    "node": ["tests/native/test_runner.py", "tests/native/test_micropip.py"],
 }
 """The tests that start a runtime themselves."""
 _HERE = [version for version in VERSIONS if FOUND[version]]
@@ -76,7 +76,7 @@ def _need(session: nox.Session, *names: str) -> None:
 @functools.cache
 def _bundle_once() -> Path:
     folder = (CACHE / "bundle").resolve()
-    bundle.build(folder, extra=_groups("suite"))
+    bundle.build(folder, extra=_groups("suite", "page"))
     return folder
 
 

@@ -52,9 +52,9 @@ def run(*command: str | Path, cwd: Path = CHECKOUT) -> str:
     return done.stdout
 
 
-def requirements(group: str) -> list[str]:
-    """Return one dependency group of pyproject.toml; it must include no other."""
-    return list(_project()["dependency-groups"][group])
+def requirements(*groups: str) -> list[str]:
+    """Return some dependency groups of pyproject.toml; they must include no others."""
+    return [one for group in groups for one in _project()["dependency-groups"][group]]
 
 
 def _project() -> dict[str, Any]:

@@ -13,10 +13,11 @@ from pathlib import Path
 from tools import browsers
 from tools.cache import locked, run
 
-__all__ = ["LIBRARY", "compile_archives", "is_possible"]
+__all__ = ["LIBRARY", "RUNNER", "compile_archives", "is_possible"]
 
 LIBRARY = "python_stdlib.zip"
-_RUNNER = Path(__file__).with_name("in_pyodide.mjs")
+RUNNER = Path(__file__).with_name("in_pyodide.mjs")
+"""Runs a Python program over some files in Pyodide, in Node."""
 _PROGRAM = Path(__file__).with_name("compile_archives.py")
 
 
@@ -36,14 +37,14 @@ def compile_archives(archives: list[Path], core: Path, info: dict[str, str]) -> 
         core: The folder with Pyodide's core.
         info: What a lock file says of the release.
     """
-    tools = b"".join(path.read_bytes() for path in (_RUNNER, _PROGRAM)) + json.dumps(info).encode()
+    tools = b"".join(path.read_bytes() for path in (RUNNER, _PROGRAM)) + json.dumps(info).encode()
     with locked("compiled") as home, tempfile.TemporaryDirectory(dir=home) as work:
         kept = {path: home / f"compiled-{_digest(tools + path.read_bytes())}{path.suffix}" for path in archives}
         new = [path for path in archives if not kept[path].exists()]
         if new:
             print(f"bundle: compiling {len(new)} archives in Pyodide", flush=True)
             copies = [Path(shutil.copy(path, work)) for path in new]
-            run(browsers.ensure("node"), _RUNNER, core, json.dumps(info), _PROGRAM, *copies)
+            run(browsers.ensure("node"), RUNNER, core, json.dumps(info), _PROGRAM, *copies)
             for path, copy in zip(new, copies, strict=True):
                 os.rename(copy, kept[path])
         for path in archives:

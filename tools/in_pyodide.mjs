@@ -16,6 +16,6 @@ const pyodide = await loadPyodide({
 });
 pyodide.FS.mkdir("/archives");
 for (const file of files) pyodide.FS.writeFile(`/archives/${basename(file)}`, await readFile(file));
-pyodide.runPython(await readFile(program, "utf8"), { filename: program });
+await pyodide.runPythonAsync(await readFile(program, "utf8"), { filename: program });
 for (const file of files) await writeFile(file, pyodide.FS.readFile(`/archives/${basename(file)}`));
 process.exit(0);

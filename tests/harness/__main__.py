@@ -93,7 +93,7 @@ def _bundle(given: Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="circle-ws-bundle-") as folder:
         out = Path(folder) / "bundle"
-        bundle.build(out, extra=requirements("suite"))
+        bundle.build(out, extra=requirements("suite", "page"))
         yield out
 
 

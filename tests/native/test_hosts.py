@@ -1,6 +1,5 @@
 """Hosts that cannot run a client: a Node without WebSocket, a program without an asyncio event loop."""
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -8,21 +7,9 @@ import pytest
 
 from circle_ws import CircleWsClientBuilder, ConfigError, ConnectionStatus
 from circle_ws.transport.memory import MemoryPeer, MemoryServer
-from tools import browsers, bundle
-from tools.cache import requirements
+from tools import browsers
 
 _SCRIPT = Path(__file__).parents[1] / "harness" / "page" / "without_websocket.mjs"
-
-
-@pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bundle that CIRCLE_WS_BUNDLE names, or a new one."""
-    given = os.environ.get("CIRCLE_WS_BUNDLE")
-    if given:
-        return Path(given)
-    made = tmp_path_factory.mktemp("hosts") / "bundle"
-    bundle.build(made, extra=requirements("suite"))
-    return made
 
 
 @pytest.mark.harness

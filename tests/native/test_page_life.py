@@ -6,7 +6,6 @@ No driver is needed: the page does it by itself when the test says so.
 
 import asyncio
 import json
-import os
 from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -19,24 +18,12 @@ from aiohttp import web
 from tests.harness.launch import Start, launch
 from tests.support.outcomes import until
 from tests.support.peers import Peers
-from tools import browsers, bundle
-from tools.cache import requirements
+from tools import browsers
 
 pytestmark = [pytest.mark.harness, pytest.mark.limit(300)]
 
 _PAGE = Path(__file__).parents[1] / "harness" / "life"
 Told = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bundle that CIRCLE_WS_BUNDLE names, or a new one."""
-    given = os.environ.get("CIRCLE_WS_BUNDLE")
-    if given:
-        return Path(given)
-    made = tmp_path_factory.mktemp("life") / "bundle"
-    bundle.build(made, extra=requirements("suite"))
-    return made
 
 
 @pytest.fixture(params=["chromium", "firefox"])

@@ -1,6 +1,5 @@
 """The harness tells the truth: what fails inside Pyodide, or keeps it from ending, is never a success."""
 
-import os
 import subprocess
 import sys
 import zipfile
@@ -9,23 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.limits import PATIENCE
-from tools import browsers, bundle, compiled
-from tools.cache import CHECKOUT, requirements
+from tools import browsers, compiled
+from tools.cache import CHECKOUT
 
 pytestmark = pytest.mark.harness
 
 _SAMPLES = "tests/native/samples"
-
-
-@pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bundle that CIRCLE_WS_BUNDLE names, or a new one."""
-    given = os.environ.get("CIRCLE_WS_BUNDLE")
-    if given:
-        return Path(given)
-    made = tmp_path_factory.mktemp("harness") / "bundle"
-    bundle.build(made, extra=requirements("suite"))
-    return made
 
 
 def _harness(wheels: Path, *arguments: str) -> tuple[int, str]:
