@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.harness.launch import Start, launch
-from tests.native.test_page_life import PageServer, Told, browser, wheels  # noqa: F401
+from tests.native.test_page_life import PageServer, Told, browser  # noqa: F401
 from tests.support.peers import Peers
 from tools import browsers
 
