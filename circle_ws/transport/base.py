@@ -1,6 +1,7 @@
-"""The seam between the engine and a runtime's WebSocket. The unit is a whole text message.
+"""The seam between the engine and a runtime: its WebSocket, and the events of its host.
 
-Sending is synchronous, as in asyncio: it hands the text over; `drain` is where one waits.
+The unit is a whole text message. Sending is synchronous, as in asyncio: it hands the text over, and `drain` is where
+one waits.
 """
 
 from __future__ import annotations
@@ -22,17 +23,17 @@ __all__ = ["BEGINNING", "Capabilities", "Connect", "HostEvents", "Receiver", "Tr
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """Say what a runtime's WebSocket can do.
+    """What a runtime's WebSocket can do.
 
     Attributes:
-        ping: Send ping frames and see the pongs.
-        headers: Send HTTP headers with the handshake.
-        proxy: Go through a proxy of the program's choice.
-        tls: Take TLS options.
-        http_status: See the HTTP status of a refused handshake.
-        subprotocols: Offer subprotocols, and refuse a server that takes none of them.
-        compression: Compress where the program says so.
-        socks: Go through SOCKS proxies too.
+        ping: Whether it sends ping frames and sees the pongs.
+        headers: Whether it sends HTTP headers with the handshake.
+        proxy: Whether it can go through a proxy of the program's choice.
+        tls: Whether it takes TLS options.
+        http_status: Whether it sees the HTTP status of a refused handshake.
+        subprotocols: Whether it offers subprotocols, and refuses a server that accepts none of them.
+        compression: Whether it can compress.
+        socks: Whether it can go through SOCKS proxies too.
     """
 
     ping: bool
@@ -46,24 +47,24 @@ class Capabilities:
 
 
 def _ignore(awaited: str) -> None:
-    """Take what a dial waits for, where nobody wants to know."""
+    """Default of `TransportOptions.waiting_for`."""
 
 
 @dataclass(frozen=True, slots=True)
 class TransportOptions:
-    """Hold what a transport has to know.
+    """What a transport has to know.
 
     Attributes:
-        max_message_bytes: The largest incoming message, in bytes of UTF-8; None means no limit.
-        close_timeout: How long the closing handshake may take, in seconds; None means no limit.
+        max_message_bytes: Maximum size of an incoming message, in bytes of UTF-8; None means no maximum.
+        close_timeout: Maximum duration of the closing handshake, in seconds; None means no maximum.
         tls: How the server's certificate is checked; None is the system's way.
-        headers: Checked headers for the opening handshake with the server, and for nobody else; None adds none.
-        subprotocols: Names to offer; a server that takes none of them is a failed attempt.
-        proxy: The URL of a proxy; `environment` is what the environment names, None goes straight to the server, and so
-            does whatever is loopback.
-        compression: Offer permessage-deflate; what is inflated counts for `max_message_bytes`.
-        waiting_for: Told what a dial waits for, in words, whenever that changes, so that an attempt that takes too long
-            can say it.
+        headers: Checked headers for the opening handshake with the server, and for no proxy; None adds none.
+        subprotocols: Names to offer; where the server accepts none of them, the attempt fails.
+        proxy: The URL of a proxy; `environment` means the one that the environment names, None a direct connection.
+            Connections to loopback are always direct.
+        compression: Whether to offer permessage-deflate; `max_message_bytes` is then that of the inflated message.
+        waiting_for: Called with what the dial waits for, in words, whenever that changes, so that the error of an
+            attempt that takes too long can name it.
     """
 
     max_message_bytes: int | None = None
@@ -77,30 +78,30 @@ class TransportOptions:
 
 
 BEGINNING = 1024
-"""Of a message over the size so many characters, or bytes, are told; where the reply names its call, it is there."""
+"""Of a message over the maximum size, so many characters (or bytes) are kept: the id of a reply is among them."""
 
 
 class Receiver(Protocol):
-    """Take what comes in; bound before dialling. It is called from the event loop and must not block."""
+    """What a transport reports to; known before dialling. Called from the event loop, so it must not block."""
 
     def message(self, text: str) -> None:
-        """Take a whole text message. It may come before `connect` has returned."""
+        """Handle a whole text message. It may come before `connect` has returned."""
         ...
 
     def invalid(self, cause: ProtocolError) -> None:
-        """Learn of what is no text message: a binary one, or one over the size, with the beginning of its text."""
+        """Handle what is no text message: a binary one, or one over the maximum size, with how it begins."""
         ...
 
     def lost(self, cause: ConnectionLost) -> None:
-        """Learn that the link is down: once for each opened link, and not after our own `close()`."""
+        """Handle the end of the connection: once for each that was opened, and not after our own `close()`."""
         ...
 
 
 class Transport(Protocol):
-    """Be one open WebSocket.
+    """One open WebSocket.
 
-    It assembles fragments, enforces sizes, lets no foreign exception through, delivers nothing after `close()` and
-    survives a receiver that raises.
+    It assembles fragments, enforces the maximum size, lets no foreign exception through, delivers nothing after
+    `close()` and survives a receiver that raises.
     """
 
     @property
@@ -110,14 +111,14 @@ class Transport(Protocol):
 
     @property
     def bytes_received(self) -> int:
-        """Bytes (in a browser: characters) received so far; any growth is a sign of life."""
+        """Bytes (in a browser: characters) received so far; any growth shows that the peer is alive."""
         ...
 
     def send(self, text: str) -> None:
         """Hand over one text message.
 
         Raises:
-            ConnectionLost: The link is known to be down.
+            ConnectionLost: The connection is known to be down.
         """
         ...
 
@@ -125,17 +126,17 @@ class Transport(Protocol):
         """Return when writing more makes sense.
 
         Raises:
-            ConnectionLost: The link went down meanwhile.
+            ConnectionLost: The connection went down meanwhile.
         """
         ...
 
     def ping(self) -> Awaitable[None]:
-        """Send a ping frame, where `capabilities.ping`; awaited, return with its pong.
+        """Send a ping frame, where `capabilities.ping`; the awaitable returns with its pong.
 
-        May be an async method. One that sends at once and gives a future costs less: nobody has to wait for it.
+        An async method will do. One that sends at once and returns a future is cheaper, as no task has to wait for it.
 
         Raises:
-            ConnectionLost: The link went down meanwhile.
+            ConnectionLost: The connection went down meanwhile.
             UnsupportedRuntime: This runtime has no ping frames.
         """
         ...
@@ -150,17 +151,17 @@ class Transport(Protocol):
 
 
 class Connect(Protocol):
-    """Open WebSockets."""
+    """What opens WebSockets."""
 
     @property
     def capabilities(self) -> Capabilities:
-        """What its transports can do; known before dialling."""
+        """What its transports can do."""
         ...
 
     async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> Transport:
         """Dial `url`, which is checked and normalised; return once the socket is open.
 
-        A cancelled one leaves nothing behind.
+        Cancelled, it leaves nothing behind.
 
         Raises:
             ConnectionFailed: It could not be opened.
@@ -170,7 +171,7 @@ class Connect(Protocol):
 
 
 class HostEvents:
-    """Hand on that the world may have changed. Natively nobody tells: a sleep is seen by the clocks there."""
+    """What the host reports of the network and of sleep. Natively nothing: the engine sees a sleep by its clocks."""
 
     __slots__ = ("_watchers",)
 
@@ -179,25 +180,25 @@ class HostEvents:
 
     @property
     def offline(self) -> bool:
-        """Whether it is known that no other machine can be reached."""
+        """Whether no other machine can be reached, as far as the host knows."""
         return False
 
     def absolute(self, url: str) -> str:
-        """Give the `ws://` or `wss://` URL that a relative one means, where something is there that it is relative to.
+        """Return the `ws://` or `wss://` URL that a relative one means in a page; natively, `url` as it is.
 
         Args:
-            url: Relative: without a scheme. Natively it stays what it is.
+            url: One without a scheme.
         """
         return url
 
-    def watch(self, awake: Callable[[], None]) -> Callable[[], None]:
-        """Call `awake` whenever the program may have slept or the network may have changed; it must not raise.
+    def watch(self, on_wake: Callable[[], None]) -> Callable[[], None]:
+        """Call `on_wake` whenever the program may have slept or the network may have changed; it must not raise.
 
         Returns:
-            A function that ends it.
+            A function that ends this.
         """
         token = object()
-        self._watchers[token] = awake
+        self._watchers[token] = on_wake
 
         def remove() -> None:
             self._watchers.pop(token, None)
@@ -205,6 +206,6 @@ class HostEvents:
         return remove
 
     def wake(self) -> None:
-        """Tell everybody who watches."""
-        for awake in list(self._watchers.values()):
-            awake()
+        """Call all watchers."""
+        for on_wake in list(self._watchers.values()):
+            on_wake()
