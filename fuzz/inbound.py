@@ -20,9 +20,8 @@ with atheris.instrument_imports(include=["circle_ws.engine.inbound", "circle_ws.
     from circle_ws.engine.loop_affinity import LoopAffinity
     from circle_ws.engine.notifications import Subscriptions
     from circle_ws.engine.observers import ProtocolErrors
-    from circle_ws.engine.pending_call import Call
-    from circle_ws.engine.send_queue import Outbox
-    from circle_ws.engine.session import Session
+    from circle_ws.engine.pending_call import CallKind, PendingCall
+    from circle_ws.engine.send_queue import SendQueue
     from circle_ws.errors import ConnectionLost, MessageTooLarge, ProtocolError
     from circle_ws.jsonrpc import codec_native, codec_stdlib
     from circle_ws.stats import Counters
@@ -72,27 +71,38 @@ def tell(inbound: Inbound, text: str) -> None:
         inbound.message(text)
 
 
+class Closing:
+    """Counts the closing handshakes of a client by their codes."""
+
+    def __init__(self) -> None:
+        self.codes: list[int] = []
+
+    def say(self, transport: Any, code: int, reason: str) -> None:
+        self.codes.append(code)
+
+
 def read(texts: list[str]) -> None:
     """Read messages on one connection with two calls in flight."""
     counters = Counters()
-    goodbyes: list[int] = []
-    outbox = Outbox(CONFIG, LoopAffinity(), lambda: "queue", lambda transport, code, reason: goodbyes.append(code))
-    session = Session(outbox, counters, 8)
+    closing: Any = Closing()
+    send_queue = SendQueue(CONFIG, LoopAffinity(), counters, closing, lambda: "queue")
+    session = send_queue.new_session()
     session.open(Line())
     session.take_requests()
-    inbound = Inbound(session, outbox, Subscriptions(), Handlers(None), ProtocolErrors(counters))
-    calls = [Call(id, "f", "{}", LOOP.create_future()) for id in (1, 2)]
-    outbox._next_id = 2
-    session.in_flight.update({1: calls[0], 2: calls[1]})
+    inbound = Inbound(session, send_queue, Subscriptions(), Handlers(None), ProtocolErrors(counters))
+    pending = send_queue.pending
+    calls = [PendingCall(CallKind.REQUEST, pending.new_id(), "f", "{}", LOOP.create_future()) for _ in range(2)]
+    for call in calls:
+        pending.add(call.id, call)
     for text in texts:
         if session.loss is None:
             tell(inbound, text)
     session.lost(ConnectionLost.closed(1006))
-    assert not session.in_flight
+    assert not pending.entries
     assert all(call.future.done() for call in calls), "a call was forgotten"
     for call in calls:
         call.future.exception()
-    assert goodbyes in ([], [4002])
+    assert closing.codes in ([], [4002])
 
 
 def one_input(data: bytes) -> None:

@@ -420,11 +420,11 @@ async def test_a_batch_that_is_cancelled_after_a_member_failed(peers: Peers, cap
         await peer.ask("send", text='{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"no"}}')
         session = it._supervisor._session
         assert session is not None
-        await eventually(lambda: len(session.in_flight) == 1)
+        await eventually(lambda: len(session.pending.entries) == 1)
         left.cancel()
         await asyncio.wait([left])
         assert left.cancelled()
-        assert not session.in_flight
+        assert not session.pending.entries
         gc.collect()
         await asyncio.sleep(0)
     assert "never retrieved" not in caplog.text

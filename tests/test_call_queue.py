@@ -3,11 +3,12 @@
 import asyncio
 import random
 from collections.abc import Iterator
+from math import inf
 
 import pytest
 
 from circle_ws.engine.call_queue import CallQueue
-from circle_ws.engine.pending_call import MOST_REWRITES, PendingBatch, PendingCall
+from circle_ws.engine.pending_call import CallKind, PendingBatch, PendingCall
 from tests.support.cpu import spent
 from tests.support.virtual import VirtualLoop
 
@@ -19,13 +20,13 @@ def loop() -> Iterator[VirtualLoop]:
     loop.close()
 
 
-def made(loop: asyncio.AbstractEventLoop, number: int, deadline: float | None = None) -> PendingCall:
-    call = PendingCall(number, "f", "x" * number, loop.create_future())
+def made(loop: asyncio.AbstractEventLoop, number: int, deadline: float = inf) -> PendingCall:
+    call = PendingCall(CallKind.REQUEST, number, "f", "x" * number, loop.create_future())
     call.deadline = deadline
     return call
 
 
-def ids(queue: CallQueue) -> list[int | None]:
+def ids(queue: CallQueue) -> list[int]:
     return [call.id for call in queue]
 
 
@@ -33,8 +34,8 @@ def test_order(loop: VirtualLoop) -> None:
     """First in, first out; what was written before goes before what was not; what is put back is the first again."""
     queue = CallQueue()
     calls = [made(loop, number) for number in range(6)]
-    calls[2].resent = True
-    calls[4].rewrites = MOST_REWRITES - 1
+    calls[2].rejected = True
+    calls[4].retries = 1
     for call in calls:
         queue.put(call)
     assert ids(queue) == [2, 4, 0, 1, 3, 5]
@@ -50,7 +51,7 @@ def test_what_it_counts(loop: VirtualLoop) -> None:
     """Bytes, and calls: a batch counts for as many as it holds, a notification for one."""
     queue = CallQueue()
     batch = PendingBatch([made(loop, number) for number in (10, 20, 30)], loop.create_future())
-    note = PendingCall(None, "f", "12345", loop.create_future())
+    note = PendingCall(CallKind.NOTIFICATION, 0, "f", "12345", loop.create_future())
     queue.put(batch)
     queue.put(note)
     assert (len(queue), queue.count, queue.size) == (2, 4, len("[,,]") + 60 + 5)
@@ -72,17 +73,16 @@ def test_whose_time_is_over(loop: VirtualLoop) -> None:
     gone = rng.sample(calls, 200)
     for call in gone:
         queue.discard(call)
-    left = sorted(call.id or 0 for call in calls if call not in gone)
+    left = sorted(call.id for call in calls if call not in gone)
     again = next(call for call in calls if call.id == left[0])
     queue.discard(again)
     queue.put(again)
-    assert queue.next_deadline is not None
     assert queue.next_deadline <= left[0]
     due = [id for id in left if id <= 150]
     assert [call.id for call in queue.overdue(150.0)] == due
     assert queue.overdue(150.0) == []
     assert [call.id for call in queue.overdue(1000.0)] == [id for id in left if id > 150]
-    assert queue.next_deadline is None
+    assert queue.next_deadline == inf
 
 
 def test_it_keeps_nothing_of_what_is_gone(loop: VirtualLoop) -> None:
@@ -94,7 +94,7 @@ def test_it_keeps_nothing_of_what_is_gone(loop: VirtualLoop) -> None:
         queue.discard(call)
         assert len(queue._deadlines) < 100
     queue.pop()
-    assert queue.next_deadline is None
+    assert queue.next_deadline == inf
 
 
 @pytest.mark.parametrize("how", ["taken", "cancelled", "cancelled from behind", "overdue one by one"])
@@ -112,7 +112,7 @@ def test_a_long_one_costs_no_more_a_call(loop: VirtualLoop, how: str) -> None:
                 queue.pop()
         elif how == "overdue one by one":
             for call in calls:
-                assert queue.overdue(call.deadline or 0) == [call]
+                assert queue.overdue(call.deadline) == [call]
                 queue.discard(call)
         else:
             for call in calls if how == "cancelled" else reversed(calls):

@@ -399,7 +399,7 @@ async def test_close_waits_for_no_probe_of_its_own() -> None:
     assert session is not None
     probe = later(session.request("rpc.ping"))
     await asyncio.sleep(0)
-    assert session.in_flight
+    assert session.pending.entries
     await asyncio.wait_for(it.close(drain=None), 5)
     assert await probe is not None
 
@@ -413,8 +413,8 @@ async def test_close_waits_for_the_calls_beside_a_probe() -> None:
     assert session is not None
     probe = later(session.request("rpc.ping"))
     call = later(it.call("f", timeout=None))
-    await eventually(lambda: len(session.in_flight) == 2)
-    id = next(one.id for one in session.in_flight.values() if one.users)
+    await eventually(lambda: len(session.pending.entries) == 2)
+    id = next(one.id for one in session.pending.entries.values() if not one.internal)
     closing = asyncio.ensure_future(it.close(drain=None))
     for _ in range(10):
         await asyncio.sleep(0)

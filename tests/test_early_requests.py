@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from circle_ws import AuthError, Challenge, ConnectionFailed, ConnectionLost, ConnectionStatus
-from circle_ws.engine.session import MOST_HELD_BYTES, MOST_HELD_REQUESTS
+from circle_ws.engine.session import MAX_HELD_BYTES, MAX_HELD_REQUESTS
 from circle_ws.transport import TransportOptions
 from circle_ws.transport.base import Receiver
 from circle_ws.transport.memory import MemoryPeer, MemoryServer, MemoryTransport
@@ -131,8 +131,8 @@ async def test_a_sign_in_that_fails_answers_nothing(why: str) -> None:
 @pytest.mark.parametrize(
     ("early", "kept"),
     [
-        ([asked(number) for number in range(2 * MOST_HELD_REQUESTS)], MOST_HELD_REQUESTS),
-        ([asked(number, params=["x" * 100_000]) for number in range(30)], MOST_HELD_BYTES // 100_080),
+        ([asked(number) for number in range(2 * MAX_HELD_REQUESTS)], MAX_HELD_REQUESTS),
+        ([asked(number, params=["x" * 100_000]) for number in range(30)], MAX_HELD_BYTES // 100_080),
         ([f"[{','.join([asked(7)] * 999)}]"], 0),
     ],
     ids=["number", "bytes", "in a batch"],

@@ -176,10 +176,10 @@ def check_that_nothing_waits_without_need(story: Story) -> None:
     assert not any(call.future.done() for call in queue)
     if session is not None:
         assert session.loss is None
-        in_flight = list(session.in_flight.values())
+        in_flight = list(session.pending.entries.values())
         assert not any(call.future.done() for call in in_flight)
-        assert sum(call.users for call in in_flight) <= supervisor.config.max_in_flight
-        assert send_queue._paused or not queue or not session.has_room(queue.peek()), "there is room for who waits"
+        assert sum(not call.internal for call in in_flight) <= supervisor.config.max_in_flight
+        assert not queue or not session.has_room(queue.peek()), "there is room for who waits"
     assert story.it.is_connected() is (status is S.CONNECTED)
     if status in (S.IDLE, S.FAILED, S.CLOSED):
         assert not queue
@@ -200,7 +200,7 @@ def check_the_end(story: Story) -> None:
     assert not asyncio.all_tasks(story.loop)
     assert not story.loop.timers
     assert not supervisor.send_queue._queue
-    assert supervisor._session is None or not supervisor._session.in_flight
+    assert not supervisor.send_queue.pending.entries
     assert not supervisor._closing
     assert not supervisor.publisher._waiters
     gc.collect()

@@ -60,7 +60,7 @@ def test_a_notification_waits_for_no_slot(story: Story, ends: str) -> None:
 def waits_for_the_sign_in(story: Story) -> bool:
     """Whether the sign-in is renewed at this moment."""
     session = story.it._supervisor._session
-    return session is not None and session.renewal.wanted and session.loss is None
+    return session is not None and session.reauthenticating and session.loss is None
 
 
 @pytest.mark.parametrize("turns", range(12))

@@ -1,4 +1,4 @@
-"""The calls that wait for a slot or for a connection: first in, first out, and every step takes the same short time.
+"""The calls that wait for a slot or for a connection: first in, first out, each step in constant time or O(log n).
 
 Tens of thousands may wait, and all of them may be cancelled, or run out of time one by one.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from heapq import heapify, heappop, heappush
+from math import inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["CallQueue"]
 
 _STALE = 64
-"""So many deadlines of calls that wait no more are kept, besides as many as calls wait."""
+"""How many deadlines of calls that no longer wait are kept, beyond as many as calls wait."""
 
 
 class CallQueue:
-    """A queue of calls, in two ranks: those that were written before go first.
+    """A queue of calls in two ranks: those that were written before go first.
 
     Attributes:
         count: How many calls wait; a batch counts for as many as it holds.
@@ -31,7 +32,7 @@ class CallQueue:
     __slots__ = ("_deadlines", "_first", "_others", "count", "size")
 
     def __init__(self) -> None:
-        # Plain dictionaries look at every deleted entry again to find the first that is left.
+        # A plain dictionary passes over every deleted entry again to find the first that is left.
         self._first: OrderedDict[PendingCall, None] = OrderedDict()
         self._others: OrderedDict[PendingCall, None] = OrderedDict()
         self._deadlines: list[tuple[float, int, PendingCall]] = []
@@ -50,29 +51,29 @@ class CallQueue:
 
     def put(self, call: PendingCall) -> None:
         """Add a call behind all others of its rank."""
-        (self._first if call.resent or call.rewritten else self._others)[call] = None
+        (self._first if call.rejected or call.may_have_run else self._others)[call] = None
         self._count(call, 1)
-        self.watch(call)
+        self._watch(call)
 
     def put_back(self, call: PendingCall) -> None:
         """Add the call that was taken last, at the very front."""
         self._first[call] = None
         self._first.move_to_end(call, last=False)
         self._count(call, 1)
-        self.watch(call)
+        self._watch(call)
 
     def peek(self) -> PendingCall:
         """Return the first call; the queue must not be empty."""
         return next(iter(self._first or self._others))
 
     def pop(self) -> PendingCall:
-        """Take the first call out; the queue must not be empty."""
+        """Remove and return the first call; the queue must not be empty."""
         call, _ = (self._first or self._others).popitem(last=False)
         self._count(call, -1)
         return call
 
     def discard(self, call: PendingCall) -> bool:
-        """Take a call out, wherever it stands; return whether it was there."""
+        """Remove a call, wherever it stands; return whether it was there."""
         for rank in (self._others, self._first):
             if call in rank:
                 del rank[call]
@@ -80,20 +81,10 @@ class CallQueue:
                 return True
         return False
 
-    def watch(self, call: PendingCall) -> None:
-        """Learn of the deadline of a call that waits, where it has one."""
-        if call.deadline is None:
-            return
-        # The second item only keeps calls from being compared.
-        heappush(self._deadlines, (call.deadline, id(call), call))
-        if len(self._deadlines) > 2 * len(self) + _STALE:
-            self._deadlines = [(one.deadline, id(one), one) for one in self if one.deadline is not None]
-            heapify(self._deadlines)
-
     @property
-    def next_deadline(self) -> float | None:
-        """The earliest deadline, which may be that of a call that waits no more; None where there is none."""
-        return self._deadlines[0][0] if self._deadlines else None
+    def next_deadline(self) -> float:
+        """The earliest deadline, which may be that of a call that no longer waits; infinity where there is none."""
+        return self._deadlines[0][0] if self._deadlines else inf
 
     def overdue(self, now: float) -> list[PendingCall]:
         """Return the calls whose deadline is over; they stay in the queue."""
@@ -104,9 +95,18 @@ class CallQueue:
                 calls[call] = None
         return list(calls)
 
+    def _watch(self, call: PendingCall) -> None:
+        if call.deadline == inf:
+            return
+        # The second item keeps calls from being compared.
+        heappush(self._deadlines, (call.deadline, id(call), call))
+        if len(self._deadlines) > 2 * len(self) + _STALE:
+            self._deadlines = [(one.deadline, id(one), one) for one in self if one.deadline != inf]
+            heapify(self._deadlines)
+
     def _count(self, call: PendingCall, sign: int) -> None:
         self.count += sign * max(call.slots, 1)
         self.size += sign * call.size
         if not self.count:
-            # What it says of calls that wait no more would keep their results.
+            # Deadlines of calls that no longer wait would keep their results alive.
             self._deadlines.clear()

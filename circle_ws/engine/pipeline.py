@@ -1,20 +1,25 @@
-"""How a call is made: its checks, its one deadline, the middleware around it, and what is counted."""
+"""How a call is made: the state check, its one deadline, the middleware around it, and what is counted.
+
+A deadline is a number: a point in time on the event loop's clock, infinity for none. It is set once, here, and never
+moves. Only middleware needs more: a request that was sent ends by itself, with an error that names its phase, but code
+of the user's has to be stopped (`_Limit`).
+"""
 
 from __future__ import annotations
 
 import asyncio
-import math
+from asyncio import get_running_loop
+from contextlib import asynccontextmanager, contextmanager
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from ..config import DEFAULT, Default
-from ..errors import ClientClosed, InvalidRequest, InvalidResult, NotConnected
+from ..errors import CallTimeout, ClientClosed, InvalidRequest, InvalidResult, NotConnected
 from ..jsonrpc.messages import MAX_BATCH
 from ..status import ConnectionStatus as Status
-from .deadline import Deadline
-from .pending_call import MOST_REWRITES
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from typing import TypeAlias
 
     from ..hooks import CallNext, Middleware, Request
@@ -22,77 +27,48 @@ if TYPE_CHECKING:
     from .pending_call import PendingCall
     from .supervisor import Supervisor
 
-    _Send: TypeAlias = Callable[[Request, float | None, float | None], Awaitable[Any]]
-    """Sends a request, given the time that the user gave and what is left of it, in seconds."""
+    _Send: TypeAlias = Callable[[Request, float | None, float], Awaitable[Any]]
+    """Sends a request, given its timeout in seconds, for the words of an error, and its deadline."""
 
 __all__ = ["Pipeline"]
 
+_TURNS = 10
+"""Turns of the event loop in which middleware may hand on how its request ended, through tasks of its own too."""
+
 
 class Pipeline:
-    """Make the calls of one client.
+    """Makes the calls of one client.
 
     Args:
-        supervisor: Has the send_queue, and knows whether calls make sense.
+        supervisor: Has the send queue, and knows the status.
+
+    Attributes:
+        middleware: What is around every call, the outermost first.
     """
 
-    __slots__ = ("_publisher", "_counters", "_affinity", "_send_queue", "_supervisor", "_timeout", "middleware")
+    __slots__ = (
+        "_affinity",
+        "_calls",
+        "_counters",
+        "_publisher",
+        "_send_queue",
+        "_supervisor",
+        "_timeout",
+        "middleware",
+    )
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
-        # These stay what they are, and every call needs them.
+        # These never change, and every call needs them.
         self._publisher = supervisor.publisher
         self._counters = supervisor.counters
         self._affinity = supervisor.affinity
         self._send_queue = supervisor.send_queue
-        self.middleware = supervisor.config.middleware
-        """What is around every call, the outermost first; mostly nothing."""
+        self._calls = supervisor.send_queue.calls
         self._timeout = supervisor.config.call_timeout
+        self.middleware = supervisor.config.middleware
 
-    def begin(self, method: str, params: Params, timeout: float | None | Default, *, idempotent: bool) -> PendingCall:
-        """Make one call without middleware and send it; who waits for its future tells of an exception with `end`."""
-        if self._publisher.last.status is not Status.CONNECTED:
-            self.check_running()
-        limit = self._timeout if timeout is DEFAULT else self.checked(timeout)
-        return self._send(method, params, limit, limit, idempotent=idempotent)
-
-    def end(self, call: PendingCall, error: BaseException) -> None:
-        """Learn that the wait for a call ended with an exception, that of a cancelling among them."""
-        if isinstance(error, Exception):
-            self._counters.failures += 1
-        else:
-            self._forget(call)
-
-    async def call_wrapped(
-        self, request: Request, timeout: float | None | Default, convert: Callable[[Any], Any] | None
-    ) -> Any:
-        """Make one call through the middleware and give its result, converted."""
-        self.check_running()
-        result = await self._through(request, self._limit(timeout), self._send_request)
-        return result if convert is None else self.converted(result, convert)
-
-    async def batch(self, request: Request, timeout: float | None | Default) -> list[Any]:
-        """Send one batch and give, for each member, its result or its exception."""
-        self.check_running()
-        limit = self._limit(timeout)
-        if not self.middleware:
-            return await self._send_batch(request, limit, limit)
-        outcomes = await self._through(request, limit, self._send_batch)
-        if type(outcomes) is not list or len(outcomes) != len(request.batch):
-            raise TypeError(f"a middleware must answer a batch of {len(request.batch)} with a list of as many outcomes")
-        return outcomes
-
-    async def notify(self, method: str, params: Params, timeout: float | None | Default) -> None:
-        """Send one notification; return when it is written."""
-        self.check_running()
-        limit = self._limit(timeout)
-        send_queue = self._send_queue
-        call = send_queue.notification(method, params)
-        send_queue.submit(call, limit, limit)
-        try:
-            await call.future
-        except (asyncio.CancelledError, GeneratorExit):
-            self._forget(call)
-            raise
+    # Checks.
 
     def check_open(self) -> None:
         """Check that the client is not closed.
@@ -104,7 +80,7 @@ class Pipeline:
             raise ClientClosed("the client is closed, which is final; make a new one")
 
     def check_running(self) -> None:
-        """Check that calls make sense.
+        """Check that the client is connected, or is going to be.
 
         Raises:
             ClientClosed: The client is closed.
@@ -123,63 +99,70 @@ class Pipeline:
                 raise NotConnected(f"the client gave up: {failure}; connect() starts it anew") from failure
         self._affinity.check()
 
-    def count_failure(self) -> None:
-        """Count a call that failed after its reply had come."""
-        self._counters.failures += 1
-
     @staticmethod
     def checked(timeout: float | None, name: str = "timeout") -> float | None:
-        """Check a time that a user gave.
+        """Check a time that a user gave, and return it.
 
         Raises:
             InvalidRequest: It is no number of seconds.
         """
-        if timeout is not None and (type(timeout) not in (int, float) or not 0 <= timeout < math.inf):
+        if timeout is not None and (type(timeout) not in (int, float) or not 0 <= timeout < inf):
             raise InvalidRequest(
                 f"{name} must be a number of seconds, 0 or more, or None for no limit, not {timeout!r}"
             )
         return timeout
 
-    def _limit(self, timeout: float | None | Default) -> float | None:
-        return self._timeout if timeout is DEFAULT else self.checked(timeout)
+    def _time(self, timeout: float | None | Default) -> tuple[float | None, float]:
+        """Return the timeout of a call that begins now, in seconds, and its deadline."""
+        seconds = self._timeout if timeout is DEFAULT else self.checked(timeout)
+        return seconds, inf if seconds is None else get_running_loop().time() + seconds
 
-    async def _through(self, request: Request, limit: float | None, send: _Send) -> Any:
-        """Go through the middleware, all under one deadline."""
-        deadline = Deadline(limit)
+    # Calls.
 
-        async def last(request: Request) -> Any:
+    def begin(self, method: str, params: Params, timeout: float | None | Default, *, idempotent: bool) -> PendingCall:
+        """Make one call without middleware and send it; whoever awaits its future reports an exception to `end`."""
+        if self._publisher.last.status is not Status.CONNECTED:
             self.check_running()
-            with deadline.sending(request.method):
-                return await send(request, limit, deadline.left)
+        seconds, deadline = self._time(timeout)
+        return self._send(method, params, seconds, deadline, idempotent=idempotent)
 
-        call_next: CallNext = last
-        for middleware in reversed(self.middleware):
-            call_next = _wrapped(middleware, call_next)
-        async with deadline.limiting(request.method):
-            return await call_next(request)
+    def end(self, call: PendingCall, error: BaseException) -> None:
+        """Handle the exception, or the cancellation, that ended the wait for a call."""
+        if isinstance(error, Exception):
+            self._counters.failures += 1
+        else:
+            self._forget(call)
 
-    async def _send_request(self, request: Request, limit: float | None, left: float | None) -> Any:
-        call = self._send(request.method, request.params, limit, left, idempotent=request.idempotent)
+    async def call_wrapped(
+        self, request: Request, timeout: float | None | Default, convert: Callable[[Any], Any] | None
+    ) -> Any:
+        """Make one call through the middleware and return its result, converted."""
+        self.check_running()
+        result = await self._through(request, timeout, self._send_request)
+        return result if convert is None else self.converted(result, convert)
+
+    async def notify(self, method: str, params: Params, timeout: float | None | Default) -> None:
+        """Send one notification; return when it is written."""
+        self.check_running()
+        seconds, deadline = self._time(timeout)
+        call = self._calls.notification(method, params)
+        call.limit(seconds, deadline)
+        self._send_queue.submit(call)
         try:
-            return await call.future
-        except BaseException as error:
-            self.end(call, error)
+            await call.future
+        except (asyncio.CancelledError, GeneratorExit):
+            self._forget(call)
             raise
 
-    def _send(
-        self, method: str, params: Params, limit: float | None, left: float | None, *, idempotent: bool
-    ) -> PendingCall:
-        send_queue, counters = self._send_queue, self._counters
-        call = send_queue.request(method, params)
-        if idempotent:
-            call.rewrites = MOST_REWRITES
-        counters.calls += 1
-        try:
-            send_queue.submit(call, limit, left)
-        except Exception:
-            counters.failures += 1
-            raise
-        return call
+    async def batch(self, request: Request, timeout: float | None | Default) -> list[Any]:
+        """Send one batch and return, for each member, its result or its exception."""
+        self.check_running()
+        if not self.middleware:
+            return await self._send_batch(request, *self._time(timeout))
+        outcomes = await self._through(request, timeout, self._send_batch)
+        if type(outcomes) is not list or len(outcomes) != len(request.batch):
+            raise TypeError(f"a middleware must answer a batch of {len(request.batch)} with a list of as many outcomes")
+        return outcomes
 
     def converted(self, result: Any, convert: Callable[[Any], Any]) -> Any:
         """Convert a result.
@@ -193,17 +176,61 @@ class Pipeline:
             self.count_failure()
             raise
 
-    async def _send_batch(self, request: Request, limit: float | None, left: float | None) -> list[Any]:
-        send_queue, counters = self._send_queue, self._counters
+    def count_failure(self) -> None:
+        """Count a call that failed after its reply had come."""
+        self._counters.failures += 1
+
+    async def _through(self, request: Request, timeout: float | None | Default, send: _Send) -> Any:
+        """Send a request through the middleware, all under one deadline."""
+        seconds, deadline = self._time(timeout)
+        limit = _Limit(request.method, seconds, deadline)
+
+        async def last(request: Request) -> Any:
+            self.check_running()
+            with limit.sending(request.method):
+                return await send(request, seconds, deadline)
+
+        call_next: CallNext = last
+        for middleware in reversed(self.middleware):
+            call_next = _wrapped(middleware, call_next)
+        async with limit.applied():
+            return await call_next(request)
+
+    async def _send_request(self, request: Request, timeout: float | None, deadline: float) -> Any:
+        call = self._send(request.method, request.params, timeout, deadline, idempotent=request.idempotent)
+        try:
+            return await call.future
+        except BaseException as error:
+            self.end(call, error)
+            raise
+
+    def _send(
+        self, method: str, params: Params, timeout: float | None, deadline: float, *, idempotent: bool
+    ) -> PendingCall:
+        call = self._calls.request(method, params)
+        call.timeout = timeout
+        call.deadline = deadline
+        call.idempotent = idempotent
+        self._counters.calls += 1
+        try:
+            self._send_queue.submit(call)
+        except Exception:
+            self._counters.failures += 1
+            raise
+        return call
+
+    async def _send_batch(self, request: Request, timeout: float | None, deadline: float) -> list[Any]:
+        counters = self._counters
         if len(request.batch) > MAX_BATCH:
             raise InvalidRequest(
                 f"a batch of {len(request.batch)} is over the maximum of {MAX_BATCH} members; make several of it"
             )
         members = [self._member(one) for one in request.batch]
-        message = send_queue.batch(members)
+        message = self._calls.batch(members)
+        message.limit(timeout, deadline)
         counters.calls += message.slots
         try:
-            send_queue.submit(message, limit, left)
+            self._send_queue.submit(message)
             await asyncio.wait([call.future for call in message.requests] or [message.future])
             if not message.requests:
                 # Of notifications alone there are no outcomes that could tell that it was never written.
@@ -212,7 +239,7 @@ class Pipeline:
             for call in (message, *message.requests):
                 self._forget(call)
                 if call.future.done() and not call.future.cancelled():
-                    # A member may have failed already; nobody will look at it.
+                    # A member may have failed already; its exception is never looked at.
                     call.future.exception()
             raise
         except Exception:
@@ -222,20 +249,98 @@ class Pipeline:
         counters.failures += sum(isinstance(outcome, Exception) for outcome in outcomes)
         return outcomes
 
+    def _member(self, request: Request) -> PendingCall:
+        if request.notification:
+            return self._calls.notification(request.method, request.params)
+        call = self._calls.request(request.method, request.params)
+        call.idempotent = request.idempotent
+        return call
+
     def _forget(self, call: PendingCall) -> None:
         """Free what a call holds whose coroutine was cancelled, or closed."""
         # The garbage collector closes coroutines, too, in any thread; what they hold is garbage with them.
         if asyncio._get_running_loop() is self._affinity.loop:
             self._send_queue.forget(call)
 
-    def _member(self, request: Request) -> PendingCall:
-        send_queue = self._send_queue
-        if request.notification:
-            return send_queue.notification(request.method, request.params)
-        call = send_queue.request(request.method, request.params)
-        if request.idempotent:
-            call.rewrites = MOST_REWRITES
-        return call
+
+class _Limit:
+    """Ends a call that goes through middleware at its deadline, whatever the middleware does.
+
+    A request that was sent has the same deadline, and ends by itself with an error that names its phase. So the caller
+    is only stopped when the time is over and no request is under way, and gets that error if there was one.
+
+    Args:
+        method: The method's name.
+        timeout: The time that the user gave, in seconds.
+        deadline: When it is over.
+    """
+
+    __slots__ = ("_due", "_failure", "_loop", "_method", "_requests", "_scope", "_timeout", "deadline")
+
+    def __init__(self, method: str, timeout: float | None, deadline: float) -> None:
+        self.deadline = deadline
+        self._loop = get_running_loop()
+        self._method = method
+        self._timeout = timeout
+        self._due = False
+        self._failure: CallTimeout | None = None
+        self._requests = 0
+        self._scope: asyncio.Timeout | None = None
+
+    @contextmanager
+    def sending(self, method: str) -> Iterator[None]:
+        """Mark that a request is under way: any number of them, from any task.
+
+        Raises:
+            CallTimeout: The time is over.
+        """
+        if self._due or self._loop.time() >= self.deadline:
+            raise self._over(method)
+        self._requests += 1
+        try:
+            yield
+        except CallTimeout as error:
+            self._failure = error
+            raise
+        finally:
+            self._requests -= 1
+            if self._due:
+                self._check()
+
+    @asynccontextmanager
+    async def applied(self) -> AsyncIterator[None]:
+        """Limit the block.
+
+        Raises:
+            CallTimeout: The time was over while no request was under way.
+        """
+        timer = None if self.deadline == inf else self._loop.call_at(self.deadline, self._check)
+        self._scope = scope = asyncio.timeout(None)
+        try:
+            async with scope:
+                yield
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            raise self._over(self._method) from None
+        finally:
+            self._scope = None
+            if timer is not None:
+                timer.cancel()
+
+    def _check(self, turns: int = _TURNS) -> None:
+        """Stop the caller, now that the time is over, unless a request is under way."""
+        self._due = True
+        if self._scope is None or self._requests or self._scope.when() is not None:
+            return
+        if turns:
+            self._loop.call_soon(self._check, turns - 1)
+        else:
+            self._scope.reschedule(self._loop.time())
+
+    def _over(self, method: str) -> CallTimeout:
+        words = f"{method!r} took longer than {self._timeout:g} s (middleware)"
+        return self._failure or CallTimeout(words, phase="middleware")
 
 
 def _wrapped(middleware: Middleware, call_next: CallNext) -> CallNext:
@@ -243,6 +348,6 @@ def _wrapped(middleware: Middleware, call_next: CallNext) -> CallNext:
 
 
 def _outcome(call: PendingCall) -> Any:
-    if call.id is None:
+    if call.slots == 0:
         return None
     return call.future.exception() or call.future.result()

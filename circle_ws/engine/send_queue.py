@@ -1,264 +1,166 @@
-"""The calls of a client, over all its connections: ids, the queue, the slots, the deadlines.
+"""The calls of one client over all its connections: the queue, the slots, what is written again, the deadlines.
 
-A call that was never written waits here for a slot or for the connection. One timer per client ends what is over its
-time: it looks at the few hundred calls that can be in flight, and the queue knows which of its calls is due first, so a
-call costs no timer of its own.
+A call that was never written waits here for a slot or for a connection. One timer per client ends the calls whose
+deadline is over: it looks at the few hundred that can be in flight, and the queue knows which of its calls is due
+first, so a call costs no timer of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
-from asyncio import get_running_loop
+from math import inf
 from typing import TYPE_CHECKING
 
-from ..errors import CallTimeout, ClientClosed, InvalidRequest, MessageTooLarge, OutcomeUnknown, QueueFull
-from ..jsonrpc import messages as envelope
-from ..transport.waiter import new_waiter
+from ..errors import CallTimeout, ClientClosed, MessageTooLarge, OutcomeUnknown, QueueFull
 from .call_queue import CallQueue
-from .pending_call import PendingBatch, PendingCall
+from .pending_call import MAX_RETRIES, CallFactory
+from .session import Session
 from .wakeup import settle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from ..config import ClientConfig
-    from ..jsonrpc.messages import Params
-    from ..transport import Transport
+    from ..stats import Counters
+    from .closing import ClosingHandshakes
     from .loop_affinity import LoopAffinity
-    from .session import Session
+    from .pending_call import PendingCall
 
 __all__ = ["SendQueue"]
 
-_NOTHING = CallQueue()
-"""The queue of every client that has had none yet, for an empty one takes 800 bytes."""
+_MESSAGE_TOO_BIG = 1009
+_EMPTY = CallQueue()
+"""The queue of every client in which no call has waited yet: an empty one takes 800 bytes."""
 
 
 class SendQueue:
-    """Take calls, hand them to the session in order, and end those whose time is over.
+    """Hands calls to the session in order, decides what becomes of those that a lost one gives back, ends overdue ones.
 
     Args:
         config: The limits.
-        home: The event loop that calls are made on.
-        phase: Tells what the client is doing while it is not connected, for the words of a timeout.
-        say_goodbye: Closes a transport with the handshake, without waiting for it.
+        affinity: The event loop that calls are made on.
+        counters: What sessions write is counted there.
+        closing: Closes the transports of sessions in the background.
+        phase: Returns what the client does while nothing can be written, for the words of a timeout.
+
+    Attributes:
+        calls: Writes new calls, to be submitted here.
+        pending: The calls that are written and unanswered.
     """
 
     __slots__ = (
         "_closed",
+        "_closing",
         "_config",
+        "_counters",
         "_drained",
-        "_affinity",
-        "_next_id",
-        "_paused",
         "_phase",
         "_queue",
-        "_say_goodbye",
         "_session",
         "_sweep_at",
         "_timer",
+        "calls",
+        "pending",
     )
 
     def __init__(
         self,
         config: ClientConfig,
         affinity: LoopAffinity,
+        counters: Counters,
+        closing: ClosingHandshakes,
         phase: Callable[[], str],
-        say_goodbye: Callable[[Transport, int, str], None],
     ) -> None:
-        self._say_goodbye = say_goodbye
+        self.calls = CallFactory(config, affinity)
+        self.pending = self.calls.pending
         self._config = config
-        self._affinity = affinity
+        self._counters = counters
+        self._closing = closing
         self._phase = phase
-        self._next_id = 0
         self._closed = False
-        self._paused = False
-        self._queue = _NOTHING
+        self._queue = _EMPTY
         self._session: Session | None = None
         self._drained: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._sweep_at = 0.0
+        self._sweep_at = inf
 
-    def request(self, method: str, params: Params) -> PendingCall:
-        """Make a request with an id that no other call of this client has had.
+    # Sessions.
 
-        Raises:
-            InvalidRequest: The params are not finite plain JSON with string keys.
-            MessageTooLarge: It is over `max_request_bytes`.
-            RuntimeError: The client belongs to another event loop.
-        """
-        loop = get_running_loop()
-        if loop is not self._affinity.loop:
-            raise self._affinity.refusal()
-        self._next_id = id = self._next_id + 1
-        return self._checked(PendingCall(id, method, envelope.request(id, method, params), new_waiter(loop)))
+    def new_session(self) -> Session:
+        """Return a session for a new connection, which gives back here what has no reply when it is lost."""
+        return Session(
+            self.calls,
+            self._counters,
+            self._closing,
+            self._config.max_in_flight,
+            on_lost=self._take_back,
+            on_room=self.slot_freed,
+        )
 
-    def notification(self, method: str, params: Params) -> PendingCall:
-        """Make a notification. The errors are those of `request`."""
-        return self._checked(PendingCall(None, method, envelope.notification(method, params), new_waiter()))
+    def attach(self, session: Session) -> None:
+        """Write calls to `session` from now on, those that wait first."""
+        self._session = session
+        self.flush()
 
-    def batch(self, calls: list[PendingCall]) -> PendingBatch:
-        """Make one message of several calls.
+    def _take_back(self, session: Session, unanswered: list[PendingCall]) -> None:
+        """Decide what becomes of calls whose connection was lost before their replies came."""
+        if self._session is session:
+            self._session = None
+        loss = session.loss
+        assert loss is not None
+        unknown = OutcomeUnknown(
+            f"{loss}; the request was written and may have run",
+            code=loss.code,
+            reason=loss.reason,
+            local=loss.local,
+        )
+        unknown.__cause__ = loss.__cause__
+        # The client's own first: one of them may be what the task waits for that changes the status.
+        for call in unanswered:
+            if call.internal:
+                call.fail(unknown)
+        users = [call for call in unanswered if not call.internal]
+        if loss.code == _MESSAGE_TOO_BIG and not loss.local:
+            _fail_the_largest(users)
+        for call in users:
+            if not self._requeue(call):
+                call.fail(unknown)
+        self._tell_drained()
 
-        Raises:
-            InvalidRequest: They need more slots than there are.
-            MessageTooLarge: Together they are over `max_request_bytes`.
-        """
-        batch = PendingBatch(calls, new_waiter())
-        if batch.slots > self._config.max_in_flight:
-            raise InvalidRequest(
-                f"a batch of {batch.slots} calls can never be written, as max_in_flight is "
-                f"{self._config.max_in_flight}; make it smaller, or raise that with with_limits()"
-            )
-        self._checked(batch)
-        return batch
+    def _requeue(self, call: PendingCall) -> bool:
+        """Queue an in-flight idempotent call for the next connection; return whether it may be written again."""
+        if not call.idempotent or call.retries == MAX_RETRIES or self._closed or call.future.done():
+            return False
+        call.retries += 1
+        self._put_with_new_id(call)
+        return True
 
-    def submit(self, call: PendingCall, limit: float | None, left: float | None) -> None:
-        """Write the call, or let it wait for a slot or for the link.
+    def retry_rejected(self, call: PendingCall) -> None:
+        """Queue a call that the circle rejected with -32001, before all that was never written."""
+        call.rejected = True
+        self._put_with_new_id(call)
 
-        Args:
-            call: A new one.
-            limit: The time that the user gave it, in seconds; None means no limit.
-            left: What is left of that, in seconds, where middleware has used some.
+    def _put_with_new_id(self, call: PendingCall) -> None:
+        # One that was used before could be answered twice.
+        id = self.pending.new_id()
+        call.text = call.text.replace(f'"id":{call.id},', f'"id":{id},', 1)
+        call.id = id
+        call.batch = None
+        self._put(call)
+
+    # Writing.
+
+    def submit(self, call: PendingCall) -> None:
+        """Write a new call, or queue it until there is a slot or a connection.
 
         Raises:
             QueueFull: Too many wait already.
         """
         session = self._session
-        if (
-            session is None
-            or self._paused
-            or self._queue.count
-            or not session.has_room(call)
-            or not session.write(call)
-        ):
+        if session is None or self._queue.count or not session.has_room(call) or not session.write(call):
             self._enqueue(call)
-        if limit is not None and left is not None:
-            self._watch(call, limit, left)
-
-    def forget(self, call: PendingCall) -> None:
-        """Free what a call holds whose caller is gone; its reply will be ignored."""
-        if self._queue.discard(call):
-            # A notification needs no slot: it may have waited behind this call alone.
-            self.flush()
-        elif self._session is not None:
-            for request in call.requests:
-                self._session.forget(request.id)
-
-    def attach(self, session: Session) -> None:
-        """Let calls go out through `session` from now on, the waiting ones first."""
-        self._session = session
-        self._paused = False
-        self.flush()
-
-    def detach(self, session: Session) -> None:
-        """Let calls wait from now on, if it is `session` that they went out through."""
-        if self._session is session:
-            self._session = None
-            self._tell_drained()
-
-    def pause(self) -> None:
-        """Let calls wait, though the link stands, until `resume`."""
-        self._paused = True
-
-    def resume(self) -> None:
-        """Write again."""
-        self._paused = False
-        self.flush()
-
-    def send_again(self, call: PendingCall) -> None:
-        """Let a call that the circle refused to run go out once more, before all that waits, with an id of its own."""
-        self._readdress(call)
-        call.resent = True
-        self._put(call)
-
-    def write_again(self, call: PendingCall) -> bool:
-        """Let a call that was written and is unanswered go out on the next link, where its caller allows that.
-
-        Returns:
-            Whether it will.
-        """
-        if not call.rewrites or self._closed or call.future.done():
-            return False
-        call.rewrites -= 1
-        self._readdress(call)
-        self._put(call)
-        return True
-
-    def say_goodbye(self, transport: Transport, code: int, reason: str) -> None:
-        """Close a transport with the handshake, without waiting for it."""
-        self._say_goodbye(transport, code, reason)
-
-    def knows(self, id: object) -> bool:
-        """Tell whether a request ever had this id."""
-        return type(id) is int and 0 < id <= self._next_id
-
-    def slot_freed(self) -> None:
-        """Learn that fewer calls are in flight."""
-        if self._queue.count or self._drained is not None:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what waits, as far as there is room."""
-        queue = self._queue
-        while self._session is not None and queue.count and not self._paused:
-            call = queue.peek()
-            if not self._session.has_room(call) and not call.future.done():
-                break
-            # Out of the queue before it is written: a reply, or a loss, may come back on this very stack.
-            queue.pop()
-            if not call.future.done() and not self._session.write(call):
-                queue.put_back(call)
-                break
-        self._tell_drained()
-
-    def fail_queued(self, error: Exception) -> None:
-        """Fail everything that waits; what was written before may have run, and is told so."""
-        while self._queue:
-            call = self._queue.pop()
-            call.fail(_unknown(error) if call.rewritten else error)
-
-    def close(self) -> None:
-        """Write nothing again from now on: the client is being closed."""
-        self._closed = True
-        self.fail_queued(ClientClosed("the client was closed before the request was written; it has not run"))
-
-    def stop(self) -> None:
-        """Let go of the timer; nothing is submitted any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    async def drained(self) -> None:
-        """Return when nothing waits and no call of the user's is unanswered, or when there is no link any more."""
-        if not self._idle():
-            self._drained = asyncio.get_running_loop().create_future()
-            await self._drained
-
-    def _idle(self) -> bool:
-        session = self._session
-        return session is None or not (self._queue or any(call.users for call in session.in_flight.values()))
-
-    def _tell_drained(self) -> None:
-        if self._drained is not None and not self._drained.done() and self._idle():
-            settle(self._drained)
-
-    def _readdress(self, call: PendingCall) -> None:
-        """Give a call a new id: one that was used before could be answered twice."""
-        self._next_id += 1
-        call.text = call.text.replace(f'"id":{call.id},', f'"id":{self._next_id},', 1)
-        call.id = self._next_id
-        call.batch = None
-
-    def _checked(self, call: PendingCall) -> PendingCall:
-        limit = self._config.max_request_bytes
-        if limit is not None and call.size > limit:
-            raise MessageTooLarge(
-                f"the request {call.method!r} has {call.size} bytes, over max_request_bytes ({limit}), which is what "
-                "published circles take; send less, or raise it with with_limits()",
-                size=call.size,
-                limit=limit,
-            )
-        return call
+        if call.deadline < self._sweep_at:
+            self._sweep_then(call.deadline, call.future.get_loop())
 
     def _enqueue(self, call: PendingCall) -> None:
         config, queue = self._config, self._queue
@@ -273,56 +175,127 @@ class SendQueue:
         self._put(call)
 
     def _put(self, call: PendingCall) -> None:
-        if self._queue is _NOTHING:
+        if self._queue is _EMPTY:
             self._queue = CallQueue()
         self._queue.put(call)
 
-    def _watch(self, call: PendingCall, limit: float, left: float) -> None:
-        loop = call.future.get_loop()
-        deadline = loop.time() + left
-        call.give(limit, deadline)
-        if self._queue.count and call in self._queue:
-            self._queue.watch(call)
-        if self._timer is None or deadline < self._sweep_at:
-            self.stop()
-            self._sweep_at = deadline
-            self._timer = loop.call_later(max(left, 0), self._sweep, loop)
+    def flush(self) -> None:
+        """Write what waits, as far as there is room."""
+        queue = self._queue
+        while self._session is not None and queue.count:
+            call = queue.peek()
+            if not self._session.has_room(call) and not call.future.done():
+                break
+            # Out of the queue before it is written: a reply, or a loss, may come back on this very stack.
+            queue.pop()
+            if not call.future.done() and not self._session.write(call):
+                queue.put_back(call)
+                break
+        self._tell_drained()
+
+    def slot_freed(self) -> None:
+        """Write what waits, as there may be room for it."""
+        if self._queue.count or self._drained is not None:
+            self.flush()
+
+    def forget(self, call: PendingCall) -> None:
+        """Free what a call holds whose caller is gone; its reply will be ignored."""
+        if self._queue.discard(call):
+            # A notification needs no slot: it may have waited behind this call alone.
+            self.flush()
+            return
+        for request in call.requests:
+            self.pending.give_up(request.id)
+        self.slot_freed()
+
+    # Its end.
+
+    def fail_queued(self, error: Exception) -> None:
+        """Fail everything that waits; what was written before may have run, and fails with `OutcomeUnknown`."""
+        while self._queue:
+            call = self._queue.pop()
+            call.fail(_unknown(error) if call.may_have_run else error)
+
+    def close(self) -> None:
+        """Write nothing again from now on: the client is being closed."""
+        self._closed = True
+        self.fail_queued(ClientClosed("the client was closed before the request was written; it has not run"))
+
+    def stop(self) -> None:
+        """Cancel the timer; no call is submitted any more."""
+        self._sweep_at = inf
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    async def drained(self) -> None:
+        """Return when no call of the user's waits or is unanswered, or when there is no connection any more."""
+        if not self._idle():
+            self._drained = asyncio.get_running_loop().create_future()
+            await self._drained
+
+    def _idle(self) -> bool:
+        if self._session is None:
+            return True
+        return not self._queue and all(call.internal for call in self.pending.entries.values())
+
+    def _tell_drained(self) -> None:
+        if self._drained is not None and not self._drained.done() and self._idle():
+            settle(self._drained)
+
+    # Deadlines.
+
+    def _sweep_then(self, time: float, loop: asyncio.AbstractEventLoop) -> None:
+        self.stop()
+        self._sweep_at = time
+        self._timer = loop.call_at(time, self._sweep, loop)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = None
+        """End the calls whose deadline is over, and set the timer for the next deadline."""
+        self.stop()
         now = loop.time()
         waiting = self._queue.overdue(now)
-        written = [call for call in self._in_flight() if call.deadline is not None and call.deadline <= now]
+        written = [call for call in self.pending.entries.values() if call.deadline <= now]
         for call in waiting:
             self._expire(call, written=False)
         for call in written:
             self._expire(call, written=True)
-        # Only now: a slot that is freed must not go to a call whose time is over too.
+        # Only now: a slot that is freed must not go to a call that is overdue too.
         for call in (*written, *waiting):
             self.forget(call)
         # And only now the next time: those that got a slot are in flight.
-        deadlines = [call.deadline for call in self._in_flight() if call.deadline is not None]
-        if self._queue.next_deadline is not None:
-            deadlines.append(self._queue.next_deadline)
-        if deadlines:
-            self._sweep_at = min(deadlines)
-            self._timer = loop.call_later(self._sweep_at - now, self._sweep, loop)
-
-    def _in_flight(self) -> Iterable[PendingCall]:
-        """Give the calls in flight."""
-        return self._session.in_flight.values() if self._session is not None else ()
+        next_deadline = min((call.deadline for call in self.pending.entries.values()), default=inf)
+        next_deadline = min(next_deadline, self._queue.next_deadline)
+        if next_deadline < self._sweep_at:
+            self._sweep_then(next_deadline, loop)
 
     def _expire(self, call: PendingCall, *, written: bool) -> None:
-        connected = self._session is not None and not self._paused
+        connected = self._session is not None and not self._session.reauthenticating
         phase = "reply" if written else ("queue" if connected else self._phase())
-        ending = (
-            "it was written and may have run" if written or call.rewritten else f"{_unwritten(call)} and has not run"
+        if written or call.may_have_run:
+            ending = "it was written and may have run"
+        elif call.rejected:
+            ending = "it was refused, as nobody was signed in, and has not run"
+        else:
+            ending = "it was never written and has not run"
+        call.fail(CallTimeout(f"{call.method!r} took longer than {call.timeout:g} s ({phase}); {ending}", phase=phase))
+
+
+def _fail_the_largest(calls: list[PendingCall]) -> None:
+    """Fail the call that the peer most likely found too large, with its whole batch: it would end the next one too."""
+    if not calls:
+        return
+    largest = max(calls, key=lambda call: call.written_size)
+    size = largest.written_size
+    name = repr(largest.method) if largest.batch is None else largest.batch.method
+    for call in (largest,) if largest.batch is None else largest.batch.requests:
+        call.fail(
+            MessageTooLarge(
+                "the peer refused a message as too large (close code 1009); the largest unanswered request was "
+                f"{name} with {size} bytes: send less, or have the circle take more",
+                size=size,
+            )
         )
-        call.fail(CallTimeout(f"{call.method!r} took longer than {call.limit:g} s ({phase}); {ending}", phase=phase))
-
-
-def _unwritten(call: PendingCall) -> str:
-    return "it was refused, as nobody was signed in," if call.resent else "it was never written"
 
 
 def _unknown(cause: Exception) -> OutcomeUnknown:

@@ -1,15 +1,15 @@
-"""One connection: what is written to it, the calls that wait for a reply on it, and its end."""
+"""One connection: what is written to it, the requests of the client's own, and its end."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from ..errors import ConnectionLost, MessageTooLarge, OutcomeUnknown, ProtocolError, RpcError
+from ..errors import ConnectionLost
 from ..text import Hidden, redacted
 from .closing import cut
-from .renewal import Renewal
+from .pending_call import CallKind
 from .tasks import cancel_once, is_cancelled, start_task
 from .wakeup import Wakeup
 
@@ -19,132 +19,127 @@ if TYPE_CHECKING:
     from ..jsonrpc.messages import Params
     from ..stats import Counters
     from ..transport import Transport
-    from .owner import Owner
-    from .pending_call import PendingCall
+    from .closing import ClosingHandshakes
+    from .pending_call import CallFactory, PendingCall
 
-__all__ = ["Session"]
+__all__ = ["MAX_HELD_BYTES", "MAX_HELD_REQUESTS", "Session"]
 
 _logger = logging.getLogger("circle_ws")
 
-_MESSAGE_TOO_BIG = 1009
+_REQUEST, _BATCH = CallKind.REQUEST, CallKind.BATCH
 _HIGH_WATER = 256 * 1024
-"""Bytes on their way from which on calls wait for the peer to read."""
-MOST_HELD_REQUESTS = 256
-"""How many requests of the peer's are kept until the sign-in is over."""
-MOST_HELD_BYTES = 1024 * 1024
+"""Bytes in the transport's buffer above which calls wait until the peer has read."""
+MAX_HELD_REQUESTS = 256
+"""Maximum number of the peer's requests that are kept until the sign-in is over."""
+MAX_HELD_BYTES = 1024 * 1024
 """How large they may be together, in bytes of UTF-8."""
-MOST_UNREAD_ANSWERS = 16 * 1024 * 1024
-"""Bytes of answers that may wait for a peer that asks and does not read: 256 at a time of the largest default size."""
+MAX_UNREAD_REPLIES = 16 * 1024 * 1024
+"""Bytes of replies that may wait for a peer that asks and does not read: 256 of the largest default size."""
 _TRY_AGAIN_LATER = 1013
 
 
 class Session:
-    """Write to one transport, and know which calls wait for a reply on it.
+    """One connection: writes calls to its transport, and gives back those without a reply when it is lost.
+
+    A circle that rejects a call with -32001 has not run it. Then the client re-authenticates on this connection, and
+    writes the call again: once a connection, as each sign-in is a signature that a hostile circle gets.
 
     Args:
-        owner: Makes requests, and is told when a slot is free or the link is down.
+        calls: Writes the client's own requests, and has the table of unanswered ones.
         counters: What is written is counted there.
-        max_in_flight: How many calls may be written and unanswered.
+        closing: Closes the transport in the background.
+        max_in_flight: Maximum number of calls that are written and unanswered.
+        on_lost: Called once, with the calls that have no reply, at the moment at which the connection is lost.
+        on_room: Called when there may be room for calls that wait.
     """
 
     __slots__ = (
+        "_calls",
+        "_closing",
         "_congestion",
         "_counters",
         "_held",
         "_held_bytes",
         "_held_count",
         "_max_in_flight",
-        "_notified_before",
-        "_owner",
+        "_notifications_before",
+        "_on_lost",
+        "_on_room",
         "_refusal",
         "_transport",
-        "_unread_answers",
-        "wakeup",
+        "_unread_replies",
+        "_written_before",
         "answered",
         "doubted",
-        "forgot",
-        "in_flight",
         "leaving",
         "loss",
-        "notified",
-        "renewal",
+        "may_reauthenticate",
+        "pending",
+        "reauthenticating",
         "secrets",
         "set_up",
         "signing_in",
         "takes_requests",
+        "wakeup",
     )
 
-    def __init__(self, owner: Owner, counters: Counters, max_in_flight: int) -> None:
-        self._owner = owner
+    def __init__(
+        self,
+        calls: CallFactory,
+        counters: Counters,
+        closing: ClosingHandshakes,
+        max_in_flight: int,
+        *,
+        on_lost: Callable[[Session, list[PendingCall]], None],
+        on_room: Callable[[], None],
+    ) -> None:
+        self._calls = calls
         self._counters = counters
+        self._closing = closing
         self._max_in_flight = max_in_flight
+        self._on_lost = on_lost
+        self._on_room = on_room
         self._transport: Transport | None = None
         self._congestion: asyncio.Task[None] | None = None
         self._refusal: ConnectionLost | None = None
-        """What the transport took nothing more with."""
-        self._unread_answers = 0
-        """Bytes of answers that were written since the peer last kept up."""
-        self.wakeup = Wakeup()
-        """Ends the wait of whoever serves the link when there is something to do."""
-        self.in_flight: dict[int, PendingCall] = {}
-        """The calls that are written and unanswered, by id."""
-        self.loss: ConnectionLost | None = None
-        """How the link went down, or None."""
-        self.leaving = False
-        """Whether this side closes the link with the handshake, or will as soon as it is open."""
-        self.notified = False
-        """Whether something was written since the last reply whose failure nobody waits for: a notification, an answer
-        to a request of the peer's, or a call that was given up."""
-        self.forgot = False
-        """Whether a call was given up since the last reply: the next one without an id may be its."""
-        self.takes_requests = False
-        """Whether the peer's requests are answered: from the sign-in on, or from the opening where there is none."""
+        """Why the transport refused to send, until the loss is handled."""
+        self._unread_replies = 0
+        """Bytes of replies that were written since the peer last kept up."""
         self._held: list[Callable[[], None]] = []
         self._held_count = self._held_bytes = 0
-        self.renewal = Renewal()
-        """The one renewal of the sign-in that this connection may have."""
+        self._notifications_before = counters.notifications
+        self._written_before: frozenset[int] = frozenset()
+        """Ids of the calls that were in flight at re-authentication: they may be rejected for the time before it."""
+        self.pending = calls.pending
+        """The requests that are written and unanswered."""
+        self.wakeup = Wakeup()
+        """Ends the wait of the task that serves the connection, when there is something to do."""
+        self.loss: ConnectionLost | None = None
+        """How the connection was lost; None while it stands."""
+        self.leaving = False
+        """Whether this side closes with the handshake, or will as soon as the transport is open."""
+        self.takes_requests = False
+        """Whether the peer's requests are answered: from the sign-in on, or from the opening where there is none."""
+        self.may_reauthenticate = False
+        """Whether a rejection with -32001 may still start the one re-authentication of this connection."""
+        self.reauthenticating = False
+        """Whether re-authentication is due or under way; calls wait meanwhile."""
         self.signing_in = False
-        """Whether a sign-in is on its way. What the peer says when it closes the link meanwhile may echo a secret."""
+        """Whether a sign-in is under way. What the peer says when it closes meanwhile may echo a secret."""
         self.secrets: Hidden[tuple[str, ...]] = Hidden(())
-        """What is secret of the sign-in that is on its way: it is taken out of what the peer says."""
+        """The secrets of that sign-in, which are taken out of what the peer says."""
         self.answered = False
         """Whether any of the user's calls was answered."""
         self.set_up = False
         """Whether any call of the setup was answered."""
-        self._notified_before = counters.notifications
         self.doubted = False
-        """Whether a sign of life is to be asked for at once."""
+        """Whether the connection is to be probed at once."""
 
     def open(self, transport: Transport) -> None:
         """Use this transport, whose receiver is an `Inbound` of this session."""
         self._transport = transport
         if self.leaving and self.loss is not None:
-            self._owner.say_goodbye(transport, self.loss.code, self.loss.reason)
-
-    def hold_requests(self, answer: Callable[[], None], count: int, size: int) -> None:
-        """Keep what the peer asks in one message until requests are taken; over the limit it is dropped.
-
-        Args:
-            answer: Starts to answer it.
-            count: How many requests it holds.
-            size: Its size in bytes.
-        """
-        self._held_count += count
-        self._held_bytes += size
-        if self._held_count <= MOST_HELD_REQUESTS and self._held_bytes <= MOST_HELD_BYTES:
-            self._held.append(answer)
-        else:
-            self._held_count -= count
-            self._held_bytes -= size
-            _logger.debug("requests of the circle's are dropped: too many came before the sign-in")
-
-    def take_requests(self) -> None:
-        """Answer the peer's requests from now on, those first that were held."""
-        self.takes_requests = True
-        held, self._held = self._held, []
-        for answer in held:
-            if self.loss is None:
-                answer()
+            self._closing.say(transport, self.loss.code, self.loss.reason)
 
     @property
     def transport(self) -> Transport:
@@ -156,74 +151,70 @@ class Session:
     @property
     def useful(self) -> bool:
         """Whether it brought a reply to the setup or a notification."""
-        return self.set_up or self._counters.notifications > self._notified_before
+        return self.set_up or self._counters.notifications > self._notifications_before
+
+    # Requests of the peer's that come before the sign-in is over.
+
+    def hold_requests(self, answer: Callable[[], None], count: int, size: int) -> None:
+        """Keep the requests of one message until the sign-in is over; over the limit they are dropped.
+
+        Args:
+            answer: Starts to answer them.
+            count: How many there are.
+            size: The size of the message in bytes.
+        """
+        if self._held_count + count <= MAX_HELD_REQUESTS and self._held_bytes + size <= MAX_HELD_BYTES:
+            self._held_count += count
+            self._held_bytes += size
+            self._held.append(answer)
+        else:
+            _logger.debug("requests of the circle's are dropped: too many came before the sign-in")
+
+    def take_requests(self) -> None:
+        """Answer the peer's requests from now on, those first that were held."""
+        self.takes_requests = True
+        held, self._held = self._held, []
+        for answer in held:
+            if self.loss is None:
+                answer()
 
     # Writing.
 
     def has_room(self, call: PendingCall) -> bool:
-        """Tell whether `call` may be written now. A notification needs no slot, a batch one for each of its calls."""
-        return self._congestion is None and len(self.in_flight) + call.slots <= self._max_in_flight
+        """Return whether `call` may be written now. A notification needs no slot, a batch one for each request."""
+        return (
+            self._congestion is None
+            and not self.reauthenticating
+            and len(self.pending.entries) + call.slots <= self._max_in_flight
+        )
 
     def write(self, call: PendingCall) -> bool:
-        """Write a call; False when the link no longer takes it, and it was not written."""
+        """Write a call; return False if the connection is lost and the call was not written."""
         transport = self._transport
         if self.loss is not None or transport is None:
-            # The transport may still be closing and would take it; nobody would hear of its end.
+            # A transport that is still closing would take it, and never tell of its end.
             return False
-        # Learnt before it is written, so that no reply can come too early.
-        if call.id is not None:
-            self.in_flight[call.id] = call
-        elif call.slots:
-            self.in_flight.update((cast("int", request.id), request) for request in call.requests)
+        # In the table before it is written, so that no reply can come too early.
+        if call.kind is _REQUEST:
+            self.pending.add(call.id, call)
+        elif call.kind is _BATCH:
+            self.pending.add_batch({request.id: request for request in call.requests})
         try:
             transport.send(call.text)
         except ConnectionLost as loss:
-            # A transport may have told of the loss already: then what was in flight has failed, or waits for the next.
-            settled = self.loss is not None and bool(call.slots)
+            # Where the transport told of the loss before it raised, the call was given back with all the others.
+            given_back = self.loss is not None and bool(call.slots)
             for request in call.requests:
-                self.in_flight.pop(cast("int", request.id), None)
+                self.pending.give_up(request.id)
             self._refused(loss)
-            return settled
+            return given_back
         self._counters.bytes_out += call.size
-        if call.id is None:
-            self.notified = self.notified or not call.slots
-            call.settle(None)
+        if call.kind is not _REQUEST:
+            self.pending.notified = self.pending.notified or not call.slots
+            call.settle()
         if transport.buffered > _HIGH_WATER and self._congestion is None:
             self._congestion = start_task(self._relieve(transport))
         return True
-
-    def notify(self, method: str, params: Params) -> None:
-        """Send a notification past the queue.
-
-        Raises:
-            ConnectionLost: The link is down.
-        """
-        if not self.write(self._owner.notification(method, params)):
-            raise self._down().with_traceback(None)
-
-    async def request(self, method: str, params: Params = None) -> Any:
-        """Call the peer for the client itself (sign-in, setup, probe): past the queue and the slots.
-
-        Raises:
-            RpcError: The peer answered with an error.
-            ConnectionLost: The link went down.
-        """
-        call = self._owner.request(method, params)
-        # In a sign-in they hold the signature, and the frames of an error may be recorded with their variables.
-        del params
-        call.users = False
-        if not self.write(call):
-            raise self._down().with_traceback(None)
-        try:
-            return await call.future
-        finally:
-            self.forget(call.id)
-
-    def forget(self, id: int | None) -> None:
-        """Wait no longer for the reply with this id."""
-        if id is not None and self.in_flight.pop(id, None) is not None:
-            self.notified = self.forgot = True
-            self._owner.slot_freed()
 
     async def _relieve(self, transport: Transport) -> None:
         try:
@@ -236,14 +227,14 @@ class Session:
             # A transport that breaks its contract must not keep calls from going out.
             _logger.warning("the transport could not tell when to write on: %s: %s", type(error).__name__, error)
         self._congestion = None
-        self._owner.flush()
+        self._on_room()
 
-    def answer(self, text: str) -> None:
-        """Answer a request of the peer's, unless the link is down."""
+    def reply(self, text: str) -> None:
+        """Write the reply to a request of the peer's, unless the connection is lost."""
         if self.loss is not None:
             return
         transport = self.transport
-        self.notified = True
+        self.pending.notified = True
         size = len(text.encode())
         try:
             transport.send(text)
@@ -251,120 +242,110 @@ class Session:
             self._refused(loss)
             return
         self._counters.bytes_out += size
-        # Calls wait while the peer does not read; what it asks for cannot, so it is counted.
-        self._unread_answers = self._unread_answers + size if transport.buffered > _HIGH_WATER else 0
-        if self._unread_answers > MOST_UNREAD_ANSWERS:
-            words = f"the peer asks and does not read: {self._unread_answers} bytes of answers wait for it"
+        # Calls wait while the peer does not read; replies cannot, so they are counted.
+        self._unread_replies = self._unread_replies + size if transport.buffered > _HIGH_WATER else 0
+        if self._unread_replies > MAX_UNREAD_REPLIES:
+            words = f"the peer asks and does not read: {self._unread_replies} bytes of answers wait for it"
             self.leave(ConnectionLost.closed(_TRY_AGAIN_LATER, words, local=True))
 
+    # Requests of the client's own: past the queue and the slots.
+
+    def notify(self, method: str, params: Params) -> None:
+        """Write a notification.
+
+        Raises:
+            ConnectionLost: The connection is lost.
+        """
+        if not self.write(self._calls.notification(method, params)):
+            raise self._loss_of_now().with_traceback(None)
+
+    async def request(self, method: str, params: Params = None) -> Any:
+        """Return the result of a request.
+
+        Raises:
+            RpcError: The peer answered with an error.
+            ConnectionLost: The connection was lost.
+        """
+        call = self._calls.request(method, params)
+        # In a sign-in they hold the signature, and the frames of an error may be recorded with their variables.
+        del params
+        call.internal = True
+        if not self.write(call):
+            raise self._loss_of_now().with_traceback(None)
+        try:
+            return await call.future
+        finally:
+            if self.pending.give_up(call.id):
+                self._on_room()
+
+    # Its end.
+
     def _refused(self, refusal: ConnectionLost) -> None:
-        """Take the link for lost at the end of this turn.
+        """Handle the connection as lost at the end of this turn of the event loop.
 
         A reply may have led here, by a call that waited for its slot, while the transport still hands over what came
-        before the close: those are replies too, and then it tells the code.
+        before the close: those are replies too, and after them the transport tells the close code.
         """
         if self._refusal is None:
             self._refusal = refusal.with_traceback(None)
             asyncio.get_running_loop().call_soon(self.lost, refusal)
 
-    def _down(self) -> ConnectionLost:
+    def _loss_of_now(self) -> ConnectionLost:
         """Return why nothing was written, for the client's own tasks, which no reply leads to."""
         if self.loss is None and self._refusal is not None:
             self.lost(self._refusal)
         return self.loss or ConnectionLost.closed(1006)
 
-    # Its end, as it comes and as it is made.
-
     def lost(self, cause: ConnectionLost) -> None:
-        """Learn that the link is down: what is unanswered fails at once."""
+        """Handle the loss of the connection: what has no reply is given back at once."""
         if self.loss is not None:
             return
         if self.signing_in and not cause.local:
             cause = redacted(cause, self.secrets.value)
         self.loss = cause
-        # At once, so that a call made before the supervisor wakes up waits for the next link.
-        self._owner.detach(self)
         if self._congestion is not None:
             cancel_once(self._congestion)
-        unknown = OutcomeUnknown(
-            f"{cause}; the request was written and may have run",
-            code=cause.code,
-            reason=cause.reason,
-            local=cause.local,
-        )
-        unknown.__cause__ = cause.__cause__
-        # The supervisor first, so that a caller that learns of the loss finds the status changed. It waits for the
-        # alarm or, while it renews the sign-in, for a call of its own.
+        # First, so that a caller that is failed with the loss finds the status changed.
         self.wakeup.wake()
-        self._fail([call for call in self.in_flight.values() if not call.users], unknown)
-        if cause.code == _MESSAGE_TOO_BIG and not cause.local:
-            self._blame_the_largest()
-        for id, call in list(self.in_flight.items()):
-            if self._owner.write_again(call):
-                del self.in_flight[id]
-        self.fail_in_flight(unknown)
-
-    @property
-    def quiet(self) -> bool:
-        """Whether the link stands and nothing has to be done about its sign-in."""
-        return self.loss is None and not self.renewal.wanted
-
-    def doubt(self) -> None:
-        """Have the link asked for a sign of life at once: the machine or the tab may have slept."""
-        if self.quiet:
-            self.doubted = True
-            self.wakeup.wake()
+        self._on_lost(self, self.pending.take_all())
 
     def leave(self, cause: ConnectionLost) -> None:
-        """Take the link for lost, and close it with the handshake meanwhile."""
+        """Treat the connection as lost, and close it with the handshake in the background."""
         self.leaving = True
         if self._transport is not None and self.loss is None:
-            self._owner.say_goodbye(self._transport, cause.code, cause.reason)
+            self._closing.say(self._transport, cause.code, cause.reason)
         self.lost(cause)
 
     def abort(self, cause: ConnectionLost) -> None:
-        """Close the link at once; what is unanswered fails."""
+        """Close the connection at once, without the handshake."""
         if self._transport is not None:
             cut(self._transport)
         self.lost(cause)
 
-    def may_send_again(self, call: PendingCall) -> bool:
-        """Tell whether a call that was refused for want of a sign-in may be sent once more; see to the renewal."""
-        if call.id is None or not call.users or call.resent or call.future.done():
-            return False
-        wanted_before = self.renewal.wanted
-        if not self.renewal.refused(call.id):
-            return False
-        if self.renewal.wanted and not wanted_before:
-            self._owner.pause()
+    # What its task sees to.
+
+    @property
+    def quiet(self) -> bool:
+        """Whether the connection stands and no re-authentication is due."""
+        return self.loss is None and not self.reauthenticating
+
+    def doubt(self) -> None:
+        """Have the connection probed at once: the host may have been suspended."""
+        if self.quiet:
+            self.doubted = True
             self.wakeup.wake()
-        return True
 
-    def _blame_the_largest(self) -> None:
-        """Fail the call that the peer most likely found too large, and its whole batch: it would end the next link."""
-        largest = max(self.in_flight.values(), key=lambda call: call.written_size, default=None)
-        if largest is None:
-            return
-        blamed = (largest,) if largest.batch is None else largest.batch.requests
-        size = largest.written_size
-        name = repr(largest.method) if largest.batch is None else largest.batch.method
-        for call in blamed:
-            self.forget(call.id)
-            call.fail(
-                MessageTooLarge(
-                    "the peer refused a message as too large (close code 1009); the largest unanswered request was "
-                    f"{name} with {size} bytes: send less, or have the circle take more",
-                    size=size,
-                )
-            )
+    def may_retry_rejected(self, call: PendingCall) -> bool:
+        """Return whether a call rejected with -32001 may be written once more; starts re-authentication for it."""
+        if call.internal or call.rejected or call.future.done():
+            return False
+        if self.may_reauthenticate:
+            self.may_reauthenticate, self.reauthenticating = False, True
+            self.wakeup.wake()
+        return self.reauthenticating or call.id in self._written_before
 
-    def fail_in_flight(self, error: ProtocolError | ConnectionLost | RpcError) -> None:
-        """Fail what is written and unanswered."""
-        self._fail(list(self.in_flight.values()), error)
-        self._owner.slot_freed()
-
-    def _fail(self, calls: list[PendingCall], error: ProtocolError | ConnectionLost | RpcError) -> None:
-        for call in calls:
-            del self.in_flight[cast("int", call.id)]
-        for call in calls:
-            call.fail(error)
+    def reauthenticated(self) -> None:
+        """Let calls be written again: the re-authentication is done."""
+        self.reauthenticating = False
+        self._written_before = frozenset(self.pending.entries)
+        self._on_room()

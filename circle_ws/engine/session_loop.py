@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from ..config import ClientConfig
     from ..stats import Counters
     from .authenticator import Authenticator
-    from .send_queue import SendQueue
     from .session import Session
     from .tasks import UserTasks
 
@@ -25,19 +24,17 @@ class SessionLoop:
     Args:
         config: The options.
         counters: Count the signs of life.
-        send_queue: Waits while the sign-in is renewed.
         tasks: Run what the signer does.
 
     Attributes:
         authenticator: Signs in; None where nobody does.
     """
 
-    __slots__ = ("_config", "_counters", "_send_queue", "_ping", "authenticator")
+    __slots__ = ("_config", "_counters", "_ping", "authenticator")
 
-    def __init__(self, config: ClientConfig, counters: Counters, send_queue: SendQueue, tasks: UserTasks) -> None:
+    def __init__(self, config: ClientConfig, counters: Counters, tasks: UserTasks) -> None:
         self._config = config
         self._counters = counters
-        self._send_queue = send_queue
         # What a link has shown about pings counts for the next one too.
         self._ping = config.transport.capabilities.ping and not (config.keepalive and config.keepalive.mode == "rpc")
         self.authenticator = _authenticator(config, tasks)
@@ -69,13 +66,13 @@ class SessionLoop:
                 await session.wakeup.wait()
             else:
                 self._ping = await watch(session, self._config.keepalive, self._counters, ping=self._ping)
-            if session.loss is None and session.renewal.wanted and self.authenticator is not None:
+            if session.loss is None and session.reauthenticating and self.authenticator is not None:
                 await self._renew(session, self.authenticator)
         return session.loss
 
     def phase(self, session: Session | None) -> str:
         """Name what is done on a link while nothing can be written, for the words of a timeout."""
-        renewing = session is not None and session.loss is None and session.renewal.wanted
+        renewing = session is not None and session.loss is None and session.reauthenticating
         return self.authenticator.phase if renewing and self.authenticator is not None else "queue"
 
     async def _renew(self, session: Session, authenticator: Authenticator) -> None:
@@ -92,8 +89,7 @@ class SessionLoop:
                     phase=authenticator.phase,
                 ) from None
             raise
-        session.renewal.done(session.in_flight)
-        self._send_queue.resume()
+        session.reauthenticated()
 
 
 def _authenticator(config: ClientConfig, tasks: UserTasks) -> Authenticator | None:

@@ -25,7 +25,6 @@ from .notifications import Subscriptions
 from .observers import ProtocolErrors, StatusPublisher
 from .reconnect import Reconnect
 from .send_queue import SendQueue
-from .session import Session
 from .session_loop import SessionLoop
 from .tasks import UserTasks, cancel_once, is_cancelled, start_task
 
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
     from ..config import ClientConfig
     from ..stats import ClientStats
+    from .session import Session
 
 __all__ = ["Supervisor"]
 
@@ -95,11 +95,11 @@ class Supervisor:
         self._closing = ClosingHandshakes(self.handlers, self._user_tasks)
         self.publisher = StatusPublisher(config.url)
         self.counters = Counters()
-        self.send_queue = SendQueue(config, self.affinity, lambda: self.phase, self._closing.say)
+        self.send_queue = SendQueue(config, self.affinity, self.counters, self._closing, lambda: self.phase)
         self.subscriptions = Subscriptions()
         self.protocol_errors = ProtocolErrors(self.counters)
         self.failure: Exception | None = None
-        self.session_loop = SessionLoop(config, self.counters, self.send_queue, self._user_tasks)
+        self.session_loop = SessionLoop(config, self.counters, self._user_tasks)
         self._reconnect = Reconnect(config)
         self._task: asyncio.Task[None] | None = None
         self._trace: TracebackType | None = None
@@ -357,7 +357,7 @@ class Supervisor:
     async def _establish(self) -> Session:
         if not self._reconnect.may_dial:
             raise ConnectionFailed("the browser says that it is offline; other machines are dialled when it is online")
-        self._session = session = Session(self.send_queue, self.counters, self.config.max_in_flight)
+        self._session = session = self.send_queue.new_session()
         inbound = Inbound(session, self.send_queue, self.subscriptions, self.handlers, self.protocol_errors)
         authenticator = self.session_loop.authenticator
         self._handshake = handshake = Connector(
@@ -383,7 +383,7 @@ class Supervisor:
             self.counters.connects += 1
             self.counters.reconnects += self._returning
             self._returning = True
-            session.renewal.possible = self.session_loop.authenticator is not None
+            session.may_reauthenticate = self.session_loop.authenticator is not None
             self.send_queue.attach(session)
         return await self.session_loop.until_lost(session)
 

@@ -1,7 +1,6 @@
-"""The seam between the engine and a runtime: its WebSocket, and the events of its host.
+"""The seam between the engine and a runtime's WebSocket. The unit is a whole text message.
 
-The unit is a whole text message. Sending is synchronous, as in asyncio: it hands the text over, and `drain` is where
-one waits.
+Sending is synchronous, as in asyncio: it hands the text over; `drain` is where one waits.
 """
 
 from __future__ import annotations
@@ -23,17 +22,17 @@ __all__ = ["BEGINNING", "Capabilities", "Connect", "HostEvents", "Receiver", "Tr
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a runtime's WebSocket can do.
+    """Say what a runtime's WebSocket can do.
 
     Attributes:
-        ping: Whether it sends ping frames and sees the pongs.
-        headers: Whether it sends HTTP headers with the handshake.
-        proxy: Whether it can go through a proxy of the program's choice.
-        tls: Whether it takes TLS options.
-        http_status: Whether it sees the HTTP status of a refused handshake.
-        subprotocols: Whether it offers subprotocols, and refuses a server that accepts none of them.
-        compression: Whether it can compress.
-        socks: Whether it can go through SOCKS proxies too.
+        ping: Send ping frames and see the pongs.
+        headers: Send HTTP headers with the handshake.
+        proxy: Go through a proxy of the program's choice.
+        tls: Take TLS options.
+        http_status: See the HTTP status of a refused handshake.
+        subprotocols: Offer subprotocols, and refuse a server that takes none of them.
+        compression: Compress where the program says so.
+        socks: Go through SOCKS proxies too.
     """
 
     ping: bool
@@ -47,24 +46,24 @@ class Capabilities:
 
 
 def _ignore(awaited: str) -> None:
-    """Default of `TransportOptions.waiting_for`."""
+    """Take what a dial waits for, where nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
 class TransportOptions:
-    """What a transport has to know.
+    """Hold what a transport has to know.
 
     Attributes:
-        max_message_bytes: Maximum size of an incoming message, in bytes of UTF-8; None means no maximum.
-        close_timeout: Maximum duration of the closing handshake, in seconds; None means no maximum.
+        max_message_bytes: The largest incoming message, in bytes of UTF-8; None means no limit.
+        close_timeout: How long the closing handshake may take, in seconds; None means no limit.
         tls: How the server's certificate is checked; None is the system's way.
-        headers: Checked headers for the opening handshake with the server, and for no proxy; None adds none.
-        subprotocols: Names to offer; where the server accepts none of them, the attempt fails.
-        proxy: The URL of a proxy; `environment` means the one that the environment names, None a direct connection.
-            Connections to loopback are always direct.
-        compression: Whether to offer permessage-deflate; `max_message_bytes` is then that of the inflated message.
-        waiting_for: Called with what the dial waits for, in words, whenever that changes, so that the error of an
-            attempt that takes too long can name it.
+        headers: Checked headers for the opening handshake with the server, and for nobody else; None adds none.
+        subprotocols: Names to offer; a server that takes none of them is a failed attempt.
+        proxy: The URL of a proxy; `environment` is what the environment names, None goes straight to the server, and so
+            does whatever is loopback.
+        compression: Offer permessage-deflate; what is inflated counts for `max_message_bytes`.
+        waiting_for: Told what a dial waits for, in words, whenever that changes, so that an attempt that takes too long
+            can say it.
     """
 
     max_message_bytes: int | None = None
@@ -78,30 +77,30 @@ class TransportOptions:
 
 
 BEGINNING = 1024
-"""Of a message over the maximum size, so many characters (or bytes) are kept: the id of a reply is among them."""
+"""Of a message over the size so many characters, or bytes, are told; where the reply names its call, it is there."""
 
 
 class Receiver(Protocol):
-    """What a transport reports to; known before dialling. Called from the event loop, so it must not block."""
+    """Take what comes in; bound before dialling. It is called from the event loop and must not block."""
 
     def message(self, text: str) -> None:
-        """Handle a whole text message. It may come before `connect` has returned."""
+        """Take a whole text message. It may come before `connect` has returned."""
         ...
 
     def invalid(self, cause: ProtocolError) -> None:
-        """Handle what is no text message: a binary one, or one over the maximum size, with how it begins."""
+        """Learn of what is no text message: a binary one, or one over the size, with the beginning of its text."""
         ...
 
     def lost(self, cause: ConnectionLost) -> None:
-        """Handle the end of the connection: once for each that was opened, and not after our own `close()`."""
+        """Learn that the link is down: once for each opened link, and not after our own `close()`."""
         ...
 
 
 class Transport(Protocol):
-    """One open WebSocket.
+    """Be one open WebSocket.
 
-    It assembles fragments, enforces the maximum size, lets no foreign exception through, delivers nothing after
-    `close()` and survives a receiver that raises.
+    It assembles fragments, enforces sizes, lets no foreign exception through, delivers nothing after `close()` and
+    survives a receiver that raises.
     """
 
     @property
@@ -111,14 +110,14 @@ class Transport(Protocol):
 
     @property
     def bytes_received(self) -> int:
-        """Bytes (in a browser: characters) received so far; any growth shows that the peer is alive."""
+        """Bytes (in a browser: characters) received so far; any growth is a sign of life."""
         ...
 
     def send(self, text: str) -> None:
         """Hand over one text message.
 
         Raises:
-            ConnectionLost: The connection is known to be down.
+            ConnectionLost: The link is known to be down.
         """
         ...
 
@@ -126,17 +125,17 @@ class Transport(Protocol):
         """Return when writing more makes sense.
 
         Raises:
-            ConnectionLost: The connection went down meanwhile.
+            ConnectionLost: The link went down meanwhile.
         """
         ...
 
     def ping(self) -> Awaitable[None]:
-        """Send a ping frame, where `capabilities.ping`; the awaitable returns with its pong.
+        """Send a ping frame, where `capabilities.ping`; awaited, return with its pong.
 
-        An async method will do. One that sends at once and returns a future is cheaper, as no task has to wait for it.
+        May be an async method. One that sends at once and gives a future costs less: nobody has to wait for it.
 
         Raises:
-            ConnectionLost: The connection went down meanwhile.
+            ConnectionLost: The link went down meanwhile.
             UnsupportedRuntime: This runtime has no ping frames.
         """
         ...
@@ -151,17 +150,17 @@ class Transport(Protocol):
 
 
 class Connect(Protocol):
-    """What opens WebSockets."""
+    """Open WebSockets."""
 
     @property
     def capabilities(self) -> Capabilities:
-        """What its transports can do."""
+        """What its transports can do; known before dialling."""
         ...
 
     async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> Transport:
         """Dial `url`, which is checked and normalised; return once the socket is open.
 
-        Cancelled, it leaves nothing behind.
+        A cancelled one leaves nothing behind.
 
         Raises:
             ConnectionFailed: It could not be opened.
@@ -171,7 +170,7 @@ class Connect(Protocol):
 
 
 class HostEvents:
-    """What the host reports of the network and of sleep. Natively nothing: the engine sees a sleep by its clocks."""
+    """Hand on that the world may have changed. Natively nobody tells: a sleep is seen by the clocks there."""
 
     __slots__ = ("_watchers",)
 
@@ -180,25 +179,25 @@ class HostEvents:
 
     @property
     def offline(self) -> bool:
-        """Whether no other machine can be reached, as far as the host knows."""
+        """Whether it is known that no other machine can be reached."""
         return False
 
     def absolute(self, url: str) -> str:
-        """Return the `ws://` or `wss://` URL that a relative one means in a page; natively, `url` as it is.
+        """Give the `ws://` or `wss://` URL that a relative one means, where something is there that it is relative to.
 
         Args:
-            url: One without a scheme.
+            url: Relative: without a scheme. Natively it stays what it is.
         """
         return url
 
-    def watch(self, on_wake: Callable[[], None]) -> Callable[[], None]:
-        """Call `on_wake` whenever the program may have slept or the network may have changed; it must not raise.
+    def watch(self, awake: Callable[[], None]) -> Callable[[], None]:
+        """Call `awake` whenever the program may have slept or the network may have changed; it must not raise.
 
         Returns:
-            A function that ends this.
+            A function that ends it.
         """
         token = object()
-        self._watchers[token] = on_wake
+        self._watchers[token] = awake
 
         def remove() -> None:
             self._watchers.pop(token, None)
@@ -206,6 +205,6 @@ class HostEvents:
         return remove
 
     def wake(self) -> None:
-        """Call all watchers."""
-        for on_wake in list(self._watchers.values()):
-            on_wake()
+        """Tell everybody who watches."""
+        for awake in list(self._watchers.values()):
+            awake()

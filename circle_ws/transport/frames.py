@@ -1,8 +1,8 @@
-"""Splitting of incoming bytes at the ends of WebSocket frames (RFC 6455 section 5.2), for the client side.
+"""Where one WebSocket frame ends and the next begins (RFC 6455 section 5.2), for the side of the client.
 
-Nearly every frame that a circle sends is a whole, unmasked text message. Their payloads are delivered from here; the
-bytes of all other frames are passed to the general parser, which is between two frames whenever a text message bypasses
-it.
+Nearly every frame that a circle sends is a whole, unmasked text message. Those are found here and taken as they are;
+the bytes of every other frame are passed on to the general parser, which so stands between two frames whenever a text
+message is taken past it.
 """
 
 from __future__ import annotations
@@ -25,41 +25,41 @@ _FIN = 0x80
 """Set in the last frame of a message."""
 _MASKED = 0x80
 _TWO_BYTES = 126
-"""Instead of a length under 126: the length follows in two bytes, big-endian; 127 stands for eight."""
-_ENDLESS = 1 << 64
+"""In the place of a short length: it follows in two bytes, big-endian; one more, 127, stands for eight."""
+_FOR_EVER = 1 << 64
 """Longer than any frame."""
 
 
 class FrameSplitter:
-    """A splitter of one connection's incoming bytes.
+    """Split what comes in at the ends of frames.
 
     Args:
-        limit: Maximum length of a payload, in bytes; None means no maximum.
-        text: Called with the payload of a whole text message; returns False where it may not bypass the parser, because
-            a fragmented message has begun, or the connection is closing. Its frame is then passed to `other`.
-        other: Called with the bytes of all other frames, as they come in. From a frame on that is too long, or masked
-            (which a server must not do), it gets everything.
+        limit: The longest payload, in bytes; None means no limit.
+        text: Takes the payload of a whole text message; returns False when it may not be taken so, because it stands in
+            the middle of a fragmented one, or the link is closing. Then its frame is passed on.
+        other: Takes the bytes of all other frames, as they come in; from a frame on that is too long, or masked, which
+            a server must not do, all that follows.
     """
 
     __slots__ = ("_limit", "_missing", "_other", "_partial", "_passing", "_refused", "_text", "beginning")
 
     def __init__(self, limit: int | None, text: Callable[[_Data], bool], other: Callable[[_Data], None]) -> None:
-        self._limit = _ENDLESS - 1 if limit is None else limit
+        self._limit = _FOR_EVER - 1 if limit is None else limit
         self._text = text
         self._other = other
         self._partial = bytearray()
-        """The beginning of a text message, or of a header, that is not complete."""
+        """The beginning of a text message, or of a header, that has not come in whole."""
         self._missing = 0
-        """Number of bytes that must come in before looking at `_partial` again makes sense."""
+        """So many bytes more have to come in before it makes sense to look at it again."""
         self._passing = 0
-        """Number of bytes to come that belong to a frame that is passed on."""
+        """So many bytes to come belong to a frame that is passed on."""
         self._refused = False
         """Whether what is passed on belongs to a text whose frame is too long."""
         self.beginning = b""
-        """The beginning of that text, as far as it came in with, or after, the last byte of its frame's header."""
+        """That of this text, as far as it has come in together with the last byte of its frame's header."""
 
     def feed(self, data: _Data) -> None:
-        """Handle what came in from the network; nothing keeps a view of it."""
+        """Take what came in from the network; of a view nothing is kept."""
         while data:
             if self._passing:
                 passed, data = data[: self._passing], data[self._passing :]
@@ -71,7 +71,7 @@ class FrameSplitter:
                 self._partial += data[: self._missing]
                 data, self._missing = data[self._missing :], self._missing - len(data)
                 if self._missing <= 0:
-                    # A new one, as a bytearray cannot be resized while a view of it exists.
+                    # A new one, as a view keeps the old one from changing its size.
                     begun, self._partial = self._partial, bytearray()
                     self._split(memoryview(begun))
             else:
@@ -97,7 +97,7 @@ class FrameSplitter:
                 if data[start] | _FIN == _TEXT:
                     self._refused = True
                     self.beginning = bytes(data[head : head + BEGINNING])
-                self._passing = _ENDLESS
+                self._passing = _FOR_EVER
                 self._other(data[start:])
                 return
             else:
@@ -106,14 +106,13 @@ class FrameSplitter:
             start = stop
         else:
             self._missing = 1
-        if start < end:
-            self._partial += data[start:]
+        self._partial += data[start:]
 
     def _read_length(self, data: _Data, start: int) -> tuple[int, int]:
-        """Return where the payload begins and its length, where that does not fit into seven bits."""
+        """Give where the payload begins and how long it is, where its length does not fit into seven bits."""
         mark = data[start + 1]
         if mark >= _MASKED:
-            return start + 2, _ENDLESS
+            return start + 2, _FOR_EVER
         head = start + (4 if mark == _TWO_BYTES else 10)
         if len(data) < head:
             return head, 0

@@ -1,19 +1,19 @@
-"""The head of an HTTP response, to an opening handshake or to CONNECT, read as leniently as browsers read it.
+"""The head of an HTTP answer, to an opening handshake or to CONNECT, read as leniently as browsers read it.
 
-Only the status line and a few headers matter: a missing reason phrase, HTTP/1.0, a body and other headers, however
-long, are accepted.
+What decides is the status line and a few headers: neither a missing reason phrase, nor HTTP/1.0, nor a body, nor what
+else stands in the head, however long, is in their way.
 """
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["ResponseHead"]
+__all__ = ["AnswerHead"]
 
-_MAX_BYTES = 64 * 1024
-"""Maximum length of a head; a longer one counts as far as it has been read."""
-_MAX_INTERIM = 20
-"""Maximum number of interim responses (1xx); the one after them is taken for the final one."""
+_LONGEST = 64 * 1024
+"""Maximum length of a head, in bytes; of a longer one so much counts as has been read."""
+_MOST_INTERIM = 20
+"""Maximum number of interim answers (1xx); one more is taken for the final one."""
 _START = b"HTTP/1."
 _STATUS = re.compile(rb"HTTP/1\.([01]) +([1-5][0-9][0-9])(?: [^\n]*|\r)?(?:\n|$)")
 _END = re.compile(rb"\r?\n\r?\n")
@@ -25,12 +25,12 @@ _REFUSING = frozenset({b"retry-after", b"date"})
 _PLAIN = re.compile(rb"[ -~]{1,100}")
 
 
-class ResponseHead:
-    """The head of one response, without the interim ones before it: 100, 103 ... (RFC 9110 section 15.2).
+class AnswerHead:
+    """Collects the head of one answer, past the interim ones before it: 100, 103 ... (RFC 9110 section 15.2).
 
     Attributes:
-        status: The HTTP status, once `feed` or `finish` has returned True; None where there was none.
-        rest: The bytes behind the head.
+        status: The HTTP status, once `feed` or `finish` has returned True; None where it was none.
+        rest: What came behind the head.
     """
 
     __slots__ = ("_interim", "_seen", "rest", "status")
@@ -42,7 +42,7 @@ class ResponseHead:
         self.rest = b""
 
     def feed(self, data: bytes) -> bool:
-        """Add bytes, and return whether the head has ended, is too long, or is no HTTP."""
+        """Add bytes, and return whether the head has ended, or is none or too long."""
         seen = self._seen
         searched = max(0, len(seen) - 3)
         seen += data
@@ -50,18 +50,18 @@ class ResponseHead:
         if end is not None:
             self.rest = bytes(seen[end.end() :])
             del seen[end.end() :]
-        elif len(seen) <= _MAX_BYTES and seen[: len(_START)] == _START[: len(seen)]:
+        elif len(seen) <= _LONGEST and seen[: len(_START)] == _START[: len(seen)]:
             return False
         self._read(whole=end is not None)
         return not self._is_interim() or self._begin_anew()
 
     def finish(self) -> bool:
-        """Return whether what came before the end of the connection is enough to know the status."""
+        """Return whether what was read until the end of the connection is enough to know the status."""
         self._read(whole=False)
         return self.status is not None
 
     def opening(self) -> bytes:
-        """Return it written anew, with the headers that matter to a handshake; unchanged where it is no HTTP."""
+        """Write it anew, with what decides about an opening handshake; what is no HTTP as it came."""
         if self.status is None:
             return bytes(self._seen)
         names = _OPENING if self.status == 101 else _REFUSING
@@ -75,8 +75,8 @@ class ResponseHead:
         return next((value.decode("latin-1") for key, value in self._pairs() if key == name), None)
 
     def _is_interim(self) -> bool:
-        # 101 is a final response to a request for an upgrade.
-        return self.status is not None and self.status < 200 and self.status != 101 and self._interim < _MAX_INTERIM
+        # 101 is final to who asked for it.
+        return self.status is not None and self.status < 200 and self.status != 101 and self._interim < _MOST_INTERIM
 
     def _begin_anew(self) -> bool:
         self._interim += 1
@@ -90,11 +90,11 @@ class ResponseHead:
         if found is None:
             return
         status = int(found[2])
-        # Only HTTP/1.1 has upgrades. An upgrade and an interim response count only once they are complete.
+        # An upgrade is one of HTTP/1.1. Neither it nor an interim answer counts before it is there whole.
         if status >= 200 or (whole and (status != 101 or found[1] == b"1")):
             self.status = status
             if not whole:
-                # The last line may be incomplete.
+                # The last line may lack its end.
                 del self._seen[max(self._seen.rfind(b"\n"), found.end()) :]
 
     def _pairs(self) -> list[tuple[bytes, bytes]]:

@@ -1,7 +1,7 @@
-"""Connecting natively, with `websockets`: directly or through a proxy, once, and following no redirect.
+"""How the native runtime dials, with `websockets`: directly or through a proxy, once, and following no redirect.
 
-Keep-alive, time limits and reconnecting are the engine's, so those of `websockets` are off. An open connection is a
-`NativeTransport` over a `native_connection.Connection`.
+Keep-alive, time limits and reconnecting are the engine's, so those of `websockets` are off. What is open then is
+`NativeTransport`, over a `native_connection.Connection`.
 """
 
 from __future__ import annotations
@@ -42,14 +42,12 @@ _AGENT = f"circle-ws {USER_AGENT}"
 
 
 class NativeTransport:
-    """One open WebSocket of the package `websockets`."""
+    """Be one open WebSocket of the package `websockets`."""
 
-    __slots__ = ("_connection", "send")
+    __slots__ = ("_connection",)
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        # The connection's own method: one step less for every message.
-        self.send = connection.send_text
 
     @property
     def buffered(self) -> int:
@@ -61,11 +59,19 @@ class NativeTransport:
         """Bytes received so far, control frames included."""
         return self._connection.bytes_received
 
+    def send(self, text: str) -> None:
+        """Hand over one text message.
+
+        Raises:
+            ConnectionLost: The link is known to be down.
+        """
+        self._connection.send_text(text.encode())
+
     async def drain(self) -> None:
         """Return when writing more makes sense.
 
         Raises:
-            ConnectionLost: The connection went down meanwhile.
+            ConnectionLost: The link went down meanwhile.
         """
         try:
             self._connection.write_joined()
@@ -79,15 +85,15 @@ class NativeTransport:
         """Send a ping frame; the future is done with its pong.
 
         Raises:
-            ConnectionLost: The connection went down meanwhile.
+            ConnectionLost: The link went down meanwhile.
         """
         return self._connection.send_ping()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close with the handshake, within `close_timeout`. Idempotent; cancelled, it aborts."""
+        """Close with the handshake, within `close_timeout`. Idempotent; a cancelled one aborts."""
         self._connection.silent = True
         try:
-            # The library's own time limit begins only when the peer has read what was written before.
+            # The library's own limit begins when the peer has read what was written before.
             async with asyncio.timeout(self._connection.close_timeout):
                 await self._connection.close(code, reason)
         except TimeoutError:
@@ -102,11 +108,8 @@ class NativeTransport:
         self._connection.transport.abort()
 
 
-class _Attempt:
-    """One attempt to connect: makes the `Connection` once there is TCP to the server, and says why it failed.
-
-    Until then a failure is the proxy's, where there is one.
-    """
+class _Way:
+    """Make the link once TCP to the server stands, through a proxy or not; know until then whose fault a failure is."""
 
     def __init__(self, proxy: str | None, receiver: Receiver, waiting_for: Callable[[str], None]) -> None:
         self._proxy = None if proxy is None else shown_proxy(proxy)
@@ -117,41 +120,41 @@ class _Attempt:
             waiting_for(f"the proxy {self._proxy}")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Connection:
-        self.passed_proxy()
+        self.pass_proxy()
         return connection_class()(*args, receiver=self._receiver, **kwargs)
 
-    def passed_proxy(self) -> None:
+    def pass_proxy(self) -> None:
         self._at_proxy = False
         self._waiting_for("the WebSocket to open")
 
-    def failure(self, error: Exception) -> ConnectionFailed:
+    def describe(self, error: Exception) -> ConnectionFailed:
         from .native_errors import network_failure, proxy_failure, retry_after_seconds, upgrade_refusal
 
         if self._at_proxy and self._proxy is not None:
             return proxy_failure(error, self._proxy)
-        via = "" if self._proxy is None else f" (through the proxy {self._proxy})"
+        way = "" if self._proxy is None else f" (through the proxy {self._proxy})"
         if isinstance(error, InvalidStatus):
             # A server may send a header twice, of which `get` makes an error.
             headers = error.response.headers
             retry_after, date = (next(iter(headers.get_all(name)), None) for name in ("Retry-After", "Date"))
-            return upgrade_refusal(error.response.status_code, retry_after_seconds(retry_after, date), via)
+            return upgrade_refusal(error.response.status_code, retry_after_seconds(retry_after, date), way)
         if isinstance(error, InvalidMessage | EOFError):
-            return ConnectionFailed(f"the server did not answer with HTTP; is this a WebSocket server?{via}")
+            return ConnectionFailed(f"the server did not answer with HTTP; is this a WebSocket server?{way}")
         if isinstance(error, InvalidHandshake):
-            return ConnectionFailed(f"the WebSocket handshake failed: {shown(str(error))}{via}")
-        return network_failure(error, via)
+            return ConnectionFailed(f"the WebSocket handshake failed: {shown(str(error))}{way}")
+        return network_failure(error, way)
 
 
 class _Dial(websockets_client.connect):
-    """The dialling of `websockets`: once, following no redirect, through an HTTP proxy by our own tunnel."""
+    """Dial once; follow no redirect; go through an HTTP proxy by our own tunnel."""
 
-    def __init__(self, url: str, attempt: _Attempt, tls: ssl.SSLContext | None, **options: Any) -> None:
-        self._attempt = attempt
+    def __init__(self, url: str, way: _Way, tls: ssl.SSLContext | None, **options: Any) -> None:
+        self._way = way
         self._tls = tls
-        # Without a context `websockets` makes one that checks the certificate and the host name by the system's store.
+        # Without a context `websockets` makes the system's own, which checks the certificate and the host name.
         given: dict[str, Any] = {} if tls is None else {"ssl": tls}
         super().__init__(
-            url, create_connection=cast("type[Connection]", attempt), user_agent_header=_AGENT, **given, **options
+            url, create_connection=cast("type[Connection]", way), user_agent_header=_AGENT, **given, **options
         )
 
     async def open_tcp_connection(self) -> websockets_client.ClientConnection:
@@ -161,7 +164,7 @@ class _Dial(websockets_client.connect):
         from .native_proxy import open_tunnel
 
         transport = await open_tunnel(
-            self.proxy, self.uri, tls=self._tls, user_agent=_AGENT, passed=self._attempt.passed_proxy
+            self.proxy, self.uri, tls=self._tls, user_agent=_AGENT, passed=self._way.pass_proxy
         )
         connection = self.factory(self.ws_uri)
         transport.set_protocol(connection)
@@ -186,7 +189,7 @@ class _Dial(websockets_client.connect):
 
 @cache
 def _capabilities() -> Capabilities:
-    # Cached: finding a package takes as long as making a client.
+    # Looked for once: to find a package takes as long as to make a client.
     return Capabilities(
         ping=True,
         headers=True,
@@ -200,25 +203,25 @@ def _capabilities() -> Capabilities:
 
 
 class NativeConnect:
-    """What opens WebSockets with the package `websockets`."""
+    """Open WebSockets through the package `websockets`."""
 
     @property
     def capabilities(self) -> Capabilities:
-        """Everything; SOCKS where its package is installed."""
+        """Everything; SOCKS where its package is there."""
         return _capabilities()
 
     async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> NativeTransport:
-        """Dial `url`; return once the socket is open. Cancelled, it leaves nothing behind.
+        """Dial `url`; return once the socket is open. A cancelled one leaves nothing behind.
 
         Raises:
             ConnectionFailed: It could not be opened; the message says what to look at.
             ConfigError: The environment names a proxy that cannot be used.
         """
         proxy = self._find_proxy(url, options.proxy)
-        attempt = _Attempt(proxy, receiver, options.waiting_for)
+        way = _Way(proxy, receiver, options.waiting_for)
         dial = _Dial(
             url,
-            attempt,
+            way,
             options.tls,
             additional_headers=options.headers,
             subprotocols=[Subprotocol(name) for name in options.subprotocols] or None,
@@ -238,8 +241,8 @@ class NativeConnect:
         except CircleWsError:
             raise
         except Exception as error:
-            # Every kind of exception: another attempt may work, so none of a library must end the client.
-            raise attempt.failure(error) from error
+            # Also what no library should raise here: another attempt may work, so it must not end the client.
+            raise way.describe(error) from error
 
     def _find_proxy(self, url: str, option: str | None) -> str | None:
         if is_loopback(url):

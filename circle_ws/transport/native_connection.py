@@ -1,9 +1,9 @@
-"""One open WebSocket of the package `websockets`, with a fast path for whole text messages.
+"""One open WebSocket of the package `websockets`, with a short way for what nearly all traffic is.
 
-Those are nearly all traffic. One goes from the network straight to the receiver, and from the sender straight to the
-network: no reader task, no queue, no object for the frame. Writes of one turn of the event loop are joined: the first
+A whole text message goes from the network straight to the receiver, and from the sender straight to the network: no
+reader task, no queue, no object for the frame. What is written in one turn of the event loop is joined: the first
 message goes out at once, those that follow it leave together at the end of the turn. Everything else (control frames,
-fragments, compression, violations of the protocol) is left to the library, which gets those bytes in their order.
+fragments, compression, faults) is the library's own business; it finds the bytes in their order.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ except ImportError:  # pragma: no cover
 from ..errors import ConnectionLost, MessageTooLarge, ProtocolError
 from .base import BEGINNING
 from .frames import FrameSplitter
-from .http_head import ResponseHead
+from .http_head import AnswerHead
 
 if TYPE_CHECKING:
     from .base import Receiver
@@ -42,22 +42,21 @@ _TEXT = 0x81
 """FIN, no extension, opcode 1: the first byte of a whole text message (RFC 6455 section 5.2)."""
 _MASKED = 0x80
 _SHORT, _MEDIUM, _LONG = (Struct(form) for form in ("!BB4s", "!BBH4s", "!BBQ4s"))
-_MAX_JOINED = 64 * 1024
-"""Bytes from which on joined writes go out before the end of the turn: one more system call costs little then."""
+_MOST_JOINED = 64 * 1024
+"""So many bytes go out without waiting for the end of the turn: a system call more is nothing to them."""
 _READ_AT_ONCE = 64 * 1024
-"""Size of a read buffer, in bytes: about what a listener's buffer holds of short notifications, so that its task gets
-a turn during a flood."""
+"""Bytes; hardly more than a listener's buffer holds of short notifications, so that a flood gives its task a turn."""
 _PING_BYTES = 8
-"""Length of a ping's random payload, which its pong repeats: long enough that no two are the same."""
-_MAX_PENDING_PINGS = 8
-"""Maximum number of pings that wait for their pongs."""
+"""So long is the random payload of a ping, which its pong repeats: no two are ever the same."""
+_MOST_PENDING_PINGS = 8
+"""So many pings wait for their pong at the same time, and no more."""
 
 
 class Connection(websockets_client.ClientConnection):
-    """A `ClientConnection` that hands messages to a receiver as soon as they have come in.
+    """Hand whole messages to a receiver as soon as they have come in.
 
     Args:
-        receiver: What it reports to.
+        receiver: Takes them.
     """
 
     def __init__(self, *args: Any, receiver: Receiver, **kwargs: Any) -> None:
@@ -65,43 +64,42 @@ class Connection(websockets_client.ClientConnection):
         self.receiver = receiver
         self.bytes_received = 0
         self.silent = False
-        """Whether nothing more is reported to the receiver."""
+        """Whether the receiver is to hear of nothing more."""
         self.joined_size = 0
-        """Number of bytes that go out at the end of this turn."""
+        """How many bytes leave at the end of this turn."""
         self._joined: list[bytes] = []
         self._joining = False
         self._splitter = FrameSplitter(self.protocol.max_message_size, self._take_text, self._pass_on)
-        # The library would write a pong for every ping, however many the peer leaves unread.
+        # The library itself writes a pong for each ping, however many the peer leaves unread.
         self.protocol.send_frame = self._send_frame  # type: ignore[method-assign]
         self._open = False
-        self._head: ResponseHead | None = ResponseHead()
+        self._head: AnswerHead | None = AnswerHead()
         self._ended = False
         self._fragments = bytearray()
-        """The fragments of a message so far. Joined, as in a list even empty ones would each cost an object."""
+        """What came in of a fragmented message, joined: a list of pieces costs an object for each, an empty one too."""
         self._text = True
         self._held_pong: bytes | None = None
-        """The payload of the latest ping that came in while the peer was not reading; None where none did."""
+        """The payload of the latest ping that came in while the peer did not read; None where none did."""
         self._hang_up: asyncio.TimerHandle | None = None
 
     def forget_handshake(self) -> None:
-        """Forget the request and the response, which take more memory than the rest of this object."""
+        """Let go of what was said in it, which takes more memory than this object itself."""
         self.request = None
         if self.response is not None:
-            # Emptied, as the parser keeps a reference to the response.
+            # The parser holds the answer too, as long as it runs, so it is emptied.
             self.response.headers.clear()
 
     # Writing.
 
-    def send_text(self, text: str) -> None:
+    def send_text(self, payload: bytes) -> None:
         """Write one text message.
 
         Raises:
-            ConnectionLost: The connection is known to be down.
+            ConnectionLost: The link is known to be down.
         """
         protocol = self.protocol
         if protocol.state is not OPEN:
             raise self.loss()
-        payload = text.encode()
         if protocol.extensions:
             protocol.send_text(payload)
             self.send_data()
@@ -110,7 +108,7 @@ class Connection(websockets_client.ClientConnection):
         if self._joining:
             self._joined += (header, masked)
             self.joined_size += len(header) + len(masked)
-            if self.joined_size > _MAX_JOINED:
+            if self.joined_size > _MOST_JOINED:
                 self.write_joined()
         else:
             self._joining = True
@@ -118,62 +116,62 @@ class Connection(websockets_client.ClientConnection):
             self.transport.write(header + masked)
 
     def send_ping(self) -> asyncio.Future[None]:
-        """Send a ping frame; the future is done with its pong, or fails with `ConnectionLost` when the connection ends.
+        """Send a ping frame; the future is done with its pong, and fails with `ConnectionLost` at the end of the link.
 
         Raises:
-            ConnectionLost: The connection is known to be down.
+            ConnectionLost: The link is known to be down.
         """
         if self.protocol.state is not OPEN:
             raise self.loss()
         pong = self.loop.create_future()
         payload = os.urandom(_PING_BYTES)
-        if len(self.pending_pings) >= _MAX_PENDING_PINGS:
-            # Where a peer that is alive answers no pings, each interval would add one more.
+        if len(self.pending_pings) >= _MOST_PENDING_PINGS:
+            # A peer that never answers pings, but is alive, would have one more of them kept at each interval.
             earliest, _ = self.pending_pings.pop(next(iter(self.pending_pings)))
             earliest.cancel()
-        # The library matches the pong, and resolves the future with the latency, which is not used.
+        # The library finds the pong, and sets what is here to the seconds it took, which nobody asks for.
         self.pending_pings[payload] = (pong, self.loop.time())
         self.protocol.send_ping(payload)
         self.send_data()
         return pong
 
     def terminate_pending_pings(self) -> None:
-        """Fail the pings that wait for their pongs, once TCP is down."""
+        """Fail, once TCP is down, what waits for a pong."""
         for pong, _ in self.pending_pings.values():
             if not pong.done():
                 pong.set_exception(self.loss())
-                # Without effect but to mark the error as seen: where nothing waits for it, asyncio would log it.
+                # It changes nothing, but says that the error was seen: there may be nobody who waits.
                 pong.cancel()
         self.pending_pings.clear()
 
     def _end_turn(self) -> None:
-        # While the peer is not reading, writes go on being joined: asyncio's buffer takes time for each of its pieces.
+        # While the peer does not read, more is joined: asyncio's buffer takes time for each of its pieces.
         if not self.paused:
             self._joining = False
             self.write_joined()
 
     def write_joined(self) -> None:
-        """Write what was joined so far."""
+        """Write now what waits for the end of this turn."""
         if self._joined:
             joined, self._joined = self._joined, []
             self.joined_size = 0
             self.transport.write(b"".join(joined))
 
     def send_data(self) -> None:
-        """Write what the library has to send, behind earlier messages."""
+        """Write what the library has to send, behind what was sent before it."""
         if self.protocol.writes:
             self.write_joined()
             super().send_data()
 
     def _send_frame(self, frame: Frame) -> None:
-        """Write a frame of the library's; while the peer is not reading keep only the latest pong (RFC 6455, 5.5.3)."""
+        """Write a frame of the library's; while the peer does not read, keep only the latest pong (RFC 6455, 5.5.3)."""
         if frame.opcode is Opcode.PONG and self.paused:
             self._held_pong = bytes(frame.data)
         else:
             type(self.protocol).send_frame(self.protocol, frame)
 
     def resume_writing(self) -> None:
-        """Go on writing, as the peer has read nearly everything; answer its latest ping."""
+        """Learn that the peer has read nearly everything; answer its latest ping."""
         super().resume_writing()
         self._end_turn()
         pong, self._held_pong = self._held_pong, None
@@ -184,7 +182,7 @@ class Connection(websockets_client.ClientConnection):
     # Reading.
 
     def loss(self) -> ConnectionLost:
-        """Return how the connection went down."""
+        """Describe how the link went down."""
         received, sent = self.protocol.close_rcvd, self.protocol.close_sent
         if received is not None and (sent is None or self.protocol.close_rcvd_then_sent):
             return ConnectionLost.closed(received.code, received.reason)
@@ -193,7 +191,7 @@ class Connection(websockets_client.ClientConnection):
         return ConnectionLost.closed(1006)
 
     def process_event(self, event: Event) -> None:
-        """Handle what the library parsed: the response to the handshake, or a frame that was passed on to it."""
+        """Take what the library found: the answer to the handshake, or a frame that was passed on to it."""
         if self.response is None:
             self._check_subprotocol()
         if self.response is None or not isinstance(event, Frame):
@@ -201,10 +199,10 @@ class Connection(websockets_client.ClientConnection):
         elif event.opcode is Opcode.PONG:
             self.acknowledge_pings(bytes(event.data))
         elif event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT) and not self.silent:
-            self._take_frame(event)
+            self._take(event)
 
     def _check_subprotocol(self) -> None:
-        """Fail the handshake, as browsers do, where the server accepted no subprotocol that was offered."""
+        """Fail the handshake where the server took none that was offered, as the browsers' standard has it."""
         offered = self.protocol.available_subprotocols
         if offered and self.protocol.subprotocol is None and self.protocol.handshake_exc is None:
             self.silent = True
@@ -212,7 +210,7 @@ class Connection(websockets_client.ClientConnection):
                 f"the server took none of the subprotocols that were offered: {', '.join(offered)}"
             )
 
-    def _take_frame(self, frame: Frame) -> None:
+    def _take(self, frame: Frame) -> None:
         if frame.opcode is not Opcode.CONT:
             self._text = frame.opcode is Opcode.TEXT
         data: Any = frame.data
@@ -228,7 +226,7 @@ class Connection(websockets_client.ClientConnection):
             self._deliver(data, text=self._text)
 
     def _refuse(self, error: PayloadTooBig, beginning: bytes) -> None:
-        """Close for a message that zlib had held back: `websockets` lets it through with an empty last fragment."""
+        """End the link for what zlib had held back: `websockets` lets it in with an empty last fragment."""
         self.protocol.parser_exc = error
         self._fragments = bytearray(beginning)
         self.protocol.fail(1009, str(error))
@@ -249,7 +247,7 @@ class Connection(websockets_client.ClientConnection):
             _logger.exception("a receiver raised; the connection goes on")
 
     def data_received(self, data: bytes | memoryview) -> None:
-        """Handle what came in: the response to the handshake with whatever follows it, then frames."""
+        """Take what came in: the answer to the handshake, with whatever came right behind it, then frames."""
         self.bytes_received += len(data)
         if self._open:
             self._splitter.feed(data)
@@ -259,15 +257,15 @@ class Connection(websockets_client.ClientConnection):
             self._end()
 
     def eof_received(self) -> None:
-        """Handle the end of what the server sends; a part of its response to the handshake may be enough."""
+        """Learn that the server sends no more; what there is of its answer to the handshake may be enough."""
         if self._head is not None and self._head.finish():
             self._take_head(self._head)
         super().eof_received()
 
-    def _take_head(self, head: ResponseHead) -> None:
-        """Pass the response to the handshake to the library, and it alone, so that its parser is between frames.
+    def _take_head(self, head: AnswerHead) -> None:
+        """Give the library the answer to the handshake, and it alone, so that its parser stands between frames.
 
-        It gets it rewritten, as it would refuse responses that browsers accept.
+        What it would not read whole, or refuse for its form, it is given in a form that it takes.
         """
         self._head = None
         super().data_received(head.opening())
@@ -279,7 +277,7 @@ class Connection(websockets_client.ClientConnection):
         super().data_received(bytes(data))
 
     def _take_text(self, payload: bytes | memoryview) -> bool:
-        """Deliver a whole text message past the library's parser, and return True, where that is legal."""
+        """Take a whole text message past the library, where that is legal."""
         protocol = self.protocol
         if self.silent or protocol.state is not OPEN or protocol.current_size is not None:
             return False
@@ -287,7 +285,7 @@ class Connection(websockets_client.ClientConnection):
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Handle the end of TCP."""
+        """Learn that TCP is down."""
         if self._head is not None and self._head.finish():
             self._take_head(self._head)
         super().connection_lost(exc)
@@ -297,7 +295,7 @@ class Connection(websockets_client.ClientConnection):
             self._end()
 
     def _end(self) -> None:
-        """Report, once, that the connection is down, without waiting for the server to close TCP."""
+        """Tell the receiver, once, that the link is down; do not wait for the server to close TCP."""
         if self._ended or self.protocol.handshake_exc is not None:
             return
         self._ended = True
@@ -314,7 +312,7 @@ class Connection(websockets_client.ClientConnection):
             _logger.exception("a receiver raised; the connection is down all the same")
 
     def _beginning(self) -> str:
-        """Return how the message begins that is too large: from its fragments, or from its frame."""
+        """Return the beginning of the message that is too large: of its fragments, or of its frame."""
         return str(self._fragments[:BEGINNING] or self._splitter.beginning, "utf-8", "ignore")
 
 
@@ -324,11 +322,10 @@ def _too_large(limit: int | None, beginning: str) -> MessageTooLarge:
 
 
 class _BufferedConnection(Connection, asyncio.BufferedProtocol):
-    """A connection that reads into a buffer shared by all connections of its event loop.
+    """Read into a buffer that all links of an event loop share.
 
-    With a plain `asyncio.Protocol` each read makes a new buffer of 256 KiB, which costs more than all the rest of the
-    work for a short message. Sharing is legal where a loop gets the buffer, fills it and reports that in one step, as
-    the selector loop does; the proactor loop does not.
+    asyncio's other way makes a new buffer of 256 KiB for each read, which costs more than all that is done with a short
+    message. It is legal where a loop asks for the buffer, fills it and tells so in one step, as its selector loop does.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -338,11 +335,11 @@ class _BufferedConnection(Connection, asyncio.BufferedProtocol):
         self._buffer = _buffers[self.loop]
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Return the buffer to read into."""
+        """Give where to read into."""
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Handle what was read. Nothing keeps a view of the buffer."""
+        """Take what was read. Nothing keeps a view of the buffer."""
         self.data_received(self._buffer[:nbytes])
 
 
@@ -350,15 +347,15 @@ _buffers: WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = WeakKeyDict
 
 
 def connection_class() -> type[Connection]:
-    """Return the class of connections for the running event loop."""
+    """Tell which kind of link the running event loop can have."""
     return _BufferedConnection if isinstance(asyncio.get_running_loop(), asyncio.SelectorEventLoop) else Connection
 
 
 def _text_frame(payload: bytes) -> tuple[bytes, bytes]:
-    """Return the frame of a whole text message, masked with a fresh key (RFC 6455 section 5.3).
+    """Make the frame of a whole text message, masked with a fresh key as RFC 6455 section 5.3 asks of a client.
 
     Returns:
-        The header with the key, and the masked payload: apart, as copying a long one is expensive.
+        The header with the key, and the masked payload: apart, as a long one is dear to copy.
     """
     length = len(payload)
     key = os.urandom(4)

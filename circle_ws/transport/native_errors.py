@@ -1,4 +1,4 @@
-"""Why a WebSocket could not be opened natively, in words: network, TLS, HTTP, proxy."""
+"""Why a WebSocket could not be opened natively, in words: the network, TLS, HTTP, and the proxy on the way."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from ..urls import is_socks
 __all__ = ["network_failure", "proxy_failure", "proxy_refusal", "retry_after_seconds", "upgrade_refusal"]
 
 
-def network_failure(error: Exception, via: str = "") -> ConnectionFailed:
-    """Return the failure of a connection between here and the server.
+def network_failure(error: Exception, way: str = "") -> ConnectionFailed:
+    """Describe a failure between here and the server.
 
     Args:
-        error: What the system raised.
-        via: Added to the message: the proxy that the connection goes through.
+        error: What the system said.
+        way: Added to the message: the proxy on the way.
     """
     if isinstance(error, ssl.SSLCertVerificationError):
         return ConnectionFailed(
             f"the server's TLS certificate is not to be trusted: {shown(error.verify_message)}; "
-            f"check the host name in the URL and the server's certificate{via}",
+            f"check the host name in the URL and the server's certificate{way}",
             bad_certificate=True,
         )
-    return ConnectionFailed(f"{_describe(error)}{via}")
+    return ConnectionFailed(f"{_describe(error)}{way}")
 
 
 def _describe(error: Exception) -> str:
@@ -42,22 +42,22 @@ def _describe(error: Exception) -> str:
     return f"the connection could not be made: {shown(str(error)) or type(error).__name__}"
 
 
-def upgrade_refusal(status: int, retry_after: float | None, via: str = "") -> ConnectionFailed:
-    """Return the failure that an HTTP response of the server means: anything but a switch to WebSocket.
+def upgrade_refusal(status: int, retry_after: float | None, way: str = "") -> ConnectionFailed:
+    """Describe an HTTP answer of the server's that is no WebSocket.
 
     Args:
         status: The HTTP status.
-        retry_after: After how many seconds the server wants another attempt, or None.
-        via: Added to the message: the proxy that the connection goes through.
+        retry_after: When the server wants to be asked again, in seconds, or None.
+        way: Added to the message: the proxy on the way.
     """
     if 300 <= status < 400:
         return RedirectRefused(
-            f"the server redirects (HTTP {status}), which is never followed; dial the new address itself{via}",
+            f"the server redirects (HTTP {status}), which is never followed; dial the new address itself{way}",
             http_status=status,
             retry_after=retry_after,
         )
     return ConnectionFailed(
-        f"the server refused the WebSocket with HTTP {status}; {_advice(status)}{via}",
+        f"the server refused the WebSocket with HTTP {status}; {_advice(status)}{way}",
         http_status=status,
         retry_after=retry_after,
     )
@@ -76,10 +76,10 @@ def _advice(status: int) -> str:
 
 
 def proxy_failure(error: Exception, proxy: str) -> ConnectionFailed:
-    """Return the failure of a connection between here and the proxy, or one that the proxy reports.
+    """Describe a failure between here and the proxy, or one that the proxy reports.
 
     Args:
-        error: What the system, or a library that speaks with the proxy, raised; its cause where that says more.
+        error: What the system, or a library that speaks with the proxy, said; its cause where that says more.
         proxy: The proxy, as it may be shown.
     """
     cause = error.__cause__ or error
@@ -101,13 +101,13 @@ def proxy_failure(error: Exception, proxy: str) -> ConnectionFailed:
 
 
 def proxy_refusal(status: int, retry_after: float | None, proxy: str) -> ConnectionFailed:
-    """Return the failure that an HTTP response of the proxy means: anything but a tunnel.
+    """Describe an HTTP answer of the proxy's that is no tunnel.
 
-    Its status is not that of the server, so only the message names it.
+    Its status is not that of the server, so it stands in the message alone.
 
     Args:
         status: The HTTP status.
-        retry_after: After how many seconds the proxy wants another attempt, or None.
+        retry_after: When the proxy wants to be asked again, in seconds, or None.
         proxy: The proxy, as it may be shown.
     """
     words = "; check the user name and password in its URL" if status == 407 else ""
@@ -118,12 +118,11 @@ def proxy_refusal(status: int, retry_after: float | None, proxy: str) -> Connect
 
 
 def retry_after_seconds(value: str | None, date: str | None = None) -> float | None:
-    """Return what the header `Retry-After` asks for (RFC 9110 section 10.2.3).
+    """Read `Retry-After` (RFC 9110 section 10.2.3).
 
     Args:
         value: The header: seconds, or a date.
-        date: The header `Date`, which a date is compared with, as the clock here may be wrong; None means now, and so
-            does what is no date.
+        date: The header `Date`, by which a date is read: the clock here may be wrong. None, or no date, is now.
 
     Returns:
         Seconds, or None where the header is neither.
@@ -142,6 +141,6 @@ def _read_date(text: str) -> datetime | None:
     try:
         read = parsedate_to_datetime(text)
     except (ValueError, TypeError, OverflowError):
-        # OverflowError: a time zone with very many digits.
+        # The last one is that of a zone with very many digits.
         return None
     return read if read.tzinfo else read.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Proxies: which one the environment names, and connecting through one, HTTP or SOCKS.
+"""Proxies: which one the environment names, and the way through one, HTTP or SOCKS.
 
 The tunnel through an HTTP proxy is our own: CONNECT (RFC 9110 section 9.3.6), and TLS through it. That of `websockets`
 reports an error to the event loop when a proxy hangs up, and when TLS fails behind it.
@@ -17,7 +17,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from ..errors import ConfigError
 from ..urls import find_proxy_fault, is_socks, shown_proxy
-from .http_head import ResponseHead
+from .http_head import AnswerHead
 from .native_addresses import find_addresses, first_of, open_socket
 from .native_errors import proxy_refusal, retry_after_seconds
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 __all__ = ["environment_proxy", "open_socks", "open_tunnel"]
 
-_RESOLVED_BY_PROXY = ("socks5h", "socks4a")
-"""Schemes with which the proxy looks up the circle's name."""
+_LEFT_TO_THE_PROXY = ("socks5h", "socks4a")
+"""Schemes with which the proxy looks the circle's name up."""
 
 
 def environment_proxy(url: str, *, socks: bool) -> str | None:
-    """Return the proxy for a `ws://` or `wss://` URL: `WSS_PROXY`, `SOCKS_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`.
+    """Give the proxy for a `ws://` or `wss://` URL: `WSS_PROXY`, `SOCKS_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`.
 
-    For `ws://` it is `WS_PROXY` first, and `HTTP_PROXY` before `ALL_PROXY`; `NO_PROXY` names the hosts without a proxy.
+    For `ws://` it is `WS_PROXY` first, and `HTTP_PROXY` before `ALL_PROXY`; `NO_PROXY` names the hosts that need none.
     Names in lower case count too, and on macOS and Windows the system's settings.
 
     Args:
@@ -41,7 +41,7 @@ def environment_proxy(url: str, *, socks: bool) -> str | None:
         socks: Whether a SOCKS proxy can be used.
 
     Raises:
-        ConfigError: The proxy that is named cannot be used.
+        ConfigError: It is one that cannot be used.
     """
     proxy = _look_up(url)
     if proxy is None:
@@ -62,14 +62,14 @@ def _look_up(url: str) -> str | None:
     secure = parts.scheme == "wss"
     if proxy_bypass(f"{parts.hostname}:{parts.port or (443 if secure else 80)}"):
         return None
-    # The order of `websockets`, which is that of RFC 6455 section 4.1.
+    # The order of `websockets`, which is that of RFC 6455 section 4.1; what is for everything comes last.
     names = ("wss", "socks", "https", "all") if secure else ("ws", "socks", "https", "http", "all")
     proxies = getproxies()
     for name in names:
         proxy = proxies.get(name)
         if not proxy:
             continue
-        # Systems write the address of a SOCKS proxy with `http://` too.
+        # Systems write the address of a SOCKS proxy like that of any other.
         kind = "socks5h" if name == "socks" else "http"
         address = proxy.removeprefix("http://") if name == "socks" else proxy
         return address if "://" in address else f"{kind}://{address}"
@@ -79,14 +79,14 @@ def _look_up(url: str) -> str | None:
 async def open_tunnel(
     proxy: str, target: str, *, tls: ssl.SSLContext | None, user_agent: str, passed: Callable[[], None]
 ) -> asyncio.Transport:
-    """Return a TCP or TLS transport to the server, through an HTTP proxy. Cancelled, it leaves nothing behind.
+    """Give a transport to the server; a cancelled one leaves nothing behind.
 
     Args:
         proxy: The proxy's checked URL.
         target: The server's checked URL.
         tls: How a `wss://` server's certificate is checked; None is the system's way, which is that for a proxy too.
         user_agent: The header `User-Agent`.
-        passed: Called once the proxy has opened the tunnel.
+        passed: Called when the proxy has done its part.
 
     Raises:
         ConnectionFailed: The proxy refused.
@@ -96,16 +96,16 @@ async def open_tunnel(
     loop = asyncio.get_running_loop()
     at, to = urlsplit(proxy), urlsplit(target)
     secure = at.scheme == "https"
-    response = loop.create_future()
+    answer = loop.create_future()
     host = (at.hostname or "").removesuffix(".")
     transport, protocol = await loop.create_connection(
-        lambda: _Connect(_request(at, to, user_agent), response),
+        lambda: _Connect(_request(at, to, user_agent), answer),
         sock=await open_socket(host, at.port or (443 if secure else 80)),
         ssl=ssl.create_default_context() if secure else None,
         server_hostname=host if secure else None,
     )
     try:
-        _check(await response, proxy)
+        _check(await answer, proxy)
         passed()
         if to.scheme == "wss":
             context = tls or ssl.create_default_context()
@@ -120,29 +120,29 @@ async def open_tunnel(
 
 
 class _Connect(asyncio.Protocol):
-    """The request for a tunnel, and the head of its response."""
+    """Asks for the tunnel, and takes the head of the answer."""
 
-    def __init__(self, request: bytes, response: asyncio.Future[ResponseHead]) -> None:
+    def __init__(self, request: bytes, answer: asyncio.Future[AnswerHead]) -> None:
         self._request = request
-        self._response = response
-        self._head = ResponseHead()
+        self._answer = answer
+        self._head = AnswerHead()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         cast("asyncio.Transport", transport).write(self._request)
 
     def data_received(self, data: bytes) -> None:
-        if not self._response.done() and self._head.feed(data):
-            self._response.set_result(self._head)
+        if not self._answer.done() and self._head.feed(data):
+            self._answer.set_result(self._head)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._response.done():
+        if self._answer.done():
             return
         if self._head.finish():
-            self._response.set_result(self._head)
+            self._answer.set_result(self._head)
         else:
-            self._response.set_exception(exc or EOFError())
-            # Marks the error as seen: after a cancelled dial nothing waits for it, and asyncio would log it.
-            self._response.exception()
+            self._answer.set_exception(exc or EOFError())
+            # It changes nothing, but says that the error was seen: a cancelled dial may have nobody who waits.
+            self._answer.exception()
 
 
 def _request(proxy: SplitResult, target: SplitResult, user_agent: str) -> bytes:
@@ -155,7 +155,7 @@ def _request(proxy: SplitResult, target: SplitResult, user_agent: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 
-def _check(head: ResponseHead, proxy: str) -> None:
+def _check(head: AnswerHead, proxy: str) -> None:
     if head.status is None or head.status < 200:
         raise ConnectionResetError
     if head.status >= 300:
@@ -169,15 +169,13 @@ async def open_socks(
     port: int,
     connect: Callable[[str, str], Coroutine[Any, Any, socket.socket]],
 ) -> socket.socket:
-    """Return a socket to the circle through a SOCKS proxy, of which either may have several addresses.
-
-    Cancelled, it leaves nothing behind.
+    """Give a socket that leads to the circle; a cancelled one leaves nothing behind.
 
     Args:
         proxy: The proxy's checked URL.
         host: The circle's.
         port: The circle's.
-        connect: Called with an address of the proxy and the host to ask it for.
+        connect: Speaks with the proxy at an address, and asks it for a host.
 
     Raises:
         OSError: The proxy cannot be reached, and the cause says why; or the circle's host is unknown here.
@@ -185,14 +183,14 @@ async def open_socks(
     """
     via = await _reachable((proxy.hostname or "").removesuffix("."), proxy.port or 0)
     hosts = [host]
-    if proxy.scheme not in _RESOLVED_BY_PROXY:
+    if proxy.scheme not in _LEFT_TO_THE_PROXY:
         family = socket.AF_INET if proxy.scheme == "socks4" else socket.AF_UNSPEC
         hosts = [where[0] for _, where in await find_addresses(host, port, family)]
     return await first_of([partial(connect, via, one) for one in hosts])
 
 
 async def _reachable(host: str, port: int) -> str:
-    """Return an address of the proxy that can be connected to: python-socks tries only the first one."""
+    """Give an address of the proxy that answers: the package takes the first one, whether it does or not."""
     try:
         addresses = await find_addresses(host, port)
         if len(addresses) == 1:

@@ -1,4 +1,4 @@
-"""Access to the document: text, state and events of elements with an id."""
+"""The document, as the page uses it: text, state and events of elements with an id."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,17 +8,17 @@ import js
 from pyodide.ffi import JsProxy, create_proxy
 
 KEPT = 50
-"""Maximum number of points in the plot and of lines in the log."""
+"""How many points the plot and how many lines the log have."""
 
 
 class View:
-    """The elements and events of the document. `release()` destroys every JavaScript proxy that it made."""
+    """Show things in the document and listen to it. Every proxy it makes is destroyed by `release()`."""
 
     def __init__(self) -> None:
         self._listeners: list[tuple[Any, str, JsProxy]] = []
 
     def on(self, id: str, event: str, function: Callable[[], object]) -> None:
-        """Call a function at an event, instead of the browser's default action."""
+        """Call a function at an event, instead of what the browser would do."""
 
         def handle(js_event: Any) -> None:
             js_event.preventDefault()
@@ -29,7 +29,7 @@ class View:
         self._listeners.append((js_target, event, js_handler))
 
     def release(self) -> None:
-        """Remove the event listeners and destroy their proxies."""
+        """Listen no more."""
         for js_target, event, js_handler in self._listeners:
             js_target.removeEventListener(event, js_handler)
             js_handler.destroy()
@@ -40,19 +40,19 @@ class View:
         _element(id).textContent = text
 
     def value(self, id: str) -> str:
-        """Return the value of a field."""
+        """Read a field."""
         return str(_element(id).value).strip()
 
     def fill(self, id: str, value: str) -> None:
-        """Set the value of a field."""
+        """Write into a field."""
         _element(id).value = value
 
     def enable(self, id: str, *, enabled: bool) -> None:
-        """Enable or disable a button."""
+        """Let a button be pressed or not."""
         _element(id).disabled = not enabled
 
     def answer(self, id: str, text: str, *, good: bool = True, note: str = "") -> None:
-        """Show the outcome of a call, with a note at its end."""
+        """Show what came of a call, with a note at its end."""
         js_output = _element(id)
         js_output.className = "good" if good else "bad"
         js_output.replaceChildren(_made("span", text))
@@ -60,23 +60,23 @@ class View:
             js_output.append(_made("small", note))
 
     def status(self, status: str, detail: str) -> None:
-        """Show the status as text, and in its colour of style.css."""
+        """Show the status: in words, and in the colour that style.css has for it."""
         js.document.body.dataset.status = status
         self.write("status", status.capitalize())
         self.write("status-detail", detail)
 
     def wait(self, seconds: float | None) -> None:
-        """Show the delay before the next attempt as a bar; None hides it."""
+        """Show for how long the next attempt waits; None hides that."""
         js_bar = _element("wait")
         js_bar.hidden = True
         if seconds is not None:
             js_bar.style.animationDuration = f"{seconds}s"
-            # Reading the layout in between makes the browser restart the animation.
+            # Read the layout in between, so that the animation begins anew.
             js_bar.offsetWidth  # noqa: B018
             js_bar.hidden = False
 
     def log(self, at: float, status: str, detail: str) -> None:
-        """Add a line at the top of the log."""
+        """Put a line on top of what happened."""
         clock = time.strftime("%H:%M:%S", time.localtime(at)) + f".{int(at * 1000) % 1000:03}"
         js_line = _made("li")
         js_line.dataset.status = status

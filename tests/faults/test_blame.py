@@ -287,7 +287,7 @@ async def test_row_20_a_reply_without_any_id(peers: Peers, how: str, what: str) 
             else:
                 left = later(leave(it))
                 await until(peer, "received", lambda texts: len(texts) > 0 and "silent" in texts[-1])
-                await eventually(lambda: it._supervisor._session and it._supervisor._session.in_flight)
+                await eventually(lambda: it._supervisor.send_queue.pending.entries)
                 await say()
                 assert {type(outcome) for outcome in await left} == {ProtocolError}
         assert it.stats.protocol_errors == 0

@@ -30,7 +30,7 @@ async def test_row_38_a_circle_that_asks_and_does_not_read(
     peers: Peers, monkeypatch: pytest.MonkeyPatch, question: str
 ) -> None:
     """Row 38, the circle asks without end: what waits for it is bounded; over it the link is closed; retry."""
-    monkeypatch.setattr(session, "MOST_UNREAD_ANSWERS", MEBIBYTE)
+    monkeypatch.setattr(session, "MAX_UNREAD_REPLIES", MEBIBYTE)
     peer = await peers.start("scripted", deaf=True)
     highest = 0
 
@@ -79,7 +79,7 @@ async def test_row_38_a_circle_that_reads_may_ask_as_often_as_it_likes(
     peers: Peers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Row 38, the circle asks without end: one that reads gets every answer, however many they are."""
-    monkeypatch.setattr(session, "MOST_UNREAD_ANSWERS", MEBIBYTE)
+    monkeypatch.setattr(session, "MAX_UNREAD_REPLIES", MEBIBYTE)
     peer = await peers.start("scripted")
     async with client(peer.url, key=None, keepalive=None) as it:
         it.handle("question", lambda: "x" * 60_000)

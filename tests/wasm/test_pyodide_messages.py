@@ -335,9 +335,9 @@ async def test_replies_before_a_close_count(peers: Peers, state: str, waits: boo
         assert session is not None
         transport: Any = session.transport
         calls = [later(it.call("slow")) for _ in range(2)]
-        await eventually(lambda: len(session.in_flight) == 2)
-        first, second = [f'{{"jsonrpc":"2.0","id":{id},"result":{id}}}' for id in session.in_flight]
-        ids = list(session.in_flight)
+        await eventually(lambda: len(session.pending.entries) == 2)
+        first, second = [f'{{"jsonrpc":"2.0","id":{id},"result":{id}}}' for id in session.pending.entries]
+        ids = list(session.pending.entries)
         if waits:
             late = later(it.call("slow"))
             await asyncio.sleep(0)
@@ -353,7 +353,7 @@ async def test_replies_before_a_close_count(peers: Peers, state: str, waits: boo
         if state == "closed":
             assert [cause.code for cause in causes if cause is not None] == [1012]
         await eventually(lambda: it._supervisor._session not in (None, session))
-        await eventually(lambda: len(it._supervisor._session.in_flight) == 1)  # type: ignore[union-attr]
+        await eventually(lambda: len(it._supervisor.send_queue.pending.entries) == 1)
         assert not late.done()
         late.cancel()
         js.Reflect.deleteProperty(transport._js_socket, "readyState")

@@ -25,7 +25,6 @@ from circle_ws import (
     StatusChange,
 )
 from circle_ws.auth.profiles import BOUND
-from circle_ws.engine.renewal import Renewal
 from circle_ws.transport.memory import MemoryPeer, MemoryServer
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later
@@ -697,25 +696,3 @@ async def test_nothing_is_left_in_the_queue() -> None:
         await it.wait_until_connected()
         assert answers == [["x" * 100]] * 2
     await it.close()
-
-
-# The rule itself.
-
-
-def test_the_rule() -> None:
-    """Before the sign-in nothing is renewed; then once; what was written earlier may go again, what came later not."""
-    renewal = Renewal()
-    assert not renewal.refused(1)
-    assert not renewal.wanted
-    renewal.possible = True
-    assert renewal.refused(2)
-    assert renewal.refused(3)
-    assert renewal.wanted
-    assert not renewal.possible
-    renewal.done([4, 5])
-    assert not renewal.wanted
-    assert renewal.refused(4)
-    assert renewal.refused(5)
-    for id in (1, 2, 3, 6, 7):
-        assert not renewal.refused(id)
-    assert not renewal.wanted
