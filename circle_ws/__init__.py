@@ -8,10 +8,9 @@ async with circle_ws.connect("wss://circle.example/02ab...", private_key=key) as
 ```
 """
 
-from typing import TYPE_CHECKING
-
 from .auth.keypair import KeyPair
 from .auth.types import Challenge, Dialect, Profile, Signer
+from .batch import Batch, BatchResult
 from .builder import CircleWsClientBuilder, Connecting, connect
 from .client import CircleWsClient
 from .config import ClientConfig
@@ -46,14 +45,8 @@ from .hooks import CallNext, Middleware, Request, SetupSession
 from .policy import Failure, Verdict
 from .policy.backoff import Backoff
 from .policy.liveness import KeepAlive
-from .postponed import names_of
 from .stats import ClientStats
 from .status import ConnectionStatus, StatusChange
-
-if TYPE_CHECKING:
-    from .batch import Batch, BatchResult
-else:
-    __getattr__, __dir__ = names_of(__name__, {"batch": ("Batch", "BatchResult")})
 
 __all__ = [
     "AuthError",

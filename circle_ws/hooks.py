@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
-
-from .frozen import dataclass
 
 if TYPE_CHECKING:
     from .jsonrpc.messages import Params

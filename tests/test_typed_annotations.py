@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, Generic, NamedTuple, NotRequired, Param
 
 import pytest
 
-from circle_ws.typed import converter_for
+from circle_ws.typed.converter import converter_for
 from tests.support.typed import convert, mismatch, refusal
 
 T = TypeVar("T")

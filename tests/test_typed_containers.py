@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import pytest
 
 from circle_ws.errors import InvalidResult
-from circle_ws.typed import converter_for
+from circle_ws.typed.converter import converter_for
 from tests.support.typed import convert, mismatch, refusal
 
 

@@ -18,7 +18,7 @@ import pytest
 
 import circle_ws
 from circle_ws.errors import CircleWsError, InvalidRequest, InvalidResult, ProtocolError
-from circle_ws.typed import converter_for
+from circle_ws.typed.converter import converter_for
 from tests.support.typed import convert, mismatch, refusal
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, Optional, TypedDict, Union
 
 import pytest
 
-from circle_ws.typed import converter_for
+from circle_ws.typed.converter import converter_for
 from tests.support.typed import convert, mismatch
 
 _made: list[str] = []

@@ -1,9 +1,19 @@
-"""Signing in with a secp256k1 key: keys, profiles, signers."""
+"""Signing in with a secp256k1 key: keys, profiles, signers.
 
-from typing import TYPE_CHECKING
+Importing it loads no signing library; `backend` loads one with the first key.
+"""
 
-from ..postponed import names_of
+from .crypto_utils import (
+    derive_public_key,
+    format_public_key,
+    generate_private_key,
+    parse_private_key,
+    sign_message,
+    verify_signature,
+)
 from .keypair import KeyPair
+from .profiles import PROFILES
+from .signature import SignatureEncoding
 from .types import (
     AuthCredentials,
     AuthError,
@@ -19,35 +29,6 @@ from .types import (
     Signer,
     SignerFailed,
 )
-
-if TYPE_CHECKING:
-    from .crypto_utils import (
-        derive_public_key,
-        format_public_key,
-        generate_private_key,
-        parse_private_key,
-        sign_message,
-        verify_signature,
-    )
-    from .profiles import PROFILES
-    from .signature import SignatureEncoding
-else:
-    # What computes with keys, and what it needs for that, is for who has one.
-    __getattr__, __dir__ = names_of(
-        __name__,
-        {
-            "crypto_utils": (
-                "derive_public_key",
-                "format_public_key",
-                "generate_private_key",
-                "parse_private_key",
-                "sign_message",
-                "verify_signature",
-            ),
-            "profiles": ("PROFILES",),
-            "signature": ("SignatureEncoding",),
-        },
-    )
 
 __all__ = [
     "PROFILES",

@@ -1,19 +1,17 @@
-"""The choice of what signs: libsecp256k1 natively, pure-Python ecdsa in the browser. Nothing falls back.
+"""The choice of the signing library: libsecp256k1 natively, pure-Python ecdsa in the browser. There is no fallback.
 
-Natively that is coincurve, and btclib-secp256k1 for the versions of Python that coincurve has no wheels for; both are
-made of the same C. With it goes Keccak-256: a compiled one natively, our own in the browser.
+Natively that is coincurve, or btclib-secp256k1 for the versions of Python that coincurve has no wheels for; both wrap
+the same C library. Keccak-256 is compiled natively, and ours in the browser.
 
-All have the same functions over bytes: a private key is 32 bytes big-endian, a public key 33 (compressed) or 65 bytes
-(uncompressed), a digest 32 bytes, a signature r and s, 32 bytes each. They are loaded on use, by the first key: a
-client without one needs none.
+All backends have the same functions over bytes: a private key is 32 bytes big-endian, a public key 33 (compressed) or
+65 bytes (uncompressed), a digest 32 bytes, a signature r and s, 32 bytes each.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
-
-from ..postponed import names_of
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .backend_coincurve import CONSTANT_TIME, convert_public_key, derive_public_key, recover, sign, verify
@@ -29,10 +27,11 @@ else:
 __all__ = ["CONSTANT_TIME", "convert_public_key", "derive_public_key", "keccak_256", "recover", "sign", "verify"]
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = names_of(
-        __name__,
-        {
-            _SIGNING: ("CONSTANT_TIME", "convert_public_key", "derive_public_key", "recover", "sign", "verify"),
-            _HASHING: ("keccak_256",),
-        },
-    )
+
+    def __getattr__(name: str) -> Any:
+        """Load what the name belongs to (PEP 562): a client without a key needs no signing library."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = import_module(f".{_HASHING if name == 'keccak_256' else _SIGNING}", __package__)
+        found = globals()[name] = getattr(module, name)
+        return found

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator
-from dataclasses import field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ..errors import (
     AuthError,
@@ -20,7 +20,6 @@ from ..errors import (
     ProtocolError,
     RpcError,
 )
-from ..frozen import dataclass
 from ..jsonrpc.codes import AUTHENTICATION_REQUIRED, INTERNAL_ERROR, INVALID_CREDENTIALS, INVALID_PARAMS
 from ..text import Hidden, redacted
 from .crypto_utils import format_public_key
@@ -55,8 +54,7 @@ class Ask:
     secrets: Hidden[tuple[str, ...]] = field(default=Hidden[tuple[str, ...]](()), repr=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Sign:
+class Sign(NamedTuple):
     """Ask the driver to have the signer sign, and to send the signature back.
 
     Attributes:
@@ -159,8 +157,7 @@ def _choose(options: SignInOptions, nonce: Nonce) -> Profile:
     return options.profile
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
+class _Form(NamedTuple):
     """Hold what decides in which forms `authenticate` is sent.
 
     Attributes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import InitVar, field, fields
+from dataclasses import InitVar, dataclass, field, fields
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
@@ -17,7 +17,6 @@ from ..auth.types import (
     Signer,
 )
 from ..errors import ConfigError
-from ..frozen import dataclass
 from ..hooks import Middleware, Setup  # noqa: TC001 - `typing.get_type_hints` must find it
 from ..policy import Classifier  # noqa: TC001 - `typing.get_type_hints` must find it
 from ..policy.backoff import Backoff

@@ -8,10 +8,10 @@ only weakly; and a listener that the program drops while no task waits on it tak
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from ..errors import QueueFull
-from ..frozen import dataclass
 from ..transport.waiter import new_waiter
 
 if TYPE_CHECKING:

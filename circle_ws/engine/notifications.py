@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 
 from ..errors import InvalidRequest
-from ..frozen import dataclass
 from ..typed import find_converter
 from .listener import LARGE, Buffer, Listener, Overflow, weigh
 

@@ -6,11 +6,10 @@ Source: "Exponential Backoff And Jitter", AWS Architecture Blog, 2015 ("full jit
 from __future__ import annotations
 
 import math
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
-from ..frozen import dataclass
 
 if TYPE_CHECKING:
     import random

@@ -13,11 +13,11 @@ never given up for a timer that came late.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from enum import Enum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ..errors import ConfigError
-from ..frozen import dataclass
 
 __all__ = ["DOUBT_TIMEOUT", "LAST_PROBE_TIMEOUT", "Action", "KeepAlive", "KeepAliveMode", "Liveness", "Step"]
 
@@ -71,8 +71,7 @@ class Action(Enum):
     DEAD = "dead"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """Say what to do, and until when to wait before asking again.
 
     Attributes:

@@ -6,6 +6,7 @@ The table it implements stands in docs/reliability.md.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
@@ -18,7 +19,6 @@ from ..errors import (
     ConnectionLost,
     RedirectRefused,
 )
-from ..frozen import dataclass
 
 __all__ = ["Classifier", "Failure", "Reason", "Verdict", "classify", "reason_of"]
 

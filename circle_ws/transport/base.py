@@ -5,10 +5,9 @@ Sending is synchronous, as in asyncio: it hands the text over; `drain` is where 
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from ..frozen import dataclass
 from ..urls import ENVIRONMENT
 
 if TYPE_CHECKING:

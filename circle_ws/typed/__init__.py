@@ -25,19 +25,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..postponed import names_of
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     # Type checkers know it of themselves; nothing need be installed.
     from typing_extensions import TypeForm as TypeForm
 
-    from .converter import converter_for
-else:
-    __getattr__, __dir__ = names_of(__name__, {"converter": ("converter_for",)})
 
-__all__ = ["converter_for", "find_converter"]
+__all__ = ["find_converter"]
 
 
 def find_converter(returns: Any) -> Callable[[Any], Any] | None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING
+from dataclasses import MISSING, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, get_origin
 
-from ..frozen import dataclass
 from .annotations import annotations_of
 from .containers import fill_fixed
 from .forms import qualifiers

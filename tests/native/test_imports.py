@@ -92,13 +92,6 @@ def test_the_package_is_all_that_comes_on_top() -> None:
     assert {name for name in added if not name.startswith("circle_ws")} <= set(sys.builtin_module_names)
 
 
-def test_classes_that_nobody_used_are_not_made() -> None:
-    """Importing makes the methods of no dataclass; each costs a millisecond once it is used."""
-    made = "sum(not isinstance(vars(it)['__init__'], frozen._StandIn) for it in classes)"
-    classes = "[it for it in vars(circle_ws).values() if isinstance(it, type) and '__dataclass_fields__' in vars(it)]"
-    assert _printed(f"import circle_ws; from circle_ws import frozen; classes = {classes}; print({made})") == "0\n"
-
-
 _SIGNING = {"coincurve", "btclib_secp256k1", "ecdsa", "Crypto", "cffi"}
 _WITHOUT_A_KEY = """
 import asyncio, json, sys

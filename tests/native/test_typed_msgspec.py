@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circle_ws.errors import InvalidResult
-from circle_ws.typed import converter_for
+from circle_ws.typed.converter import converter_for
 from tests.support.shapes import Sample, places, replaced, samples
 from tests.support.typed import alike
 

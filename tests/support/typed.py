@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from circle_ws.errors import InvalidRequest, InvalidResult
-from circle_ws.typed import converter_for
+from circle_ws.typed.converter import converter_for
 
 
 def convert(form: Any, value: Any) -> Any:

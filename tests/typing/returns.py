@@ -23,7 +23,7 @@ from typing import (
 )
 
 from circle_ws import BatchResult, CircleWsClient, Listener, StatusChange
-from circle_ws.typed import converter_for
+from circle_ws.typed.converter import converter_for
 
 if TYPE_CHECKING:
     from circle_ws.typed import TypeForm
