@@ -28,7 +28,7 @@ _logger = logging.getLogger("circle_ws.transport")
 
 
 class MemoryTransport:
-    """Be the client's end of an in-process link."""
+    """The client's end of an in-process connection."""
 
     __slots__ = ("_loss", "_options", "_receiver", "_silent", "bytes_received", "peer")
 
@@ -49,7 +49,7 @@ class MemoryTransport:
         """Hand over one text message.
 
         Raises:
-            ConnectionLost: The link is known to be down.
+            ConnectionLost: The connection is known to be down.
         """
         if self._loss is not None:
             raise self._loss
@@ -59,17 +59,17 @@ class MemoryTransport:
         """Return when the peer has read everything.
 
         Raises:
-            ConnectionLost: The link went down meanwhile.
+            ConnectionLost: The connection went down meanwhile.
         """
         await self.peer.caught_up()
         if self._loss is not None:
             raise self._loss
 
     async def ping(self) -> None:
-        """Return with the pong, which an in-process peer never owes.
+        """Return with the pong, which an in-process peer sends at once.
 
         Raises:
-            ConnectionLost: The link is down.
+            ConnectionLost: The connection is down.
         """
         await asyncio.sleep(0)
         if self._loss is not None:
@@ -87,19 +87,19 @@ class MemoryTransport:
         self.end(ConnectionLost.closed(1006, local=True))
 
     def take(self, message: str | bytes) -> None:
-        """Take what the peer sent."""
+        """Deliver what the peer sent."""
         if self._silent or self._loss is not None:
             return
         size = len(message.encode() if isinstance(message, str) else message)
         self.bytes_received += size
         limit = self._options.max_message_bytes
         if isinstance(message, bytes):
-            self._tell_invalid(ProtocolError("a binary message came in; a circle speaks JSON text"))
+            self._report_invalid(ProtocolError("a binary message came in; a circle speaks JSON text"))
         elif limit is not None and size > limit:
             words = (
                 f"an incoming message of {size} bytes is over max_message_bytes ({limit}); raise it with with_limits()"
             )
-            self._tell_invalid(MessageTooLarge(words, size=size, limit=limit, beginning=message[:BEGINNING]))
+            self._report_invalid(MessageTooLarge(words, size=size, limit=limit, beginning=message[:BEGINNING]))
             self.end(ConnectionLost.closed(1009, local=True))
         else:
             try:
@@ -107,14 +107,14 @@ class MemoryTransport:
             except Exception:
                 _logger.exception("a receiver raised; the connection goes on")
 
-    def _tell_invalid(self, cause: ProtocolError) -> None:
+    def _report_invalid(self, cause: ProtocolError) -> None:
         try:
             self._receiver.invalid(cause)
         except Exception:
             _logger.exception("a receiver raised; the connection goes on")
 
     def end(self, loss: ConnectionLost) -> None:
-        """End the link, once, and tell both sides."""
+        """End the connection, once, and report it to both ends."""
         if self._loss is not None:
             return
         self._loss = loss
@@ -128,11 +128,12 @@ class MemoryTransport:
 
 
 class MemoryPeer:
-    """Be the server's end of an in-process link: an iterator over the texts that the client sends.
+    """The server's end of an in-process connection: an iterator over the texts that the client sends.
 
     Attributes:
         url: What the client dialled.
-        loss: How the link ended, or None.
+        loss: How the connection ended, or None.
+        unread_bytes: Size of the texts that were not received yet.
     """
 
     def __init__(self, url: str) -> None:
@@ -145,7 +146,7 @@ class MemoryPeer:
         self._idle.set()
 
     def attach(self, transport: MemoryTransport) -> None:
-        """Join the two ends."""
+        """Connect to the client's end."""
         self._transport = transport
 
     def send(self, message: str | bytes) -> None:
@@ -154,15 +155,15 @@ class MemoryPeer:
             asyncio.get_running_loop().call_soon(self._transport.take, message)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the link after what was sent."""
+        """Close the connection after what was sent."""
         if self._transport is not None:
             asyncio.get_running_loop().call_soon(self._transport.end, ConnectionLost.closed(code, reason))
 
     async def receive(self) -> str:
-        """Give the next text.
+        """Return the next text.
 
         Raises:
-            ConnectionLost: The link ended.
+            ConnectionLost: The connection ended.
         """
         text = await self._inbox.get()
         if text is None:
@@ -174,7 +175,7 @@ class MemoryPeer:
         return text
 
     async def __aiter__(self) -> AsyncIterator[str]:
-        """Give every text until the link ends."""
+        """Yield every text until the connection ends."""
         try:
             while True:
                 yield await self.receive()
@@ -182,31 +183,31 @@ class MemoryPeer:
             return
 
     def feed(self, text: str) -> None:
-        """Take a text from the client."""
+        """Handle a text from the client."""
         self.unread_bytes += len(text.encode())
         self._idle.clear()
         self._inbox.put_nowait(text)
 
     async def caught_up(self) -> None:
-        """Return when everything is read or the link has ended."""
+        """Return when everything has been received, or the connection has ended."""
         await self._idle.wait()
 
     def ended(self, loss: ConnectionLost) -> None:
-        """Learn that the link is down."""
+        """Handle the end of the connection."""
         self.loss = loss
         self._inbox.put_nowait(None)
         self._idle.set()
 
 
 class MemoryServer:
-    """Listen in-process: a `Connect` for `with_transport`.
+    """An in-process server: a `Connect` for `with_transport`.
 
     Args:
-        serve: Runs for each link, in a task of its own; when it returns the link is closed.
+        serve: Runs for each connection, in a task of its own; when it returns the connection is closed.
         capabilities: What the transport claims to be able to do.
 
     Attributes:
-        refusal: Set to an error, every dial fails with it.
+        refusal: An error with which every dial fails; None lets them succeed.
         peers: The server's ends, oldest first.
     """
 
@@ -223,7 +224,7 @@ class MemoryServer:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> MemoryTransport:
-        """Open a link.
+        """Open a connection.
 
         Raises:
             ConnectionFailed: `refusal` is set.

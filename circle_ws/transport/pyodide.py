@@ -1,6 +1,6 @@
-"""The transport of the browser (and of every other host of Pyodide), over its own `WebSocket`.
+"""The transport in browsers, and in all other hosts of Pyodide, over their own `WebSocket`.
 
-What JavaScript calls must never raise, and every proxy that is made for it is destroyed when the socket is done.
+What JavaScript calls must never raise, and every proxy that is made for it is destroyed when the socket has ended.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ _OPEN = 1
 _NORMAL = 1000
 _ABNORMAL = 1006
 _PRIVATE = 3000
-"""JavaScript may send 1000 and 3000 to 4999 as close codes, and 123 bytes of reason; 1009 goes as 4009."""
+"""JavaScript may send close codes 1000 and 3000 to 4999, and 123 bytes of reason; 1009 goes out as 4009."""
 _TOO_LARGE = _PRIVATE + 1009
-"""Close code for an incoming message over the limit."""
+"""Close code for an incoming message over the maximum size."""
 _LOW_WATER = 128 * 1024
 _LARGE = 1024
 """Characters from which on a message crosses to Python faster as bytes: six times faster at 16 Ki."""
-_WIDEST = 4
-"""Bytes that a character takes in UTF-8 at most."""
+_MAX_CHARACTER_BYTES = 4
+"""Maximum length of a character in UTF-8."""
 _POLICY_TIMEOUT = 0.1
-"""So long is waited, after what the constructor threw, to be told that the page's policy was why, in seconds."""
+"""How long after the constructor threw the event that says that the page's policy was why may come, in seconds."""
 _POLL = 0.01
-"""How often `bufferedAmount` is looked at, in seconds, besides at each message: browsers have no event for it."""
+"""Interval of polling `bufferedAmount`, for which browsers have no event, in seconds; each message looks at it too."""
 
 
 class PyodideTransport:
-    """Be one open WebSocket of the browser."""
+    """One WebSocket of the browser."""
 
     __slots__ = (
         "_closed",
@@ -77,17 +77,17 @@ class PyodideTransport:
         self._loss: ConnectionLost | None = None
         self._silent = False
         self._surely_open = False
-        """Whether a message event is on the stack: there is none of a socket that is not open."""
+        """Whether a message event is on the stack, which only an open socket has."""
         limit = options.max_message_bytes
-        self._surely_fits = math.inf if limit is None else limit // _WIDEST
-        """So many characters are never over the limit of bytes."""
+        self._surely_fits = math.inf if limit is None else limit // _MAX_CHARACTER_BYTES
+        """Number of characters that are never over the maximum of bytes."""
         self._relief: asyncio.Future[None] | None = None
         self._unseen = 0
-        """At most so many bytes were handed over since `bufferedAmount` was last looked at, and were left then."""
+        """Upper bound of `bufferedAmount`: what it was when last looked at, and what was sent since, in bytes."""
         self.bytes_received = 0
         """Characters received so far."""
         self._count = 0
-        """How many messages Python was entered for."""
+        """Number of messages that Python was entered for."""
         try:
             self._js_socket = js.WebSocket.new(url, to_js(list(options.subprotocols)))
         except JsException as error:
@@ -96,7 +96,7 @@ class PyodideTransport:
         self._js_send = self._js_socket.send
         self._reader: Callable[[Any], Any] | None = None
         self._large = False
-        """Whether the last message was large, so that the next one is taken for large too."""
+        """Whether the last message was large, so that the next one is expected to be large too."""
         # Unless this is set before the first message, binary ones arrive as a Blob.
         self._js_socket.binaryType = "arraybuffer"
         self._js_handlers: dict[str, JsProxy] = {
@@ -126,14 +126,14 @@ class PyodideTransport:
 
     @property
     def lag(self) -> float:
-        """How long the message that was taken last had waited in the page, in seconds."""
+        """How long the message that was delivered last had waited in the page, in seconds."""
         return self._flood.lag
 
     @property
     def buffered(self) -> int:
-        """Bytes that the browser has not handed to the network yet; too few to matter count as none.
+        """Bytes that the browser has not handed to the network yet; 0 while they are surely few.
 
-        Asking the browser takes longer than sending, so it is asked only when there may be many.
+        Asking the browser takes longer than sending.
         """
         if self._unseen <= _LOW_WATER:
             return 0
@@ -144,11 +144,11 @@ class PyodideTransport:
         """Hand over one text message.
 
         Raises:
-            ConnectionLost: The link is known to be down.
+            ConnectionLost: The connection is known to be down.
         """
-        # After its end a browser's socket drops what is sent in silence. Asking takes as long as half of sending.
+        # After its end a browser's socket silently drops what is sent. Asking takes half as long as sending.
         if not self._surely_open and self._js_socket.readyState != _OPEN:
-            # What was put aside came before the end, and counts.
+            # What was put aside came before the end, so it is delivered.
             asyncio.get_running_loop().call_soon(self._flood.finish)
             raise self._loss or ConnectionLost.closed(_ABNORMAL)
         self._js_send(text)
@@ -158,7 +158,7 @@ class PyodideTransport:
         """Return when writing more makes sense.
 
         Raises:
-            ConnectionLost: The link went down meanwhile.
+            ConnectionLost: The connection went down meanwhile.
         """
         loop = asyncio.get_running_loop()
         while self._js_socket.readyState == _OPEN:
@@ -170,7 +170,7 @@ class PyodideTransport:
         raise self._loss or ConnectionLost.closed(_ABNORMAL)
 
     async def ping(self) -> None:
-        """Tell that there are no ping frames here.
+        """Raise an error: JavaScript cannot send ping frames.
 
         Raises:
             UnsupportedRuntime: Always.
@@ -178,7 +178,7 @@ class PyodideTransport:
         raise UnsupportedRuntime("a browser sends no ping frames; use keep-alive mode 'rpc'", option="keepalive")
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close with the handshake, within `close_timeout`. Idempotent; a cancelled one aborts."""
+        """Close with the handshake, within `close_timeout`. Idempotent; cancelled, it aborts."""
         self._silent = True
         self._surely_open = False
         try:
@@ -189,7 +189,7 @@ class PyodideTransport:
             self.abort()
 
     def abort(self) -> None:
-        """Let go of the socket at once; the browser ends it in its own time. Idempotent."""
+        """Release the socket at once; the browser closes it in its own time. Idempotent."""
         self._silent = True
         self._surely_open = False
         if self._js_handlers:
@@ -208,7 +208,7 @@ class PyodideTransport:
     # What JavaScript calls.
 
     def _on_open(self, _js_event: Any) -> None:
-        # Firefox opens such a socket; the standard, Chromium and Node do not.
+        # Firefox opens a socket whose server accepted no subprotocol; the standard, Chromium and Node do not.
         if self._options.subprotocols and not self._js_socket.protocol:
             self._silent = True
             self._settle(_refused())
@@ -216,12 +216,12 @@ class PyodideTransport:
             self._settle(None)
 
     def _on_error(self, _js_event: Any) -> None:
-        # Before opening, an error may be all that comes (a content security policy in Chromium, Node 20). After it,
+        # Before opening, an error may be the only event (a content security policy in Chromium, Node 20). After that,
         # `close` follows with the code.
         self._settle(_refused())
 
     def _on_message(self, js_event: Any) -> None:
-        # What every message costs: no more steps than it takes.
+        # The hot path: each step more is paid for by every message.
         try:
             if self._silent:
                 return
@@ -246,7 +246,7 @@ class PyodideTransport:
             self._surely_open = False
 
     def _take_later(self, text: str | None) -> None:
-        """Take a message outside of its event, None for a binary one: what it wakes goes on in a later turn."""
+        """Deliver a message outside of its event, None for a binary one: what it wakes is resumed in a later turn."""
         try:
             if self._silent or self._loss is not None:
                 return
@@ -296,16 +296,16 @@ class PyodideTransport:
         self._end(ConnectionLost.closed(_TOO_LARGE, words, local=True))
 
     def _end(self, loss: ConnectionLost) -> None:
-        """Tell the receiver, once, that the link is down."""
+        """Report, once, that the connection is down."""
         if self._loss is not None:
             return
         self._loss = loss
-        # A dial may be cancelled in the very turn of this event, before `opened` has learnt of it.
+        # A dial may be cancelled in the very turn of this event, before `opened` sees the cancellation.
         was_open = not self._opened.cancelled() and self._opened.result() is None
-        tell = was_open and not self._silent
+        report = was_open and not self._silent
         self._release()
         try:
-            if tell:
+            if report:
                 self._receiver.lost(loss)
         except Exception:
             _logger.exception("a receiver raised; the connection is down all the same")
@@ -315,11 +315,11 @@ _CAPABILITIES = Capabilities(ping=False, headers=False, proxy=False, tls=False, 
 
 
 class PyodideConnect:
-    """Open WebSockets of the browser."""
+    """What opens WebSockets of the browser."""
 
     @property
     def capabilities(self) -> Capabilities:
-        """Little more than subprotocols.
+        """Subprotocols, and nothing else.
 
         Raises:
             UnsupportedRuntime: This host has no `WebSocket`.
@@ -333,10 +333,10 @@ class PyodideConnect:
         return _CAPABILITIES
 
     async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> PyodideTransport:
-        """Dial `url`; return once the socket is open. A cancelled one leaves nothing behind.
+        """Dial `url`; return once the socket is open. Cancelled, it leaves nothing behind.
 
         Raises:
-            ConnectionFailed: It could not be opened; a browser does not say why.
+            ConnectionFailed: It could not be opened; browsers do not say why.
             ConfigError: The page's content security policy forbids it.
         """
         with PolicyWatch(url) as policy:
@@ -345,7 +345,7 @@ class PyodideConnect:
                 await transport.opened()
             except ConnectionFailed as failure:
                 if isinstance(failure.__cause__, JsException):
-                    # Firefox throws at once, and tells of the policy a little later.
+                    # Firefox throws at once; its event about the policy comes a little later.
                     await asyncio.wait([policy.violation], timeout=_POLICY_TIMEOUT)
                 if policy.violation.done():
                     raise policy.violation.result() from failure
@@ -373,7 +373,7 @@ def _settle(future: asyncio.Future[None]) -> None:
 
 
 def _utf8_length(text: str, limit: int) -> int:
-    """Give the size in UTF-8, without encoding where the number of characters says enough."""
+    """Return the size in UTF-8; where the number of characters decides about `limit`, return that instead."""
     if len(text) > limit or text.isascii():
         return len(text)
     return len(text.encode(errors="surrogatepass")) if 4 * len(text) > limit else len(text)

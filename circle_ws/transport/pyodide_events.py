@@ -1,6 +1,6 @@
-"""The surroundings of a page: whether the browser is online, and when it, or its tab, comes back.
+"""Events of a page or worker: online again, shown again, and what its content security policy forbids.
 
-All of it is a hint: the link may be fine. What JavaScript calls must never raise.
+All of them are hints: the connection may be fine. What JavaScript calls must never raise.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
-__all__ = ["Page", "PolicyWatch", "host_events"]
+__all__ = ["PageEvents", "PolicyWatch", "host_events"]
 
 _SCHEMES = {"http:": "ws:", "https:": "wss:", "ws:": "ws:", "wss:": "wss:"}
 """A URL that is relative to a page gets the page's own scheme, which stands for this one (WHATWG WebSockets)."""
@@ -29,8 +29,8 @@ _VIOLATION = "securitypolicyviolation"
 _logger = logging.getLogger("circle_ws.transport")
 
 
-class Page(HostEvents):
-    """Listen to the events of a page, or of a worker, while anybody watches. Node has none of them."""
+class PageEvents(HostEvents):
+    """The host events of a page or a worker; Node has none. Listeners exist only while something watches."""
 
     __slots__ = ("_js_listeners",)
 
@@ -40,16 +40,16 @@ class Page(HostEvents):
 
     @property
     def offline(self) -> bool:
-        """Whether the browser says that it is offline; that it is online says little."""
+        """Whether the browser says that it is offline. It may be offline without saying so."""
         return getattr(getattr(js, "navigator", None), "onLine", None) is False
 
     @property
     def hidden(self) -> bool:
-        """Whether the tab is hidden, so that its timers come late; a worker has none."""
+        """Whether the tab is hidden, so that its timers come late; False in a worker."""
         return getattr(getattr(js, "document", None), "visibilityState", None) == "hidden"
 
     def absolute(self, url: str) -> str:
-        """Give the `ws://` or `wss://` URL that one means that is relative to the page, or to the worker's script."""
+        """Return the `ws://` or `wss://` URL that one means relative to the page, or to the worker's script."""
         try:
             js_url = js.URL.new(url, _base())
         except JsException:
@@ -61,9 +61,9 @@ class Page(HostEvents):
         js_url.protocol = scheme
         return str(js_url.href)
 
-    def watch(self, awake: Callable[[], None]) -> Callable[[], None]:
-        """Call `awake` when the network, the page or its tab comes back."""
-        remove = super().watch(awake)
+    def watch(self, on_wake: Callable[[], None]) -> Callable[[], None]:
+        """Call `on_wake` when the network, the page or its tab comes back."""
+        remove = super().watch(on_wake)
         if not self._js_listeners and hasattr(js, "addEventListener"):
             self._listen()
 
@@ -94,28 +94,28 @@ class Page(HostEvents):
     # What JavaScript calls.
 
     def _on_online(self, _js_event: Any) -> None:
-        self._hand_on()
+        self._wake()
 
     def _on_pageshow(self, js_event: Any) -> None:
-        # A page that is shown for the first time has slept nothing.
+        # Not persisted: the page is shown for the first time.
         if js_event.persisted:
-            self._hand_on()
+            self._wake()
 
     def _on_visibilitychange(self, _js_event: Any) -> None:
         if js.document.visibilityState == "visible":
-            self._hand_on()
+            self._wake()
 
-    def _hand_on(self) -> None:
+    def _wake(self) -> None:
         try:
             self.wake()
         except Exception:
-            _logger.exception("learning that the page is back failed")
+            _logger.exception("handling an event of the page failed")
 
 
 class PolicyWatch:
-    """Learn whether the content security policy of the page, or of the worker, forbids to dial a URL.
+    """A context manager that finds out whether the content security policy of the page or worker forbids a URL.
 
-    It watches while its block runs. Nothing else tells why such a dial fails.
+    Nothing else says why such a dial fails.
 
     Args:
         url: A checked one.
@@ -126,7 +126,7 @@ class PolicyWatch:
     def __init__(self, url: str) -> None:
         self._url = url
         self.violation: asyncio.Future[ConfigError] = asyncio.get_running_loop().create_future()
-        """Done once the policy is known to forbid it, with an error that says so."""
+        """Done once the policy is known to forbid the URL, with an error that says so."""
 
     def __enter__(self) -> Self:
         self._js_listener = create_proxy(self._on_violation)
@@ -141,14 +141,14 @@ class PolicyWatch:
 
     def _on_violation(self, js_event: Any) -> None:
         try:
-            # A browser may tell the whole URL, its origin or its scheme. A policy that only reports forbids nothing.
+            # A browser may name the whole URL, its origin or its scheme. A policy that only reports forbids nothing.
             blocked = str(js_event.blockedURI)
             if js_event.disposition != "enforce" or not blocked or self.violation.done():
                 return
             if normalised(self._url).startswith(blocked):
                 self.violation.set_result(_forbidden(self._url, str(js_event.effectiveDirective)))
         except Exception:
-            _logger.exception("learning what the content security policy forbids failed")
+            _logger.exception("handling a violation of the content security policy failed")
 
 
 def _forbidden(url: str, directive: str) -> ConfigError:
@@ -168,4 +168,4 @@ def _base() -> Any:
     return None if js_location is None else js_location.href
 
 
-host_events = Page()
+host_events = PageEvents()

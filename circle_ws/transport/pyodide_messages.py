@@ -1,9 +1,12 @@
-"""Message events that come faster than Python can be entered for each of them.
+"""How the texts of message events cross from JavaScript to Python: large ones as bytes, those of a flood together.
 
-A page hands every message event to Python, which takes some seventy microseconds with all that follows. At thousands of
-notifications a second nothing is left for painting, and what Python has no time for queues up in the browser, where no
-bound of ours and no `overflow` reaches it, with the replies behind it. In a flood the socket's handler is therefore a
-function of JavaScript's own, `push` of an array, and Python is entered once for all that came within some milliseconds.
+Entering Python for a message event takes some seventy microseconds with all that follows. At thousands of notifications
+a second no time is left for painting, and what Python has no time for queues up in the browser, beyond the reach of our
+maximums and `overflow`, with the replies behind it. During a flood the socket's handler is therefore a function of
+JavaScript's own, `push` of an array, and Python is entered once for all messages of some milliseconds.
+
+A content security policy may forbid evaluating a script, so all functions are composed of what JavaScript has. A
+`TextEncoder` converts its argument to a string: objects are given a `toString` that returns what is to be encoded.
 """
 
 from __future__ import annotations
@@ -25,34 +28,34 @@ if TYPE_CHECKING:
 __all__ = ["LOOK_EVERY", "Flood", "reader_of_large"]
 
 LOOK_EVERY = 32
-"""So many messages come between two looks at the clock."""
+"""Number of messages from one look at the clock to the next."""
 _RATE = 1000.0
-"""Messages a second from which on it is a flood."""
+"""Messages a second from which on they are a flood."""
 _PAUSE = 0.005
-"""How long messages are put aside before they are taken together, in seconds: a third of a frame."""
+"""How long messages are put aside before they are fetched together, in seconds: a third of a frame."""
 _FEW = 3
-"""Fewer notifications than so many in a pause are few."""
+"""A pause with fewer notifications is a calm one."""
 _CALM = 5
-"""After so many pauses in a row with few the flood has ended; a peer may send in bursts."""
+"""Number of calm pauses in a row that end a flood, as a peer may send in bursts."""
 _NOTIFICATION = '"method"'
-"""What a reply has not, but for one that mentions it."""
+"""Part of every notification, and of hardly any reply."""
 _PORTION = 256
-"""So many messages are taken in one turn of the event loop. The tasks that they wake come in between, so that a buffer
-of notifications overflows only where its reader is slow."""
+"""Maximum number of messages that are delivered in one turn of the event loop. The tasks that they wake run in between,
+so that a buffer of notifications overflows only where its reader is slow."""
 
 _SEPARATOR = "\0"
-"""Between messages that cross together: JSON has it nowhere."""
+"""Between messages that cross together: it is not part of any JSON."""
 _BINARY = "[object ArrayBuffer]"
-"""What JavaScript makes of a binary message where a text is wanted; it is no JSON either."""
+"""What JavaScript converts a binary message to; that is no JSON either."""
 
 
 class Flood:
-    """See a flood of notifications begin and end, and take what comes meanwhile in portions.
+    """A detector of floods of notifications, which delivers their messages in portions.
 
     Args:
         js_socket: The WebSocket.
-        js_handler: Handles its message events while there is no flood.
-        take: Takes the data of one message: a text, or None for a binary message. It must not raise.
+        js_handler: Its handler of message events while there is no flood.
+        take: Called with the text of each message, or None for a binary one. It must not raise.
     """
 
     __slots__ = (
@@ -71,20 +74,20 @@ class Flood:
         self._js_handler = js_handler
         self._take = take
         self._js_events: Any = None
-        """What JavaScript has put aside; None while there is no flood."""
+        """The array that JavaScript puts events into; None while there is no flood."""
         self._texts: deque[str | None] = deque()
-        """What has crossed to Python and is not taken yet."""
+        """What has crossed to Python and was not delivered yet."""
         self._calm = 0
-        """How many pauses in a row had few notifications."""
+        """How many pauses in a row were calm."""
         self._looked_at = 0.0
         self.lag = 0.0
-        """How long the oldest message had waited in the page that was taken last, in seconds."""
+        """How long the oldest message of the last fetch had waited in the page, in seconds."""
 
     def look(self, text: str) -> None:
-        """Learn of a message, one of every `LOOK_EVERY`; put messages aside from now on if there is a flood.
+        """Look at one of every `LOOK_EVERY` messages, and put messages aside from now on if there is a flood.
 
-        Replies make none: each is taken at once, as a task waits for it. A tab that is hidden has nothing to paint, and
-        its timers come a second late.
+        Replies make none: each is delivered at once, as a task waits for it. A hidden tab has nothing to paint, and its
+        timers come a second late.
         """
         now = asyncio.get_running_loop().time()
         quick = now - self._looked_at < LOOK_EVERY / _RATE
@@ -95,20 +98,20 @@ class Flood:
             self._pause()
 
     def finish(self) -> None:
-        """Take all that was put aside, as no more comes.
+        """Deliver all that was put aside, as the socket has closed.
 
-        All in this turn: code that ran in between would find a link that is down and tell nothing of it, and would give
-        up the calls whose replies are still here. It is no more than came within one pause, or while the page was busy.
+        All in this turn: code that ran in between would find the connection down before that is reported, and give up
+        calls whose replies are here. It is no more than came within one pause, or while the page was busy.
         """
         if self._js_events is not None:
             self._fetch()
             while self._texts:
-                # It may stop everything.
+                # It may call `stop`.
                 self._take(self._texts.popleft())
         self.stop()
 
     def stop(self) -> None:
-        """Let go of what was put aside, and put nothing aside any more."""
+        """Discard what was put aside, and put nothing aside any more."""
         self._js_events = None
         self._texts.clear()
 
@@ -119,13 +122,13 @@ class Flood:
         asyncio.get_running_loop().call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        """Take a portion, and see to the next one."""
+        """Deliver a portion, and schedule the next one."""
         if self._js_events is None:
             return
         if not self._texts:
             self._calm = self._calm + 1 if self._fetch() < _FEW else 0
         for _ in range(min(len(self._texts), _PORTION)):
-            # It may stop everything.
+            # `_take` may call `stop`.
             if self._texts:
                 self._take(self._texts.popleft())
         if self._js_events is None:
@@ -135,10 +138,10 @@ class Flood:
         elif self._calm < _CALM and not host_events.hidden:
             self._pause()
         elif self._js_events.length:
-            # It came between the portions of what was fetched before.
+            # Messages that came between the portions.
             self._soon()
         else:
-            # In the turn of that last look, so that nothing comes between the two.
+            # In the same turn, so that no message comes in between.
             self._end()
 
     def _end(self) -> None:
@@ -148,7 +151,7 @@ class Flood:
         self.lag = self._looked_at = 0.0
 
     def _fetch(self) -> int:
-        """Fetch what JavaScript has put aside, and return how many notifications there were."""
+        """Fetch what was put aside, and return the number of notifications."""
         js_events = self._js_events.splice(0)
         count: int = js_events.length
         if not count:
@@ -160,7 +163,7 @@ class Flood:
 
 
 def reader_of_large(js_event: Any) -> Callable[[Any], Any]:
-    """Return a function that gives the data of such message events, where a text crosses as bytes."""
+    """Return a function that returns the data of such message events, and has a text cross as bytes."""
     js_getter = _js_getter(js_event)
     if js_getter is None:
         return _data
@@ -172,7 +175,7 @@ def reader_of_large(js_event: Any) -> Callable[[Any], Any]:
         try:
             return js_encode(js_event).to_bytes().decode()
         except JsException:
-            # Binary data is no text to JavaScript either.
+            # Not the text of a string: binary data.
             return js_event.data
 
     return read
@@ -187,13 +190,13 @@ def read_together(js_events: Any, count: int) -> list[str | None]:
         js_texts.toString = js_texts.join.bind(js_texts, _SEPARATOR)
         texts = js.TextEncoder.new().encode(js_texts).to_bytes().decode().split(_SEPARATOR)
     if len(texts) != count:
-        # A message has what JSON has not.
+        # A message contains a separator.
         texts = [str(js_event.data) for js_event in js_events]
     return [None if text == _BINARY else text for text in texts]
 
 
 def _js_getter(js_event: Any) -> Any:
-    """Return what gives an event its data; None where it has them as a member of its own."""
+    """Return the getter of an event's data; None where they are a property of the event's own."""
     js_property = js.Object.getOwnPropertyDescriptor(js.Object.getPrototypeOf(js_event), "data")
     return getattr(js_property, "get", None)
 

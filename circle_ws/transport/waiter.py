@@ -1,19 +1,19 @@
-"""What a call waits on. In the browser its task goes on within the event that brings the reply, without a loop hop.
+"""The future that a call waits on. In a browser its task is resumed within the event that brings the reply.
 
-A task that awaits an asyncio future goes on through `call_soon`, and there that is a message to oneself of 40 to 100
-microseconds: most of what a call takes. A `Waiter` keeps the wake-up that the task gives to `add_done_callback` (the
-protocol of `asyncio.Task`: a future with `_asyncio_future_blocking`, PEP 3156) and runs it itself, where that is legal:
+A task that awaits an asyncio future is resumed through `call_soon`, which in a browser takes 40 to 100 microseconds:
+most of the time of a call. A `Waiter` keeps the wake-up that the task passes to `add_done_callback` (the protocol of
+`asyncio.Task`: a future with `_asyncio_future_blocking`, PEP 3156) and runs it itself, where that is legal:
 
 - The stack holds nothing but a message event of the browser's WebSocket, as `deliver` marks it. Timers, the end of a
-  link or a memory transport never resume anybody directly, so the engine's own loops are not entered twice.
-- No task is being stepped: asyncio lets one thread step one task at a time.
-- The task's context is not entered already, as that of a task is that waits in `run_sync`: Python refuses that.
-- The waiter was neither cancelled nor failed. A cancelled one is done, so a late reply cannot swallow the cancelling.
-- Nobody is still to be told of a new status (`hold_back`): an answer never comes before the news of its link.
+  connection and a memory transport never resume a task directly, so the engine's own loops are not entered twice.
+- No task is being stepped: asyncio lets a thread step one task at a time.
+- The task's context is not entered already, as is that of a task that waits in `run_sync`: Python refuses that.
+- The waiter was neither cancelled nor failed. A cancelled one is done, so a late reply cannot undo the cancellation.
+- No new status is still to be delivered (`hold_back`): a reply never comes before the status of its connection.
 
-One task goes on for each event, so a run of messages cannot keep the page from painting. In every other case
-the loop is asked, as asyncio does. What goes on so has not been entered through the loop, so `pyodide.ffi.run_sync`
-is refused there until the next hop, such as `await asyncio.sleep(0)`.
+One task is resumed for each event, so a run of messages cannot keep the page from painting. In all other cases the task
+is resumed through the loop, as by asyncio. A task that was resumed directly was not entered through the loop, so there
+`pyodide.ffi.run_sync` is refused until the next hop, such as `await asyncio.sleep(0)`.
 """
 
 from __future__ import annotations
@@ -31,39 +31,39 @@ __all__ = ["Waiter", "deliver", "hold_back", "new_waiter"]
 
 
 class _Event:
-    """Know whether a message event is being handled that has resumed nobody yet."""
+    """Whether a message event is being handled that has resumed no task yet."""
 
     __slots__ = ("free", "held", "hooks")
 
     def __init__(self) -> None:
         self.free = False
         self.held = 0
-        """How many turns of the loop are to come first."""
+        """Number of turns of the loop that must end before any task is resumed directly."""
         self.hooks: Any = None
-        """What the loop has asynchronous generators tell it by, once a task has waited."""
+        """The loop's hooks for asynchronous generators, once a task has waited."""
 
     def hold(self) -> None:
-        """Resume nobody until the loop has run what it was asked for until now."""
+        """Resume no task directly until the loop has run what was scheduled so far."""
         self.held += 1
-        get_running_loop().call_soon(self._let_go)
+        get_running_loop().call_soon(self._release)
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         self.held -= 1
 
 
 _event = _Event()
 _set_result = asyncio.Future.set_result
-"""Looked up once, as is all that every call needs: `super()` takes as long as what it finds."""
+"""Looked up once: `super()` takes as long as the method that it finds."""
 
 
 class Waiter(asyncio.Future[Any]):
-    """Be a future with one waiting task that may go on directly. To anybody else it is an asyncio future."""
+    """A future whose first waiting task may be resumed directly. For all else it is an asyncio future."""
 
     _wake_up: Callable[[Waiter], object] | None = None
     _context: Context | None = None
 
     def add_done_callback(self, callback: Callable[[Waiter], object], /, *, context: Context | None = None) -> None:
-        """Keep the wake-up of the first task, which comes with a context; leave all else to asyncio."""
+        """Keep the wake-up of the first task, which comes with a context; leave other callbacks to asyncio."""
         if context is None or self._wake_up is not None or self.done():
             super().add_done_callback(callback, context=context)
         else:
@@ -73,7 +73,7 @@ class Waiter(asyncio.Future[Any]):
                 _event.hooks = _known_hooks()
 
     def set_result(self, result: Any, /) -> None:
-        """Be done, and let the task go on: now, where that is legal."""
+        """Set the result, and resume the task: now, where that is legal."""
         _set_result(self, result)
         wake_up = self._wake_up
         if wake_up is not None:
@@ -82,14 +82,14 @@ class Waiter(asyncio.Future[Any]):
                 self._hop(wake_up)
 
     def set_exception(self, exception: type | BaseException, /) -> None:
-        """Be done, and let the task learn of it in a later turn of the loop."""
+        """Set the exception, and resume the task in a later turn of the loop."""
         super().set_exception(exception)
         wake_up, self._wake_up = self._wake_up, None
         if wake_up is not None:
             self._hop(wake_up)
 
     def cancel(self, msg: Any | None = None) -> bool:
-        """Be cancelled, and let the task learn of it in a later turn of the loop."""
+        """Cancel, and resume the task in a later turn of the loop."""
         cancelled = super().cancel(msg)
         wake_up, self._wake_up = self._wake_up, None
         if wake_up is not None:
@@ -100,7 +100,7 @@ class Waiter(asyncio.Future[Any]):
         self.get_loop().call_soon(wake_up, self, context=self._context)
 
     def _resume(self, wake_up: Callable[[Waiter], object]) -> bool:
-        """Let the task go on now; False where that is not legal, and it was not touched."""
+        """Resume the task now; return False where that is not legal, and it was not touched."""
         context = self._context
         assert context is not None
         try:
@@ -108,20 +108,20 @@ class Waiter(asyncio.Future[Any]):
                 return False
             _event.free = False
             if _event.hooks is not None and sys.get_asyncgen_hooks().firstiter is None:
-                # What the loop does before each step: where JavaScript calls Python anew, there are none yet.
+                # The loop sets them before each step; where JavaScript has called Python, there are none.
                 sys.set_asyncgen_hooks(*_event.hooks)
             context.run(wake_up, self)
         except RuntimeError:
-            # There is no running loop, or the context is entered already. A task keeps what its coroutine raises.
+            # There is no running loop, or the context is entered already. What the coroutine raises, the task keeps.
             return False
         except (SystemExit, KeyboardInterrupt) as error:
-            # These a task lets through, and the loop has handlers for them.
-            self.get_loop().call_soon(_let_through, error)
+            # These pass through a task to the loop, which has handlers for them.
+            self.get_loop().call_soon(_raise, error)
         return True
 
 
 def deliver(take: Callable[[str], object], text: str) -> None:
-    """Call `take(text)` from a message event that nothing else is on the stack of; one waiter may go on within it."""
+    """Call `take(text)` from a message event with nothing else on the stack; it may resume one task directly."""
     _event.free = not _event.held
     try:
         take(text)
@@ -134,25 +134,25 @@ def _known_hooks() -> Any:
     return None if hooks.firstiter is None else hooks
 
 
-def _let_through(error: BaseException) -> None:
+def _raise(error: BaseException) -> None:
     raise error
 
 
 if sys.platform == "emscripten":
 
     def new_waiter(loop: asyncio.AbstractEventLoop | None = None) -> asyncio.Future[Any]:
-        """Make what a call waits on; `loop` is the running one."""
+        """Return a future for a call to wait on; `loop` is the running one."""
         return Waiter(loop=loop or get_running_loop())
 
     def hold_back() -> None:
-        """Let whoever has been woken until now go on before any call that is answered from here on."""
+        """Resume the tasks that were woken so far before those of calls that are answered from now on."""
         _event.hold()
 
 else:
 
     def new_waiter(loop: asyncio.AbstractEventLoop | None = None) -> asyncio.Future[Any]:
-        """Make what a call waits on: natively the loop's own future, as a hop takes a microsecond there."""
+        """Return a future for a call to wait on: natively the loop's own, as a hop takes a microsecond there."""
         return (loop or get_running_loop()).create_future()
 
     def hold_back() -> None:
-        """Do nothing: natively whoever is woken goes on in the order of waking."""
+        """Do nothing: natively tasks are resumed in the order in which they were woken."""
