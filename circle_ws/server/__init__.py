@@ -1,4 +1,4 @@
-"""The reference circle: real nonces, real signatures, both published dialects. Native only.
+"""The reference circle: real nonces, real signatures, every published dialect.
 
 ```python
 server = CircleServer(play=run_script)
@@ -10,9 +10,26 @@ async with server:
     print(server.url)
     await server.serve_forever()
 ```
+
+`CircleServer` needs the package `websockets` and sockets, and so a native Python; all else here runs anywhere.
 """
 
-from .circle import CircleServer
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from .connection import Connection
 
+if TYPE_CHECKING:
+    from .circle import CircleServer as CircleServer
+
 __all__ = ["CircleServer", "Connection"]
+
+
+def __getattr__(name: str) -> object:
+    # On use, so that this package can be imported where there is no `websockets`, as in a page (PEP 562).
+    if name == "CircleServer":
+        from .circle import CircleServer
+
+        return CircleServer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

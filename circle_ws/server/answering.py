@@ -1,109 +1,250 @@
-"""How one request, or one member of a batch, is answered: its method is found, run, and its response written."""
+"""How the messages of one client are read, and its requests answered."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 import logging
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..errors import CircleWsError, RpcError
-from ..jsonrpc import messages as envelope
-from ..jsonrpc.codes import AUTHENTICATION_REQUIRED, INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND
-from .concurrency import Room
-from .entry import RESERVED, SIGN_IN, Entry, is_bound
+from ..errors import ProtocolError, RpcError
+from ..jsonrpc import codec, messages
+from ..jsonrpc.codes import (
+    AUTHENTICATION_REQUIRED,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    LIMIT_EXCEEDED,
+    METHOD_NOT_FOUND,
+    PARSE_ERROR,
+)
+from ..jsonrpc.messages import Kind
+from ..jsonrpc.responder import BatchReply, ReplyRoom, Responder
+from .concurrency import ConcurrencyLimit
+from .connection import Connection
+from .requests import Requests
+from .sign_in import RESERVED, SIGN_IN, SignIn, is_bound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .batch import Answer
-    from .connection import Connection
     from .rules import Rules
+    from .socket import ClientSocket
 
-__all__ = ["Answering", "error_text"]
+__all__ = ["MAX_MALFORMED", "MAX_RUNNING", "ClientSession", "MethodRunner"]
 
 _logger = logging.getLogger("circle_ws.server")
 
+MAX_RUNNING = 256
+"""Maximum number of running async methods of one client before its messages wait unread."""
+MAX_MALFORMED = 5
+"""Number of malformed members with which a batch is refused as a whole."""
+_TURN = 16
+"""Number of members of a batch that are taken before the other clients have their turn."""
+_NOT_SIGNED_IN = 1008
+"""The close code for clients that do not sign in: a violated policy (RFC 6455 section 7.4.1)."""
 _FORMS = {"named": "by name", "positional": "by position"}
 
-MAX_RUNNING = 256
-"""How many async methods of one client may run before its messages wait unread."""
+_Reply: TypeAlias = Callable[[str | None], Awaitable[object]]
+"""Takes the text of a reply; None where there is none to send."""
+
+_RESPONDER = Responder(_logger, unwritable="internal error: the result of {} cannot be written as JSON")
 
 
-class Answering:
-    """Answer the requests of one client.
+class ClientSession:
+    """The circle's end of one client's connection, for as long as that lasts.
+
+    Args:
+        rules: The circle's.
+        socket: The client's.
+    """
+
+    __slots__ = ("_left_out", "_methods", "_requests", "_room", "_rules", "_socket")
+
+    def __init__(self, rules: Rules, socket: ClientSocket) -> None:
+        self._rules = rules
+        self._socket = socket
+        self._requests = Requests(socket)
+        self._methods = MethodRunner(rules, Connection(socket, self._requests), self._reject)
+        most = rules.max_batch_reply_bytes
+        self._room = ReplyRoom(most)
+        words = f"the response is left out: those of your open batches are over {most} bytes together; it has run"
+        self._left_out = RpcError(LIMIT_EXCEEDED, words)
+
+    @property
+    def connection(self) -> Connection:
+        """The connection as the next method will see it."""
+        return self._methods.connection
+
+    async def serve(self) -> None:
+        """Read and answer until the client is gone."""
+        self._socket.when_lost = self._end
+        limit = self._rules.sign_in_timeout
+        timer = None if limit is None else self._socket.loop.call_later(limit, self._reject_unless_signed_in, limit)
+        try:
+            while (message := await self._socket.next_message()) is not None:
+                await self._take(message)
+        finally:
+            if timer is not None:
+                timer.cancel()
+            self._end()
+            await self._methods.ended()
+
+    def _end(self) -> None:
+        self._methods.end()
+        self._requests.end()
+
+    def _reject_unless_signed_in(self, limit: float) -> None:
+        if self.connection.public_key is None:
+            self._reject(f"not signed in within {limit:g} s")
+
+    def _reject(self, why: str) -> None:
+        self._socket.drop(why, _NOT_SIGNED_IN)
+
+    async def _reply(self, text: str | None) -> None:
+        if text is not None:
+            await self._socket.wait_until_read()
+            self._socket.push(text.encode())
+
+    async def _reply_in_batch(self, batch: BatchReply, id: Any, text: str | None) -> None:
+        whole = batch.add(id, text)
+        if whole is not None:
+            try:
+                await self._reply(whole)
+            finally:
+                batch.release()
+
+    async def _take(self, message: str | bytes) -> None:
+        # What is no UTF-8 is no JSON either: the codec says so of half a surrogate.
+        text = message if isinstance(message, str) else message.decode(errors="surrogateescape")
+        try:
+            frame = codec.decode(text)
+        except ProtocolError as error:
+            await self._reply(None if self._requests.settle_unreadable(text, error) else _PARSE_ERROR)
+            return
+        if type(frame) is list:
+            await self._take_batch(frame)
+        else:
+            await self._take_one(frame, self._kind_of(frame, alone=True), self._reply, alone=True)
+
+    async def _take_batch(self, members: list[Any]) -> None:
+        most = self._rules.max_batch
+        if not members:
+            error = ProtocolError("the client answered with an empty array")
+            is_reply = self._requests.fail_only_message(error)
+            await self._reply(None if is_reply else _invalid_request("a batch without members"))
+        elif len(members) > most:
+            await self._reply(_invalid_request(f"a batch has at most {most} members, not {len(members)}"))
+        elif (kinds := self._kinds_of(members)) is None:
+            await self._reply(_invalid_request(f"{MAX_MALFORMED} members of the batch are no requests; none was run"))
+        else:
+            batch = BatchReply(len(members), self._room, self._left_out)
+            for number, (member, kind) in enumerate(zip(members, kinds, strict=True), 1):
+                id = member.get("id") if type(member) is dict else None
+                await self._take_one(member, kind, partial(self._reply_in_batch, batch, id), alone=False)
+                if number % _TURN == 0:
+                    await asyncio.sleep(0)
+
+    def _kinds_of(self, members: list[Any]) -> list[Kind | str | None] | None:
+        """Return the kind of every member, before the first is run; None when too many are malformed."""
+        malformed = 0
+        kinds: list[Kind | str | None] = []
+        for member in members:
+            kinds.append(kind := self._kind_of(member, alone=len(members) == 1))
+            malformed += isinstance(kind, str)
+            if malformed == MAX_MALFORMED:
+                return None
+        return kinds
+
+    def _kind_of(self, frame: Any, *, alone: bool) -> Kind | str | None:
+        """Return what a frame is; for what is no JSON-RPC the reply to it, or None where it fails a request of ours."""
+        try:
+            return messages.kind_of(frame)
+        except ProtocolError as error:
+            return None if self._requests.settle_broken(frame, error, alone=alone) else _invalid_request(str(error))
+
+    async def _take_one(self, frame: Any, kind: Kind | str | None, reply: _Reply, *, alone: bool) -> None:
+        if kind is Kind.REQUEST or kind is Kind.NOTIFICATION:
+            await self._methods.take(frame, reply, alone=alone)
+        elif isinstance(kind, Kind):
+            self._requests.settle(frame, kind)
+            await reply(None)
+        else:
+            await reply(kind)
+
+
+class MethodRunner:
+    """The methods that one client calls: found, run and answered.
 
     Args:
         rules: The circle's.
         connection: The client's.
-        bar: Is told, in words, why the client is not to go on.
+        reject: Called with the reason, in words, when the client must go.
 
     Attributes:
-        connection: As the methods that are called now see it.
+        connection: The connection as the next method will see it.
     """
 
-    __slots__ = ("_entry", "_over", "_refused_params", "_room", "_rules", "_tasks", "connection")
+    __slots__ = ("_is_over", "_limit", "_refused_params", "_rules", "_sign_in", "_tasks", "connection")
 
-    def __init__(self, rules: Rules, connection: Connection, bar: Callable[[str], object]) -> None:
+    def __init__(self, rules: Rules, connection: Connection, reject: Callable[[str], object]) -> None:
         self._rules = rules
         self.connection = connection
-        self._entry = Entry(rules, self._accept, bar)
+        self._sign_in = SignIn(rules, self._accept, reject)
         self._refused_params = rules.refused_params
-        self._over = False
-        self._room = Room(MAX_RUNNING)
+        self._is_over = False
+        self._limit = ConcurrencyLimit(MAX_RUNNING)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def take(self, request: dict[str, Any], answer: Answer, *, alone: bool) -> None:
+    async def take(self, request: dict[str, Any], reply: _Reply, *, alone: bool) -> None:
         """Run a request, or start to; returns when the next one may be read.
 
         Args:
-            request: Its envelope is checked; without an id it is a notification.
-            answer: Takes the response, or None for a notification.
+            request: A checked request; without an id it is a notification.
+            reply: Takes the reply, or None for a notification.
             alone: Whether it is not a member of a batch.
         """
         try:
             outcome = self._start(request["method"], request.get("params"), alone)
         except (Exception, asyncio.CancelledError) as error:
-            await answer(_failure(request, error))
+            await reply(_failure(request, error))
             return
         if not inspect.isawaitable(outcome):
-            await answer(_success(request, outcome))
+            await reply(_success(request, outcome))
             return
-        task = asyncio.create_task(self._finish(request, outcome, answer))
+        task = asyncio.create_task(self._finish(request, outcome, reply))
         self._tasks.add(task)
-        self._room.enter()
+        self._limit.enter()
         task.add_done_callback(partial(self._ended, outcome))
-        await self._room.wait_for_space()
+        await self._limit.wait_for_space()
 
     def end(self) -> None:
-        """Cancel what runs: the client is gone."""
-        self._over = True
-        self._room.close()
+        """Cancel the running methods: the client is gone."""
+        self._is_over = True
+        self._limit.close()
         for task in self._tasks:
             # Once: a second time would interrupt what a method does about the first.
             if not task.cancelling():
                 task.cancel()
 
     async def ended(self) -> None:
-        """Return when nothing runs any more."""
+        """Return when no method runs any more."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
     def _accept(self, key: str) -> None:
         if self.connection.public_key not in (None, key):
-            # Methods that run go on in the name of the key that called them.
-            self.connection = self.connection.anew()
+            # Running methods go on in the name of the key that called them.
+            self.connection = self.connection.for_another_key()
         self.connection.public_key = key
 
     def _start(self, name: str, params: Any, alone: bool) -> Any:
         if name in SIGN_IN and not alone:
-            # The members of a batch may run in any order, and all of them were sent before anybody was signed in.
+            # The members of a batch may run in any order, and all of them were sent before the sign-in.
             raise RpcError(INVALID_REQUEST, f"invalid request: {name} is a message of its own, not part of a batch")
         if type(params) is self._refused_params and not is_bound(name, params):
             raise RpcError(INVALID_PARAMS, f"invalid params: this circle takes them {_FORMS[self._rules.params]} only")
         if name in RESERVED:
-            return self._entry.call(name, params)
+            return self._sign_in.call(name, params)
         if self.connection.public_key is None:
             raise RpcError(AUTHENTICATION_REQUIRED, "authentication required: sign in first")
         method = self._rules.methods.get(name)
@@ -111,25 +252,25 @@ class Answering:
             raise RpcError(METHOD_NOT_FOUND, f"method not found: {name[:100]}")
         return method.call(params, self.connection)
 
-    async def _finish(self, request: dict[str, Any], outcome: Any, answer: Answer) -> None:
-        self._room.be_here()
+    async def _finish(self, request: dict[str, Any], outcome: Any, reply: _Reply) -> None:
+        self._limit.mark_task()
         try:
             text = _success(request, await outcome)
-        except Exception as error:
-            text = _failure(request, error)
         except asyncio.CancelledError as error:
-            # By `end`, or by whatever else cancelled the method, or something that it awaited: then its client waits.
-            if self._over:
+            # By `end`; or by code of the method's own, or something that it awaited was cancelled: its client waits.
+            if self._is_over:
                 raise
-            await answer(_failure(request, error))
+            await reply(_failure(request, error))
             if _is_cancelled():
                 raise
             return
-        await answer(text)
+        except Exception as error:
+            text = _failure(request, error)
+        await reply(text)
 
     def _ended(self, outcome: Any, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._room.leave()
+        self._limit.leave()
         if inspect.iscoroutine(outcome):
             # One whose task was cancelled before its first step would be warned about as never awaited.
             outcome.close()
@@ -137,44 +278,23 @@ class Answering:
             _logger.error("a response could not be sent", exc_info=error)
 
 
-def error_text(id: Any, failure: RpcError) -> str:
-    """Write an error response; what of it is no plain JSON is left out and logged."""
-    try:
-        return envelope.error(id, failure)
-    except Exception as error:
-        _logger.error("an error response cannot be written: %s", error)
-    try:
-        return envelope.error(id, RpcError(failure.code, failure.message))
-    except CircleWsError:
-        return envelope.error(id, RpcError(INTERNAL_ERROR, "internal error"))
-
-
 def _success(request: dict[str, Any], result: Any) -> str | None:
-    if "id" not in request:
-        return None
-    try:
-        return envelope.result(request["id"], result)
-    except Exception as error:
-        # One line for the codec: where it gave up is of no use to the author of the method, whose class may raise too.
-        fault = None if isinstance(error, CircleWsError) else error
-        _logger.error("method %r gave a result that cannot be sent: %s", request["method"], error, exc_info=fault)
-        words = f"internal error: the result of {request['method']} cannot be written as JSON"
-        return error_text(request["id"], RpcError(INTERNAL_ERROR, words))
+    return _RESPONDER.result(request, result) if "id" in request else None
 
 
 def _failure(request: dict[str, Any], error: BaseException) -> str | None:
-    if not isinstance(error, RpcError) or not _is_well_formed(error):
-        _logger.error("method %r raised", request["method"], exc_info=error)
-        error = RpcError(INTERNAL_ERROR, "internal error")
-    return error_text(request["id"], error) if "id" in request else None
-
-
-def _is_well_formed(error: RpcError) -> bool:
-    code: object = error.code
-    message: object = error.message
-    return isinstance(code, int) and not isinstance(code, bool) and isinstance(message, str)
+    # Also of a notification it is logged.
+    text = _RESPONDER.failure(request, error)
+    return text if "id" in request else None
 
 
 def _is_cancelled() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+_PARSE_ERROR = _RESPONDER.error(None, RpcError(PARSE_ERROR, "parse error: the message is not strict JSON"))
+
+
+def _invalid_request(why: str) -> str:
+    return _RESPONDER.error(None, RpcError(INVALID_REQUEST, f"invalid request: {why}"))

@@ -1,4 +1,4 @@
-"""The circle itself: listens, knows its methods and its clients, and stops cleanly."""
+"""The circle itself: its options, its methods, its listening socket and its clients."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from ..auth.crypto_utils import format_public_key
 from ..auth.profiles import PROFILES, audience, find_profile
 from ..errors import ConfigError, InvalidRequest, RpcError
-from ..jsonrpc import messages as envelope
+from ..jsonrpc import messages
 from ..jsonrpc.codes import EXECUTION_FAILED
 from ..jsonrpc.methods import Function, Method
-from .connection import LOOK_INTERVAL, Connection
-from .entry import RESERVED
-from .gate import Gate
-from .reader import Reader
-from .rules import DIALECTS, PARAMS, Admit, Rules, ServedDialect, ServedParams
-from .socket import Link
-from .thread import MAX_THREADS, in_thread
+from .answering import ClientSession
+from .concurrency import MAX_THREADS, in_thread
+from .connection import POLL_INTERVAL, Connection
+from .rules import DIALECTS, PARAMS, Admit, Origins, Rules, ServedDialect, ServedParams
+from .sign_in import RESERVED
+from .socket import ClientSocket, opening_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, MutableSet, Sequence
@@ -45,13 +44,13 @@ F = TypeVar("F", bound=Function)
 
 
 class CircleServer:
-    """Be a circle: a JSON-RPC 2.0 server over WebSocket whose clients sign in with secp256k1 keys.
+    """A circle: a JSON-RPC 2.0 server over WebSocket whose clients sign in with secp256k1 keys.
 
     Before a client has signed in, everything but the sign-in and `rpc.ping` answers error -32001.
 
     Args:
         host: Where to listen.
-        port: 0 takes a free one, which `port` tells after `start()`.
+        port: 0 takes a free one, which the attribute `port` is after `start()`.
         dialect: Which published form is spoken.
         params: In which form params are taken: by name, by position, or either. A circle that takes one form only
             answers the other with -32602, as many published ones do; a bound sign-in is by name in any case.
@@ -132,18 +131,18 @@ class CircleServer:
             max_batch_reply_bytes=_whole("max_batch_reply_bytes", max_batch_reply_bytes),
         )
         self._host, self._port = host, port
-        self._gate = Gate(origins, public_url)
+        self._origins = Origins(origins, public_url)
         self._max_message_bytes = max_message_bytes
         self._close_timeout = close_timeout
         self._free_threads = Semaphore(MAX_THREADS)
-        self._links: set[Link] = set()
-        self._new_link = partial(
-            Link,
-            links=self._links,
+        self._sockets: set[ClientSocket] = set()
+        self._new_socket = partial(
+            ClientSocket,
+            sockets=self._sockets,
             max_backlog=_whole("max_backlog_bytes", max_backlog_bytes),
             stall_timeout=stall_timeout,
         )
-        self._readers: dict[ServerConnection, Reader] = {}
+        self._sessions: dict[ServerConnection, ClientSession] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: int | None = None
         self._server: Server | None = None
@@ -206,7 +205,7 @@ class CircleServer:
             InvalidRequest: The params are not finite plain JSON with string keys.
             InvalidKey: `to` is no public key.
         """
-        text = envelope.notification(method, params).encode()
+        text = messages.notification(method, params).encode()
         key = None if to is None else format_public_key(to, compressed=True)
         if self._loop is None or get_ident() == self._thread:
             return self._push(text, key)
@@ -225,7 +224,7 @@ class CircleServer:
             loop.call_soon_threadsafe(push)
         # A loop that ends, and with it every connection, leaves undone what was to be called soon.
         while not (pushed.done() or loop.is_closed()):
-            wait([pushed], timeout=LOOK_INTERVAL)
+            wait([pushed], timeout=POLL_INTERVAL)
         return pushed.result() if pushed.done() else 0
 
     def _push(self, text: bytes, key: str | None) -> int:
@@ -235,7 +234,7 @@ class CircleServer:
     @property
     def connections(self) -> list[Connection]:
         """The connections that are open, signed in or not."""
-        return [reader.connection for reader in list(self._readers.values())]
+        return [session.connection for session in list(self._sessions.values())]
 
     # Life.
 
@@ -261,16 +260,16 @@ class CircleServer:
             self._serve,
             self._host,
             self._port,
-            process_request=self._gate.look,
+            process_request=partial(opening_response, self._origins),
             compression=None,
             max_size=self._max_message_bytes,
             close_timeout=self._close_timeout,
-            create_connection=cast("type[Link]", self._new_link),
+            create_connection=cast("type[ClientSocket]", self._new_socket),
             logger=_websockets_logger,
         )
         addresses = [one.getsockname() for one in self._server.sockets]
         self._port = addresses[0][1]
-        self._gate.is_local = all(ip_address(address[0].partition("%")[0]).is_loopback for address in addresses)
+        self._origins.is_local = all(ip_address(address[0].partition("%")[0]).is_loopback for address in addresses)
 
     async def stop(self) -> None:
         """Close every connection with code 1001 and listen no more. Idempotent.
@@ -280,16 +279,16 @@ class CircleServer:
         server, self._server = self._server, None
         if server is not None:
             server.close()
-            for link in self._links:
-                # There is no good-bye for it, and it could take its time to shake hands.
-                if link.is_opening:
-                    link.transport.abort()
+            for socket in self._sockets:
+                # It cannot be closed with a code yet, and could take its time to shake hands.
+                if socket.is_opening:
+                    socket.abort()
             await server.wait_closed()
 
     async def kill(self) -> None:
         """Cut every connection off, without a closing handshake, and listen no more: as when a process is killed."""
-        for link in self._links:
-            link.transport.abort()
+        for socket in self._sockets:
+            socket.abort()
         await self.stop()
 
     async def serve_forever(self) -> None:
@@ -308,11 +307,11 @@ class CircleServer:
         await self.stop()
 
     async def _serve(self, socket: ServerConnection) -> None:
-        reader = self._readers[socket] = Reader(self._rules, cast("Link", socket))
+        session = self._sessions[socket] = ClientSession(self._rules, cast("ClientSocket", socket))
         try:
-            await reader.serve()
+            await session.serve()
         finally:
-            del self._readers[socket]
+            del self._sessions[socket]
 
 
 def _audience(public_url: str) -> str:

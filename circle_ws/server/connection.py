@@ -1,4 +1,4 @@
-"""One client of the circle, as a method sees it."""
+"""One client of the circle, as its methods see it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import inspect
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..jsonrpc import messages as envelope
+from ..jsonrpc import messages
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
 
     from ..jsonrpc.messages import Params
-    from .requests import Calls
-    from .socket import Link
+    from .requests import Requests
+    from .socket import ClientSocket
 
-__all__ = ["LOOK_INTERVAL", "Connection"]
+__all__ = ["POLL_INTERVAL", "Connection"]
 
-LOOK_INTERVAL = 0.5
-"""So often another thread that waits for the circle's loop looks whether that has ended, in seconds."""
+POLL_INTERVAL = 0.5
+"""How often another thread that waits for the circle's loop checks whether that has ended, in seconds."""
 
 T = TypeVar("T")
 
@@ -32,9 +32,9 @@ class Connection:
             method that runs: a client that signs in with another key is another `Connection` from then on.
     """
 
-    def __init__(self, link: Link, calls: Calls, public_key: str | None = None) -> None:
-        self._link = link
-        self._calls = calls
+    def __init__(self, socket: ClientSocket, requests: Requests, public_key: str | None = None) -> None:
+        self._socket = socket
+        self._requests = requests
         self.public_key = public_key
 
     def notify(self, method: str, params: Params = None) -> None:
@@ -43,16 +43,16 @@ class Connection:
         A client that does not read is dropped, with close code 1013, when over `max_backlog_bytes` wait for it.
 
         Raises:
-            InvalidRequest: The params are not finite plain JSON with string keys.
+            InvalidRequest: The params cannot be written as JSON.
         """
-        text = envelope.notification(method, params).encode()
-        if get_ident() == self._link.thread:
+        text = messages.notification(method, params).encode()
+        if get_ident() == self._socket.thread:
             self.push(text)
         else:
-            self._link.run_on_its_loop(self.push, text)
+            self._socket.run_on_its_loop(self.push, text)
 
     async def call(self, method: str, params: Params = None, *, timeout: float | None = 30.0) -> Any:
-        """Ask this client, signed in or not, and return its result: plain JSON values. May be cancelled.
+        """Send this client, signed in or not, a request and return its result: plain JSON values. May be cancelled.
 
         In a thread: `asyncio.run(connection.call(...))`.
 
@@ -62,7 +62,7 @@ class Connection:
             timeout: How long it may take, in seconds; None sets no limit.
 
         Raises:
-            InvalidRequest: The params are not finite plain JSON with string keys.
+            InvalidRequest: The params cannot be written as JSON.
             RpcError: The client answered with an error; raised on from a method, it is that method's answer.
             ProtocolError: What the client answered is no JSON-RPC.
             CallTimeout: The time is over; the client may have run it, unless `phase` is `queue`.
@@ -70,10 +70,10 @@ class Connection:
             OutcomeUnknown: The client went after it was asked; it may have run it.
             QueueFull: 256 requests to this client have no reply.
         """
-        return await self._on_its_loop(self._calls.call(method, params, timeout))
+        return await self._on_its_loop(self._requests.call(method, params, timeout))
 
     async def batch(self, requests: Iterable[tuple[str, Params]], *, timeout: float | None = 30.0) -> list[Any]:
-        """Ask this client for several methods in one message. May be cancelled.
+        """Send this client several requests in one message. May be cancelled.
 
         A client that knows no batches may refuse the whole with an error that names no request: where nothing else is
         open all of it fails with that, else it times out.
@@ -86,50 +86,50 @@ class Connection:
             For each request, in their order, its result or the error that `call` would raise.
 
         Raises:
-            InvalidRequest: Some params are not finite plain JSON with string keys; nothing was sent.
+            InvalidRequest: Some params cannot be written as JSON; nothing was sent.
             QueueFull: There would be over 256 requests to this client without a reply.
         """
-        return await self._on_its_loop(self._calls.batch(requests, timeout))
+        return await self._on_its_loop(self._requests.batch(requests, timeout))
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close this connection with a closing handshake, within the circle's `close_timeout`."""
-        await self._on_its_loop(self._link.close(code, reason))
+        await self._on_its_loop(self._socket.close(code, reason))
 
     def abort(self) -> None:
         """Cut this connection off, without a closing handshake."""
-        self._link.run_on_its_loop(self._link.transport.abort)
+        self._socket.run_on_its_loop(self._socket.abort)
 
-    def anew(self) -> Connection:
-        """Give another view of the same connection, for another key."""
-        return Connection(self._link, self._calls)
+    def for_another_key(self) -> Connection:
+        """Return another view of the same connection, without a key."""
+        return Connection(self._socket, self._requests)
 
     def push(self, text: bytes) -> bool:
-        """Send a notification (UTF-8) without waiting, on the circle's loop; tells whether that was possible."""
-        self._calls.is_quiet = False
-        return self._link.push(text)
+        """Send a notification (UTF-8) without waiting, on the circle's loop; returns whether that was possible."""
+        self._requests.pending.notified = True
+        return self._socket.push(text)
 
     async def _on_its_loop(self, work: Coroutine[Any, Any, T]) -> T:
-        link = self._link
-        if get_ident() == link.thread:
+        socket = self._socket
+        if get_ident() == socket.thread:
             return await work
         try:
-            future = asyncio.run_coroutine_threadsafe(work, link.loop)
+            future = asyncio.run_coroutine_threadsafe(work, socket.loop)
         except RuntimeError:
             # The circle's loop has ended, and with it the connection.
             work.close()
-            raise link.loss() from None
+            raise socket.loss() from None
         waiting = asyncio.wrap_future(future)
         try:
             while not waiting.done():
-                if link.loop.is_closed() and not future.done():
+                if socket.loop.is_closed() and not future.done():
                     if inspect.getcoroutinestate(work) == inspect.CORO_CREATED:
                         work.close()
-                    raise link.loss()
-                await asyncio.wait([waiting], timeout=LOOK_INTERVAL)
+                    raise socket.loss()
+                await asyncio.wait([waiting], timeout=POLL_INTERVAL)
         except asyncio.CancelledError:
             waiting.cancel()
             raise
         if waiting.cancelled():
             # By the end of the circle's loop.
-            raise link.loss()
+            raise socket.loss()
         return waiting.result()

@@ -1,4 +1,4 @@
-"""The socket of one client: what waits to be read by it is bounded, and who neither reads nor hangs up is cut off."""
+"""The socket of one client: what waits to be read is bounded, and a client that never reads or hangs up is cut off."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from websockets.asyncio.server import ServerConnection
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
+from websockets.http11 import Response
 from websockets.protocol import CONNECTING, OPEN
 
 from ..errors import ConnectionLost
@@ -17,45 +20,54 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-__all__ = ["Link"]
+    from websockets.http11 import Request
+
+    from .rules import Origins
+
+__all__ = ["ClientSocket", "opening_response"]
 
 _logger = logging.getLogger("circle_ws.server")
 
 TRY_AGAIN_LATER = 1013
-"""Why not 1008, a violated policy: that tells a client not to come back as it is, and clients give up after a few.
+"""The close code for slow clients, from the registry of RFC 6455 section 11.7: reconnect later.
 
-A slow client did nothing wrong. 1013, in the registry of RFC 6455 section 11.7, tells it to come back later.
+Not 1008, a violated policy: a slow client did nothing wrong, and clients give up after a few of those.
 """
+HEALTH = "/health"
+"""The path that load balancers ask for."""
+_GOOD_HEALTH = b'{"status":"ok"}\n'
 
-_WRITTEN_AT_ONCE = 256 * 1024
-"""So many bytes of what is held are handed to the transport, which then tells again when the client has read them."""
+_CHUNK = 256 * 1024
+"""How many bytes of the backlog are handed to the transport at once; it reports when the client has read them."""
 
 
-class Link(ServerConnection):
-    """Be a WebSocket of the package `websockets` that holds back only so much.
+class ClientSocket(ServerConnection):
+    """A server connection of the package `websockets` with a bounded backlog.
 
-    `websockets` itself sets no limit here: a client that stops reading keeps what is sent without waiting, pongs too,
-    in memory for ever, is never found by its pings (they wait to be written), and has closing it wait for ever.
+    `websockets` itself sets no limit: for a client that stops reading, what is sent without waiting, pongs too, stays
+    in memory for ever, keep-alive never finds it (its pings wait to be written), and closing it waits for ever.
 
     Args:
-        links: Holds this one for as long as its socket is there.
-        max_backlog: So many bytes may be sent without waiting to a client that does not keep up.
-        stall_timeout: How long a client that does not keep up may take nothing at all, in seconds.
+        sockets: Holds this one for as long as its TCP connection is there.
+        max_backlog: Maximum number of bytes sent without waiting to a client that does not keep up.
+        stall_timeout: How long a client that does not keep up may read nothing at all, in seconds.
 
     Attributes:
-        when_lost: Is called once, when the socket is gone.
+        when_lost: Called once, when the TCP connection is gone.
         thread: The thread of the circle's event loop.
     """
 
-    def __init__(self, *args: Any, links: set[Link], max_backlog: int, stall_timeout: float, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, sockets: set[ClientSocket], max_backlog: int, stall_timeout: float, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.when_lost: Callable[[], object] | None = None
         self.thread = get_ident()
-        self._links = links
+        self._sockets = sockets
         self._max_backlog = max_backlog
         self._stall_timeout = stall_timeout
         self._written = 0
-        # One piece: asyncio's buffer takes time for each of its pieces whenever it is written to or asked for its size.
+        # In one piece: asyncio's buffer goes through all its pieces whenever it is written to or asked for its size.
         self._held = bytearray()
         self._held_pong: bytes | None = None
         # The library itself writes a pong for each ping, however many the client leaves unread.
@@ -70,19 +82,26 @@ class Link(ServerConnection):
 
     @property
     def backlog(self) -> int:
-        """How much was sent while the client did not keep up, and is still here, in bytes."""
+        """How much was sent while the client did not keep up, and still waits here, in bytes."""
         return len(self._held)
 
     def run_on_its_loop(self, function: Callable[..., object], *arguments: object) -> None:
-        """Call a function now, or from another thread soon; not at all when the loop has ended."""
+        """Call a function: at once on the loop's own thread, soon from another, never when the loop has ended."""
         if get_ident() == self.thread:
             function(*arguments)
             return
         with suppress(RuntimeError):
             self.loop.call_soon_threadsafe(function, *arguments)
 
+    async def next_message(self) -> str | bytes | None:
+        """Return the client's next message; None when the connection is closed, in whatever way."""
+        try:
+            return await self.recv()
+        except ConnectionClosed:
+            return None
+
     def push(self, text: bytes) -> bool:
-        """Send a text message without waiting; tells whether that was possible.
+        """Send a text message without waiting; returns whether that was possible.
 
         Args:
             text: UTF-8.
@@ -93,31 +112,34 @@ class Link(ServerConnection):
         self.send_data()
         return True
 
-    async def push_when_read(self, text: str) -> bool:
-        """Send a text message as soon as the client has read what came before; tells whether that was possible."""
+    async def wait_until_read(self) -> None:
+        """Return when the client has read what came before, or is gone."""
         while self.paused:
             try:
                 await self.drain()
             except OSError:
-                return False
-        return self.push(text.encode())
+                return
 
     def drop(self, why: str, code: int = TRY_AGAIN_LATER) -> None:
-        """Ask the client to hang up; it is cut off when it does not within `close_timeout`.
+        """Close the connection; the client is cut off when it does not hang up within `close_timeout`.
 
         Args:
             why: At most 123 bytes.
-            code: By default it asks the client to come back later.
+            code: By default the one that asks the client to reconnect later.
         """
         if not self._is_open():
             return
-        # Anybody can connect and not sign in, as often as they like: that is no warning.
+        # Any stranger can connect and not sign in, as often as it likes: that is no warning.
         _logger.log(logging.WARNING if code == TRY_AGAIN_LATER else logging.INFO, "a client is dropped: %s", why)
         self.protocol.send_close(code, why)
         self.send_data()
 
+    def abort(self) -> None:
+        """Cut the connection off, without a closing handshake."""
+        self.transport.abort()
+
     def loss(self) -> ConnectionLost:
-        """Describe how the client went."""
+        """Return how the connection ended."""
         received, sent = self.protocol.close_rcvd, self.protocol.close_sent
         if received is not None and (sent is None or self.protocol.close_rcvd_then_sent):
             words = f"the client is gone: it closed the connection with code {received.code}"
@@ -127,10 +149,10 @@ class Link(ServerConnection):
             return ConnectionLost(words, code=sent.code, reason=sent.reason, local=True)
         return ConnectionLost("the client is gone, without a closing handshake (1006)")
 
-    # What `websockets` and asyncio call.
+    # Called by `websockets` and asyncio.
 
     def send_data(self) -> None:
-        """Write what the protocol has to say: all that goes out, and every end, passes here."""
+        """Write the protocol's output: everything that goes out passes here, and the end of the connection too."""
         writes = self.protocol.data_to_send()
         data = b"".join(writes)
         if self._held or self.paused:
@@ -153,19 +175,22 @@ class Link(ServerConnection):
         self.transport.write(data)
 
     def _send_frame(self, frame: Frame) -> None:
-        """Write a frame of the library's; who does not read is kept only the latest pong (RFC 6455 section 5.5.3)."""
+        """Write a frame of the library's; for a client that does not read only the latest pong is kept.
+
+        RFC 6455 section 5.5.3 allows to answer only the most recent ping.
+        """
         if frame.opcode is Opcode.PONG and self.paused:
             self._held_pong = bytes(frame.data)
         else:
             type(self.protocol).send_frame(self.protocol, frame)
 
     def pause_writing(self) -> None:
-        """Learn that the client does not keep up."""
+        """Handle a client that does not keep up."""
         super().pause_writing()
         self._watch()
 
     def resume_writing(self) -> None:
-        """Learn that the client has read nearly everything."""
+        """Handle a client that has read nearly everything."""
         super().resume_writing()
         self._stop_watching()
         pong, self._held_pong = self._held_pong, None
@@ -173,20 +198,20 @@ class Link(ServerConnection):
             self.protocol.send_pong(pong)
             self.send_data()
         while self._held and not self.paused:
-            data = self._held[:_WRITTEN_AT_ONCE]
-            del self._held[:_WRITTEN_AT_ONCE]
+            data = self._held[:_CHUNK]
+            del self._held[:_CHUNK]
             self._write(data)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Learn that the socket is there."""
+        """Handle a new TCP connection."""
         super().connection_made(transport)
-        self._links.add(self)
+        self._sockets.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Learn that the socket is gone."""
+        """Handle the end of the TCP connection."""
         super().connection_lost(exc)
         self._held = bytearray()
-        self._links.discard(self)
+        self._sockets.discard(self)
         self._stop_watching()
         if self._hang_up is not None:
             self._hang_up.cancel()
@@ -214,3 +239,19 @@ class Link(ServerConnection):
         if self._stall is not None:
             self._stall.cancel()
             self._stall = None
+
+
+def opening_response(origins: Origins, socket: ServerConnection, request: Request) -> Response | None:
+    """Return the HTTP response to a request that is not to become a WebSocket; None accepts the handshake."""
+    is_health = request.method in ("GET", "HEAD") and request.path.partition("?")[0] == HEALTH
+    if is_health and "Upgrade" not in request.headers:
+        headers = {
+            "Content-Type": "application/json",
+            "Content-Length": str(len(_GOOD_HEALTH)),
+            "Cache-Control": "no-store",
+            "Connection": "close",
+        }
+        return Response(200, "OK", Headers(headers), b"" if request.method == "HEAD" else _GOOD_HEALTH)
+    if not origins.admit(request.headers.get_all("Origin")):
+        return socket.respond(403, "Pages of this origin are not admitted; the circle's log says how to.\n")
+    return None

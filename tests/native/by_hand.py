@@ -94,7 +94,7 @@ async def stranger(server: CircleServer) -> AsyncGenerator[ClientConnection]:
 
 async def clog(connection: Connection) -> None:
     """Push until the client, which does not read, has all its buffers full."""
-    while not connection._link.paused:
+    while not connection._socket.paused:
         connection.notify("noise", NOISE)
         await asyncio.sleep(0)
 

@@ -124,7 +124,7 @@ async def test_it_asks_back_and_ticks_when_asked() -> None:
                 assert await client.call("tick", [3]) is None
                 assert {"n": 0} in [await anext(ticks) for _ in range(4)]
             for count in (-1, 1001, 1.5, "3"):
-                with pytest.raises(RpcError, match="count"):
+                with pytest.raises(RpcError, match=r"count|params\[0\]: expected int"):
                     await client.call("tick", [count])
 
 

@@ -80,10 +80,10 @@ async def test_an_error_of_the_clients_is_raised(client: ClientConnection, conne
 
 
 async def test_only_the_very_id_matches(client: ClientConnection, connection: Connection) -> None:
-    """True, null, an unknown id, other texts and a second reply change nothing and are not answered."""
+    """Null, an unknown id, a leading zero, other texts and a second reply change nothing and are not answered."""
     call = later(connection.call("add"))
     id = (await asked(client))["id"]
-    for wrong in (True, None, id + 1, str(id + 1), f"{id}.0", id + 0.5, "", "x" * 5000, "9" * 5000, "²", [id]):
+    for wrong in (None, id + 1, str(id + 1), f"{id}.0", f"0{id}", id + 0.5, "", "x" * 5000, "9" * 5000, "²", [id]):
         await reply(client, wrong, "wrong")
     await client.send(json.dumps({"jsonrpc": "2.0", "id": None, "error": {"code": 1, "message": "words"}}))
     assert not call.done()
@@ -93,7 +93,7 @@ async def test_only_the_very_id_matches(client: ClientConnection, connection: Co
     assert (await ask(client, "rpc.ping"))["result"] == "pong"
 
 
-@pytest.mark.parametrize("change", [str, float])
+@pytest.mark.parametrize("change", [str, float, bool])
 async def test_an_id_of_another_type_fails_its_call(
     client: ClientConnection, connection: Connection, change: Any
 ) -> None:
@@ -290,7 +290,7 @@ async def test_a_call_has_its_time(client: ClientConnection, connection: Connect
     with pytest.raises(CallTimeout, match="'add'") as caught:
         await connection.call("add", timeout=0.05)
     assert caught.value.phase == "reply"
-    assert not connection._calls._unanswered
+    assert not connection._requests.pending.entries
     late = (await asked(client))["id"]
     await reply(client, late, "late")
     call = later(connection.call("add", timeout=None))
@@ -429,7 +429,7 @@ async def test_methods_that_ask_their_caller_do_not_fill_the_room() -> None:
         async with signed_in(server) as socket:
             questions = [request("ask_back", None, number) for number in range(MAX_RUNNING)]
             await send_all(socket, [request("hold"), *questions])
-            await eventually(lambda: len(next(iter(server._readers.values()))._answering._tasks) == MAX_RUNNING + 1)
+            await eventually(lambda: len(next(iter(server._sessions.values()))._methods._tasks) == MAX_RUNNING + 1)
             everybody_is_here.set()
             answered: set[int] = set()
             while len(answered) < MAX_RUNNING:

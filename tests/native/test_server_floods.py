@@ -32,7 +32,7 @@ async def test_a_flood_of_requests_is_bounded() -> None:
         async with signed_in(server) as client:
             [connection] = server.connections
             await send_all(client, [request("hold", None, number) for number in range(MAX_RUNNING + 100)])
-            await eventually(lambda: running > MAX_RUNNING and connection._link.recv_messages.paused)
+            await eventually(lambda: running > MAX_RUNNING and connection._socket.recv_messages.paused)
             await asyncio.sleep(0.05)
             assert running == MAX_RUNNING + 1
             go.set()
@@ -71,7 +71,7 @@ async def test_stopping_waits_for_nobody() -> None:
     async with reluctant(server) as deaf, signed_in(server, OTHER_KEY) as flood:
         await clog(server.connections[0])
         await send_all(flood, [request("hold", None, number) for number in range(3 * MAX_RUNNING)])
-        await eventually(lambda: begun > MAX_RUNNING and server.connections[1]._link.recv_messages.paused)
+        await eventually(lambda: begun > MAX_RUNNING and server.connections[1]._socket.recv_messages.paused)
         flood.transport.abort()
         started = time.monotonic()
         await server.stop()
@@ -86,7 +86,7 @@ async def test_stopping_waits_for_no_handshake() -> None:
     server = CircleServer()
     await server.start()
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    await eventually(lambda: server._links)
+    await eventually(lambda: server._sockets)
     started = time.monotonic()
     await server.stop()
     assert time.monotonic() - started < 4

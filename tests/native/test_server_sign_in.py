@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from circle_ws.auth import crypto_utils, derive_public_key, sign_message
 from circle_ws.errors import ConfigError
 from circle_ws.server import CircleServer, Connection
-from circle_ws.server.entry import MAX_FAILURES
+from circle_ws.server.sign_in import MAX_FAILURES
 from tests.native.by_hand import ask, request, sign_in, signed_in
 from tests.support.clients import KEY, OTHER_KEY
 from tests.support.outcomes import eventually

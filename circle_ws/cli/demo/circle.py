@@ -71,7 +71,7 @@ async def _ask_back(connection: Connection, topic: str) -> Any:
 
 def _tick_at_once(connection: Connection, count: int = 1) -> None:
     """Push so many ticks to the caller, before the answer."""
-    if type(count) is not int or not 0 <= count <= MOST_TICKS:
+    if not 0 <= count <= MOST_TICKS:
         raise RpcError(INVALID_PARAMS, f"invalid params: count is a whole number up to {MOST_TICKS}")
     for number in range(count):
         connection.notify("tick", {"n": number})
