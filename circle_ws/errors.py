@@ -9,7 +9,7 @@ CircleWsError
 ├── ClientClosed
 ├── ConnectionFailed (ConnectionError)  this attempt failed
 │   └── RedirectRefused
-├── ConnectionLost (ConnectionError)    the link went down
+├── ConnectionLost (ConnectionError)    the connection was lost
 │   └── OutcomeUnknown                  ... after the request was written: it may have run
 ├── AuthError                           signing in did not work
 │   ├── InvalidKey (ValueError)
@@ -128,12 +128,12 @@ class RedirectRefused(ConnectionFailed):
 
 
 class ConnectionLost(CircleWsError, ConnectionError):
-    """Tell that an open link went down.
+    """Error of an open connection that was lost.
 
     Attributes:
         code: The close code (RFC 6455 section 7.4); 1006 when there was none.
         reason: The peer's own words as they came, often empty; the message has them escaped.
-        local: True when this side closed the link.
+        local: True when this side closed the connection.
     """
 
     def __init__(self, message: str, *, code: int = 1006, reason: str = "", local: bool = False) -> None:
@@ -144,11 +144,14 @@ class ConnectionLost(CircleWsError, ConnectionError):
 
     @classmethod
     def closed(cls, code: int, reason: str = "", *, local: bool = False) -> ConnectionLost:
-        """Make the error for a link that was closed with `code` and `reason`."""
+        """Return the error for a connection that was closed with `code` and `reason`."""
         who = "this client" if local else "the peer"
-        how = f"{who} closed it with code {code}" if code != 1006 else "it ended without a closing handshake (1006)"
+        words = f"{who} closed the connection with code {code}"
+        if code == 1006:
+            # RFC 6455 section 7.4.1: never sent; it stands for a connection that ended without a close frame.
+            words = "the connection ended without a closing handshake (1006)"
         return cls(
-            f"the link went down: {how}{': ' + shown(reason) if reason else ''}",
+            f"{words}{': ' + shown(reason) if reason else ''}",
             code=code,
             reason=reason,
             local=local,
@@ -156,7 +159,7 @@ class ConnectionLost(CircleWsError, ConnectionError):
 
 
 class OutcomeUnknown(ConnectionLost):
-    """Tell that the link went down after the request was written and before its reply came.
+    """Error of a connection that was lost after the request was written and before its reply arrived.
 
     The circle may or may not have run it. Ask the circle before sending it again.
     """

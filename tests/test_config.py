@@ -351,8 +351,8 @@ _TLS = Capabilities(ping=True, headers=False, proxy=False, tls=True, http_status
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
-        ("headers", {"X-Tenant": "a"}, "lets nobody set headers"),
-        ("headers", _headers, "lets nobody set headers"),
+        ("headers", {"X-Tenant": "a"}, "does not let a page set the headers"),
+        ("headers", _headers, "does not let a page set the headers"),
         ("subprotocols", ("circle.v1",), "offers none"),
         ("proxy", "http://proxy.example:3128", "proxies of its own settings"),
         ("proxy", None, "proxies of its own settings"),

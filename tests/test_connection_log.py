@@ -156,7 +156,7 @@ def test_a_connection_that_is_left_on_purpose_is_no_loss(told: Told) -> None:
     log = Log()
     log.go(S.CONNECTING)
     log.go(S.CONNECTED)
-    log.go(S.WAITING, ConnectionLost("the link was left for a fresh one", code=1000, local=True), 0.0)
+    log.go(S.WAITING, ConnectionLost("the client replaced the connection by a new one", code=1000, local=True), 0.0)
     assert told.levels() == ["INFO"]
 
 

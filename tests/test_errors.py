@@ -136,9 +136,9 @@ def test_copying_keeps_everything(error: errors.CircleWsError) -> None:
 @pytest.mark.parametrize(
     ("code", "reason", "local", "words"),
     [
-        (1006, "", False, "the link went down: it ended without a closing handshake (1006)"),
-        (1012, "restart", False, "the link went down: the peer closed it with code 1012: restart"),
-        (1000, "", True, "the link went down: this client closed it with code 1000"),
+        (1006, "", False, "the connection ended without a closing handshake (1006)"),
+        (1012, "restart", False, "the peer closed the connection with code 1012: restart"),
+        (1000, "", True, "this client closed the connection with code 1000"),
     ],
 )
 def test_a_closed_link_says_who_and_how(code: int, reason: str, local: bool, words: str) -> None:

@@ -142,7 +142,7 @@ async def test_a_setup_failed_the_attempt(peers: Peers, function: Any) -> None:
     await it.close()
 
 
-@pytest.mark.native_only("a browser lets nobody set headers")
+@pytest.mark.native_only("a browser does not let a page set headers")
 @pytest.mark.parametrize("function", [interrupted, interrupted_at_once])
 async def test_a_headers_function_failed_the_attempt(peers: Peers, function: Any) -> None:
     """`ConnectionFailed`, which is retried."""

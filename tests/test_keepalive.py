@@ -33,7 +33,7 @@ async def test_a_silent_link_is_given_up_and_replaced(peers: Peers) -> None:
         loss = await call
         assert isinstance(loss, ConnectionLost)
         assert loss.local
-        assert "nothing came in" in str(loss)
+        assert "nothing arrived" in str(loss)
         await it.wait_until_connected()
     story = [change async for change in changes]
     assert S.WAITING in [change.status for change in story]

@@ -164,7 +164,7 @@ def check_headers_function(function: Callable[..., Any]) -> None:
     Raises:
         ConfigError: It cannot.
     """
-    words = "headers must be a mapping of names to values, or an async function without arguments that gives one"
+    words = "headers must be a mapping of names to values, or an async function without arguments that returns one"
     if not callable(function):
         raise ConfigError(f"{words}, not {type(function).__name__}", option="headers")
     try:
@@ -196,7 +196,9 @@ def check_runtime(config: ClientConfig) -> None:
     if config.keepalive is not None and config.keepalive.mode == "ping" and not can.ping:
         raise _unsupported("keepalive", "sends no ping frames; use keep-alive mode 'auto' or 'rpc'")
     if config.headers is not None and not can.headers:
-        raise _unsupported("headers", "lets nobody set headers of a WebSocket; sign in with a key, or use subprotocols")
+        raise _unsupported(
+            "headers", "does not let a page set the headers of a WebSocket; sign in with a key, or use subprotocols"
+        )
     if config.subprotocols and not can.subprotocols:
         raise _unsupported("subprotocols", "offers none to the server")
     if config.compression and not can.compression:

@@ -116,7 +116,7 @@ class Inbound:
     def lost(self, cause: ConnectionLost) -> None:
         """Handle the loss of the connection."""
         if self._too_large is not None and cause.local:
-            words = f"this client closed the link with code {cause.code}: {self._too_large}"
+            words = f"this client closed the connection with code {cause.code}: {self._too_large}"
             cause = ConnectionLost(words, code=cause.code, reason=cause.reason, local=True)
             cause.__cause__ = self._too_large
         self._session.lost(cause)

@@ -84,6 +84,4 @@ def _count(counters: Counters, asked: float, answer: asyncio.Future[None]) -> No
 
 
 def _silence(seconds: float) -> ConnectionLost:
-    return ConnectionLost(
-        f"the link went down: nothing came in for {seconds:g} s after a sign of life was asked for", local=True
-    )
+    return ConnectionLost(f"the connection is dead: nothing arrived for {seconds:g} s after a heartbeat", local=True)

@@ -275,7 +275,7 @@ class SendQueue:
         if written or call.may_have_run:
             ending = "it was written and may have run"
         elif call.rejected:
-            ending = "it was refused, as nobody was signed in, and has not run"
+            ending = "it was refused, as the client was not signed in, and has not run"
         else:
             ending = "it was never written and has not run"
         call.fail(CallTimeout(f"{call.method!r} took longer than {call.timeout:g} s ({phase}); {ending}", phase=phase))

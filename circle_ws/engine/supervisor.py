@@ -257,7 +257,9 @@ class Supervisor:
         elif self.publisher.status is Status.CONNECTED and self._session is not None:
             # Where the link is lost already, and its loss not dealt with yet, that makes the next attempt at once.
             self._reconnect.hurry()
-            self._session.leave(ConnectionLost("the link was left for a fresh one", code=1000, local=True))
+            self._session.leave(
+                ConnectionLost("the client replaced the connection by a new one", code=1000, local=True)
+            )
 
     def stats(self) -> ClientStats:
         """Give what it has done so far, in numbers."""

@@ -41,7 +41,7 @@ async def test_row_13_a_half_open_link_is_found_and_replaced(peers: Peers, mode:
         loss = (await story.until(S.WAITING)).cause
         assert isinstance(loss, ConnectionLost)
         assert loss.local
-        assert "nothing came in" in str(loss)
+        assert "nothing arrived" in str(loss)
         assert await it.call("echo", ["back"]) == "back"
         if not IN_BROWSER:
             # A browser keeps the dead socket as long as it likes: JavaScript cannot cut it off.

@@ -241,7 +241,7 @@ async def test_row_42_inside_a_setup(peers: Peers) -> None:
     assert len(runs) == 2
 
 
-@pytest.mark.native_only("a browser lets nobody set headers")
+@pytest.mark.native_only("a browser does not let a page set headers")
 async def test_row_42_inside_a_headers_function(peers: Peers) -> None:
     """Row 42, something else than the task itself was cancelled inside a header function: the attempt failed; retry."""
     circle = await peers.start("circle")

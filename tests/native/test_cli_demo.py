@@ -107,7 +107,7 @@ def test_the_story_is_told_to_its_end() -> None:
         'client.play("40 + 2") → "42"',
         '[1, "two", null]',
         '→ pushed by the circle: {"n": ',
-        'client.call("drop") → OutcomeUnknown: the link went down',
+        'client.call("drop") → OutcomeUnknown: the peer closed the connection',
         "● waiting, next attempt in",
         "● connecting ● authenticating ● connected",
         "→ signed in again as 0",

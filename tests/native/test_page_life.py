@@ -201,7 +201,7 @@ async def test_row_14_a_tab_that_is_shown_again_probes_at_once(browser: str, whe
         await page.told(visibility="visible")
         lost = await page.told(status="waiting")
         assert lost["retry_in"] == 0
-        assert "nothing came in for 3 s" in lost["cause"]
+        assert "nothing arrived for 3 s" in lost["cause"]
         await page.told(status="connected")
 
 
