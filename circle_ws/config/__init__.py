@@ -1,4 +1,4 @@
-"""Every option of a client, in one frozen value. What is wrong is said here, before anything is dialled."""
+"""Every option of a client in one frozen value, checked before anything is dialled."""
 
 from __future__ import annotations
 
@@ -9,13 +9,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 from ..auth.keypair import KeyPair, KeyPairSigner
-from ..auth.types import (
-    Dialect,
-    ParamsForm,
-    Policy,
-    Profile,
-    Signer,
-)
+from ..auth.profiles import find_profile
+from ..auth.types import Dialect, ParamsForm, Policy, Profile, Signer
 from ..errors import ConfigError
 from ..hooks import Middleware, Setup  # noqa: TC001 - `typing.get_type_hints` must find it
 from ..policy import Classifier  # noqa: TC001 - `typing.get_type_hints` must find it
@@ -25,29 +20,22 @@ from ..text import Hidden
 from ..transport import Connect, host_events
 from ..transport import connect as runtime_connect
 from ..urls import ENVIRONMENT, check_url, is_relative, shown, shown_proxy
-from .checks import (
-    check_choices,
-    check_headers_function,
-    check_is_signer,
-    check_kinds,
-    check_middleware,
-    check_numbers,
-    check_runtime,
-    check_signer,
-)
+from . import checks
 from .headers import HeaderSource, OpeningHeaders, check_subprotocols
 
 if TYPE_CHECKING:
     import ssl
 
-
 __all__ = ["DEFAULT", "ClientConfig", "ClientOptions", "Default", "default_keepalive"]
 
 FirstConnect = Literal["once", "retry"]
 
+_CHOICES = {"policy": Policy, "dialect": Dialect, "params": ParamsForm, "first_connect": FirstConnect}
+"""The options that have a few possible values."""
+
 
 class Default(Enum):
-    """Stand for "as configured", where None means "no limit"."""
+    """The type of `DEFAULT`, which stands for "as configured" where None means "no limit"."""
 
     DEFAULT = "default"
 
@@ -56,12 +44,12 @@ DEFAULT = Default.DEFAULT
 
 
 def default_keepalive() -> KeepAlive:
-    """Give the runtime's keep-alive: every 20 s; in a browser, where each one is a request, every 25 s."""
+    """Return the runtime's keep-alive: every 20 s; in a browser, where each probe is a request, every 25 s."""
     return KeepAlive(interval=25.0 if sys.platform == "emscripten" else 20.0)
 
 
 class ClientOptions(TypedDict, total=False):
-    """Name what `circle_ws.connect` takes besides the URL: the fields of `ClientConfig`."""
+    """The options that `circle_ws.connect` takes besides the URL: the fields of `ClientConfig`."""
 
     private_key: str | bytes | KeyPair | None
     signer: Signer | None
@@ -94,8 +82,12 @@ class ClientOptions(TypedDict, total=False):
     transport: Connect
 
 
-class _KeyHidden:
-    """Have errors of a config raised where no frame holds the private key: error trackers record local variables."""
+class _HiddenKey:
+    """A base class that turns a private key into a `KeyPair` before `__init__` gets it.
+
+    Error trackers record the local variables of every frame that an exception passes, and a dataclass's `__init__` has
+    all options as variables. So what is wrong is found by a first construction, which is given the key hidden.
+    """
 
     __slots__ = ()
 
@@ -104,58 +96,58 @@ class _KeyHidden:
         def __new__(cls, url=None, private_key=None, *more, **options):
             given, others = Hidden(private_key), Hidden((more, options))
             del private_key, more, options
-            # A key that is given as `signer` by mistake is told of before any other frame has it.
-            check_is_signer(Hidden(others.value[1].get("signer", (*others.value[0], None)[0])))
+            # A key may have been given as `signer` by mistake: check that before another frame gets it.
+            checks.is_signer(Hidden(others.value[1].get("signer", (*others.value[0], None)[0])))
             if given.value is None or isinstance(given.value, KeyPair):
                 return object.__new__(cls)
-            # Whatever is wrong is found here. `__init__`, which follows with the key itself, goes the same way again.
+            # Python calls `__init__` with the key itself afterwards; whatever is wrong has been raised by then.
             return cls(url, KeyPair(given.value), *others.value[0], **others.value[1])
 
 
 @dataclass(frozen=True, slots=True)
-class ClientConfig(_KeyHidden):
-    """Hold what a client is made from. Times are in seconds; None means no limit.
+class ClientConfig(_HiddenKey):
+    """All options of a client. Times are in seconds; None means no limit.
 
     Attributes:
         url: The circle: `ws://` or `wss://`.
         private_key: 64 hex characters, 32 bytes, or a `KeyPair`; it becomes `signer` at once and is not kept.
-        signer: Who signs; None does not sign in.
+        signer: Signs the circle's nonces; without a signer the client does not sign in.
         profile: How nonces are signed: a `Profile` or its name.
-        policy: `prefer-bound`: where the circle offers it, the signature names the circle, and a client that has signed
-            so once never falls back. `require-bound`: only so. `legacy-only`: never.
-        dialect: Which form of `authenticate` is spoken; `auto` finds it out.
+        policy: `prefer-bound`: the signature names the circle where the circle offers that; a client that has signed
+            so once never falls back. `require-bound`: the signature always names the circle. `legacy-only`: never.
+        dialect: The form of `authenticate`; `auto` tries them.
         params: Whether the sign-in, `play` and `whoami` send params by name or by position; `auto` finds it out with
-            the sign-in. Calls go as they are written.
+            the sign-in. Params of calls are sent as they are given.
         allow_insecure: Sign in over `ws://` to other machines too. Anybody on the path can take the session over.
         tls: An `ssl.SSLContext`, for instance with a CA of your own; None is the system's. Natively only.
-        headers: What the opening handshake sends besides its own: a mapping, or an async function that is asked for one
-            at every attempt, within `open_timeout`. The values are shown nowhere. Natively only.
-        subprotocols: What is offered to the circle in `Sec-WebSocket-Protocol`, the best first. A circle that takes
-            none of them is not connected to.
+        headers: Additional headers of the opening handshake: a mapping, or an async function that returns one and is
+            called at every attempt, within `open_timeout`. The values are shown nowhere. Natively only.
+        subprotocols: Offered to the circle in `Sec-WebSocket-Protocol`, the best first. The connection fails if the
+            circle accepts none of them.
         proxy: The URL of a proxy: `http`, `https` or, with the extra `socks`, `socks5`, `socks5h`, `socks4`, `socks4a`.
             `environment`: what the environment names, a browser its settings. None: no proxy at all. Never for
             loopback. Natively only.
-        compression: Offer permessage-deflate (RFC 7692). What is inflated is bounded by `max_message_bytes`. Natively
-            only; a browser decides by itself.
-        open_timeout: For one attempt: TCP, TLS, WebSocket handshake and sign-in, but for the signer.
+        compression: Offer permessage-deflate (RFC 7692). `max_message_bytes` limits the inflated size. Natively only; a
+            browser decides by itself.
+        open_timeout: For one attempt: TCP, TLS, WebSocket handshake and sign-in, without the time of the signer.
         call_timeout: For one call, from `call()` to its result.
         close_timeout: For the closing handshake.
         drain_timeout: How long `close()` waits for calls in flight.
         sign_timeout: How long the signer may take; a person may have to confirm.
-        keepalive: How the link is watched; None does not watch it.
-        backoff: When to connect again; None does not.
+        keepalive: How a dead connection is detected; None does not look for one.
+        backoff: The delays between attempts to reconnect; None does not reconnect.
         first_connect: `once`: the first `connect()` makes one attempt. `retry`: it keeps trying.
-        setup: An async function that runs after every sign-in and before the calls that wait go out; it is given a
+        setup: An async function that runs after every sign-in, before queued calls are written; it is given a
             `SetupSession` with `call` and `notify`.
         middleware: Async functions around every call and every batch, the first one outermost.
-        classifier: Decides before `circle_ws.policy.classify` whether and when to connect again; what it answers with
-            None is left to that.
-        max_message_bytes: The largest incoming message, in bytes of UTF-8.
-        max_request_bytes: The largest request, in bytes of UTF-8; published circles refuse more than the default.
-        max_in_flight: How many calls may be written and unanswered.
-        max_queued: How many calls may wait for a slot or for the link.
-        max_queued_bytes: How large they may be together, in bytes of UTF-8.
-        transport: Who opens the WebSocket; the runtime's own by default.
+        classifier: Decides before `circle_ws.policy.classify` whether and when to reconnect; where it returns None,
+            `classify` decides.
+        max_message_bytes: Maximum size of an incoming message, in bytes of UTF-8.
+        max_request_bytes: Maximum size of a request, in bytes of UTF-8; published circles refuse more than the default.
+        max_in_flight: Maximum number of calls in flight: written and unanswered.
+        max_queued: Maximum number of calls that wait for a slot or for the connection.
+        max_queued_bytes: Maximum size of these calls together, in bytes of UTF-8.
+        transport: Opens the WebSocket; by default the runtime's own.
 
     Raises:
         ConfigError: An option is wrong; the message names it.
@@ -199,21 +191,18 @@ class ClientConfig(_KeyHidden):
             self._set(url=host_events.absolute(self.url))
         check_url(self.url)
         self._adopt(private_key)
-        choices = {"policy": Policy, "dialect": Dialect, "params": ParamsForm, "first_connect": FirstConnect}
-        check_choices(self, **{option: get_args(choice) for option, choice in choices.items()})
-        check_kinds(self)
-        check_numbers(self)
-        check_signer(self)
-        check_runtime(self)
+        self._check_values()
+        checks.profile(self.signature_profile, self.policy, None if self.signer is None else self.signer.profiles)
+        if self.signer is not None and not self.allow_insecure:
+            checks.secure(self.url)
+        self._check_transport()
 
     def __repr__(self) -> str:
         return f"ClientConfig({', '.join(f'{field.name}={self._show(field.name)}' for field in fields(self))})"
 
     @property
     def signature_profile(self) -> Profile:
-        """The profile, looked up."""
-        from ..auth.profiles import find_profile
-
+        """The profile, never its name."""
         return find_profile(self.profile)
 
     @property
@@ -222,42 +211,75 @@ class ClientConfig(_KeyHidden):
         return shown(self.url)
 
     def _show(self, name: str) -> str:
-        """Give the value of a field without what may be a secret: a token in the query, a header, a password."""
+        """Return the value of a field without possible secrets: a token in the query, a header, a password."""
         value = getattr(self, name)
         if name == "url":
             return repr(self.shown_url)
         if name == "proxy" and value is not None:
             return repr(shown_proxy(value))
         if name == "headers" and callable(value):
-            # Arguments that were bound to it may be a secret.
+            # Its own `repr` would show bound arguments, which may be secrets.
             return f"<function {getattr(value, '__qualname__', type(value).__name__)}>"
         if name == "signer" and not isinstance(value, KeyPairSigner | None):
-            # A key that it holds may stand in its `repr`.
+            # A user's signer may show its key in its `repr`.
             return f"<{type(value).__name__}>"
         return repr(value)
 
     def _adopt(self, private_key: str | bytes | KeyPair | None) -> None:
-        """Take the options in the form in which they are used."""
-        from ..auth.profiles import find_profile
-
+        """Replace options by the form in which they are used."""
         self._set(
             profile=find_profile(self.profile),
             subprotocols=check_subprotocols(self.subprotocols),
-            middleware=check_middleware(self.middleware),
+            middleware=checks.middleware(self.middleware),
         )
         if isinstance(self.headers, Mapping):
             self._set(headers=OpeningHeaders(self.headers))
         elif self.headers is not None:
-            check_headers_function(self.headers)
+            checks.headers_function(self.headers)
         if private_key is not None:
             if self.signer is not None:
                 raise ConfigError("private_key and signer exclude each other: give one of them", option="private_key")
             self._set(signer=private_key if isinstance(private_key, KeyPair) else KeyPair(private_key))
         if isinstance(self.signer, KeyPairSigner):
-            # `dataclasses.replace` hands on the signer of another config, which may have had another profile.
+            # `dataclasses.replace` passes the signer of the old config, which may have had another profile.
             self._set(signer=self.signer.for_profile(self.signature_profile))
         elif isinstance(self.signer, KeyPair):
             self._set(signer=KeyPairSigner(self.signer, self.signature_profile))
+
+    def _check_values(self) -> None:
+        for option, choice in _CHOICES.items():
+            checks.choice(option, getattr(self, option), get_args(choice))
+        for option in ("setup", "classifier"):
+            checks.function(option, getattr(self, option))
+        for option in ("allow_insecure", "compression"):
+            checks.switch(option, getattr(self, option))
+        checks.instance("keepalive", self.keepalive, KeepAlive)
+        checks.instance("backoff", self.backoff, Backoff)
+        for option in ("open_timeout", "call_timeout", "close_timeout", "sign_timeout"):
+            checks.seconds(option, getattr(self, option))
+        checks.seconds("drain_timeout", self.drain_timeout, zero=True)
+        for option in ("max_message_bytes", "max_request_bytes"):
+            if getattr(self, option) is not None:
+                checks.count(option, getattr(self, option), 1)
+        checks.count("max_in_flight", self.max_in_flight, 1)
+        checks.count("max_queued", self.max_queued, 0)
+        checks.count("max_queued_bytes", self.max_queued_bytes, 0)
+
+    def _check_transport(self) -> None:
+        checks.transport(self.transport)
+        used = {
+            "keepalive": self.keepalive is not None and self.keepalive.mode == "ping",
+            "headers": self.headers is not None,
+            "subprotocols": bool(self.subprotocols),
+            "compression": self.compression,
+            "tls": self.tls is not None,
+            "proxy": self.proxy != ENVIRONMENT,
+        }
+        capabilities = self.transport.capabilities
+        checks.supported(capabilities, [option for option, is_used in used.items() if is_used])
+        if self.tls is not None:
+            checks.tls(self.tls, self.url)
+        checks.proxy(self.proxy, socks=capabilities.socks)
 
     def _set(self, **values: Any) -> None:
         for name, value in values.items():

@@ -1,4 +1,4 @@
-"""What a program may add to the opening handshake of a WebSocket: headers and subprotocols (RFC 6455 section 4.1)."""
+"""Headers and subprotocols that a program adds to the opening handshake of a WebSocket (RFC 6455 section 4.1)."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _OWNED = frozenset({"host", "upgrade", "connection", "content-length", "transfer
 
 
 class OpeningHeaders(Mapping[str, str]):
-    """Be headers that were checked. They cannot be altered, and their values, which may be secrets, are not shown.
+    """Checked headers. They are immutable, and their values, which may be secrets, are not shown.
 
     Args:
         given: Names and values.
 
     Raises:
-        ConfigError: It is no mapping, or holds what cannot be sent; the message has no value in it.
+        ConfigError: It is no mapping, or a header cannot be sent; the message does not show its value.
     """
 
     __slots__ = ("_values",)
@@ -59,14 +59,14 @@ class OpeningHeaders(Mapping[str, str]):
 
 
 HeadersFunction: TypeAlias = Callable[[], Awaitable[Mapping[str, str]]]
-"""An async function of a user's that gives the headers of one attempt."""
+"""A user's async function that returns the headers of one attempt."""
 
 HeaderSource: TypeAlias = Mapping[str, str] | HeadersFunction
 """Where the headers of an attempt come from."""
 
 
 def check_subprotocols(names: Sequence[str]) -> tuple[str, ...]:
-    """Check names of subprotocols, and give them as a tuple.
+    """Check names of subprotocols and return them as a tuple.
 
     Raises:
         ConfigError: They are no sequence of different tokens (RFC 9110 section 5.6.2).
@@ -82,7 +82,7 @@ def check_subprotocols(names: Sequence[str]) -> tuple[str, ...]:
                 "commas, slashes and brackets",
                 option="subprotocols",
             )
-    # To some browsers names that differ in case are the same.
+    # Some browsers refuse names that differ in case only.
     if len({name.lower() for name in names}) < len(names):
         raise ConfigError(f"subprotocols has a name twice: {', '.join(names)}", option="subprotocols")
     return tuple(names)
@@ -94,7 +94,7 @@ def _check_name(name: object) -> None:
     good = re.match(_TOKEN_START, name)
     end = good.end() if good else 0
     if end < len(name) or not name:
-        # What follows may be a value that stands in the wrong place.
+        # The rest is not shown: it may be a value that was given as the name.
         raise _wrong(f"has a name that begins with {name[:end]!r} and then has what no name may have, or nothing")
     lower = name.lower()
     if lower in _OWNED or lower.startswith("sec-websocket-"):

@@ -109,7 +109,7 @@ def test_the_wheels_keep_their_sources(wheels: Path) -> None:
 
 def test_several_pages_share_the_files(wheels: Path) -> None:
     """Each file runs in one of two pages, and a failure in either fails the run."""
-    files = ["tests/test_status.py", "tests/test_url.py"]
+    files = ["tests/test_status.py", "tests/test_urls.py"]
     code, output = _harness(wheels, "--pages", "2", *files)
     assert code == 0
     assert output.count(" passed, ") == 2
