@@ -35,7 +35,7 @@ _SLOTS = 5
 _LIFE = 20.0
 """How long a client is used on average, in seconds; then it is closed, and the next one made."""
 _RECONNECTS = 0.02
-"""How often a client leaves its link for a fresh one, in times a second."""
+"""How often a client leaves its connection for a fresh one, in times a second."""
 _NOTIFICATIONS, _IDEMPOTENT, _CANCELLED, _SLOW = 0.05, 0.3, 0.01, 0.1
 """So many of the calls."""
 _LONGEST = 0.05
@@ -61,7 +61,7 @@ class Tally:
     Attributes:
         endings: Calls by what they ended with.
         calls: How many have ended.
-        reconnects: Links that were signed in, but for the first of each client.
+        reconnects: Connections that were signed in, but for the first of each client.
         lives: Clients that were made.
         wrong: Results that belonged to another call.
         slowest: How much longer than its timeout any call took, in seconds.
@@ -186,7 +186,7 @@ class Customer:
 
 
 class _Links:
-    """Count the links of one client."""
+    """Count the connections of one client."""
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally

@@ -22,7 +22,7 @@ class Sample:
     Attributes:
         at: Seconds since the beginning.
         calls: Calls that have ended.
-        reconnects: Links that were signed in, but for the first of each client.
+        reconnects: Connections that were signed in, but for the first of each client.
         memory: Resident, in bytes.
         blocks: Blocks of memory that Python has given out, after a collection of garbage.
         objects: Objects that the collector of garbage knows, after a collection.

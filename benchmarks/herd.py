@@ -35,7 +35,7 @@ class Herd:
     """Watch many clients.
 
     Attributes:
-        lost: When each lost its link, in seconds on one clock.
+        lost: When each lost its connection, in seconds on one clock.
         dials: When each began to dial after that, in seconds on the same clock.
         back: When each was connected again.
     """
@@ -150,7 +150,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clients", type=int, default=1000)
     parser.add_argument("--down", type=float, default=4.0, help="how long the circle is away, in seconds")
-    parser.add_argument("--uptime", type=float, default=11.0, help="how long links stand before, in seconds")
+    parser.add_argument("--uptime", type=float, default=11.0, help="how long connections stand before, in seconds")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write the figures and the picture there")
     options = vars(parser.parse_args())
     out = options.pop("out")

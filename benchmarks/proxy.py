@@ -1,4 +1,4 @@
-"""A TCP proxy in a process of its own that treats its links badly, each in its own way and after a time of its own.
+"""A TCP proxy in a process of its own that breaks its connections, each in its own way and after its own time.
 
 Reset, closed, cut in the middle of a message, half open (nothing passes, nobody is told), slow; some are closed as soon
 as they are accepted.
@@ -18,22 +18,22 @@ from benchmarks.process import answer_lines
 __all__ = ["FATES", "BadProxy"]
 
 FATES = {"reset": 30, "close": 25, "cut": 20, "half open": 15, "refuse": 10}
-"""How links end, and how often of a hundred."""
+"""How connections end, and how often of a hundred."""
 _HALF_OPEN = 9.0
-"""So long a half-open link stays, in seconds; longer than a client may take to notice it."""
+"""So long a half-open connection stays, in seconds; longer than a client may take to notice it."""
 _SLOW = 0.25
-"""So many of the links are slow."""
+"""So many of the connections are slow."""
 _CHUNK = 64 * 1024
 
 _Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class BadProxy:
-    """Pass bytes on, until a link meets its fate.
+    """Pass bytes on, until a connection meets its fate.
 
     Args:
         target: The port on this machine that it stands before.
-        lifetime: How long a link lives on average, in seconds.
+        lifetime: How long a connection lives on average, in seconds.
         rng: Where the randomness comes from.
     """
 
@@ -44,7 +44,7 @@ class BadProxy:
         self._rng = rng
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one link to its end."""
+        """Serve one connection to its end."""
         fate = self._rng.choices(list(FATES), list(FATES.values()))[0]
         self.fates[fate] += 1
         if fate == "refuse":
@@ -63,7 +63,7 @@ class BadProxy:
             asyncio.create_task(_pump(down[0], up[1], delay)),
             asyncio.create_task(_pump(up[0], down[1], delay)),
         ]
-        # A link whose other end is gone by itself needs no fate.
+        # A connection whose other end is gone by itself needs no fate.
         await asyncio.wait(pumps, timeout=self._rng.expovariate(1 / self._lifetime), return_when="FIRST_COMPLETED")
         gone = any(pump.done() for pump in pumps)
         for pump in pumps:
@@ -120,7 +120,7 @@ def main() -> None:
     """Stand before a circle."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--target", type=int, required=True, help="the port to stand before")
-    parser.add_argument("--lifetime", type=float, default=2.0, help="of a link on average, in seconds")
+    parser.add_argument("--lifetime", type=float, default=2.0, help="of a connection on average, in seconds")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     asyncio.run(serve(options.target, options.lifetime, options.seed))

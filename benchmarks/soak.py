@@ -1,4 +1,4 @@
-"""Many clients, one circle, and a proxy between them that cuts links at random: what becomes of calls and of memory.
+"""Many clients and one circle behind a proxy that breaks connections at random: the fate of calls, and memory.
 
 `python -m benchmarks.soak --seconds 60 --clients 40 --rate 2500`; with `--out DIR` it writes `soak.json` and, where
 matplotlib is there, `soak.svg`. The exit code is 1 when a call hung, ran twice, or something was left behind.
@@ -27,7 +27,7 @@ WARM_UP = 0.2
 """So much of the run does not count for what grows."""
 MOST_RUNS = {False: 1, True: 4}
 """How often a call may run, by whether it was declared idempotent."""
-_LEFTOVERS = ("CircleWsClient", "Supervisor", "Session", "SendQueue", "PendingCall", "NativeTransport", "Link")
+_LEFTOVERS = ("CircleWsClient", "Supervisor", "Session", "SendQueue", "PendingCall", "NativeTransport", "Connection")
 
 _MUST_NOT_BE = (
     "hung",
@@ -49,7 +49,7 @@ class Soak:
         seconds: How long clients work.
         clients: How many there are at a time.
         rate: Calls a second, over all clients.
-        lifetime: Of a link on average, in seconds.
+        lifetime: Of a connection on average, in seconds.
         seed: For the randomness.
     """
 
@@ -219,7 +219,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--clients", type=int, default=40)
     parser.add_argument("--rate", type=float, default=2500.0, help="calls a second, over all clients")
-    parser.add_argument("--lifetime", type=float, default=1.5, help="of a link on average, in seconds")
+    parser.add_argument("--lifetime", type=float, default=1.5, help="of a connection on average, in seconds")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, metavar="DIR", help="write the figures and the picture there")
     options = vars(parser.parse_args())

@@ -211,7 +211,7 @@ async def test_one_deadline(peers: Peers, phase: str) -> None:
         assert await it.call("echo", ["free"]) == "free"
 
 
-async def test_a_lost_link(peers: Peers) -> None:
+async def test_a_lost_connection(peers: Peers) -> None:
     """Written and unanswered, a call of a batch fails with `OutcomeUnknown`; an idempotent one is written again."""
     circle = await peers.start("circle")
     async with client(circle.url) as it:
@@ -233,7 +233,7 @@ async def test_a_lost_link(peers: Peers) -> None:
     assert await circle.ask("runs") == ["plain", "twice", "twice"]
 
 
-async def test_it_waits_for_the_link(peers: Peers) -> None:
+async def test_it_waits_for_the_connection(peers: Peers) -> None:
     """A batch that was not written yet goes out after the reconnect, once."""
     circle = await peers.start("circle")
     async with client(circle.url) as it:

@@ -324,7 +324,7 @@ MALFORMED = [
 
 @pytest.mark.parametrize("text", MALFORMED, ids=range(len(MALFORMED)))
 async def test_what_is_no_json_rpc_is_survived(peers: Peers, text: str) -> None:
-    """A malformed message, or a reply nobody waits for, fails no call and does not end the link."""
+    """A malformed message, or a reply nobody waits for, fails no call and does not end the connection."""
     circle = await peers.start("scripted", greeting=[text], answers={"f": {"result": "well"}})
     async with client(circle.url, key=None) as it:
         # While a call is unanswered some of them would be its reply.
@@ -384,15 +384,15 @@ class _Instant(MemoryTransport):
 
 
 class _Instants:
-    """Opens one such link."""
+    """Opens one such connection."""
 
     capabilities = CAPABILITIES
 
     async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> _Instant:
         peer = MemoryPeer(url)
-        self.link = _Instant(receiver, options, peer)
-        peer.attach(self.link)
-        return self.link
+        self.connection = _Instant(receiver, options, peer)
+        peer.attach(self.connection)
+        return self.connection
 
 
 async def test_a_reply_on_the_stack_of_send_runs_nothing_twice(caplog: pytest.LogCaptureFixture) -> None:
@@ -400,10 +400,10 @@ async def test_a_reply_on_the_stack_of_send_runs_nothing_twice(caplog: pytest.Lo
     instants = _Instants()
     async with client("ws://localhost/", key=None, transport=instants, max_in_flight=1) as it:
         made = [later(it.call("f", [number])) for number in range(4)]
-        await eventually(lambda: instants.link.sent)
-        instants.link.answer(instants.link.sent[0])
+        await eventually(lambda: instants.connection.sent)
+        instants.connection.answer(instants.connection.sent[0])
         assert await asyncio.gather(*made) == [[0], [1], [2], [3]]
-        assert [request["params"] for request in instants.link.sent] == [[0], [1], [2], [3]]
+        assert [request["params"] for request in instants.connection.sent] == [[0], [1], [2], [3]]
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 

@@ -63,7 +63,7 @@ class Dialler:
         return Wrapped(await self.server(url, receiver, options), self)
 
     @property
-    def links(self) -> int:
+    def open_connections(self) -> int:
         """How many connections stand."""
         return sum(1 for peer in self.server.peers if peer.loss is None)
 
@@ -99,7 +99,7 @@ async def test_everything_is_cancelled_while_it_closes(moment: str) -> None:
     for _ in range(3):
         await asyncio.wait_for(it.close(), 1)
     assert it.status is S.CLOSED
-    assert dialler.links == 0
+    assert dialler.open_connections == 0
     assert await asyncio.wait_for(listening, 1) == []
     assert [change.status async for change in changes][-1] is S.CLOSED
     if unanswered is not None:
@@ -126,7 +126,7 @@ async def test_the_task_that_closes_is_cancelled_at_any_turn(turns: int) -> None
         task.cancel()
     await asyncio.wait_for(closing, 1)
     assert it.status is S.CLOSED
-    assert dialler.links == 0
+    assert dialler.open_connections == 0
 
 
 @pytest.mark.parametrize("drain", ["5", -1, float("nan"), float("inf"), True, b"1"], ids=repr)
@@ -168,7 +168,7 @@ async def test_a_transport_whose_close_raises(caplog: pytest.LogCaptureFixture) 
     news = it.notifications("news")
     await it.close()
     assert it.status is S.CLOSED
-    assert dialler.links == 0
+    assert dialler.open_connections == 0
     assert await _all_of(news) == []
     assert "could not be closed, and is cut: RuntimeError: a fault of the transport's" in caplog.text
     await it.close()
@@ -196,7 +196,7 @@ async def test_a_transport_whose_close_raises_when_the_client_leaves_it(caplog: 
     async with client(URL, key=None, transport=dialler) as it:
         it.reconnect()
         await eventually(lambda: it.stats.connects == 2)
-        await eventually(lambda: dialler.links == 1)
+        await eventually(lambda: dialler.open_connections == 1)
     assert "could not be closed, and is cut" in caplog.text
 
 
@@ -207,7 +207,7 @@ async def test_a_transport_whose_close_never_ends() -> None:
     await it.connect()
     await asyncio.wait_for(it.close(), 5)
     assert it.status is S.CLOSED
-    assert dialler.links == 0
+    assert dialler.open_connections == 0
 
 
 class Stubborn:
@@ -435,7 +435,7 @@ async def test_a_closing_handshake_that_is_cancelled_cuts(turns: int) -> None:
     if turns:
         await eventually(lambda: it.stats.connects == 2)
     await it.close(drain=0)
-    await eventually(lambda: dialler.links == 0)
+    await eventually(lambda: dialler.open_connections == 0)
 
 
 async def test_a_closing_handshake_ends_with_the_task_of_the_client() -> None:
@@ -445,8 +445,8 @@ async def test_a_closing_handshake_ends_with_the_task_of_the_client() -> None:
     await it.connect()
     it.reconnect()
     await eventually(lambda: it.stats.connects == 2)
-    assert dialler.links == 2
+    assert dialler.open_connections == 2
     next(task for task in asyncio.all_tasks() if task.get_name() == "the transport").cancel()
-    await eventually(lambda: dialler.links == 0)
+    await eventually(lambda: dialler.open_connections == 0)
     assert it.status is S.FAILED
     await it.close()

@@ -14,7 +14,7 @@ from tests.support.outcomes import eventually, later
 
 
 class Broken:
-    """Opens the first link, and raises what it should not afterwards."""
+    """Opens the first connection, and raises what it should not afterwards."""
 
     capabilities = CAPABILITIES
 
@@ -60,7 +60,7 @@ async def test_a_transport_that_raises_something_foreign_ends_a_reconnect() -> N
 
 
 async def test_a_memory_server_that_raises_is_logged_and_closes(caplog: pytest.LogCaptureFixture) -> None:
-    """A fault in a user's own test server is told, and the client sees a closed link."""
+    """A fault in a user's own test server is told, and the client sees a closed connection."""
 
     async def faulty(peer: MemoryPeer) -> None:
         await peer.receive()
@@ -74,7 +74,7 @@ async def test_a_memory_server_that_raises_is_logged_and_closes(caplog: pytest.L
     assert "memory transport raised" in caplog.text
 
 
-async def test_a_request_before_the_link_is_open_is_not_answered() -> None:
+async def test_a_request_before_the_connection_is_open_is_not_answered() -> None:
     """A server's request that comes with the handshake cannot be answered; it disturbs nobody."""
 
     class Eager(MemoryServer):
@@ -94,7 +94,7 @@ async def test_a_request_before_the_link_is_open_is_not_answered() -> None:
 
 
 class Telling:
-    """Opens links whose first one tells of its loss in the middle of a `send`, and raises it then."""
+    """Opens connections whose first one tells of its loss in the middle of a `send`, and raises it then."""
 
     capabilities = CAPABILITIES
 
@@ -123,7 +123,7 @@ async def _answer(peer: MemoryPeer) -> None:
 @pytest.mark.parametrize("idempotent", [False, True])
 @pytest.mark.parametrize("together", [False, True], ids=["single", "batch"])
 async def test_a_transport_that_tells_of_its_loss_and_raises_it(together: bool, idempotent: bool) -> None:
-    """The call fails as at every loss, or is written once on the next link; the queue and the slots are free."""
+    """The call fails as at every loss, or is written once on the next connection; the queue and the slots are free."""
     it = client("ws://localhost/", key=None, transport=Telling(MemoryServer(_answer)), max_queued=1)
     async with it:
         if together:

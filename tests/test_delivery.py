@@ -1,4 +1,4 @@
-"""What becomes of a call when its link goes down: never twice unless its caller allows that, in both runtimes."""
+"""What becomes of a call when its connection goes down: never twice unless its caller allows that, in both runtimes."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ S = ConnectionStatus
 
 
 async def test_an_idempotent_call_is_written_again(peers: Peers) -> None:
-    """A plain call fails with `OutcomeUnknown`; one that may run twice gets its answer on the next link, in order."""
+    """A plain call fails with `OutcomeUnknown`; idempotent ones are answered on the next connection, in order."""
     peer = await peers.start("scripted")
     async with client(peer.url, key=None) as it:
         plain = later(it.call("f", ["plain"]))
@@ -93,7 +93,7 @@ async def test_reconnect_skips_the_delay(peers: Peers) -> None:
         assert await it.call("echo", ["at once"], timeout=5) == "at once"
 
 
-async def test_reconnect_leaves_the_link_for_a_fresh_one(peers: Peers) -> None:
+async def test_reconnect_leaves_the_connection_for_a_fresh_one(peers: Peers) -> None:
     """While connected it says good-bye and dials again at once, even without a back-off; it does nothing twice."""
     circle = await peers.start("circle")
     async with client(circle.url, backoff=None) as it:

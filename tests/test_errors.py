@@ -141,7 +141,7 @@ def test_copying_keeps_everything(error: errors.CircleWsError) -> None:
         (1000, "", True, "this client closed the connection with code 1000"),
     ],
 )
-def test_a_closed_link_says_who_and_how(code: int, reason: str, local: bool, words: str) -> None:
+def test_a_closed_connection_says_who_and_how(code: int, reason: str, local: bool, words: str) -> None:
     """`ConnectionLost.closed` puts the code, the reason and the side into words and into attributes."""
     error = errors.ConnectionLost.closed(code, reason, local=local)
     assert str(error) == words

@@ -133,7 +133,7 @@ async def test_a_slow_handler_holds_nobody_up(peers: Peers) -> None:
 
 
 async def test_handlers_live_through_a_reconnect(peers: Peers) -> None:
-    """They belong to the client; what runs for a link that is lost ends, and its answer goes nowhere."""
+    """They belong to the client; what runs for a connection that is lost ends, and its answer goes nowhere."""
     circle = await peers.start("circle")
     started, release = asyncio.Event(), asyncio.Event()
     ends: list[str] = []
@@ -261,7 +261,7 @@ async def test_a_batch_is_answered_with_one(peers: Peers) -> None:
 
 
 async def test_a_reply_that_is_too_large(peers: Peers) -> None:
-    """The circle would close the link for it; it is told of an error instead."""
+    """The circle would close the connection for it; it is told of an error instead."""
     circle = await peers.start("circle")
     async with client(circle.url) as it:
         it.handle("large", lambda: "x" * 100_000)

@@ -101,7 +101,7 @@ async def test_a_circle_that_takes_none_is_not_connected_to(peers: Peers, take: 
 
 
 async def test_nothing_comes_from_a_circle_that_takes_none(peers: Peers) -> None:
-    """What it sends along with its handshake is not delivered, and the link does not stay open."""
+    """What it sends along with its handshake is not delivered, and the connection does not stay open."""
     peer = await peers.start("opening", greeting="hello")
     recorder = Recorder()
     with pytest.raises(ConnectionFailed):

@@ -27,7 +27,7 @@ def most_within(times: list[float], window: float) -> int:
 
 @pytest.mark.parametrize("uptime", [1.0, 60.0])
 def test_they_do_not_come_back_at_once(loop: VirtualLoop, uptime: float) -> None:
-    """At most 15 % of them dial first within any 100 ms, on a short link and on a long one; all do within 2 s."""
+    """At most 15 % of them dial first within any 100 ms, on a short connection and on a long one; all do within 2 s."""
     circle = UnreliableCircle(ping=True)
     clients = [CircleWsClient(ClientConfig("ws://localhost/", transport=circle)) for _ in range(CLIENTS)]
     dials: dict[int, float] = {}

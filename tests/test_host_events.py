@@ -1,4 +1,4 @@
-"""A program that learns that it may have slept, or that the network is back, looks after its link at once."""
+"""A program that learns that it may have slept, or that the network is back, looks after its connection at once."""
 
 import asyncio
 
@@ -15,8 +15,8 @@ SLOW = Backoff(first=600, base=600, maximum=600, floor=600)
 RARELY = KeepAlive(interval=600, timeout=600)
 
 
-async def test_a_standing_link_is_probed_at_once(peers: Peers) -> None:
-    """Long before its interval is over the peer is asked for a sign of life; it gives one, and the link stays."""
+async def test_a_standing_connection_is_probed_at_once(peers: Peers) -> None:
+    """Long before its interval is over the peer is asked for a sign of life; it gives one, and the connection stays."""
     peer = await peers.start("scripted", answers={"rpc.ping": {"result": "pong"}})
     async with client(peer.url, key=None, keepalive=RARELY) as it:
         host_events.wake()
@@ -27,8 +27,8 @@ async def test_a_standing_link_is_probed_at_once(peers: Peers) -> None:
 
 
 @pytest.mark.limit(120)
-async def test_a_dead_link_is_found_soon_and_replaced_without_a_delay(peers: Peers) -> None:
-    """Nothing comes in for 3 s after the probe: the link is given up, and dialled anew with no back-off, once."""
+async def test_a_dead_connection_is_found_soon_and_replaced_without_a_delay(peers: Peers) -> None:
+    """Nothing comes in for 3 s after the probe: the connection is given up, and dialled anew with no back-off, once."""
     peer = await peers.start("scripted")
     async with client(peer.url, key=None, keepalive=RARELY, backoff=SLOW) as it:
         changes = it.status_changes()

@@ -1,4 +1,4 @@
-"""Finding out that a link is dead, in both runtimes. The machine behind it is tested in test_liveness.py."""
+"""Finding out that a connection is dead, in both runtimes. The machine behind it is tested in test_liveness.py."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ S = ConnectionStatus
 PROBING = KeepAlive(interval=0.05, timeout=0.1, mode="rpc")
 
 
-async def test_probes_keep_a_quiet_link_alive(peers: Peers) -> None:
+async def test_probes_keep_a_quiet_connection_alive(peers: Peers) -> None:
     """A circle that answers `rpc.ping`, with an error too, is alive."""
     peer = await peers.start("scripted", answers={"rpc.ping": {"error": {"code": -32601, "message": "what?"}}})
     async with client(peer.url, key=None, keepalive=PROBING) as it:
@@ -24,8 +24,8 @@ async def test_probes_keep_a_quiet_link_alive(peers: Peers) -> None:
     assert [change.status async for change in changes] == [S.CONNECTED, S.CLOSING, S.CLOSED]
 
 
-async def test_a_silent_link_is_given_up_and_replaced(peers: Peers) -> None:
-    """Nothing comes in after a probe: the link is given up, the call in flight learns, and the client comes back."""
+async def test_a_silent_connection_is_given_up_and_replaced(peers: Peers) -> None:
+    """Nothing arrives after a probe: the connection is closed, the call in flight fails, and the client reconnects."""
     peer = await peers.start("scripted")
     async with client(peer.url, key=None, keepalive=PROBING) as it:
         changes = it.status_changes()
@@ -52,7 +52,7 @@ async def test_any_message_is_life(peers: Peers) -> None:
 
 
 class Mute(MemoryServer):
-    """Links whose peer never answers a ping, as published circles may not."""
+    """Connections whose peer never answers a ping, as published circles may not."""
 
     async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> MemoryTransport:
         transport = await super().__call__(url, receiver, options)

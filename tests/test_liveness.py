@@ -1,4 +1,4 @@
-"""When a link is asked for a sign of life, and when it is given up. The clock is a number."""
+"""When a connection is asked for a sign of life, and when it is given up. The clock is a number."""
 
 import math
 from typing import Any
@@ -39,7 +39,7 @@ def test_it_asks_at_the_interval() -> None:
     assert liveness.at(20, 0) == Step(Action.PING, 30)
 
 
-def test_a_busy_link_is_asked_too() -> None:
+def test_a_busy_connection_is_asked_too() -> None:
     """Traffic does not put the question off: its answer is the round-trip sample."""
     liveness = _watch()
     assert liveness.at(10, 5000).action is Action.WAIT
@@ -64,7 +64,7 @@ def test_bytes_before_the_question_are_no_answer() -> None:
 
 @pytest.mark.parametrize(("mode", "ping"), [("ping", True), ("rpc", False), ("auto", False)])
 def test_dead_after_the_timeout(mode: KeepAliveMode, ping: bool) -> None:
-    """Where there is no second chance, the link is dead when the timeout is over, and not a moment before."""
+    """Where there is no second chance, the connection is dead when the timeout is over, and not a moment before."""
     liveness = _watch(KeepAlive(interval=20, timeout=10, mode=mode), ping=ping)
     assert liveness.at(20, 0).action is (Action.PING if ping else Action.PROBE)
     assert liveness.at(29.999, 0) == Step(Action.WAIT, 30)
@@ -118,7 +118,7 @@ def test_a_timeout_longer_than_the_interval() -> None:
 
 
 def test_bytes_that_a_late_timer_overtook_are_life() -> None:
-    """When the timer comes late but bytes are there, the link lives and is asked anew in its turn."""
+    """When the timer comes late but bytes are there, the connection lives and is asked anew in its turn."""
     liveness = _watch(KeepAlive(interval=20, timeout=10, mode="ping"))
     liveness.at(20, 0)
     assert liveness.at(35, 1) == Step(Action.WAIT, 40)
@@ -179,7 +179,7 @@ def test_doubt_asks_at_once() -> None:
 @pytest.mark.parametrize("mode", ["auto", "ping", "rpc"])
 @pytest.mark.parametrize(("interval", "timeout"), [(20, 20), (25, 20), (20, 5), (10, 60), (0.5, 0.25)])
 @pytest.mark.parametrize("dies_at", [0.0, 0.1, 19.9, 20.5, 47.3, 100.0])
-def test_a_half_open_link_is_found_in_time(
+def test_a_half_open_connection_is_found_in_time(
     mode: KeepAliveMode, interval: float, timeout: float, dies_at: float
 ) -> None:
     """From the peer's last byte to the end it takes at most interval + timeout + 7 s, whenever that byte came."""

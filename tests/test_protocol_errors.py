@@ -139,7 +139,7 @@ AFTERWARDS = {
 
 
 @pytest.mark.parametrize("name", AFTERWARDS)
-async def test_what_follows_the_end_of_a_link_is_not_taken(name: str) -> None:
+async def test_what_follows_the_end_of_a_connection_is_not_taken(name: str) -> None:
     """It may have been read together with the message that ended it; the circle will ask anew on the next one."""
     server = MemoryServer(_read)
     it = client("ws://localhost/", key=None, transport=server)

@@ -198,7 +198,7 @@ async def test_waiting_for_a_turn_is_told(
 
 
 async def test_a_circle_that_hangs_up_gets_no_turn(peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The end of the link is seen while the key waits for its turn, and the turn is there for the next sign-in."""
+    """The end of the connection is seen while the key waits for its turn; the next sign-in gets the turn."""
     monkeypatch.setattr(keypair, "INTERVAL", 600.0)
     monkeypatch.setattr(backend, "CONSTANT_TIME", False)
     circle = await peers.start("circle")

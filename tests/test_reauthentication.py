@@ -75,7 +75,7 @@ def is_refusal(error: Any) -> bool:
 @pytest.mark.parametrize("public_url", [None, "self"], ids=["legacy", "bound"])
 @pytest.mark.parametrize("dialect", ["hero-0.2", "circles-1.0"])
 async def test_the_call_is_answered_and_nobody_notices(peers: Peers, dialect: str, public_url: str | None) -> None:
-    """The refused call is answered after one renewal; the status stays CONNECTED, and the link the same."""
+    """The refused call is answered after one renewal; the status stays CONNECTED, and the connection the same."""
     circle = await peers.start("circle", dialect=dialect, public_url=public_url)
     vault = Vault()
     async with client(circle.url, key=None, signer=vault) as it:
@@ -134,7 +134,7 @@ async def test_the_text_of_a_request_is_not_touched(peers: Peers) -> None:
 
 
 async def test_an_anonymous_client_has_nothing_to_renew(peers: Peers) -> None:
-    """Without a key -32001 is the caller's error, at once, and the link stays."""
+    """Without a key -32001 is the caller's error, at once, and the connection stays."""
     circle = await peers.start("circle")
     async with client(circle.url, key=None) as it:
         for _ in range(2):
@@ -198,7 +198,7 @@ INVALID: dict[str, Any] = {"error": {"code": -32002, "message": "no"}}
     ],
 )
 async def test_a_refused_renewal_is_the_end(peers: Peers, step: str, refusal: dict[str, Any]) -> None:
-    """It is tried once more on a fresh link; refused again it ends the client, and everybody who waits."""
+    """It is tried once more on a fresh connection; refused again it ends the client, and everybody who waits."""
     answers: dict[str, Any] = {"fetch_nonce": NONCE, "authenticate": YES, "f": [REFUSED], "silent": None}
     answers[step] = [answers[step], refusal, refusal]
     peer = await peers.start("scripted", answers=answers)
@@ -268,8 +268,8 @@ async def test_a_renewal_is_no_way_to_a_downgrade(peers: Peers) -> None:
         ("fetch_nonce", {"raw": '{"jsonrpc":"2.0","id":$id}'}, "not JSON-RPC"),
     ],
 )
-async def test_a_renewal_that_fails_replaces_the_link(peers: Peers, step: str, answer: Any, words: str) -> None:
-    """The link is left, at the latest at `open_timeout`; the refused call has not run and goes out on the next one."""
+async def test_a_renewal_that_fails_replaces_the_connection(peers: Peers, step: str, answer: Any, words: str) -> None:
+    """The connection is closed, at the latest at `open_timeout`; the refused call goes out on the next one."""
     answers: dict[str, Any] = {"fetch_nonce": NONCE, "authenticate": YES, "f": [REFUSED, YES], "g": YES, "silent": None}
     answers[step] = [answers[step], answer, answers[step]]
     peer = await peers.start("scripted", answers=answers)
@@ -296,7 +296,7 @@ async def test_a_renewal_that_fails_replaces_the_link(peers: Peers, step: str, a
 
 
 async def test_without_reconnect_a_renewal_that_fails_is_the_end(peers: Peers) -> None:
-    """Where the link is not to be replaced, the refused call fails with the reason, and so does the client."""
+    """Where the connection is not to be replaced, the refused call fails with the reason, and so does the client."""
     peer = await peers.start(
         "scripted", answers={"fetch_nonce": [NONCE, {"close": 1001}], "authenticate": YES, "f": [REFUSED]}
     )
@@ -628,7 +628,7 @@ async def test_a_full_queue_takes_the_refused_call_all_the_same() -> None:
 
 
 async def test_refused_and_lost_in_the_same_moment() -> None:
-    """A refusal that is followed at once by the end of the link asks no signer for a link that is gone."""
+    """A refusal that is followed at once by the end of the connection asks no signer for a connection that is gone."""
     vault = Vault()
     circle, it = await in_memory(key=None, signer=vault)
     changes = it.status_changes()

@@ -1,4 +1,4 @@
-"""Losing the link and coming back, in both runtimes against the real circle."""
+"""Losing the connection and coming back, in both runtimes against the real circle."""
 
 import asyncio
 import json
@@ -63,7 +63,7 @@ async def test_a_stopping_circle_is_awaited(peers: Peers) -> None:
 
 
 async def test_what_waits_goes_out_in_order_after_the_sign_in(peers: Peers) -> None:
-    """Calls and notifications made while there is no link are sent once, in order, and nothing before the sign-in."""
+    """Calls and notifications made without a connection are sent once, in order, and nothing before the sign-in."""
     circle = await peers.start("circle")
     async with client(circle.url) as it:
         await circle.kill()
@@ -135,7 +135,7 @@ async def test_each_sign_in_has_a_nonce_and_a_signature_of_its_own(peers: Peers)
     assert requests[1]["params"]["signature"] != requests[4]["params"]["signature"]
 
 
-async def test_a_call_while_there_is_no_link_ends_at_its_time(peers: Peers) -> None:
+async def test_a_call_while_there_is_no_connection_ends_at_its_time(peers: Peers) -> None:
     """A queued call keeps its deadline, was never run, and says where it ended."""
     circle = await peers.start("circle")
     async with client(circle.url) as it:
@@ -149,7 +149,7 @@ async def test_a_call_while_there_is_no_link_ends_at_its_time(peers: Peers) -> N
     assert await circle.ask("runs") == []
 
 
-async def test_without_reconnect_a_lost_link_is_the_end(peers: Peers) -> None:
+async def test_without_reconnect_a_lost_connection_is_the_end(peers: Peers) -> None:
     """`without_reconnect()`: FAILED with the loss as its reason; `connect()` starts anew."""
     circle = await peers.start("circle")
     it = client(circle.url, backoff=None)
@@ -166,7 +166,7 @@ async def test_without_reconnect_a_lost_link_is_the_end(peers: Peers) -> None:
 
 
 async def test_connecting_in_the_moment_of_the_loss_starts_anew() -> None:
-    """The link is down, and the client has not yet given up for it: `connect()` does not raise that old loss."""
+    """The connection is down, and the client has not yet given up for it: `connect()` does not raise that old loss."""
 
     async def listen(peer: MemoryPeer) -> None:
         await peer.receive()

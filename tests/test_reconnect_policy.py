@@ -48,7 +48,7 @@ def test_a_client_that_was_never_connected_gives_up_at_once_unless_it_is_persist
     assert recovery(persistent=True).plan(REJECTED, "authenticate", 1, 0) is None
 
 
-def test_delays_grow_and_start_again_after_a_link_that_stood() -> None:
+def test_delays_grow_and_start_again_after_a_connection_that_stood() -> None:
     """Only `reset_after` seconds of uptime bring the delays back to the beginning."""
     it = connected()
     assert it.plan(LOST, "serve", 0, 0) == 1

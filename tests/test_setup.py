@@ -159,7 +159,7 @@ async def test_a_fault_in_the_setup_on_a_reconnect_ends_the_client(peers: Peers)
     await it.close()
 
 
-async def test_a_link_that_goes_down_in_the_setup_fails_the_attempt(peers: Peers) -> None:
+async def test_a_connection_that_goes_down_in_the_setup_fails_the_attempt(peers: Peers) -> None:
     """The setup need not notice it."""
     peer = await peers.start("scripted")
 

@@ -335,8 +335,8 @@ async def test_a_person_may_take_longer_than_the_open_timeout(peers: Peers) -> N
         assert it.is_connected()
 
 
-async def test_a_link_lost_while_a_person_signs_is_noticed_at_once(peers: Peers) -> None:
-    """The person's answer would be worth nothing any more: the attempt fails now, and the next link asks anew."""
+async def test_a_connection_lost_while_a_person_signs_is_noticed_at_once(peers: Peers) -> None:
+    """The person's answer would be worth nothing any more: the attempt fails now, and the next connection asks anew."""
     circle = await peers.start("circle")
     asked: list[Challenge] = []
     given_up: list[Challenge] = []

@@ -219,7 +219,7 @@ class Winding(MemoryServer):
         return await super().__call__(url, receiver, options)
 
     @property
-    def links(self) -> int:
+    def open_connections(self) -> int:
         """How many connections stand."""
         return sum(1 for peer in self.peers if peer.loss is None)
 
@@ -257,9 +257,9 @@ async def test_a_start_while_an_abandoned_attempt_winds_down(how: str) -> None:
     assert abandoned.cancelled()
     await _turns()
     assert it.is_connected()
-    assert (server.dials, server.links, _runs()) == (2, 1, 1)
+    assert (server.dials, server.open_connections, _runs()) == (2, 1, 1)
     await it.close()
-    assert (server.links, _runs()) == (0, 0)
+    assert (server.open_connections, _runs()) == (0, 0)
 
 
 async def test_a_connect_after_an_abandoned_one_that_winds_down_may_be_abandoned_too() -> None:
@@ -305,7 +305,7 @@ async def test_an_abandoned_attempt_that_never_ends_changes_nothing(caplog: pyte
     await eventually(lambda: len(server.peers) == 2)
     await eventually(lambda: _runs() == 1)
     assert it.is_connected()
-    assert server.links == 1
+    assert server.open_connections == 1
     await it.close()
 
 

@@ -168,7 +168,7 @@ def check_the_status(story: Story) -> None:
 
 
 def check_that_nothing_waits_without_need(story: Story) -> None:
-    """Nothing being ready to run: who is in flight is awaited, and who waits has no slot or no link."""
+    """Nothing being ready to run: who is in flight is awaited, and who waits has no slot or no connection."""
     supervisor = story.it._supervisor
     send_queue, status = supervisor.send_queue, story.it.status
     queue, session = send_queue._queue, send_queue._session

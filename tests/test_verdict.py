@@ -44,7 +44,7 @@ def _name(error: object) -> str:
 @pytest.mark.parametrize("ever_connected", [True, False])
 @pytest.mark.parametrize("cause", _RETRIED, ids=_name)
 def test_what_time_may_mend_is_tried_again(cause: Exception, ever_connected: bool, consecutive: int) -> None:
-    """A lost link or a failed attempt is retried, however often, with no delay but the back-off's."""
+    """A lost connection or a failed attempt is retried, however often, with no delay but the back-off's."""
     assert classify(Failure(cause, "open", ever_connected, consecutive)) == Verdict(retry=True)
 
 
@@ -122,7 +122,7 @@ def test_retry_after_is_a_floor(retry_after: float | None, at_least: float) -> N
 @pytest.mark.parametrize("ever_connected", [True, False])
 @pytest.mark.parametrize("code", [1000, 1002, 1006, 1008, 1012, 1013, 4401, 4403])
 def test_a_close_while_signing_in_counts_as_what_it_is(code: int, ever_connected: bool, consecutive: int) -> None:
-    """The failure of an attempt that the peer closed is decided by its code, as the loss of a link that stood."""
+    """The failure of an attempt that the peer closed is decided by its code, as the loss of a connection that stood."""
     failed = errors.ConnectionFailed("the server closed the connection during the sign-in", phase="nonce")
     failed.__cause__ = closed(code)
     expected = classify(Failure(closed(code), "serve", ever_connected, consecutive))

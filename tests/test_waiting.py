@@ -66,7 +66,7 @@ def waits_for_the_sign_in(story: Story) -> bool:
 @pytest.mark.parametrize("turns", range(12))
 @pytest.mark.parametrize("story", [{"key": KEY}], indirect=True)
 def test_reconnect_during_a_renewal_dials_at_once(story: Story, turns: int) -> None:
-    """Whatever the sign-in is doing at that moment: no time passes until the call has its answer on a fresh link."""
+    """In every phase of the sign-in: no time passes until the call has its answer on a fresh connection."""
     story.circle.signed_out = 1
     story.call("call", "echo", 2.0, 0)
     story.loop.turn()
@@ -75,7 +75,7 @@ def test_reconnect_during_a_renewal_dials_at_once(story: Story, turns: int) -> N
     story.turn(turns)
     story.reconnect()
     story.advance(0.5)
-    assert len(story.circle.links) == 2
+    assert len(story.circle.connections) == 2
     assert story.calls[0].ended is not None
     assert story.it.is_connected()
 
@@ -122,11 +122,11 @@ SIGNED_IN = {"ping": False, "key": KEY, "keepalive": None, "max_in_flight": 8, "
 def ask_for_life(story: Story) -> None:
     """Let a probe, or a ping, be unanswered."""
     story.circle.deaf = True
-    for link in story.circle.links:
-        link.frozen = story.it.capabilities.ping
+    for connection in story.circle.connections:
+        connection.frozen = story.it.capabilities.ping
     story.advance(1.5)
-    for link in story.circle.links:
-        link.frozen = False
+    for connection in story.circle.connections:
+        connection.frozen = False
 
 
 def renew_the_sign_in(story: Story) -> None:

@@ -1,4 +1,4 @@
-"""The two ends of a link, the same over the runtime's own transport and over memory."""
+"""The two ends of a connection, the same over the runtime's own transport and over memory."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +11,17 @@ from tests.support.recorder import Recorder
 if TYPE_CHECKING:
     from circle_ws.errors import ConnectionLost
 
-__all__ = ["Links", "MemoryLinks", "RealLinks"]
+__all__ = ["MemorySockets", "RealSockets", "Sockets"]
 
 
-class Links:
-    """Dial, and do things at the server's end."""
+class Sockets:
+    """A client's transport, and the operations at the server's end."""
 
     connect: Connect
     url: str
 
     async def dial(self, receiver: Recorder, **options: Any) -> Transport:
-        """Open a link."""
+        """Open a connection."""
         return await self.connect(self.url, receiver, TransportOptions(**{"close_timeout": 2.0, **options}))
 
     async def send(self, text: str) -> None:
@@ -34,15 +34,15 @@ class Links:
         raise NotImplementedError
 
     async def received(self, count: int) -> list[str]:
-        """Give what the server got, once it is `count` texts."""
+        """Return the texts that the server received, once there are `count`."""
         raise NotImplementedError
 
     async def ending(self) -> int:
-        """Give the close code that the server saw."""
+        """Return the close code that the server saw."""
         raise NotImplementedError
 
 
-class RealLinks(Links):
+class RealSockets(Sockets):
     """The runtime's own transport, against a real server."""
 
     connect = connect
@@ -52,7 +52,7 @@ class RealLinks(Links):
         self.url = peer.url
 
     @classmethod
-    async def make(cls, peers: Peers) -> "RealLinks":
+    async def make(cls, peers: Peers) -> "RealSockets":
         return cls(await peers.start("scripted"))
 
     async def send(self, text: str) -> None:
@@ -72,7 +72,7 @@ class RealLinks(Links):
         return int((await until(self.peer, "ended"))[-1]["code"])
 
 
-class MemoryLinks(Links):
+class MemorySockets(Sockets):
     """The in-process transport."""
 
     def __init__(self) -> None:

@@ -42,7 +42,7 @@ class Moment:
         """Return when every socket of the client's is closed."""
         if self.deaf:
             await self.peer.ask("listen")
-        await until(self.peer, "links", lambda links: not links)
+        await until(self.peer, "open_connections", lambda count: not count)
 
 
 MOMENTS: dict[str, Callable[[Peers], Awaitable[Moment]]] = {}

@@ -82,7 +82,7 @@ async def answer_well(peer: RemotePeer, ids: list[int]) -> None:
 
 
 async def check_it_fails_its_call_alone(peers: Peers, text: str, words: str = "") -> None:
-    """Let six such replies come in a row: each fails its call, nothing is counted, and the link stands."""
+    """Let six such replies come in a row: each fails its call, nothing is counted, and the connection stands."""
     peer = await peers.start("scripted", answers=FINE)
     async with client(peer.url, key=None) as it:
         others, ids = await in_flight(it, peer, 2)
@@ -170,7 +170,7 @@ async def test_row_17_good_traffic_between(peers: Peers) -> None:
 
 @pytest.mark.parametrize("members", ["1", "1,{}", '{"jsonrpc":"2.0","method":"news"},1'])
 async def test_row_17_a_batch_of_nonsense_ends_at_the_fifth_member(peers: Peers, members: str) -> None:
-    """Row 17, malformed JSON: each malformed member counts, five of one batch close the link; one batch is told of."""
+    """Row 17, malformed JSON: each malformed member counts, five in one batch close the connection; one is reported."""
     peer = await peers.start("scripted", answers=FINE)
     async with client(peer.url, key=None) as it:
         told: list[ProtocolError] = []
@@ -428,7 +428,7 @@ async def test_row_21_it_may_be_that_of_a_call_that_was_given_up(peers: Peers, h
 
 @pytest.mark.parametrize("why", ["several messages", "a notification", "another code", "nothing"])
 async def test_row_21_else_it_is_an_event(peers: Peers, why: str) -> None:
-    """Row 21, error with `id: null`: told and counted, however often; no call fails for it, and the link stands."""
+    """Row 21, error with `id: null`: reported and counted, however often; no call fails, and the connection stays."""
     peer = await peers.start("scripted", answers=FINE)
     told: list[ProtocolError] = []
     text = NAMELESS.replace("-32700", "-32000") if why == "another code" else NAMELESS

@@ -1,4 +1,4 @@
-"""Rows 7 to 12: the link that goes down, in all the ways a peer or a network can end it."""
+"""Rows 7 to 12: the connection that goes down, in all the ways a peer or a network can end it."""
 
 import json
 from typing import Any
@@ -28,7 +28,7 @@ A_FRAGMENT = "0108" + b'{"jsonrp'.hex()
 
 
 async def end(proxy: RemotePeer, peer: RemotePeer, how: str) -> None:
-    """Let the link end: a TCP fault, a close without a code, or a close code."""
+    """Let the connection end: a TCP fault, a close without a code, or a close code."""
     if how in ("eof", "reset"):
         await proxy.ask("end", how=how)
     elif how == "no code":
@@ -40,7 +40,7 @@ async def end(proxy: RemotePeer, peer: RemotePeer, how: str) -> None:
 @pytest.mark.parametrize(
     ("how", "code"), [("reset", 1006), ("eof", 1006), ("no code", 1005), ("1001", 1001), ("1000", 1000), ("4000", 4000)]
 )
-async def test_row_07_an_ended_link_is_replaced(peers: Peers, how: str, code: int) -> None:
+async def test_row_07_an_ended_connection_is_replaced(peers: Peers, how: str, code: int) -> None:
     """Row 7, RST, 1006, 1001, 1005, the server's 1000: what is unanswered fails at once, the rest waits; retry."""
     peer, proxy = await behind_faults(peers, "scripted", answers={"f": {"result": 1}})
     async with client(proxy.url, key=None) as it:

@@ -75,23 +75,23 @@ async def test_row_30_accept_then_close_is_no_hot_loop(
 
 
 class Fickle(MemoryServer):
-    """Closes each link in the very turn in which it is opened, or when it is told to."""
+    """Closes each connection in the very turn in which it is opened, or when it is told to."""
 
     at_once = True
 
     async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> MemoryTransport:
-        self.link = await super().__call__(url, receiver, options)
+        self.connection = await super().__call__(url, receiver, options)
         if self.at_once:
             self.end()
-        return self.link
+        return self.connection
 
     def end(self) -> None:
-        self.link.end(ConnectionLost.closed(1013))
+        self.connection.end(ConnectionLost.closed(1013))
 
 
 async def _listen(peer: MemoryPeer) -> None:
     async for _ in peer:
-        pytest.fail("nothing is sent on a link that is down")
+        pytest.fail("nothing is sent on a connection that is down")
 
 
 @pytest.mark.parametrize("first_connect", ["once", "retry"])
@@ -231,8 +231,8 @@ async def test_row_32_calls_wait_for_a_peer_that_does_not_read(peers: Peers) -> 
     assert sum(size > 1_000_000 for size in received) == 64
 
 
-async def test_row_32_a_link_that_ends_while_the_peer_does_not_read(peers: Peers) -> None:
-    """Row 32, peer stops reading: what was written fails with `OutcomeUnknown`; the rest goes out on the next link."""
+async def test_row_32_a_connection_that_ends_while_the_peer_does_not_read(peers: Peers) -> None:
+    """Row 32, peer stops reading: written calls fail with `OutcomeUnknown`; the rest goes out on the next one."""
     peer = await peers.start("scripted", answers={"f": {"result": 1}}, deaf=True)
     async with patient(peer.url) as it:
         made = [later(it.call("f", [LARGE])) for _ in range(64)]

@@ -71,7 +71,7 @@ async def test_row_35_while_it_dials(peers: Peers) -> None:
     with one_warning():
         del it
     await proxy.ask("answer")
-    await until(proxy, "links", lambda links: not links)
+    await until(proxy, "open_connections", lambda count: not count)
 
 
 async def test_row_35_where_warnings_are_errors(peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ async def answered(peer: RemotePeer, count: int) -> None:
 async def test_row_38_a_circle_that_asks_and_does_not_read(
     peers: Peers, monkeypatch: pytest.MonkeyPatch, question: str
 ) -> None:
-    """Row 38, the circle asks without end: what waits for it is bounded; over it the link is closed; retry."""
+    """Row 38, the circle asks without end: what waits for it is bounded; over it the connection is closed; retry."""
     monkeypatch.setattr(session, "MAX_UNREAD_REPLIES", MEBIBYTE)
     peer = await peers.start("scripted", deaf=True)
     highest = 0
@@ -126,9 +126,9 @@ class Deaf(MemoryServer):
     """A circle that answers no close."""
 
     async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> MemoryTransport:
-        link = await super().__call__(url, receiver, options)
-        link.__class__ = Unclosable
-        return link
+        connection = await super().__call__(url, receiver, options)
+        connection.__class__ = Unclosable
+        return connection
 
 
 async def _listen(peer: MemoryPeer) -> None:

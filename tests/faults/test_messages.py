@@ -74,7 +74,7 @@ async def test_row_15_its_id_cannot_be_read(peers: Peers) -> None:
             f'{{"jsonrpc":"2.0","result":{{"id":1,"text":"{"x" * 3000}"}},"id":1}}',
         ):
             silent = later(it.call("silent"))
-            await until(peer, "links", lambda links: links == 1)
+            await until(peer, "open_connections", lambda count: count == 1)
             count = len(await until(peer, "received"))
             await until(peer, "received", lambda texts: json.loads(texts[-1])["method"] == "silent")
             await later(peer.ask("send", text=text))
@@ -164,7 +164,7 @@ async def survives(it: CircleWsClient, peer: RemotePeer, text: str) -> None:
 
 
 async def is_left(it: CircleWsClient, peer: RemotePeer, how: str, text: str) -> None:
-    """Let the peer send five in a row: the link is closed with 4002, and another takes its place."""
+    """Let the peer send five in a row: the connection is closed with 4002, and another takes its place."""
     story = Story(it)
     silent, other = later(it.call("silent")), later(it.call("silent"))
     await until(peer, "received", lambda texts: len(texts) == 5)
@@ -224,8 +224,8 @@ async def test_row_17_a_binary_frame_is_dropped(peers: Peers) -> None:
         assert await it.call("f") == "fine"
 
 
-async def test_row_17_bad_utf8_ends_the_link(peers: Peers) -> None:
-    """Row 17, bad UTF-8: the link fails (RFC 6455 section 8.1), with 1007 where the runtime tells it; retry."""
+async def test_row_17_bad_utf8_ends_the_connection(peers: Peers) -> None:
+    """Row 17, bad UTF-8: the connection fails (RFC 6455 section 8.1), with 1007 where the runtime tells it; retry."""
     peer = await peers.start("scripted", answers=FINE)
     async with client(peer.url, key=None) as it:
         silent = later(it.call("silent"))
@@ -242,8 +242,8 @@ async def test_row_17_bad_utf8_ends_the_link(peers: Peers) -> None:
     ["ff" * 16, "890083", "c103616263", "8103616263" + "01" * 200],
     ids=["noise", "a reserved opcode", "a reserved bit", "a text and noise"],
 )
-async def test_row_17_garbage_on_the_wire_ends_the_link(peers: Peers, data: str) -> None:
-    """Row 17: what is not even a frame fails the link too (RFC 6455 section 7.1.7); retry, and never without end."""
+async def test_row_17_garbage_on_the_wire_ends_the_connection(peers: Peers, data: str) -> None:
+    """Row 17: data that is no frame fails the connection too (RFC 6455 section 7.1.7); retry, but not for ever."""
     peer, proxy = await behind_faults(peers, "scripted", answers=FINE)
     async with client(proxy.url, key=None) as it:
         silent = later(it.call("silent"))
@@ -253,7 +253,7 @@ async def test_row_17_garbage_on_the_wire_ends_the_link(peers: Peers, data: str)
         assert isinstance(loss, OutcomeUnknown)
         assert loss.code in ((1006, 1002) if IN_BROWSER else (1002, 1007))
         assert await it.call("f") == "fine"
-        await until(proxy, "links", lambda links: links == 1)
+        await until(proxy, "open_connections", lambda count: count == 1)
 
 
 @pytest.mark.parametrize("name", ABSURD)

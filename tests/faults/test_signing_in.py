@@ -226,7 +226,7 @@ async def test_row_27_a_forgotten_sign_in_is_renewed_once(peers: Peers) -> None:
         with pytest.raises(RpcError) as caught:
             await it.call("record", ["never"])
         assert caught.value.code == -32001
-        # A fresh link may renew again.
+        # A fresh connection may renew again.
         it.reconnect()
         await story.until(S.CONNECTED)
         await circle.ask("forget_sign_ins")

@@ -1,4 +1,4 @@
-"""Rows 13 and 14: the link that is dead without a word, and the machine or the tab that slept."""
+"""Rows 13 and 14: the connection that is dead without a word, and the machine or the tab that slept."""
 
 import asyncio
 import time
@@ -25,7 +25,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("mode", [PINGS, "auto", "rpc"])
-async def test_row_13_a_half_open_link_is_found_and_replaced(peers: Peers, mode: KeepAliveMode) -> None:
+async def test_row_13_a_half_open_connection_is_found_and_replaced(peers: Peers, mode: KeepAliveMode) -> None:
     """Row 13, half-open connection: closed within the times of the keep-alive; calls in flight fail; retry."""
     circle, proxy = await behind_faults(peers)
     async with client(proxy.url, keepalive=KeepAlive(interval=0.1, timeout=0.2, mode=mode)) as it:
@@ -45,12 +45,12 @@ async def test_row_13_a_half_open_link_is_found_and_replaced(peers: Peers, mode:
         assert await it.call("echo", ["back"]) == "back"
         if not IN_BROWSER:
             # A browser keeps the dead socket as long as it likes: JavaScript cannot cut it off.
-            await until(proxy, "links", lambda links: links == 1)
+            await until(proxy, "open_connections", lambda count: count == 1)
     assert await proxy.ask("count") == 2
 
 
 @pytest.mark.parametrize("mode", [PINGS, "rpc"])
-async def test_row_13_a_long_way_is_not_a_dead_link(peers: Peers, mode: KeepAliveMode) -> None:
+async def test_row_13_a_long_way_is_not_a_dead_connection(peers: Peers, mode: KeepAliveMode) -> None:
     """Row 13, half-open connection: replies that come after the next probe is due still count."""
     _, proxy = await behind_faults(peers)
     async with client(proxy.url, keepalive=KeepAlive(interval=0.05, timeout=2, mode=mode)) as it:
@@ -77,8 +77,8 @@ def test_row_13_with_its_own_times_it_is_found_in_good_time() -> None:
     assert DOUBT_TIMEOUT + 1 <= 7
 
 
-async def test_row_14_after_a_sleep_a_dead_link_is_found_soon(peers: Peers, wall: Wall) -> None:
-    """Row 14, laptop sleep: the wall clock went on alone; the link that died meanwhile is replaced without a delay."""
+async def test_row_14_after_a_sleep_a_dead_connection_is_found_soon(peers: Peers, wall: Wall) -> None:
+    """Row 14, laptop sleep: only the wall clock went on; the connection that died meanwhile is replaced at once."""
     _, proxy = await behind_faults(peers)
     async with client(proxy.url, keepalive=KeepAlive(interval=0.3, timeout=LONG)) as it:
         story = Story(it)
@@ -88,8 +88,8 @@ async def test_row_14_after_a_sleep_a_dead_link_is_found_soon(peers: Peers, wall
         assert await it.call("echo", ["awake"]) == "awake"
 
 
-async def test_row_14_after_a_sleep_a_standing_link_stays(peers: Peers, wall: Wall) -> None:
-    """Row 14, laptop sleep: the link is only asked for a sign of life, and the clock may go back as well."""
+async def test_row_14_after_a_sleep_a_standing_connection_stays(peers: Peers, wall: Wall) -> None:
+    """Row 14, laptop sleep: the connection is only asked for a sign of life, and the clock may go back as well."""
     _, proxy = await behind_faults(peers)
     async with client(proxy.url, keepalive=KeepAlive(interval=0.1, timeout=LONG)) as it:
         for hours in (8, -8):
@@ -111,7 +111,7 @@ def freeze(seconds: float) -> None:
 
 @pytest.mark.parametrize("dead", [False, True], ids=["alive", "dead"])
 async def test_row_14_after_a_freeze(peers: Peers, dead: bool) -> None:
-    """Row 14, frozen tab: no late timer is taken for a dead link; it is probed at once, and replaced if it is dead."""
+    """Row 14, frozen tab: a late timer proves nothing: the connection is probed at once, and replaced if it is dead."""
     _, proxy = await behind_faults(peers)
     async with client(proxy.url, keepalive=KeepAlive(interval=0.2, timeout=LONG)) as it:
         story = Story(it)

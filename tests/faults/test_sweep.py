@@ -37,11 +37,11 @@ class Place:
         raise NotImplementedError
 
     async def cut(self) -> None:
-        """Cut every link."""
+        """Cut every connection."""
         raise NotImplementedError
 
     async def gone(self) -> None:
-        """Return when every link is gone."""
+        """Return when every connection is gone."""
         raise NotImplementedError
 
 
@@ -206,8 +206,8 @@ async def sweep_of_calls(place: Place, strike: Callable[[int], Awaitable[bool]])
 
 
 @pytest.mark.parametrize("idempotent", [False, True])
-async def test_row_33_the_link_is_cut_at_every_turn_of_a_call(place: Place, idempotent: bool) -> None:
-    """Row 33, at every await point: a call whose link is cut is answered or of unknown outcome, and never hangs."""
+async def test_row_33_the_connection_is_cut_at_every_turn_of_a_call(place: Place, idempotent: bool) -> None:
+    """Row 33, at every await point: a call whose connection is cut is answered or `OutcomeUnknown`, and never hangs."""
     async with place.make() as it:
 
         async def strike(turns: int) -> bool:
@@ -263,7 +263,7 @@ async def test_row_33_closing_is_cancelled_at_every_turn(place: Place) -> None:
     await sweep(place, strike)
 
 
-async def test_row_33_leaving_a_link_at_every_turn(place: Place) -> None:
+async def test_row_33_leaving_a_connection_at_every_turn(place: Place) -> None:
     """Row 33: `reconnect()` after every turn of a call, and a close in the middle of it."""
     async with place.make() as it:
 

@@ -95,7 +95,7 @@ async def test_row_36_a_transport_that_raises(peers: Peers) -> None:
     await it.close()
     assert it.status is S.CLOSED
     assert [one async for one in news] == []
-    await until(proxy, "links", lambda links: not links)
+    await until(proxy, "open_connections", lambda count: not count)
     assert await peer.ask("received") == []
 
 

@@ -91,7 +91,7 @@ async def test_fragments_are_inflated(peers: Peers, variant: dict[str, Any]) -> 
 @pytest.mark.parametrize("over", [0, 1])
 @pytest.mark.parametrize("fragment", [0, 7])
 async def test_the_limit_counts_what_is_inflated(peers: Peers, over: int, fragment: int) -> None:
-    """A message of the limit is delivered; one byte more is told as too large and ends the link, with 1009."""
+    """A message of the limit is delivered; one byte more is told as too large and ends the connection, with 1009."""
     peer = await peers.start("opening", deflate={})
     recorder = Recorder()
     transport = await connect(peer.url, recorder, options())

@@ -109,7 +109,7 @@ async def test_a_ping_that_nobody_waits_for() -> None:
             transport.ping()
 
 
-async def test_an_open_link_holds_nothing_of_its_handshake() -> None:
+async def test_an_open_connection_holds_nothing_of_its_handshake() -> None:
     """Headers take 2 KiB in each of thousands of idle clients, and may hold secrets."""
 
     async def silent(connection: ServerConnection) -> None:
@@ -119,10 +119,10 @@ async def test_an_open_link_holds_nothing_of_its_handshake() -> None:
         port = next(iter(server.sockets)).getsockname()[1]
         options = TransportOptions(headers={"X-Token": "a secret"})
         transport = await connect(f"ws://127.0.0.1:{port}/", Recorder(), options)
-        link = transport._connection
-        assert link.request is None
-        assert link.response is not None
-        assert not link.response.headers
+        connection = transport._connection
+        assert connection.request is None
+        assert connection.response is not None
+        assert not connection.response.headers
         await transport.close()
 
 

@@ -190,7 +190,7 @@ async def test_row_14_a_page_that_leaves_with_an_open_socket(browser: str, wheel
 
 
 async def test_row_14_a_tab_that_is_shown_again_probes_at_once(browser: str, wheels: Path, peers: Peers) -> None:
-    """Row 14, a hidden tab: a link that died meanwhile is found within seconds and replaced without a delay."""
+    """Row 14, a hidden tab: a connection that died meanwhile is found within seconds and replaced without a delay."""
     circle = await peers.start("circle")
     proxy = await peers.start("fault_proxy", target=circle.url)
     async with shown(browser, wheels, proxy.url) as page:
@@ -206,7 +206,7 @@ async def test_row_14_a_tab_that_is_shown_again_probes_at_once(browser: str, whe
 
 
 async def test_row_14_a_hidden_tab_stays_connected(browser: str, wheels: Path, peers: Peers) -> None:
-    """Row 14, a hidden tab: browsers let its timers come late, which is no dead link; shown again, it is as it was."""
+    """Row 14, a hidden tab: browsers delay its timers, which is no dead connection; shown again, it is as it was."""
     circle = await peers.start("circle")
     proxy = await peers.start("fault_proxy", target=circle.url)
     async with shown(browser, wheels, proxy.url, interval=0.2) as page:

@@ -19,7 +19,7 @@ from tests.support.clients import OTHER_KEY
 from tests.support.outcomes import eventually, later
 
 PAUSED_AT = 32 * 1024
-"""With so many bytes in its buffer a link counts as not keeping up."""
+"""With so many bytes in its buffer a connection counts as not keeping up."""
 NOISE_BYTES = len(NOISE[0]) + 1000
 """The most that one message of it takes."""
 

@@ -1,4 +1,4 @@
-"""One TCP link between a client and a server, and what a bad network does to its bytes."""
+"""One proxied TCP connection, with the faults of a bad network."""
 
 import asyncio
 import socket
@@ -7,20 +7,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Faults", "FaultyLink", "abort_with_reset"]
+__all__ = ["Faults", "FaultyConnection", "abort_with_reset"]
 
 _RESET_AT_CLOSE = struct.pack("ii", 1, 0)
-"""SO_LINGER with a time of 0: closing the socket sends RST."""
+"""SO_LINGER with a time of 0, so that closing the socket sends RST."""
 
 
 @dataclass
 class Faults:
-    """Say how the bytes travel. Times are in seconds.
+    """How the bytes travel. Times are in seconds.
 
     Attributes:
-        latency: How much later each chunk arrives, in both directions.
-        size: The most bytes that go to the client at once; None leaves the chunks as they are.
-        pause: How long after them nothing more goes to the client.
+        latency: Delay of each chunk, in both directions.
+        size: Maximum number of bytes sent to the client at once; None keeps the chunks.
+        pause: Delay after each of them.
     """
 
     latency: float = 0.0
@@ -28,8 +28,8 @@ class Faults:
     pause: float = 0.0
 
 
-class FaultyLink:
-    """Hand bytes on between two ends, or do not.
+class FaultyConnection:
+    """The forwarding of bytes between two ends, with faults.
 
     Args:
         client: The streams to the client.
@@ -51,7 +51,7 @@ class FaultyLink:
         self._how = "eof"
 
     async def run(self) -> None:
-        """Hand bytes on until the client's socket is closed."""
+        """Forward bytes until the client's socket is closed."""
         upward = asyncio.create_task(self._pump(self._client_reader, self._upward))
         downward = asyncio.create_task(self._pump(self._server_reader, self._downward))
         try:
@@ -59,7 +59,7 @@ class FaultyLink:
             if not self._swallowing:
                 self._end_stream()
             await upward
-            # What it was sent last is still to arrive.
+            # The last bytes are still on their way to the server.
             self._server.close()
         finally:
             upward.cancel()
@@ -68,11 +68,11 @@ class FaultyLink:
                 self._server.transport.abort()
 
     def swallow(self) -> None:
-        """Be half open: both ends stay, and nothing that they send arrives."""
+        """Make the connection half open: both ends stay, and nothing that they send arrives."""
         self._swallowing = True
 
     def end(self, how: str) -> None:
-        """End the link at once: `eof`, `reset` (RST) or `silence` (half open)."""
+        """End the connection at once: `eof`, `reset` (RST) or `silence` (half open)."""
         self.swallow()
         if how == "reset":
             abort_with_reset(self._client)
@@ -80,19 +80,19 @@ class FaultyLink:
             self._end_stream()
 
     def end_after(self, count: int, how: str) -> None:
-        """End the link once `count` more bytes have gone to the client."""
+        """End the connection once `count` more bytes have gone to the client."""
         self._left, self._how = count, how
 
     def inject(self, data: bytes) -> None:
-        """Send the client bytes of our own."""
+        """Send the client extra bytes."""
         self._client.write(data)
 
     def _end_stream(self) -> None:
-        """Send the client EOF; it is the client's own EOF that tells that its socket is closed."""
+        """Send the client EOF; the client's own EOF then shows that its socket is closed."""
         if not self._client.can_write_eof():
             self._client.close()
             return
-        # It may be gone already, and the event loop not know.
+        # The socket may be closed already without the event loop having noticed.
         with suppress(OSError):
             self._client.write_eof()
 

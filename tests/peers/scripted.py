@@ -67,7 +67,7 @@ class Scripted(WebSocketPeer):
         """How many extensions each connection has: 1 where it compresses."""
         return self.extensions
 
-    def links(self) -> int:
+    def open_connections(self) -> int:
         """How many connections are open."""
         return len(self.connections())
 

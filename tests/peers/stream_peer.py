@@ -58,7 +58,7 @@ class StreamPeer:
         """How many connections were accepted so far."""
         return self._accepted
 
-    def links(self) -> int:
+    def open_connections(self) -> int:
         """How many connections are open."""
         return len(self._tasks)
 

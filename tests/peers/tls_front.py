@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import trustme
 
 from tests.peers import kind
-from tests.peers.faulty_link import Faults, FaultyLink
+from tests.peers.faulty_connection import Faults, FaultyConnection
 from tests.peers.stream_peer import StreamPeer
 
 _DAY = datetime.timedelta(days=1)
@@ -55,4 +55,4 @@ class TlsFront(StreamPeer):
 
     async def serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server = await asyncio.open_connection(self._target.hostname, self._target.port)
-        await FaultyLink((reader, writer), server, Faults()).run()
+        await FaultyConnection((reader, writer), server, Faults()).run()

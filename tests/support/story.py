@@ -1,4 +1,4 @@
-"""One client, one unreliable circle and a virtual clock between them: whatever is told happens, step by step."""
+"""One client, one unreliable circle and a virtual clock: a test drives them step by step."""
 
 import asyncio
 import logging
@@ -26,7 +26,7 @@ Step = tuple[Any, ...]
 
 @dataclass(eq=False)
 class Made:
-    """One call, or notification, as whoever made it sees it."""
+    """One call, or notification, as its caller sees it."""
 
     token: int
     kind: str
@@ -35,11 +35,11 @@ class Made:
     deadline: float | None
     task: "asyncio.Task[Any]"
     ended: float | None = None
-    """When, on the loop's clock."""
+    """The time on the loop's clock."""
 
 
 class Complaints(logging.Handler):
-    """Keep what the package logs as an error: something raised where nothing should. That a client gave up is none."""
+    """A log handler that keeps errors of the package, except that a client gave up."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -51,7 +51,7 @@ class Complaints(logging.Handler):
 
 
 class Story:
-    """Do what the steps say, and keep account.
+    """A client and its circle, driven by steps, with a record of every call.
 
     Args:
         ping: Whether the client's transport has ping frames.
@@ -79,7 +79,7 @@ class Story:
         LOGGER.addHandler(self._complaints)
 
     def end(self) -> None:
-        """Let go of the log and of the loop, and of what is left in it where the story went wrong."""
+        """Release the log and the loop, with the tasks that a failed story left."""
         LOGGER.removeHandler(self._complaints)
         for task in asyncio.all_tasks(self.loop):
             task.cancel()
@@ -93,7 +93,7 @@ class Story:
     # What the program does.
 
     def call(self, kind: str, method: str, timeout: float | None, padding: int) -> None:
-        """Make a call; what was given up is started anew first, as a program would."""
+        """Make a call; a client that gave up is started again first, as a program would."""
         if self.it.status in (S.IDLE, S.FAILED):
             self.connect()
         token = len(self.calls)
@@ -110,7 +110,7 @@ class Story:
     def _ended(self, made: Made) -> None:
         made.ended = self.loop.time()
         if not made.task.cancelled():
-            # Looked at later; here it is only known to be looked at.
+            # Marks the exception as retrieved; the test looks at it later.
             made.task.exception()
 
     def cancel(self, index: int) -> None:
@@ -148,7 +148,7 @@ class Story:
     # What the circle does.
 
     def answer(self, index: int, how: str) -> None:
-        """Answer one of the calls that were run: `well`, `twice`, `garbled`, or `elsewhere`, on every link."""
+        """Answer one of the calls that were run: `well`, `twice`, `garbled`, or `elsewhere`, on every connection."""
         unanswered = self.circle.unanswered
         if unanswered:
             request = unanswered[index % len(unanswered)]
@@ -157,8 +157,8 @@ class Story:
     def _answer(self, request: Request, how: str) -> None:
         result: dict[str, Any] = {"result": ["of", request.token]}
         if how == "elsewhere":
-            for link in self.circle.open_links:
-                self.circle.answer(request, result, link)
+            for connection in self.circle.open_connections:
+                self.circle.answer(request, result, connection)
             return
         self.circle.unanswered.remove(request)
         if how == "garbled":
@@ -170,7 +170,7 @@ class Story:
         self.loop.do(lambda: self.circle.cut(code))
 
     def say(self, text: str | bytes) -> None:
-        """Let the circle say something that it was not asked."""
+        """Send an unsolicited message from the circle."""
         self.loop.do(lambda: self.circle.send(text))
 
     def fault(self, name: str, *value: Any) -> None:
@@ -197,7 +197,7 @@ class Story:
     # How it ends.
 
     def end_well(self) -> None:
-        """The circle does all well from now on; the client comes back by itself, and is closed."""
+        """Heal the circle; the client reconnects by itself, and is closed."""
         circle, loop = self.circle, self.loop
         circle.honest = True
         self.heal()
@@ -210,14 +210,14 @@ class Story:
     async def _come_back(self) -> None:
         if self.it.status in (S.CLOSING, S.CLOSED):
             return
-        # What went wrong before may still be the end of an attempt or two.
+        # Earlier faults may still end an attempt or two.
         for _ in range(4):
             try:
                 await self.it.connect()
                 break
             except CircleWsError:
                 assert self.it.status is S.FAILED
-        # What waited goes out first.
+        # The waiting calls go out first.
         await asyncio.sleep(1)
         token = len(self.calls)
         assert await self.it.call("echo", [token], timeout=10) == ["of", token]

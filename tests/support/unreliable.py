@@ -1,4 +1,4 @@
-"""A circle in this process that does everything wrong that a test asks for, and keeps account of what reached it."""
+"""An in-process circle that misbehaves as a test demands, and records what reached it."""
 
 import asyncio
 import json
@@ -10,31 +10,31 @@ from circle_ws.errors import ConnectionFailed, RedirectRefused
 from circle_ws.transport import Capabilities, Receiver, Transport, TransportOptions
 from circle_ws.transport.memory import MemoryPeer, MemoryServer, MemoryTransport
 
-__all__ = ["Link", "Request", "UnreliableCircle"]
+__all__ = ["Connection", "Request", "UnreliableCircle"]
 
 _OWN = {"fetch_nonce", "authenticate", "rpc.ping", "set_up"}
-"""What the client asks for itself."""
+"""Methods that the client calls for itself."""
 _CONGESTING = 1000
-"""Each unread byte counts as so many, so that a few unread requests are as good as a full buffer."""
+"""Weight of each unread byte, so that a few unread requests fill the buffer."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """Be one request of the user's, as it was written to a link."""
+    """One request of the user's, as it was written to a connection."""
 
-    link: "Link"
+    connection: "Connection"
     id: int | None
     method: str
     token: int
     size: int
 
 
-class Link:
-    """Be the client's end of one link.
+class Connection:
+    """The client's end of one connection.
 
     Attributes:
-        frozen: Half open: nothing arrives on either side, and nobody is told.
-        broken: What the next `send` finds out, though nobody was told.
+        frozen: Half open: nothing arrives on either side, and neither side notices.
+        broken: The connection is lost, which only the next `send` notices.
     """
 
     def __init__(self, inner: MemoryTransport, circle: "UnreliableCircle") -> None:
@@ -75,19 +75,19 @@ class Link:
 
 
 class UnreliableCircle:
-    """Open links to itself: a `Connect` for `with_transport`.
+    """A `Connect` for `with_transport` that opens connections to itself.
 
     Attributes:
         refusal: Every dial fails with this HTTP status, or, with 0, without one; None lets them through.
-        hanging: Dials never come to an end.
-        deaf: It does not read; what it is sent meanwhile it reads later, even from links that are gone.
+        hanging: Dials never end.
+        deaf: It does not read; later it reads all that was sent meanwhile, even on connections that are gone.
         sign_in: What it does with an `authenticate`: `well`, `reject`, `fail` or `hang`.
-        honest: It answers whatever it is asked.
-        signed_out: So many calls are refused, unrun, with -32001.
-        written: Every request of the user's that was written to a link, in order.
-        ran: How often each was run, by its token.
-        unanswered: What it ran and has not answered.
-        links: The links that were opened, oldest first.
+        honest: It answers every request.
+        signed_out: The number of next calls that are refused with -32001, without running.
+        written: Every request of the user's that was written to a connection, in order.
+        ran: How often each request ran, by its token.
+        unanswered: The requests that ran and have no reply yet.
+        connections: The connections that were opened, oldest first.
     """
 
     def __init__(self, *, ping: bool) -> None:
@@ -100,7 +100,7 @@ class UnreliableCircle:
         self.written: list[Request] = []
         self.ran: Counter[int] = Counter()
         self.unanswered: list[Request] = []
-        self.links: list[Link] = []
+        self.connections: list[Connection] = []
         self._server = MemoryServer(self._serve)
         self._hearing = asyncio.Event()
         self._hearing.set()
@@ -110,17 +110,17 @@ class UnreliableCircle:
             await asyncio.get_running_loop().create_future()
         if self.refusal is not None:
             raise _refused(self.refusal)
-        link = Link(await self._server(url, receiver, options), self)
-        self.links.append(link)
-        return link
+        connection = Connection(await self._server(url, receiver, options), self)
+        self.connections.append(connection)
+        return connection
 
-    def note(self, link: Link, text: str) -> None:
-        """Learn what was written."""
+    def note(self, connection: Connection, text: str) -> None:
+        """Record a written request."""
         request = json.loads(text)
         if request.get("method", "set_up") not in _OWN:
-            self.written.append(_request(link, request, text))
+            self.written.append(_request(connection, request, text))
 
-    # What tests do to it.
+    # Operations for tests.
 
     @property
     def deaf(self) -> bool:
@@ -134,59 +134,63 @@ class UnreliableCircle:
             self._hearing.set()
 
     @property
-    def open_links(self) -> list[Link]:
-        """The links that the circle knows to be up and that carry what it sends."""
-        return [link for link in self.links if link.inner.peer.loss is None and not link.frozen]
+    def open_connections(self) -> list[Connection]:
+        """The connections that are up on the circle's side and deliver what it sends."""
+        return [
+            connection
+            for connection in self.connections
+            if connection.inner.peer.loss is None and not connection.frozen
+        ]
 
     def send(self, text: str | bytes) -> None:
-        """Send to every link."""
-        for link in self.open_links:
-            link.inner.peer.send(text)
+        """Send to every connection."""
+        for connection in self.open_connections:
+            connection.inner.peer.send(text)
 
-    def answer(self, request: Request, answer: dict[str, Any], link: Link | None = None) -> None:
-        """Answer a request, on its own link or on another one."""
-        link = link or request.link
-        if not link.frozen:
-            link.inner.peer.send(json.dumps({"jsonrpc": "2.0", "id": request.id, **answer}))
+    def answer(self, request: Request, answer: dict[str, Any], connection: Connection | None = None) -> None:
+        """Answer a request, on its own connection or on another one."""
+        connection = connection or request.connection
+        if not connection.frozen:
+            connection.inner.peer.send(json.dumps({"jsonrpc": "2.0", "id": request.id, **answer}))
 
     def cut(self, code: int) -> None:
-        """Close every link."""
-        for link in self.open_links:
-            link.inner.peer.close(code)
+        """Close every connection."""
+        for connection in self.open_connections:
+            connection.inner.peer.close(code)
 
     def freeze(self) -> None:
-        """Let every link be half open from now on."""
-        for link in self.open_links:
-            link.frozen = True
+        """Make every connection half open."""
+        for connection in self.open_connections:
+            connection.frozen = True
 
     def break_silently(self) -> None:
-        """Let every link be down, which the client finds out when it sends."""
-        for link in self.open_links:
-            link.broken = True
+        """Break every connection, which the client notices when it sends."""
+        for connection in self.open_connections:
+            connection.broken = True
 
     def heal(self) -> None:
-        """Do everything well from now on; links that cannot be mended end."""
+        """Behave well from now on; broken connections end."""
         self.refusal, self.hanging, self.deaf = None, False, False
         self.sign_in, self.signed_out = "well", 0
-        for link in self.links:
-            if link.frozen or link.broken:
-                link.frozen = link.broken = False
-                link.inner.peer.close(1006)
+        for connection in self.connections:
+            if connection.frozen or connection.broken:
+                connection.frozen = connection.broken = False
+                connection.inner.peer.close(1006)
 
-    # Its side of a link.
+    # The circle's side of a connection.
 
     async def _serve(self, peer: MemoryPeer) -> None:
         async for text in peer:
             await self._hearing.wait()
-            # It is there before anything can be sent over it.
-            link = next(link for link in self.links if link.inner.peer is peer)
-            if not link.frozen:
-                self._take(link, json.loads(text), text)
+            # `__call__` has added it before the client can send.
+            connection = next(connection for connection in self.connections if connection.inner.peer is peer)
+            if not connection.frozen:
+                self._take(connection, json.loads(text), text)
 
-    def _take(self, link: Link, message: dict[str, Any], text: str) -> None:
+    def _take(self, connection: Connection, message: dict[str, Any], text: str) -> None:
         if "method" not in message:
             return
-        request = _request(link, message, text)
+        request = _request(connection, message, text)
         if request.method in _OWN:
             self._serve_client_itself(request)
         elif self.signed_out and request.id is not None:
@@ -204,7 +208,7 @@ class UnreliableCircle:
         elif request.method == "fail":
             self.answer(request, {"error": {"code": request.token, "message": "no"}})
         elif request.method == "end":
-            request.link.inner.peer.close(1001)
+            request.connection.inner.peer.close(1001)
         else:
             self.unanswered.append(request)
 
@@ -224,7 +228,7 @@ def _refused(status: int) -> ConnectionFailed:
     return kind("refused", http_status=status or None, retry_after=5.0 if status == 503 else None)
 
 
-def _request(link: Link, message: dict[str, Any], text: str) -> Request:
+def _request(connection: Connection, message: dict[str, Any], text: str) -> Request:
     params = message.get("params")
     token = params[0] if isinstance(params, list) and params else -1
-    return Request(link, message.get("id"), message["method"], token, len(text))
+    return Request(connection, message.get("id"), message["method"], token, len(text))

@@ -67,8 +67,8 @@ async def test_the_delay_is_skipped(peers: Peers, name: str) -> None:
 
 @needs_page
 @pytest.mark.parametrize("name", EVENTS)
-async def test_the_link_is_probed(peers: Peers, name: str) -> None:
-    """The same events have a link that stands asked for a sign of life."""
+async def test_the_connection_is_probed(peers: Peers, name: str) -> None:
+    """The same events have a connection that stands asked for a sign of life."""
     peer = await peers.start("scripted", answers={"rpc.ping": {"result": "pong"}})
     async with client(peer.url, key=None, keepalive=KeepAlive(interval=600)) as it:
         EVENTS[name]()

@@ -126,7 +126,7 @@ async def test_an_asynchronous_generator_is_finished() -> None:
 
 
 async def test_news_of_the_status_come_before_the_answer() -> None:
-    """Whoever watches the status learns of the link before a call is answered that went over it."""
+    """Whoever watches the status learns of the connection before a call is answered that went over it."""
     board, waiter = StatusPublisher("ws://localhost/"), _waiter()
     order: list[str] = []
     acted = asyncio.get_running_loop().create_future()

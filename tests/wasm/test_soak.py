@@ -77,8 +77,8 @@ def hold(reconnects: int, began: float) -> Held:
     )
 
 
-async def lose_links(circle: RemotePeer, clients: list[CircleWsClient], rng: random.Random) -> None:
-    """Let every client lose its link, in one way or another."""
+async def lose_connections(circle: RemotePeer, clients: list[CircleWsClient], rng: random.Random) -> None:
+    """Let every client lose its connection, in one way or another."""
     way = rng.randrange(3)
     if way == 0:
         await circle.ask("cut_all")
@@ -89,8 +89,8 @@ async def lose_links(circle: RemotePeer, clients: list[CircleWsClient], rng: ran
             it.reconnect()
 
 
-class Links:
-    """Hears of every link that the clients make."""
+class Connections:
+    """Hears of every connection that the clients make."""
 
     def __init__(self, clients: list[CircleWsClient]) -> None:
         self.made = 0
@@ -100,12 +100,12 @@ class Links:
             it.on_status(functools.partial(self._heard, place))
 
     def expect(self) -> None:
-        """Have every client's next link waited for."""
+        """Have every client's next connection waited for."""
         self._missing = set(range(CLIENTS))
         self._all_back.clear()
 
     async def all_back(self) -> None:
-        """Return once each client has made a link since; one that lost it twice meanwhile may have made more."""
+        """Return once each client has made a connection since; one that lost it twice meanwhile may have made more."""
         await self._all_back.wait()
 
     def _heard(self, place: int, change: StatusChange) -> None:
@@ -117,16 +117,16 @@ class Links:
 
 
 async def one_round(
-    circle: RemotePeer, clients: list[CircleWsClient], links: Links, rng: random.Random, number: int
+    circle: RemotePeer, clients: list[CircleWsClient], connections: Connections, rng: random.Random, number: int
 ) -> None:
-    """Make calls, lose all links under them, and have all clients back."""
-    links.expect()
+    """Make calls, lose all connections under them, and have all clients back."""
+    connections.expect()
     tokens = [f"{number}-{place}" for place in range(len(clients))]
     plain = [later(it.call("record", [token])) for it, token in zip(clients, tokens, strict=True)]
     again = [later(it.call("echo", [token], idempotent=True)) for it, token in zip(clients, tokens, strict=True)]
-    await lose_links(circle, clients, rng)
+    await lose_connections(circle, clients, rng)
     # Nothing is polled: a page that is kept busy so has its timers and its sockets late.
-    await links.all_back()
+    await connections.all_back()
     assert await asyncio.gather(*again) == tokens
     assert all(type(outcome) in (int, OutcomeUnknown) for outcome in await asyncio.gather(*plain))
 
@@ -151,20 +151,20 @@ async def test_what_a_page_holds_does_not_grow(peers: Peers) -> None:
     options["keepalive"] = KeepAlive(interval=2.0, timeout=2.0)
     clients = [client(circle.url, key=None, signer=Signer(), **options) for _ in range(CLIENTS)]
     await asyncio.gather(*(it.connect() for it in clients))
-    links, began = Links(clients), time.monotonic()
+    connections, began = Connections(clients), time.monotonic()
     story = list[Held]()
     for number in range(ROUNDS):
-        await one_round(circle, clients, links, rng, number)
+        await one_round(circle, clients, connections, rng, number)
         if number + 1 == WARM_UP:
-            first = await rest(links, began)
+            first = await rest(connections, began)
         if (number + 1) % (ROUNDS // SAMPLES) == 0:
-            story.append(hold(links.made, began))
-    last = await rest(links, began)
+            story.append(hold(connections.made, began))
+    last = await rest(connections, began)
     await asyncio.gather(*(it.close() for it in clients))
-    end = await rest(links, began)
+    end = await rest(connections, began)
     tell([first, *story, last, end])
 
-    assert links.made >= 1000
+    assert connections.made >= 1000
     assert (last.proxies, last.tasks) == (first.proxies, first.tasks)
     # Whatever stayed of each reconnect would be a thousand by now. What each client holds at rest varies a little.
     assert max(last.timers, end.timers) - first.timers < 100
@@ -174,10 +174,10 @@ async def test_what_a_page_holds_does_not_grow(peers: Peers) -> None:
     assert len(runs) == len(set(runs))
 
 
-async def rest(links: Links, began: float) -> Held:
+async def rest(connections: Connections, began: float) -> Held:
     """Look once nothing is under way and all cancelled timers are gone, so that the machine's pace does not count."""
     await asyncio.sleep(LONGEST_TIMER + 1)
-    return hold(links.made, began)
+    return hold(connections.made, began)
 
 
 def tell(story: list[Held]) -> None:
