@@ -3,6 +3,8 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -74,6 +76,55 @@ async def test_params_that_do_not_fit(peers: Peers, params: Any) -> None:
         answer = await circle.ask("ask_client", method="subtract", params=params)
     assert answer["error"][0] == -32602
     assert "invalid params" in answer["error"][1]
+
+
+@dataclass
+class Point:
+    x: int
+    y: float = 0.5
+
+
+def place(name: str, points: list[Point], at: datetime | None = None) -> Any:
+    return [name, [point.x + point.y for point in points], at is None or at.year]
+
+
+@pytest.mark.parametrize(
+    ("params", "answer"),
+    [
+        (["a", [{"x": 1}]], {"result": ["a", [1.5], True]}),
+        ({"points": [], "name": "a", "at": "2026-11-28T22:37:00Z"}, {"result": ["a", [], 2026]}),
+        (["a", [{"x": 1}, {"x": "2"}]], {"error": "params[1][1].x: expected int, got str"}),
+        ({"name": "a", "points": [{"x": None}]}, {"error": "params.points[0].x: expected int, got null"}),
+        ({"name": 5, "points": []}, {"error": "params.name: expected str, got int"}),
+        (["a", {}], {"error": "params[1]: expected array, got object"}),
+        (["a", [], "yesterday"], {"error": "params[2]: invalid RFC3339 encoded datetime"}),
+    ],
+    ids=repr,
+)
+async def test_params_are_converted_to_the_annotations(peers: Peers, params: Any, answer: Any) -> None:
+    """Strictly, by position and by name, also what is nested; defaults are as ever. -32602 says where it does not fit."""
+    circle = await peers.start("circle")
+    async with client(circle.url) as it:
+        it.handle("place", place)
+        found = await circle.ask("ask_client", method="place", params=params)
+    if "error" in answer:
+        answer = {"error": [-32602, f"invalid params: {answer['error']}", None]}
+    assert found == answer
+
+
+def test_annotations_that_nothing_can_be_converted_to() -> None:
+    """They are refused with the handler, not when the first request comes."""
+
+    def function(loop: asyncio.AbstractEventLoop, peers: Peers) -> None: ...
+
+    def later_known(a: "Nothing") -> None: ...  # type: ignore[name-defined] # noqa: F821
+
+    it = client("ws://localhost/")
+    with pytest.raises(InvalidRequest, match="the method 'f': params cannot be converted to the annotation of 'loop'"):
+        it.handle("f", function)
+    with pytest.raises(InvalidRequest, match="the method 'f': the annotation 'Nothing' of the parameter 'a'"):
+        it.handle("f", later_known)
+    it.handle("f", subtract)
 
 
 async def test_what_nobody_answers(peers: Peers) -> None:

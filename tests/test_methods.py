@@ -1,6 +1,7 @@
 """How params become arguments: what fits each kind of function, its annotations, and the words for what does not."""
 
 import functools
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
@@ -437,3 +438,17 @@ def test_what_is_returned_may_be_annotated_with_anything() -> None:
         return a
 
     assert Method(function).call([1]) == 1
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="before, such a definition raises")
+def test_annotations_that_are_evaluated_late() -> None:
+    """From Python 3.14 on they need no quotes, and the same holds for them."""
+    names: dict[str, Any] = {"Point": Point}
+    exec("def late(connection: Connection, a: Point, b: list[Later]): return [a, b]\nclass Later(int): ...", names)
+    with pytest.raises(InvalidRequest, match="annotation of 'b'"):
+        Method(names["late"], Connection)
+    exec("def unknown(connection: Connection, a: Point, b: Nowhere): ...", names)
+    with pytest.raises(InvalidRequest, match=r"'Nowhere' of the parameter 'b' cannot be resolved"):
+        Method(names["unknown"], Connection)
+    exec("def known(connection: Connection, a: Point, b: list[Point]): return [a, b]", names)
+    assert Method(names["known"], Connection).call([{"x": 1}, [{"x": 2}]], HERE) == [Point(1), [Point(2)]]

@@ -302,3 +302,37 @@ async def test_a_result_that_raises_while_it_is_written() -> None:
         assert error == {"code": -32603, "message": "internal error: the result of odd cannot be written as JSON"}
         assert (await ask(socket, "refuse"))["error"] == {"code": 5, "message": "words"}
         assert (await ask(socket, "rpc.ping"))["result"] == "pong"
+
+
+@pytest.mark.parametrize("thread", [False, True])
+async def test_params_are_converted_to_the_annotations(thread: bool) -> None:
+    """Of plain functions, and of those in threads, whose annotations are found through the wrapper."""
+    async with CircleServer() as server, signed_in(server) as socket:
+
+        @server.method(thread=thread)
+        def scale(connection: Connection, factor: float, days: "list[date]", *more: int) -> Any:
+            return [connection.public_key is not None, factor, [day.year for day in days], more]
+
+        assert (await ask(socket, "scale", [2, ["2026-11-28"], 1]))["result"] == [True, 2.0, [2026], [1]]
+        assert (await ask(socket, "scale", {"days": [], "factor": 1}))["result"] == [True, 1.0, [], []]
+        for params, words in (
+            (["2", []], "params[0]: expected float, got str"),
+            ({"factor": 1, "days": ["2026-11-28", 5]}, "params.days[1]: expected date, got int"),
+            ([1, [], 1, None], "params[3]: expected int, got null"),
+        ):
+            error = (await ask(socket, "scale", params))["error"]
+            assert error == {"code": -32602, "message": f"invalid params: {words}"}
+
+
+def test_annotations_that_nothing_can_be_converted_to() -> None:
+    """They are refused with the method, not when the first caller comes."""
+    server = CircleServer()
+    with pytest.raises(ConfigError, match="the method f: params cannot be converted to the annotation of 'other'"):
+
+        @server.method()
+        def f(connection: Connection, other: CircleServer) -> None: ...
+
+    with pytest.raises(ConfigError, match="the method g: the annotation 'Nothing' of the parameter 'a' cannot"):
+
+        @server.method()
+        def g(a: "Nothing") -> None: ...  # type: ignore[name-defined] # noqa: F821
