@@ -102,7 +102,7 @@ def place(name: str, points: list[Point], at: datetime | None = None) -> Any:
     ids=repr,
 )
 async def test_params_are_converted_to_the_annotations(peers: Peers, params: Any, answer: Any) -> None:
-    """Strictly, by position and by name, also what is nested; defaults are as ever. -32602 says where it does not fit."""
+    """Strictly, by position and by name, also what is nested; -32602 says where it does not fit."""
     circle = await peers.start("circle")
     async with client(circle.url) as it:
         it.handle("place", place)
@@ -120,7 +120,7 @@ def test_annotations_that_nothing_can_be_converted_to() -> None:
     def later_known(a: "Nothing") -> None: ...  # type: ignore[name-defined] # noqa: F821
 
     it = client("ws://localhost/")
-    with pytest.raises(InvalidRequest, match="the method 'f': params cannot be converted to the annotation of 'loop'"):
+    with pytest.raises(InvalidRequest, match="the method 'f': the annotation of the parameter 'loop': JSON"):
         it.handle("f", function)
     with pytest.raises(InvalidRequest, match="the method 'f': the annotation 'Nothing' of the parameter 'a'"):
         it.handle("f", later_known)

@@ -1,9 +1,11 @@
 """How params become arguments: what fits each kind of function, its annotations, and the words for what does not."""
 
 import functools
+import json
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 from uuid import UUID
 
@@ -21,9 +23,6 @@ if TYPE_CHECKING:
 
 class Connection:
     """What stands for the caller's connection."""
-
-    def __init__(self) -> None:
-        """Unlike a type of one value, it is made of none."""
 
 
 HERE = Connection()
@@ -273,13 +272,13 @@ class Tagged(TypedDict):
     tags: list[str]
 
 
+@dataclass
 class Secret:
-    """Takes any text but one."""
+    text: str
 
-    def __init__(self, text: str) -> None:
-        if text == "hunter2":
-            raise ValueError(text)
-        self.text = text
+    def __post_init__(self) -> None:
+        if self.text == "hunter2":
+            raise ValueError(self.text)
 
 
 def typed(a: int, b: list[int], c: "Point | None" = None) -> Any:
@@ -393,19 +392,22 @@ def test_defaults_are_not_converted() -> None:
 
 
 def test_what_a_type_says_of_a_value_is_not_told() -> None:
-    """A class that is none of JSON's is called with the value; its words may repeat it, and do not go to the caller."""
+    """Its own code may refuse a value, in words that repeat it: they do not go to the caller."""
 
     def function(secret: Secret) -> str:
         return secret.text
 
-    assert Method(function).call(["fine"]) == "fine"
-    error = refusal(Method(function), ["hunter2"])
-    assert error.message == "invalid params: params[0]: Secret refused it with ValueError"
+    assert Method(function).call([{"text": "fine"}]) == "fine"
+    error = refusal(Method(function), [{"text": "hunter2"}])
+    assert error.message == "invalid params: params[0]: the type refused it with ValueError"
     assert error.__cause__ is error.__context__ is None
 
 
 def test_annotations_that_params_cannot_be_converted_to() -> None:
-    """They are refused when the function is registered, by name, and not when the first caller comes."""
+    """They are refused when the function is registered, by name, and not when the first caller comes.
+
+    A class that is no type of JSON's is not called with what the caller chose, nor is a function.
+    """
 
     def caller(fine: int, other: "Caller") -> None: ...
 
@@ -417,12 +419,18 @@ def test_annotations_that_params_cannot_be_converted_to() -> None:
 
     def number(count: 5) -> None: ...  # type: ignore[valid-type]
 
+    def opened(path: Path) -> None: ...
+
+    def parsed(value: json.loads) -> None: ...  # type: ignore[valid-type]
+
     cases: list[tuple[Any, str]] = [
         (caller, r"'Caller' of the parameter 'other' cannot be resolved \(name 'Caller' is not defined\)"),
         (strange, "'no type at all' of the parameter 'other' cannot be resolved"),
-        (connected, "annotation of 'other': Connection"),
-        (nested, "annotation of 'things'"),
-        (number, "annotation of 'count'"),
+        (connected, "annotation of the parameter 'other': JSON cannot be converted to Connection"),
+        (nested, "'things': JSON cannot be converted to Connection, a part of list"),
+        (number, "'count': it must be a type, not an object of type int"),
+        (opened, "'path': JSON cannot be converted to Path"),
+        (parsed, "'value': it must be a type, not loads"),
         (max, "the parameters of the function cannot be known"),
     ]
     for function, words in cases:
@@ -445,7 +453,7 @@ def test_annotations_that_are_evaluated_late() -> None:
     """From Python 3.14 on they need no quotes, and the same holds for them."""
     names: dict[str, Any] = {"Point": Point}
     exec("def late(connection: Connection, a: Point, b: list[Later]): return [a, b]\nclass Later(int): ...", names)
-    with pytest.raises(InvalidRequest, match="annotation of 'b'"):
+    with pytest.raises(InvalidRequest, match="annotation of the parameter 'b': "):
         Method(names["late"], Connection)
     exec("def unknown(connection: Connection, a: Point, b: Nowhere): ...", names)
     with pytest.raises(InvalidRequest, match=r"'Nowhere' of the parameter 'b' cannot be resolved"):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     # Type checkers know it of themselves; nothing need be installed.
     from typing_extensions import TypeForm as TypeForm
 
-__all__ = ["converter_for", "find_converter"]
+__all__ = ["converter_for", "find_converter", "param_converter"]
 
 T = TypeVar("T")
 
@@ -70,6 +70,22 @@ def converter_for(returns: Any) -> Callable[[Any], Any]:
     raise InvalidRequest(f"returns must be a type or a function of the plain value, not {_shown(returns)}")
 
 
+def param_converter(annotation: Any) -> Callable[[Any], Any] | None:
+    """Return the converter for the annotation of a parameter; None for `Any`, which takes every value as it is.
+
+    Unlike with `returns`, no class that msgspec does not know is called with the value, which a peer chose: what `Path`
+    or a program's `Database` would make of it is not for that peer to try.
+
+    Raises:
+        InvalidRequest: No value can be converted to it.
+    """
+    if annotation is Any:
+        return None
+    if not _is_form(annotation):
+        raise InvalidRequest(f"it must be a type, not {_shown(annotation)}")
+    return _converting(annotation, may_call=False)
+
+
 def _is_form(returns: Any) -> bool:
     return (
         returns is None
@@ -79,7 +95,7 @@ def _is_form(returns: Any) -> bool:
     )
 
 
-def _converting(form: Any) -> Callable[[Any], Any]:
+def _converting(form: Any, *, may_call: bool = True) -> Callable[[Any], Any]:
     # Used by programs that ask for types only.
     from msgspec import inspect as forms
 
@@ -94,6 +110,9 @@ def _converting(form: Any) -> Callable[[Any], Any]:
         raise InvalidRequest(f"{_shown(form)} is no type that JSON can be converted to: {error}") from error
     if custom is None:
         return _by_msgspec(form)
+    if not may_call:
+        part = "" if custom is form else f", a part of {_shown(form)}"
+        raise InvalidRequest(f"JSON cannot be converted to {_shown(custom)}{part}")
     if isinstance(described, forms.CustomType) and isinstance(form, type):
         return _calling(form)
     raise InvalidRequest(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ForwardRef, TypeAlias, get_type_hints
 
 from ..errors import InvalidRequest, InvalidResult, RpcError
 from .codes import INVALID_PARAMS
-from .convert import find_converter
+from .convert import param_converter
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -189,11 +189,10 @@ def _resolved(parameter: Parameter, names: dict[str, Any], connection_type: type
 
 def _converter(name: str, annotation: Any) -> _Converter:
     try:
-        return find_converter(annotation)
+        return param_converter(annotation)
     except InvalidRequest as error:
         raise InvalidRequest(
-            f"params cannot be converted to the annotation of {name!r}: {error}; without one, or with Any, "
-            "it takes the value as it is"
+            f"the annotation of the parameter {name!r}: {error}; without one, or with Any, it takes the value as it is"
         ) from None
 
 

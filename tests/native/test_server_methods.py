@@ -4,6 +4,7 @@ import asyncio
 import enum
 import json
 from collections.abc import AsyncGenerator, Iterator, MutableSet
+from datetime import date
 from typing import Any
 
 import pytest
@@ -310,7 +311,7 @@ async def test_params_are_converted_to_the_annotations(thread: bool) -> None:
     async with CircleServer() as server, signed_in(server) as socket:
 
         @server.method(thread=thread)
-        def scale(connection: Connection, factor: float, days: "list[date]", *more: int) -> Any:
+        def scale(connection: Connection, factor: float, days: list[date], *more: int) -> Any:
             return [connection.public_key is not None, factor, [day.year for day in days], more]
 
         assert (await ask(socket, "scale", [2, ["2026-11-28"], 1]))["result"] == [True, 2.0, [2026], [1]]
@@ -327,7 +328,7 @@ async def test_params_are_converted_to_the_annotations(thread: bool) -> None:
 def test_annotations_that_nothing_can_be_converted_to() -> None:
     """They are refused with the method, not when the first caller comes."""
     server = CircleServer()
-    with pytest.raises(ConfigError, match="the method f: params cannot be converted to the annotation of 'other'"):
+    with pytest.raises(ConfigError, match="the method f: the annotation of the parameter 'other': JSON"):
 
         @server.method()
         def f(connection: Connection, other: CircleServer) -> None: ...
