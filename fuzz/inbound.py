@@ -17,7 +17,6 @@ with atheris.instrument_imports(include=["circle_ws.engine.inbound", "circle_ws.
     from circle_ws.config import ClientConfig
     from circle_ws.engine.handlers import Handlers
     from circle_ws.engine.inbound import Inbound
-    from circle_ws.engine.loop_affinity import LoopAffinity
     from circle_ws.engine.notifications import Subscriptions
     from circle_ws.engine.observers import ProtocolErrors
     from circle_ws.engine.pending_call import CallKind, PendingCall
@@ -85,13 +84,13 @@ def read(texts: list[str]) -> None:
     """Read messages on one connection with two calls in flight."""
     counters = Counters()
     closing: Any = Closing()
-    send_queue = SendQueue(CONFIG, LoopAffinity(), counters, closing, lambda: "queue")
+    send_queue = SendQueue(CONFIG, counters, closing, lambda: "queue")
     session = send_queue.new_session()
     session.open(Line())
     session.take_requests()
     inbound = Inbound(session, send_queue, Subscriptions(), Handlers(None), ProtocolErrors(counters))
     pending = send_queue.pending
-    calls = [PendingCall(CallKind.REQUEST, pending.new_id(), "f", "{}", LOOP.create_future()) for _ in range(2)]
+    calls = [PendingCall(CallKind.REQUEST, pending.new_id(), "f", "{}", None) for _ in range(2)]
     for call in calls:
         pending.add(call.id, call)
     for text in texts:

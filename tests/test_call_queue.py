@@ -1,8 +1,6 @@
 """The queue of waiting calls: its order, what it counts, whose time is over, and that a long one costs no more."""
 
-import asyncio
 import random
-from collections.abc import Iterator
 from math import inf
 
 import pytest
@@ -10,18 +8,10 @@ import pytest
 from circle_ws.engine.call_queue import CallQueue
 from circle_ws.engine.pending_call import CallKind, PendingBatch, PendingCall
 from tests.support.cpu import spent
-from tests.support.virtual import VirtualLoop
 
 
-@pytest.fixture
-def loop() -> Iterator[VirtualLoop]:
-    loop = VirtualLoop()
-    yield loop
-    loop.close()
-
-
-def made(loop: asyncio.AbstractEventLoop, number: int, deadline: float = inf) -> PendingCall:
-    call = PendingCall(CallKind.REQUEST, number, "f", "x" * number, loop.create_future())
+def made(number: int, deadline: float = inf) -> PendingCall:
+    call = PendingCall(CallKind.REQUEST, number, "f", "x" * number, None)
     call.deadline = deadline
     return call
 
@@ -30,10 +20,10 @@ def ids(queue: CallQueue) -> list[int]:
     return [call.id for call in queue]
 
 
-def test_order(loop: VirtualLoop) -> None:
+async def test_order() -> None:
     """First in, first out; what was written before goes before what was not; what is put back is the first again."""
     queue = CallQueue()
-    calls = [made(loop, number) for number in range(6)]
+    calls = [made(number) for number in range(6)]
     calls[2].rejected = True
     calls[4].retries = 1
     for call in calls:
@@ -47,11 +37,11 @@ def test_order(loop: VirtualLoop) -> None:
     assert (len(queue), queue.count, queue.size) == (0, 0, 0)
 
 
-def test_what_it_counts(loop: VirtualLoop) -> None:
+async def test_what_it_counts() -> None:
     """Bytes, and calls: a batch counts for as many as it holds, a notification for one."""
     queue = CallQueue()
-    batch = PendingBatch([made(loop, number) for number in (10, 20, 30)], loop.create_future())
-    note = PendingCall(CallKind.NOTIFICATION, 0, "f", "12345", loop.create_future())
+    batch = PendingBatch([made(number) for number in (10, 20, 30)], None)
+    note = PendingCall(CallKind.NOTIFICATION, 0, "f", "12345", None)
     queue.put(batch)
     queue.put(note)
     assert (len(queue), queue.count, queue.size) == (2, 4, len("[,,]") + 60 + 5)
@@ -61,15 +51,15 @@ def test_what_it_counts(loop: VirtualLoop) -> None:
     assert (queue.count, queue.size) == (1, 5)
 
 
-def test_whose_time_is_over(loop: VirtualLoop) -> None:
+async def test_whose_time_is_over() -> None:
     """Each call that waits and is due is named once, in any order of deadlines; what waits no more is not."""
     queue = CallQueue()
     rng = random.Random(1)
-    calls = [made(loop, number, float(number)) for number in range(1, 301)]
+    calls = [made(number, float(number)) for number in range(1, 301)]
     rng.shuffle(calls)
     for call in calls:
         queue.put(call)
-    queue.put(made(loop, 0))
+    queue.put(made(0))
     gone = rng.sample(calls, 200)
     for call in gone:
         queue.discard(call)
@@ -85,12 +75,12 @@ def test_whose_time_is_over(loop: VirtualLoop) -> None:
     assert queue.next_deadline == inf
 
 
-def test_it_keeps_nothing_of_what_is_gone(loop: VirtualLoop) -> None:
+async def test_it_keeps_nothing_of_what_is_gone() -> None:
     """However many calls have passed through, few deadlines are kept, and none once nothing waits."""
     queue = CallQueue()
-    queue.put(made(loop, 1, 1e6))
+    queue.put(made(1, 1e6))
     for number in range(1000):
-        queue.put(call := made(loop, number, 1e6))
+        queue.put(call := made(number, 1e6))
         queue.discard(call)
         assert len(queue._deadlines) < 100
     queue.pop()
@@ -98,12 +88,12 @@ def test_it_keeps_nothing_of_what_is_gone(loop: VirtualLoop) -> None:
 
 
 @pytest.mark.parametrize("how", ["taken", "cancelled", "cancelled from behind", "overdue one by one"])
-def test_a_long_one_costs_no_more_a_call(loop: VirtualLoop, how: str) -> None:
+async def test_a_long_one_costs_no_more_a_call(how: str) -> None:
     """Sixteen times the calls take about sixteen times as long: not 256 times."""
 
     def work(count: int) -> None:
         queue = CallQueue()
-        calls = [made(loop, 1, float(number)) for number in range(count)]
+        calls = [made(1, float(number)) for number in range(count)]
         for call in calls:
             queue.put(call)
         if how == "taken":

@@ -10,8 +10,8 @@ from circle_ws.jsonrpc.pending import Pending
 def table(*ids: int, batches: tuple[range, ...] = ()) -> Pending[str]:
     """Return a table that holds requests with these ids, and batches of some."""
     pending: Pending[str] = Pending()
-    while pending.last_id < 20:
-        pending.new_id()
+    while pending.new_id() < 20:
+        pass
     for id in ids:
         pending.add(id, f"entry {id}")
     for batch in batches:
@@ -30,6 +30,10 @@ def test_ids_are_never_used_twice() -> None:
             pending.take(id)
     pending.take_all()
     assert pending.new_id() == 6
+    pending.add_batch({8: "entry", 7: "entry"})
+    assert pending.was_sent(8)
+    assert not pending.was_sent(9)
+    pending.add_batch({})
 
 
 @pytest.mark.parametrize(
@@ -37,8 +41,11 @@ def test_ids_are_never_used_twice() -> None:
     [(1, True), (20, True), (0, False), (21, False), (-1, False), ("1", False), (1.0, False), (True, False)],
 )
 def test_was_an_id_ever_sent(id: Any, was_sent: bool) -> None:
-    """One that was used and answered counts, one of another type does not."""
-    assert table().was_sent(id) is was_sent
+    """One that was used and answered counts, one of another type does not, nor one that waits to be sent."""
+    pending = table(20)
+    pending.new_id()
+    pending.take(20)
+    assert pending.was_sent(id) is was_sent
 
 
 def test_a_reply_takes_its_request_once() -> None:

@@ -136,7 +136,9 @@ class Inbound:
                 return
             if not call.internal:
                 self._session.answered = True
-            call.settle(frame["result"])
+            future = call.future
+            if not future.done():
+                future.set_result(frame["result"])
             self._send_queue.slot_freed()
         elif kind is Kind.NOTIFICATION:
             subscriptions, counters = self._subscriptions, self._counters

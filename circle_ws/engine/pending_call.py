@@ -1,26 +1,19 @@
-"""One call on its way: a request, a notification, or a batch of them; and the factory that writes them."""
+"""One call on its way: a request, a notification, or a batch of them."""
 
 from __future__ import annotations
 
 import math
-from asyncio import get_running_loop
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InvalidRequest, MessageTooLarge
-from ..jsonrpc import messages
-from ..jsonrpc.pending import Pending
+from ..errors import MessageTooLarge
 from ..transport.waiter import new_waiter
 from .wakeup import settle
 
 if TYPE_CHECKING:
     import asyncio
 
-    from ..config import ClientConfig
-    from ..jsonrpc.messages import Params
-    from .loop_affinity import LoopAffinity
-
-__all__ = ["MAX_RETRIES", "CallFactory", "CallKind", "PendingBatch", "PendingCall"]
+__all__ = ["MAX_RETRIES", "CallKind", "PendingBatch", "PendingCall"]
 
 MAX_RETRIES = 3
 """Maximum number of times that an idempotent call is written again after a lost connection."""
@@ -37,11 +30,18 @@ class CallKind(Enum):
 class PendingCall:
     """A request or a notification that is queued, or written and unanswered.
 
-    Attributes:
+    Args:
         kind: What it is on the wire.
-        id: The id of a request; a new one for each writing. 0 for what has none.
+        id: The id of a request; 0 for what has none.
         method: The method's name, for errors.
         text: The message, as JSON.
+        max_bytes: The largest message that may be written, in bytes of UTF-8; None means no limit.
+
+    Raises:
+        MessageTooLarge: It is over `max_bytes`.
+
+    Attributes:
+        id: A new one for each writing.
         size: The size of `text` in bytes of UTF-8.
         future: What the caller waits on: the result of a request; of what has no reply, None once it is written.
         slots: How many replies it is owed once it is written.
@@ -71,13 +71,20 @@ class PendingCall:
         "timeout",
     )
 
-    def __init__(self, kind: CallKind, id: int, method: str, text: str, future: asyncio.Future[Any]) -> None:
+    def __init__(self, kind: CallKind, id: int, method: str, text: str, max_bytes: int | None) -> None:
         self.kind = kind
         self.id = id
         self.method = method
         self.text = text
-        self.size = len(text) if text.isascii() else len(text.encode())
-        self.future = future
+        self.size = size = len(text) if text.isascii() else len(text.encode())
+        if max_bytes is not None and size > max_bytes:
+            raise MessageTooLarge(
+                f"the request {method!r} has {size} bytes, over max_request_bytes ({max_bytes}), which is what "
+                "published circles take; send less, or raise it with with_limits()",
+                size=size,
+                limit=max_bytes,
+            )
+        self.future: asyncio.Future[Any] = new_waiter()
         self.slots = 1 if kind is CallKind.REQUEST else 0
         self.batch: PendingBatch | None = None
         self.timeout: float | None = None
@@ -127,13 +134,20 @@ class PendingBatch(PendingCall):
 
     Its own future is done when it is written, or when it never will be. From then on each member is on its own: it is
     answered, fails, or is sent again by itself.
+
+    Args:
+        members: What it is made of.
+        max_bytes: As that of a single call.
+
+    Raises:
+        MessageTooLarge: Together they are over `max_bytes`.
     """
 
     __slots__ = ("_requests",)
 
-    def __init__(self, members: list[PendingCall], future: asyncio.Future[Any]) -> None:
+    def __init__(self, members: list[PendingCall], max_bytes: int | None) -> None:
         text = f"[{','.join(member.text for member in members)}]"
-        super().__init__(CallKind.BATCH, 0, f"a batch of {len(members)}", text, future)
+        super().__init__(CallKind.BATCH, 0, f"a batch of {len(members)}", text, max_bytes)
         self._requests = tuple(member for member in members if member.kind is CallKind.REQUEST)
         self.slots = len(self._requests)
         for request in self._requests:
@@ -157,73 +171,3 @@ class PendingBatch(PendingCall):
         self.settle()
         for request in self._requests:
             request.fail(error)
-
-
-class CallFactory:
-    """Writes the calls of one client as JSON, and gives each request an id of its own.
-
-    Args:
-        config: The limits.
-        affinity: The event loop that the client belongs to.
-
-    Attributes:
-        pending: The requests that are written and unanswered, on one connection after the other.
-    """
-
-    __slots__ = ("_affinity", "_max_in_flight", "_max_request_bytes", "pending")
-
-    def __init__(self, config: ClientConfig, affinity: LoopAffinity) -> None:
-        self._max_request_bytes = config.max_request_bytes
-        self._max_in_flight = config.max_in_flight
-        self._affinity = affinity
-        self.pending: Pending[PendingCall] = Pending()
-
-    def request(self, method: str, params: Params) -> PendingCall:
-        """Return a new request.
-
-        Raises:
-            InvalidRequest: The params cannot be sent as JSON.
-            MessageTooLarge: It is over `max_request_bytes`.
-            RuntimeError: The client belongs to another event loop.
-        """
-        loop = get_running_loop()
-        if loop is not self._affinity.loop:
-            raise self._affinity.refusal()
-        id = self.pending.new_id()
-        call = PendingCall(CallKind.REQUEST, id, method, messages.request(id, method, params), new_waiter(loop))
-        if self._max_request_bytes is not None and call.size > self._max_request_bytes:
-            raise self._too_large(call, self._max_request_bytes)
-        return call
-
-    def notification(self, method: str, params: Params) -> PendingCall:
-        """Return a new notification. The errors are those of `request`, but for the event loop."""
-        call = PendingCall(CallKind.NOTIFICATION, 0, method, messages.notification(method, params), new_waiter())
-        if self._max_request_bytes is not None and call.size > self._max_request_bytes:
-            raise self._too_large(call, self._max_request_bytes)
-        return call
-
-    def batch(self, members: list[PendingCall]) -> PendingBatch:
-        """Return one message of several calls.
-
-        Raises:
-            InvalidRequest: They need more slots than there are.
-            MessageTooLarge: Together they are over `max_request_bytes`.
-        """
-        batch = PendingBatch(members, new_waiter())
-        if batch.slots > self._max_in_flight:
-            raise InvalidRequest(
-                f"a batch of {batch.slots} calls can never be written, as max_in_flight is {self._max_in_flight}; "
-                "make it smaller, or raise that with with_limits()"
-            )
-        if self._max_request_bytes is not None and batch.size > self._max_request_bytes:
-            raise self._too_large(batch, self._max_request_bytes)
-        return batch
-
-    @staticmethod
-    def _too_large(call: PendingCall, limit: int) -> MessageTooLarge:
-        return MessageTooLarge(
-            f"the request {call.method!r} has {call.size} bytes, over max_request_bytes ({limit}), which is what "
-            "published circles take; send less, or raise it with with_limits()",
-            size=call.size,
-            limit=limit,
-        )

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import DEFAULT, Default
 from ..errors import CallTimeout, ClientClosed, InvalidRequest, InvalidResult, NotConnected
+from ..jsonrpc import messages
 from ..jsonrpc.messages import MAX_BATCH
 from ..status import ConnectionStatus as Status
+from .pending_call import CallKind, PendingBatch, PendingCall
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
     from ..hooks import CallNext, Middleware, Request
     from ..jsonrpc.messages import Params
-    from .pending_call import PendingCall
     from .supervisor import Supervisor
 
     _Send: TypeAlias = Callable[[Request, float | None, float], Awaitable[Any]]
@@ -48,8 +49,10 @@ class Pipeline:
 
     __slots__ = (
         "_affinity",
-        "_calls",
         "_counters",
+        "_max_in_flight",
+        "_max_request_bytes",
+        "_pending",
         "_publisher",
         "_send_queue",
         "_supervisor",
@@ -64,8 +67,10 @@ class Pipeline:
         self._counters = supervisor.counters
         self._affinity = supervisor.affinity
         self._send_queue = supervisor.send_queue
-        self._calls = supervisor.send_queue.calls
+        self._pending = supervisor.send_queue.pending
         self._timeout = supervisor.config.call_timeout
+        self._max_in_flight = supervisor.config.max_in_flight
+        self._max_request_bytes = supervisor.config.max_request_bytes
         self.middleware = supervisor.config.middleware
 
     # Checks.
@@ -119,12 +124,44 @@ class Pipeline:
 
     # Calls.
 
-    def begin(self, method: str, params: Params, timeout: float | None | Default, *, idempotent: bool) -> PendingCall:
-        """Make one call without middleware and send it; whoever awaits its future reports an exception to `end`."""
+    def begin(
+        self,
+        method: str,
+        params: Params,
+        timeout: float | None | Default,
+        *,
+        idempotent: bool,
+        deadline: float | None = None,
+    ) -> PendingCall:
+        """Send one request, past the middleware; what awaits its future hands an exception to `end`.
+
+        Args:
+            method: The method's name.
+            params: Its params.
+            timeout: In seconds.
+            idempotent: Whether it may run twice.
+            deadline: When the time is over, if it began to run earlier.
+        """
         if self._publisher.last.status is not Status.CONNECTED:
             self.check_running()
-        seconds, deadline = self._time(timeout)
-        return self._send(method, params, seconds, deadline, idempotent=idempotent)
+        seconds = self._timeout if timeout is DEFAULT else self.checked(timeout)
+        loop = get_running_loop()
+        if loop is not self._affinity.loop:
+            raise self._affinity.refusal()
+        id = self._pending.new_id()
+        text = messages.request(id, method, params)
+        call = PendingCall(CallKind.REQUEST, id, method, text, self._max_request_bytes)
+        call.idempotent = idempotent
+        if seconds is not None:
+            call.timeout = seconds
+            call.deadline = loop.time() + seconds if deadline is None else deadline
+        self._counters.calls += 1
+        try:
+            self._send_queue.submit(call)
+        except Exception:
+            self._counters.failures += 1
+            raise
+        return call
 
     def end(self, call: PendingCall, error: BaseException) -> None:
         """Handle the exception, or the cancellation, that ended the wait for a call."""
@@ -145,7 +182,8 @@ class Pipeline:
         """Send one notification; return when it is written."""
         self.check_running()
         seconds, deadline = self._time(timeout)
-        call = self._calls.notification(method, params)
+        text = messages.notification(method, params)
+        call = PendingCall(CallKind.NOTIFICATION, 0, method, text, self._max_request_bytes)
         call.limit(seconds, deadline)
         self._send_queue.submit(call)
         try:
@@ -197,27 +235,12 @@ class Pipeline:
             return await call_next(request)
 
     async def _send_request(self, request: Request, timeout: float | None, deadline: float) -> Any:
-        call = self._send(request.method, request.params, timeout, deadline, idempotent=request.idempotent)
+        call = self.begin(request.method, request.params, timeout, idempotent=request.idempotent, deadline=deadline)
         try:
             return await call.future
         except BaseException as error:
             self.end(call, error)
             raise
-
-    def _send(
-        self, method: str, params: Params, timeout: float | None, deadline: float, *, idempotent: bool
-    ) -> PendingCall:
-        call = self._calls.request(method, params)
-        call.timeout = timeout
-        call.deadline = deadline
-        call.idempotent = idempotent
-        self._counters.calls += 1
-        try:
-            self._send_queue.submit(call)
-        except Exception:
-            self._counters.failures += 1
-            raise
-        return call
 
     async def _send_batch(self, request: Request, timeout: float | None, deadline: float) -> list[Any]:
         counters = self._counters
@@ -226,7 +249,12 @@ class Pipeline:
                 f"a batch of {len(request.batch)} is over the maximum of {MAX_BATCH} members; make several of it"
             )
         members = [self._member(one) for one in request.batch]
-        message = self._calls.batch(members)
+        message = PendingBatch(members, self._max_request_bytes)
+        if message.slots > self._max_in_flight:
+            raise InvalidRequest(
+                f"a batch of {message.slots} calls can never be written, as max_in_flight is {self._max_in_flight}; "
+                "make it smaller, or raise that with with_limits()"
+            )
         message.limit(timeout, deadline)
         counters.calls += message.slots
         try:
@@ -251,8 +279,11 @@ class Pipeline:
 
     def _member(self, request: Request) -> PendingCall:
         if request.notification:
-            return self._calls.notification(request.method, request.params)
-        call = self._calls.request(request.method, request.params)
+            kind, id, text = CallKind.NOTIFICATION, 0, messages.notification(request.method, request.params)
+        else:
+            kind, id = CallKind.REQUEST, self._pending.new_id()
+            text = messages.request(id, request.method, request.params)
+        call = PendingCall(kind, id, request.method, text, self._max_request_bytes)
         call.idempotent = request.idempotent
         return call
 

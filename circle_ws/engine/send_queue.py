@@ -12,8 +12,9 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from ..errors import CallTimeout, ClientClosed, MessageTooLarge, OutcomeUnknown, QueueFull
+from ..jsonrpc.pending import Pending
 from .call_queue import CallQueue
-from .pending_call import MAX_RETRIES, CallFactory
+from .pending_call import MAX_RETRIES, PendingCall
 from .session import Session
 from .wakeup import settle
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from ..config import ClientConfig
     from ..stats import Counters
     from .closing import ClosingHandshakes
-    from .loop_affinity import LoopAffinity
-    from .pending_call import PendingCall
 
 __all__ = ["SendQueue"]
 
@@ -38,14 +37,12 @@ class SendQueue:
 
     Args:
         config: The limits.
-        affinity: The event loop that calls are made on.
         counters: What sessions write is counted there.
         closing: Closes the transports of sessions in the background.
         phase: Returns what the client does while nothing can be written, for the words of a timeout.
 
     Attributes:
-        calls: Writes new calls, to be submitted here.
-        pending: The calls that are written and unanswered.
+        pending: The requests that are written and unanswered; it gives each request its id.
     """
 
     __slots__ = (
@@ -59,20 +56,17 @@ class SendQueue:
         "_session",
         "_sweep_at",
         "_timer",
-        "calls",
         "pending",
     )
 
     def __init__(
         self,
         config: ClientConfig,
-        affinity: LoopAffinity,
         counters: Counters,
         closing: ClosingHandshakes,
         phase: Callable[[], str],
     ) -> None:
-        self.calls = CallFactory(config, affinity)
-        self.pending = self.calls.pending
+        self.pending: Pending[PendingCall] = Pending()
         self._config = config
         self._counters = counters
         self._closing = closing
@@ -89,10 +83,10 @@ class SendQueue:
     def new_session(self) -> Session:
         """Return a session for a new connection, which gives back here what has no reply when it is lost."""
         return Session(
-            self.calls,
+            self._config,
+            self.pending,
             self._counters,
             self._closing,
-            self._config.max_in_flight,
             on_lost=self._take_back,
             on_room=self.slot_freed,
         )

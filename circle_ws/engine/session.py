@@ -7,20 +7,22 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConnectionLost
+from ..jsonrpc import messages
 from ..text import Hidden, redacted
 from .closing import cut
-from .pending_call import CallKind
+from .pending_call import CallKind, PendingCall
 from .tasks import cancel_once, is_cancelled, start_task
 from .wakeup import Wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..config import ClientConfig
     from ..jsonrpc.messages import Params
+    from ..jsonrpc.pending import Pending
     from ..stats import Counters
     from ..transport import Transport
     from .closing import ClosingHandshakes
-    from .pending_call import CallFactory, PendingCall
 
 __all__ = ["MAX_HELD_BYTES", "MAX_HELD_REQUESTS", "Session"]
 
@@ -45,16 +47,15 @@ class Session:
     writes the call again: once a connection, as each sign-in is a signature that a hostile circle gets.
 
     Args:
-        calls: Writes the client's own requests, and has the table of unanswered ones.
+        config: The limits.
+        pending: The requests that are written and unanswered; of one connection after the other.
         counters: What is written is counted there.
         closing: Closes the transport in the background.
-        max_in_flight: Maximum number of calls that are written and unanswered.
         on_lost: Called once, with the calls that have no reply, at the moment at which the connection is lost.
         on_room: Called when there may be room for calls that wait.
     """
 
     __slots__ = (
-        "_calls",
         "_closing",
         "_congestion",
         "_counters",
@@ -62,6 +63,7 @@ class Session:
         "_held_bytes",
         "_held_count",
         "_max_in_flight",
+        "_max_request_bytes",
         "_notifications_before",
         "_on_lost",
         "_on_room",
@@ -85,18 +87,18 @@ class Session:
 
     def __init__(
         self,
-        calls: CallFactory,
+        config: ClientConfig,
+        pending: Pending[PendingCall],
         counters: Counters,
         closing: ClosingHandshakes,
-        max_in_flight: int,
         *,
         on_lost: Callable[[Session, list[PendingCall]], None],
         on_room: Callable[[], None],
     ) -> None:
-        self._calls = calls
         self._counters = counters
         self._closing = closing
-        self._max_in_flight = max_in_flight
+        self._max_in_flight = config.max_in_flight
+        self._max_request_bytes = config.max_request_bytes
         self._on_lost = on_lost
         self._on_room = on_room
         self._transport: Transport | None = None
@@ -110,8 +112,7 @@ class Session:
         self._notifications_before = counters.notifications
         self._written_before: frozenset[int] = frozenset()
         """Ids of the calls that were in flight at re-authentication: they may be rejected for the time before it."""
-        self.pending = calls.pending
-        """The requests that are written and unanswered."""
+        self.pending = pending
         self.wakeup = Wakeup()
         """Ends the wait of the task that serves the connection, when there is something to do."""
         self.loss: ConnectionLost | None = None
@@ -256,7 +257,8 @@ class Session:
         Raises:
             ConnectionLost: The connection is lost.
         """
-        if not self.write(self._calls.notification(method, params)):
+        text = messages.notification(method, params)
+        if not self.write(PendingCall(CallKind.NOTIFICATION, 0, method, text, self._max_request_bytes)):
             raise self._loss_of_now().with_traceback(None)
 
     async def request(self, method: str, params: Params = None) -> Any:
@@ -266,7 +268,8 @@ class Session:
             RpcError: The peer answered with an error.
             ConnectionLost: The connection was lost.
         """
-        call = self._calls.request(method, params)
+        id = self.pending.new_id()
+        call = PendingCall(_REQUEST, id, method, messages.request(id, method, params), self._max_request_bytes)
         # In a sign-in they hold the signature, and the frames of an error may be recorded with their variables.
         del params
         call.internal = True

@@ -95,7 +95,7 @@ class Supervisor:
         self._closing = ClosingHandshakes(self.handlers, self._user_tasks)
         self.publisher = StatusPublisher(config.url)
         self.counters = Counters()
-        self.send_queue = SendQueue(config, self.affinity, self.counters, self._closing, lambda: self.phase)
+        self.send_queue = SendQueue(config, self.counters, self._closing, lambda: self.phase)
         self.subscriptions = Subscriptions()
         self.protocol_errors = ProtocolErrors(self.counters)
         self.failure: Exception | None = None

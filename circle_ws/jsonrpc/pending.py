@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 __all__ = ["Pending"]
 
@@ -34,36 +35,36 @@ class Pending(Generic[T]):
         notified: Whether a message was sent since the last reply that gets none: a notification, or a reply to a
             request of the peer's. An error with the id `null` may be about that one. Set it when such a message is
             sent.
-        last_id: The id given out last.
+        new_id: Returns an id that was never used before.
     """
 
-    __slots__ = ("_batches", "_gave_up", "entries", "last_id", "notified")
+    __slots__ = ("_batches", "_gave_up", "_last_sent", "entries", "new_id", "notified")
 
     def __init__(self) -> None:
         self.entries: dict[int, T] = {}
         self.notified = False
-        self.last_id = 0
+        # Without a function of ours in between: every call takes one.
+        self.new_id: Callable[[], int] = count(1).__next__
+        self._last_sent = 0
         self._gave_up = False
         """Whether a request was given up since the last reply: an error with the id `null` may be about that one."""
         self._batches: dict[int, frozenset[int]] = {}
         """For each unanswered request of a batch, the ids of the whole batch."""
 
-    def new_id(self) -> int:
-        """Return an id that was never used before."""
-        self.last_id += 1
-        return self.last_id
-
     def was_sent(self, id: Any) -> bool:
         """Return whether a request ever had this id, whether or not it still waits for a reply."""
-        return type(id) is int and 0 < id <= self.last_id
+        return type(id) is int and 0 < id <= self._last_sent
 
     def add(self, id: int, entry: T) -> None:
         """Add a request that is about to be written in a message of its own."""
         self.entries[id] = entry
+        if id > self._last_sent:
+            self._last_sent = id
 
     def add_batch(self, entries: Mapping[int, T]) -> None:
         """Add requests, by id, that are about to be written in one message."""
         self.entries.update(entries)
+        self._last_sent = max(self._last_sent, *entries, 0)
         if len(entries) > 1:
             self._batches.update(dict.fromkeys(entries, frozenset(entries)))
 

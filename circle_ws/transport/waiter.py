@@ -139,20 +139,16 @@ def _raise(error: BaseException) -> None:
 
 
 if sys.platform == "emscripten":
-
-    def new_waiter(loop: asyncio.AbstractEventLoop | None = None) -> asyncio.Future[Any]:
-        """Return a future for a call to wait on; `loop` is the running one."""
-        return Waiter(loop=loop or get_running_loop())
+    new_waiter: Callable[[], asyncio.Future[Any]] = Waiter
+    """Returns a future of the running loop for a call to wait on."""
 
     def hold_back() -> None:
         """Resume the tasks that were woken so far before those of calls that are answered from now on."""
         _event.hold()
 
 else:
-
-    def new_waiter(loop: asyncio.AbstractEventLoop | None = None) -> asyncio.Future[Any]:
-        """Return a future for a call to wait on: natively the loop's own, as a hop takes a microsecond there."""
-        return (loop or get_running_loop()).create_future()
+    new_waiter: Callable[[], asyncio.Future[Any]] = asyncio.Future
+    """Returns a future of the running loop for a call to wait on: natively asyncio's, as a hop takes a microsecond."""
 
     def hold_back() -> None:
         """Do nothing: natively tasks are resumed in the order in which they were woken."""
