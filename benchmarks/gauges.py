@@ -73,7 +73,7 @@ def slope(points: list[tuple[float, float]]) -> float:
 def versions(*more: str) -> dict[str, str]:
     """Name what was measured, and on what; `more` are further packages."""
     packages = {}
-    for name in ("circle-ws", "websockets", "msgspec", "orjson", "coincurve", "btclib-secp256k1", *more):
+    for name in ("circle-ws", "websockets", "msgspec", "coincurve", "btclib-secp256k1", *more):
         # Which of them are there depends on the version of Python.
         with suppress(PackageNotFoundError):
             packages[name] = version(name)

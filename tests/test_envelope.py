@@ -97,17 +97,19 @@ def test_bad_params_are_refused(params: Any) -> None:
             write()
 
 
-def test_values_that_are_not_json_are_refused() -> None:
-    """What cannot be written is refused in params, results and error data."""
-    writes: list[_Write] = [
-        lambda: envelope.request(1, "play", [{1}]),
-        lambda: envelope.notification("play", [{1}]),
-        lambda: envelope.result(1, {1}),
-        lambda: envelope.error(1, RpcError(1, "x", {1})),
-    ]
-    for write in writes:
-        with pytest.raises(InvalidRequest, match="is a set"):
-            write()
+@pytest.mark.parametrize(
+    ("write", "words"),
+    [
+        (lambda: envelope.request(1, "play", [{1j}]), r"params\[0\]\[0\] is a complex"),
+        (lambda: envelope.notification("play", {"a": 1j}), r"params\.a is a complex"),
+        (lambda: envelope.result(1, 1j), "the result is a complex"),
+        (lambda: envelope.error(1, RpcError(1, "x", [1j])), r"the error\.data\[0\] is a complex"),
+    ],
+)
+def test_values_that_cannot_be_written_are_refused(write: _Write, words: str) -> None:
+    """In params, results and error data, and the words say where."""
+    with pytest.raises(InvalidRequest, match=f"^{words}"):
+        write()
 
 
 _V = {"jsonrpc": "2.0"}

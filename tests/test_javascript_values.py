@@ -10,7 +10,6 @@ import pytest
 from circle_ws import InvalidRequest
 from circle_ws.jsonrpc import codec as json
 from circle_ws.jsonrpc import messages as envelope
-from circle_ws.jsonrpc.javascript import plain
 from tests.support.clients import client
 from tests.support.peers import Peers
 
@@ -84,12 +83,6 @@ def test_what_is_not_plain_is_refused(params: Any, words: str) -> None:
         envelope.request(1, "f", params)
 
 
-def test_what_holds_nothing_of_javascript_is_left_as_it_is() -> None:
-    """Then the first words of the codec are the right ones."""
-    value = {"a": [1, (2, {"b": None})]}
-    assert plain(value) is value
-
-
 async def test_over_the_wire(peers: Peers) -> None:
     """In a call, a batch and the answer of a handler."""
     circle = await peers.start("circle")
@@ -105,5 +98,5 @@ async def test_over_the_wire(peers: Peers) -> None:
 
 def test_a_handler_without_known_parameters_is_refused() -> None:
     """All functions of JavaScript's are such, and some that are written in C."""
-    with pytest.raises(InvalidRequest, match="the parameters of the function for 'f' cannot be known"):
+    with pytest.raises(InvalidRequest, match="the method 'f': the parameters of the function cannot be known"):
         client("ws://localhost/").handle("f", max)

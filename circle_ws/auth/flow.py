@@ -20,7 +20,7 @@ from ..errors import (
     ProtocolError,
     RpcError,
 )
-from ..jsonrpc.codes import AUTHENTICATION_REQUIRED, INTERNAL_ERROR, INVALID_CREDENTIALS, INVALID_PARAMS
+from ..jsonrpc.messages import AUTHENTICATION_REQUIRED, INTERNAL_ERROR, INVALID_CREDENTIALS, INVALID_PARAMS
 from ..text import Hidden, redacted
 from .crypto_utils import format_public_key
 from .profiles import BOUND, PROFILES, audience, bound_statement

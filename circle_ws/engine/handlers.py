@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequest, RpcError
 from ..jsonrpc import messages
-from ..jsonrpc.codes import INVALID_REQUEST, LIMIT_EXCEEDED, METHOD_NOT_FOUND
+from ..jsonrpc.messages import INVALID_REQUEST, LIMIT_EXCEEDED, METHOD_NOT_FOUND
 from ..jsonrpc.responder import BatchReply, ReplyRoom, Responder
 from .tasks import cancel_once, is_cancelled, start_task
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConnectionLost, MessageTooLarge, ProtocolError
 from ..jsonrpc import codec as json
 from ..jsonrpc import messages as envelope
-from ..jsonrpc.codes import AUTHENTICATION_REQUIRED, INVALID_REQUEST, PARSE_ERROR
-from ..jsonrpc.messages import MAX_BATCH, Kind
+from ..jsonrpc.messages import AUTHENTICATION_REQUIRED, INVALID_REQUEST, MAX_BATCH, PARSE_ERROR, Kind
 from ..jsonrpc.plain_sight import is_nameless_error, reply_error, reply_ids
 from .listener import weigh
 

@@ -10,9 +10,18 @@ from ..errors import InvalidRequest, ProtocolError, RpcError
 from . import codec as json
 
 __all__ = [
+    "AUTHENTICATION_REQUIRED",
+    "EXECUTION_FAILED",
+    "INTERNAL_ERROR",
+    "INVALID_CREDENTIALS",
+    "INVALID_PARAMS",
+    "INVALID_REQUEST",
+    "Kind",
+    "LIMIT_EXCEEDED",
     "MAX_BATCH",
     "MAX_ID",
-    "Kind",
+    "METHOD_NOT_FOUND",
+    "PARSE_ERROR",
     "Params",
     "error",
     "kind_of",
@@ -28,6 +37,17 @@ MAX_BATCH = 1000
 """How many members a batch may have, either way."""
 MAX_ID = 1024
 """How many characters the id of a request may have that comes in: it is in the reply, which is bounded."""
+
+# JSON-RPC 2.0 section 5.1, and those of circles.
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+INTERNAL_ERROR = -32603
+EXECUTION_FAILED = -32000
+AUTHENTICATION_REQUIRED = -32001
+INVALID_CREDENTIALS = -32002
+LIMIT_EXCEEDED = -32005
 
 _CONTAINERS = (list, tuple, dict)
 _STRUCTURED = (list, dict, type(None))
@@ -69,10 +89,7 @@ def result(id: Any, value: Any) -> str:
     Raises:
         InvalidRequest: `value` is not finite plain JSON with string keys.
     """
-    try:
-        return f'{{"jsonrpc":"2.0","id":{json.encode(id)},"result":{json.encode(value)}}}'
-    except InvalidRequest as refusal:
-        text = _converted(value, refusal, "the result")
+    text = json.encode(value, "the result")
     return f'{{"jsonrpc":"2.0","id":{json.encode(id)},"result":{text}}}'
 
 
@@ -85,10 +102,7 @@ def error(id: Any, failure: RpcError) -> str:
     body: dict[str, Any] = {"code": failure.code, "message": failure.message}
     if failure.data is not None:
         body["data"] = failure.data
-    try:
-        text = json.encode(body)
-    except InvalidRequest as refusal:
-        text = _converted(body, refusal)
+    text = json.encode(body, "the error")
     return f'{{"jsonrpc":"2.0","id":{json.encode(id)},"error":{text}}}'
 
 
@@ -151,9 +165,7 @@ def _checked(method: str, params: Params) -> Params:
         raise InvalidRequest(f"a method is named by a text that is not empty, not by {method!r}")
     if params is None or isinstance(params, _CONTAINERS):
         return params
-    from .javascript import plain
-
-    converted: Params = plain(params)
+    converted: Params = json.from_javascript(params)
     if converted is not None and not isinstance(converted, _CONTAINERS):
         advice = (
             "make one of it, with .to_py() or by hand" if hasattr(params, "to_py") else "put a single value into a list"
@@ -167,30 +179,8 @@ def _checked(method: str, params: Params) -> Params:
 @lru_cache
 def _encoded(method: str) -> str:
     """Encode a method's name, of which a program uses few."""
-    return json.encode(method)
+    return json.encode(method, "the method")
 
 
 def _member(params: Params) -> str:
-    if params is None:
-        return ""
-    try:
-        return f',"params":{json.encode(params)}'
-    except InvalidRequest as refusal:
-        return f',"params":{_converted(params, refusal)}'
-
-
-def _converted(value: Any, refusal: InvalidRequest, name: str = "params") -> str:
-    """Encode what the codec refused, where only values of JavaScript's are in the way.
-
-    Raises:
-        InvalidRequest: It is refused all the same; the words name it `name`.
-    """
-    from .javascript import plain
-
-    try:
-        converted = plain(value)
-        if converted is not value:
-            return json.encode(converted)
-    except InvalidRequest as error:
-        refusal = error
-    raise InvalidRequest(str(refusal).replace("params", name, 1)) from None
+    return "" if params is None else f',"params":{json.encode(params)}'

@@ -13,8 +13,8 @@ from inspect import Parameter
 from typing import TYPE_CHECKING, Any, ForwardRef, TypeAlias, get_type_hints
 
 from ..errors import InvalidRequest, InvalidResult, RpcError
-from .codes import INVALID_PARAMS
 from .convert import param_converter
+from .messages import INVALID_PARAMS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

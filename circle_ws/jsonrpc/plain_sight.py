@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from .codes import INVALID_REQUEST, PARSE_ERROR
+from .messages import INVALID_REQUEST, PARSE_ERROR
 
 __all__ = ["LOOKED_AT", "is_nameless_error", "reply_error", "reply_ids"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import CircleWsError, MessageTooLarge, RpcError
 from . import messages
-from .codes import INTERNAL_ERROR
+from .messages import INTERNAL_ERROR
 
 if TYPE_CHECKING:
     import logging

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import ProtocolError, RpcError
 from ..jsonrpc import codec, messages
-from ..jsonrpc.codes import (
+from ..jsonrpc.messages import (
     AUTHENTICATION_REQUIRED,
     INVALID_PARAMS,
     INVALID_REQUEST,
     LIMIT_EXCEEDED,
     METHOD_NOT_FOUND,
     PARSE_ERROR,
+    Kind,
 )
-from ..jsonrpc.messages import Kind
 from ..jsonrpc.responder import BatchReply, ReplyRoom, Responder
 from .concurrency import ConcurrencyLimit
 from .connection import Connection

@@ -18,7 +18,7 @@ from ..auth.crypto_utils import format_public_key
 from ..auth.profiles import PROFILES, audience, find_profile
 from ..errors import ConfigError, InvalidRequest, RpcError
 from ..jsonrpc import messages
-from ..jsonrpc.codes import EXECUTION_FAILED
+from ..jsonrpc.messages import EXECUTION_FAILED
 from ..jsonrpc.methods import Function, Method
 from .answering import ClientSession
 from .concurrency import MAX_THREADS, in_thread

@@ -12,7 +12,7 @@ from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, RpcError
-from ..jsonrpc.codes import LIMIT_EXCEEDED
+from ..jsonrpc.messages import LIMIT_EXCEEDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import CallTimeout, CircleWsError, OutcomeUnknown, ProtocolError, QueueFull, RpcError
 from ..jsonrpc import messages
-from ..jsonrpc.codes import INVALID_REQUEST, PARSE_ERROR
-from ..jsonrpc.messages import Kind
+from ..jsonrpc.messages import INVALID_REQUEST, PARSE_ERROR, Kind
 from ..jsonrpc.pending import Pending
 from ..jsonrpc.plain_sight import is_nameless_error, reply_ids
 from .concurrency import not_counted

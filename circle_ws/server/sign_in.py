@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..auth.crypto_utils import format_public_key, verify_signature
 from ..auth.profiles import PROFILES, bound_statement
 from ..errors import InvalidKey, RpcError
-from ..jsonrpc.codes import AUTHENTICATION_REQUIRED, INVALID_CREDENTIALS, INVALID_PARAMS
+from ..jsonrpc.messages import AUTHENTICATION_REQUIRED, INVALID_CREDENTIALS, INVALID_PARAMS
 from ..jsonrpc.methods import Method
 
 if TYPE_CHECKING:

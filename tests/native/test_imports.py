@@ -10,8 +10,8 @@ import pytest
 import circle_ws
 from tests.support.limits import PATIENCE
 
-_NEEDED = ["websockets", "msgspec", "orjson"] if sys.version_info < (3, 15) else ["websockets"]
-"""What must be loaded; for Python 3.15 there is no orjson, and all JSON is the standard library's."""
+_NEEDED = ["websockets", "msgspec"]
+"""What must be loaded."""
 
 
 def _printed(program: str) -> str:

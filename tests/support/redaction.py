@@ -290,11 +290,10 @@ _NATIVE = (
     "circle_ws.auth.backend_btclib",
     "circle_ws.auth.backend_coincurve",
     "circle_ws.auth.keccak_native",
-    "circle_ws.jsonrpc.codec_native",
 )
 
 
-_NEED_OLDER_PYTHON = {"circle_ws.auth.backend_coincurve": (3, 14), "circle_ws.jsonrpc.codec_native": (3, 15)}
+_NEED_OLDER_PYTHON = {"circle_ws.auth.backend_coincurve": (3, 14)}
 """The modules whose libraries have no wheels from that version on."""
 
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from ...errors import CircleWsError, RpcError
-from ...jsonrpc.codes import EXECUTION_FAILED, INVALID_PARAMS
+from ...jsonrpc.messages import EXECUTION_FAILED, INVALID_PARAMS
 from ...server import CircleServer, Connection
 from ...server.rules import ServedDialect, ServedParams
 from .arithmetic import evaluate

@@ -1,4 +1,4 @@
-"""The two JSON codecs: the same texts and values accepted and refused, with the same result."""
+"""The codec: which texts and values it accepts and refuses, with which result, words and costs."""
 
 import collections
 import contextlib
@@ -9,37 +9,21 @@ import math
 import random
 import sys
 import tracemalloc
+import types
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from circle_ws.errors import InvalidRequest, ProtocolError
-from circle_ws.jsonrpc import codec as json
-from circle_ws.jsonrpc import codec_stdlib, strict
+from circle_ws.jsonrpc import codec
 from tests.support.cpu import spent
-
-if sys.platform == "emscripten" or sys.version_info >= (3, 15):
-    _CODECS: list[ModuleType] = [codec_stdlib]
-else:
-    from circle_ws.jsonrpc import codec_native
-
-    _CODECS = [codec_stdlib, codec_native]
-
-
-def _name(codec: ModuleType) -> str:
-    return codec.__name__.rpartition(".")[2]
-
-
-_CHOSEN = _name(_CODECS[-1])
-
-each_codec = pytest.mark.parametrize("codec", _CODECS, ids=_name)
-with_both_codecs = pytest.mark.skipif(len(_CODECS) < 2, reason="there is one codec here")
 
 _GOOD: list[tuple[str, Any]] = [
     ("null", None),
@@ -198,11 +182,36 @@ def _nested(depth: int) -> Any:
     return value
 
 
+@dataclass
+class _User:
+    name: str
+    seen: datetime.datetime | None = None
+    scores: list[float] = field(default_factory=list)
+
+
+class _Item(msgspec.Struct, rename="camel"):
+    """A Struct, with names of its own on the wire."""
+
+    unit_price: Any
+    note: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class _OtherAttrs:
+    """What attrs makes of a class."""
+
+    __attrs_attrs__ = (type("Attribute", (), {"name": "number"})(),)
+
+    def __init__(self, number: float) -> None:
+        self.number = number
+
+
+_UTC = datetime.UTC
 _SENT: list[tuple[Any, Any]] = [
     *((value, value) for value in (None, True, False, 0, -1, "", [], {}, [None], {"": ""}, {"a": {"b": [1, "x"]}})),
     *((value, value) for value in (2**53, 2**63, 2**64, -(2**63) - 1, 10**999)),
     *((value, value) for value in (0.1, -0.0, 1e16, 1e22, 1.5e-7, 5e-324, sys.float_info.max, 100.0)),
     *((value, value) for value in ("é😀", "\x00\x1f\x7f", '"\\/', "\u2028", "\ufeff", "</script>")),
+    *((value, value) for value in (["null", {"null": "nullnull"}], [{"a": None, "b": [1.5, None]}] * 3)),
     ((1, (2,)), [1, [2]]),
     (_Point(1, 2), [1, 2]),
     (_OtherList([1]), [1]),
@@ -210,6 +219,22 @@ _SENT: list[tuple[Any, Any]] = [
     (collections.defaultdict(int, a=1), {"a": 1}),
     (_Word.ONE, "one"),
     ([_Number.THREE, _Flag.A | _Flag.B], [3, 3]),
+    ([_Colour.RED], [1]),
+    ({_Word.ONE: 1, _OtherText("a"): 2}, {"one": 1, "a": 2}),
+    ([{1}, frozenset(["a"])], [[1], ["a"]]),
+    ({"raw": b"x", "more": [bytearray(b"xy"), memoryview(b"xyz")]}, {"raw": "eA==", "more": ["eHk=", "eHl6"]}),
+    (
+        [datetime.datetime(2026, 1, 2, 3, tzinfo=_UTC), datetime.date(2026, 1, 2), datetime.time(3, 4)],
+        ["2026-01-02T03:00:00Z", "2026-01-02", "03:04:00"],
+    ),
+    ([datetime.timedelta(hours=1)], ["PT3600S"]),
+    ([uuid.UUID(int=1), decimal.Decimal("1.50")], ["00000000-0000-0000-0000-000000000001", "1.50"]),
+    ([_User("a", datetime.datetime(2026, 1, 2))], [{"name": "a", "seen": "2026-01-02T00:00:00", "scores": []}]),
+    ({"users": {"a": _User("a")}}, {"users": {"a": {"name": "a", "seen": None, "scores": []}}}),
+    ([_Item(1.5), _Item(None, "x")], [{"unitPrice": 1.5}, {"unitPrice": None, "note": "x"}]),
+    ([msgspec.Raw(b'{"a": [1]}')], [{"a": [1]}]),
+    (_nested(4), _nested(4)),
+    (_nested(5), _nested(5)),
     (_nested(512), _nested(512)),
 ]
 
@@ -217,28 +242,38 @@ _NOT_SENT: list[tuple[Any, str]] = [
     (math.nan, "params is nan: JSON has no NaN"),
     ([1, math.inf], "params[1] is inf: JSON has no NaN and no Infinity"),
     ({"a": [0, {"b": -math.inf}]}, "params.a[1].b is -inf"),
+    ([decimal.Decimal("NaN")], "params[0] is NaN"),
+    ([decimal.Decimal("-Infinity")], "params[0] is -Infinity"),
+    ([decimal.Decimal("sNaN")], "params[0] is sNaN"),
+    ([_User("a", None, [1.0, math.nan])], "params[0].scores[1] is nan"),
+    ({"a": _Item(math.nan)}, "params.a.unit_price is nan"),
+    ([_OtherAttrs(math.inf)], "params[0].number is inf"),
+    ([{1.5, math.inf}], "] is inf"),
     ({1: 2}, "params has the key 1: JSON object keys are strings, not int"),
+    ({"a": 1, 2: 3}, "params has the key 2: JSON object keys are strings, not int"),
+    ({1.5: 2}, "JSON object keys are strings, not float"),
     ({"a": {None: 1}}, "params.a has the key None"),
     ([{True: 1}], "params[0] has the key True"),
-    ({_Word.ONE: 1}, "JSON object keys are strings, not _Word"),
-    ({_OtherText("a"): 1}, "JSON object keys are strings, not _OtherText"),
+    ({uuid.UUID(int=1): 1}, "JSON object keys are strings, not UUID"),
+    ([{}, {datetime.date(2026, 1, 2): 1}], "JSON object keys are strings, not date"),
+    ({_Number.THREE: 1}, "JSON object keys are strings, not _Number"),
     ({b"a": 1}, "JSON object keys are strings, not bytes"),
-    ({1, 2}, "params is a set"),
-    ([frozenset()], "params[0] is a frozenset"),
-    ({"raw": b"x"}, "params.raw is a bytes"),
-    ((bytearray(b"x"),), "params[0] is a bytearray"),
+    ([_Item([{b"a": 1}])], "params[0].unit_price[0] has the key b'a'"),
     (1j, "params is a complex"),
     ([range(3)], "params[0] is a range"),
+    ([{"a": object()}, None], "params[0].a is a object"),
     (_OtherText("a"), "params is a _OtherText"),
     (_OtherFloat(1), "params is a _OtherFloat"),
     (_OtherInt(1), "params is a _OtherInt"),
     (Path("a"), "params is a"),
     (int, "params is a type"),
+    (_User, "params is a type"),
     (NotImplemented, "params is a NotImplementedType"),
-    ([{"id": uuid.UUID(int=1)}, {"id": None}], "params[0].id is a UUID"),
-    ({"a": [{"b": (_Colour.RED,)}]}, "params.a[0].b[0] is a _Colour"),
+    (types.MappingProxyType({"a": 1}), "params is a mappingproxy"),
     ([{"a": None, "b": math.nan}, "null"], "params[0].b is nan"),
     ([[math.inf], [None]], "params[0][0] is inf"),
+    ([msgspec.Raw(b"NaN")], "params[0] is a Raw"),
+    ([msgspec.Raw(b"[1")], "params[0] is a Raw"),
     (_cycle(), "params[0][0][0]"),
     (_cycle(), "is nested more than 512 deep, or contains itself"),
     (_nested(513), "is nested more than 512 deep"),
@@ -248,93 +283,53 @@ _NOT_SENT: list[tuple[Any, str]] = [
 ]
 
 
-def _outcome(function: Callable[[Any], Any], argument: Any) -> str:
-    """Give the result, with its types, or the name of the error."""
-    try:
-        return repr(function(argument))
-    except (InvalidRequest, ProtocolError) as error:
-        return type(error).__name__
+def _endless_user() -> _User:
+    user = _User("a")
+    user.seen = user  # type: ignore[assignment]
+    return user
 
 
-def _decoded(codec: ModuleType, path: Path) -> str:
+def _is_read(path: Path) -> bool:
     try:
-        text = path.read_bytes().decode()
-    except UnicodeDecodeError:
-        # A WebSocket ends with code 1007 before any codec sees it.
-        return ProtocolError.__name__
-    return _outcome(codec.decode, text)
+        codec.decode(path.read_bytes().decode())
+    except (ProtocolError, UnicodeDecodeError):
+        # For bytes that are no UTF-8 a WebSocket ends with code 1007 before any codec sees them.
+        return False
+    return True
 
 
 def _suite(vectors: Path, prefix: str) -> list[Path]:
     return sorted((vectors / "jsontestsuite" / "test_parsing").glob(f"{prefix}_*.json"))
 
 
-def test_the_choice() -> None:
-    """The codec in use is the one of this runtime."""
-    assert (_name(sys.modules[json.encode.__module__]), _name(sys.modules[json.decode.__module__])) == (_CHOSEN,) * 2
-
-
-@each_codec
 @pytest.mark.parametrize(("text", "value"), _GOOD, ids=lambda value: ascii(value)[:40])
-def test_strict_json_is_read(codec: ModuleType, text: str, value: Any) -> None:
+def test_strict_json_is_read(text: str, value: Any) -> None:
     """Each text becomes exactly this value, the types too."""
     assert repr(codec.decode(text)) == repr(value)
 
 
-@each_codec
 @pytest.mark.parametrize("text", _BAD, ids=lambda value: ascii(value)[:40])
-def test_anything_else_is_refused(codec: ModuleType, text: str) -> None:
+def test_anything_else_is_refused(text: str) -> None:
     """What is not strict JSON, or beyond the limits for numbers, is a `ProtocolError`, and nothing else."""
     with pytest.raises(ProtocolError):
         codec.decode(text)
 
 
-@each_codec
-def test_json_test_suite(codec: ModuleType, vectors: Path) -> None:
+def test_json_test_suite(vectors: Path) -> None:
     """JSONTestSuite: all 95 valid files are read, all 188 invalid ones refused, and the documented 6 of the free 35."""
-    read = {
-        prefix: {path.name for path in _suite(vectors, prefix) if _decoded(codec, path) != "ProtocolError"}
-        for prefix in "yni"
-    }
+    read = {prefix: {path.name for path in _suite(vectors, prefix) if _is_read(path)} for prefix in "yni"}
     assert [len(_suite(vectors, prefix)) for prefix in "yni"] == [95, 188, 35]
     assert read["n"] == set()
     assert {path.name for path in _suite(vectors, "y")} - read["y"] == set()
     assert read["i"] == _IMPLEMENTATION_DEFINED
 
 
-@with_both_codecs
-def test_both_codecs_read_the_same(vectors: Path) -> None:
-    """Over the whole of JSONTestSuite the two codecs give equal values of equal types, and equal refusals."""
-    one, other = _CODECS
-    files = [path for prefix in "yni" for path in _suite(vectors, prefix)]
-    assert [path.name for path in files if _decoded(one, path) != _decoded(other, path)] == []
-
-
-@with_both_codecs
-def test_both_codecs_agree_on_spoilt_texts() -> None:
-    """5,000 texts, each spoilt in a few places, are read alike by both codecs or refused by both."""
-    one, other = _CODECS
-    rng = random.Random(1)
-    pieces = [*'[]{}:,"0123456789eE+-. \n\\u', "\\ud800", "\\udc00", "1e400", "\x00", "😀", "9" * 400, "null", '"a":']
-    read = 0
-    for _ in range(5000):
-        text = rng.choice(_GOOD)[0]
-        for _ in range(rng.randint(1, 3)):
-            start = rng.randint(0, len(text))
-            text = text[:start] + rng.choice(pieces) + text[start + rng.randint(0, 2) :]
-        assert _outcome(one.decode, text) == _outcome(other.decode, text), ascii(text)
-        read += _outcome(one.decode, text) != "ProtocolError"
-    assert 500 < read < 4500
-
-
-@each_codec
 @pytest.mark.parametrize(("value", "again"), _SENT, ids=lambda value: ascii(value)[:40])
-def test_plain_values_are_written(codec: ModuleType, value: Any, again: Any) -> None:
-    """What is plain JSON is written compactly, and every codec reads it back, type for type."""
+def test_what_is_sent(value: Any, again: Any) -> None:
+    """What msgspec writes is written compactly, and read back as plain values, type for type."""
     text = codec.encode(value)
-    for reader in _CODECS:
-        assert repr(reader.decode(text)) == repr(again)
-    if not isinstance(value, str):
+    assert repr(codec.decode(text)) == repr(again)
+    if not isinstance(value, str | list):
         assert " " not in text
 
 
@@ -343,85 +338,93 @@ _LEAVES = (
     | st.booleans()
     | st.integers()
     | st.integers(-(2**70), 2**70)
-    | st.floats()
-    | st.text(st.characters(exclude_categories=[]), max_size=4)
-    | st.sampled_from(["null", "nullnull", _Word.ONE, _Number.THREE, _Flag.A, _Colour.RED, uuid.UUID(int=1)])
-    | st.sampled_from([b"x", set(), decimal.Decimal(1), datetime.date.min, _OtherText("a"), _Point(1, 2)])
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=4)
+    | st.sampled_from(["null", "nullnull"])
 )
 _VALUES = st.recursive(
     _LEAVES,
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.tuples(inner, inner)
-        | st.dictionaries(st.text(max_size=2), inner, max_size=4)
-        | st.dictionaries(st.integers() | st.just(_Word.ONE), inner, max_size=1)
-    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner, max_size=4),
     max_leaves=12,
 )
 
 
-@with_both_codecs
 @given(_VALUES)
-def test_both_codecs_write_the_same(value: Any) -> None:
-    """Whatever is to be sent, both write what reads as the same, or both refuse it with the same words."""
-    one, other = _CODECS
-    assert _read_back(one, value) == _read_back(other, value)
+def test_plain_values_come_back(value: Any) -> None:
+    """Whatever is sent is read as the same, type for type."""
+    assert repr(codec.decode(codec.encode(value))) == repr(value)
 
 
-def _read_back(codec: ModuleType, value: Any) -> str:
-    try:
-        return repr(codec_stdlib.decode(codec.encode(value)))
-    except InvalidRequest as error:
-        return str(error)
+def _spoilt(value: Any, rng: random.Random, bad: Any) -> Any:
+    """Put something bad anywhere into a value."""
+    if isinstance(value, list) and value:
+        place = rng.randrange(len(value))
+        return [*value[:place], _spoilt(value[place], rng, bad), *value[place + 1 :]]
+    if isinstance(value, dict) and value:
+        key = rng.choice(list(value))
+        return {**value, key: _spoilt(value[key], rng, bad)}
+    return rng.choice([bad, [value, bad], {"x": bad, "y": value}])
 
 
-@each_codec
-def test_text_goes_out_as_it_is(codec: ModuleType) -> None:
+@given(_VALUES, st.randoms(use_true_random=False))
+def test_nothing_bad_is_sent_in_silence(value: Any, rng: random.Random) -> None:
+    """A number that is not finite, or a key that is no string, is found wherever it stands."""
+    for bad in (math.nan, -math.inf, {"a": 1, 7: 2}, {uuid.UUID(int=1): None}, 1j):
+        with pytest.raises(InvalidRequest, match="^params"):
+            codec.encode(_spoilt(value, rng, bad))
+
+
+def test_text_goes_out_as_it_is() -> None:
     """Characters beyond ASCII are not escaped: the limit for requests counts UTF-8."""
     assert codec.encode({"ä": "😀"}) == '{"ä":"😀"}'
 
 
-@each_codec
-@pytest.mark.parametrize(
-    "seldom", ["", '"', "\\", "\n", "\r\t", '\\"\n', "\x00", "\x1f", "\x7f", "é", "😀", "\\\x0b"], ids=ascii
-)
-def test_long_texts_are_written_as_short_ones_are(codec: ModuleType, seldom: str) -> None:
-    """A text that is so long that it is written in another way means and looks the same, wherever it stands."""
-    long = f"{seldom}{'x' * 3000}{seldom}y{seldom}"
-    for value in ([long], (1, long), [long, [long]], {"a": 1, long: long}, {"script": long, "é": None}):
-        parts = codec.encode([seldom])[2:-2].join(("", "x" * 3000, "y", ""))
-        assert parts in codec.encode(value)
-        assert codec_stdlib.decode(codec.encode(value)) == (list(value) if type(value) is tuple else value)
-
-
-@each_codec
-def test_half_a_pair_is_refused_in_a_long_text(codec: ModuleType) -> None:
+def test_half_a_pair_is_refused_in_a_long_text() -> None:
     """It is no character there either."""
     for value in (["x" * 3000 + "\ud800"], {"a": "\udc00" + "\n" * 3000}, {"\ud800" * 3000: 1}):
         with pytest.raises(InvalidRequest, match="params cannot be written as JSON"):
             codec.encode(value)
 
 
-@each_codec
 @pytest.mark.parametrize(("value", "words"), _NOT_SENT, ids=lambda value: ascii(value)[:40])
-def test_other_values_are_refused(codec: ModuleType, value: Any, words: str) -> None:
+def test_other_values_are_refused(value: Any, words: str) -> None:
     """What is not finite plain JSON with string keys is an `InvalidRequest` that names where it stands."""
     with pytest.raises(InvalidRequest) as caught:
         codec.encode(value)
     assert words in str(caught.value)
     assert len(str(caught.value)) < 400
+    assert caught.value.__context__ is None
 
 
-@each_codec
-def test_a_value_used_twice_is_no_cycle(codec: ModuleType) -> None:
+def test_what_the_words_call_it() -> None:
+    """A result is not called params."""
+    with pytest.raises(InvalidRequest, match=r"^the result\[0\] is nan"):
+        codec.encode([math.nan], "the result")
+    with pytest.raises(InvalidRequest, match="^the result cannot be written as JSON"):
+        codec.encode("\ud800", "the result")
+
+
+@pytest.mark.parametrize("make", [lambda: _nested(3000), lambda: [_endless_user()]], ids=["lists", "dataclass"])
+def test_endless_values_are_refused(make: Callable[[], Any]) -> None:
+    """However deep a value is, and if a dataclass contains itself, the interpreter lives on."""
+    with pytest.raises(InvalidRequest, match="is nested more than 512 deep, or contains itself"):
+        codec.encode(make())
+
+
+def test_an_integer_that_python_does_not_write() -> None:
+    """Its limit is 4,300 digits."""
+    with pytest.raises(InvalidRequest, match="params cannot be written as JSON: Exceeds the limit"):
+        codec.encode([10**5000])
+
+
+def test_a_value_used_twice_is_no_cycle() -> None:
     """The same list in two places is written twice."""
     shared = [1]
     assert codec.encode({"a": shared, "b": [shared, shared]}) == '{"a":[1],"b":[[1],[1]]}'
 
 
-@each_codec
 @pytest.mark.parametrize("opening", ["[", '{"a":', '[{"a":'])
-def test_absurd_nesting_is_survived(codec: ModuleType, opening: str) -> None:
+def test_absurd_nesting_is_survived(opening: str) -> None:
     """100,000 levels are refused, and the codec goes on."""
     with pytest.raises(ProtocolError):
         codec.decode(opening * 100_000)
@@ -429,8 +432,7 @@ def test_absurd_nesting_is_survived(codec: ModuleType, opening: str) -> None:
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('{"a":[', "]}")])
-@each_codec
-def test_depth(codec: ModuleType, opening: str, closing: str) -> None:
+def test_depth(opening: str, closing: str) -> None:
     """512 levels are taken and no more, whatever they are made of, closed or not, in every runtime."""
     levels = 512 // len(closing)
     codec.decode(opening * levels + "0" + closing * levels)
@@ -455,8 +457,7 @@ def test_depth(codec: ModuleType, opening: str, closing: str) -> None:
     ],
     ids=["in a string", "after escaped quotes", "after an escaped backslash", "side by side", "in a key"],
 )
-@each_codec
-def test_brackets_that_are_no_depth(codec: ModuleType, text: str) -> None:
+def test_brackets_that_are_no_depth(text: str) -> None:
     """Brackets in strings, and those that were closed again, do not count."""
     codec.decode(text)
 
@@ -488,9 +489,9 @@ _NESTED = st.recursive(
 @given(st.lists(_NESTED, min_size=1, max_size=4), st.integers(500, 516))
 def test_the_depth_is_seen_without_parsing(values: list[Any], levels: int) -> None:
     """Whatever is beside it, in strings, escaped or not: deeper than 512 is refused, and nothing else is."""
-    inner = codec_stdlib.encode(values)
+    inner = codec.encode(values)
     text = f"[{inner},{'[' * levels}{inner}{']' * levels},{inner},{','.join(['[[[]]]'] * 300)}]"
-    assert strict._is_deep(text) is (_depth(text) > 512)
+    assert codec._is_deep(text) is (_depth(text) > 512)
     assert _depth(text) == levels + 1 + _depth(inner)
 
 
@@ -498,7 +499,7 @@ def test_the_depth_is_seen_without_parsing(values: list[Any], levels: int) -> No
 def test_what_is_no_json_never_gets_past_it_deep(noise: str, levels: int) -> None:
     """A parser goes as deep as the brackets go before the first fault: never deeper than 512."""
     text = "[" * levels + noise
-    if not strict._is_deep(text):
+    if not codec._is_deep(text):
         # As far as it could be JSON: no bracket closes what is not open, no backslash stands outside of a string.
         end = len(text)
         depth, inside, escaped = 0, False, False
@@ -522,7 +523,7 @@ def test_looking_for_depth_is_quick(text: str) -> None:
 
     def look() -> None:
         with contextlib.suppress(ProtocolError):
-            strict.refuse_deep_nesting(text)
+            codec.decode(text)
 
     assert spent(look) < 1
 
@@ -540,18 +541,17 @@ def test_looking_costs_little_memory(text: str) -> None:
     """Looking for depth and for long integers costs a few times the text, not a hundred times."""
     tracemalloc.start()
     try:
-        strict.refuse_deep_nesting(text)
-        strict.refuse_long_integers(text)
+        codec._is_deep(text)
+        codec._has_long_integer(text)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert peak < 5 * len(text)
 
 
-@each_codec
 @pytest.mark.parametrize("place", ["{}", "[{}]", '{{"a":{}}}', "[0,{},0]", " {} ", '["{}",{}]', '["\\"",{}]'])
 @pytest.mark.parametrize("before", [0, 1, 499, 500, 501, 997, 1203])
-def test_long_integers_are_found_everywhere(codec: ModuleType, place: str, before: int) -> None:
+def test_long_integers_are_found_everywhere(place: str, before: int) -> None:
     """1,001 digits are refused wherever they stand; 1,000 are read, and digits in a string are no number."""
     padding = " " * before
     long, longest = "7" * 1001, "7" * 1000
