@@ -175,7 +175,7 @@ async def test_methods_take_params_and_their_connection(circle: CircleServer) ->
 
     @circle.method()
     def unplain() -> Any:
-        return {1, 2}
+        return {1: 2}
 
     async with connect(circle.url) as socket:
         await sign_in(socket)

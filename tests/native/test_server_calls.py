@@ -369,8 +369,8 @@ async def test_there_is_a_most_of_calls(client: ClientConnection, connection: Co
 
 
 async def test_bad_params_are_not_sent(client: ClientConnection, connection: Connection) -> None:
-    """What is no plain JSON is refused at once, in a batch for the whole of it."""
-    bad: Any = {1, 2}
+    """What cannot be written as JSON is refused at once, in a batch for the whole of it."""
+    bad: Any = {1: 2}
     for call in (connection.call("add", [bad]), connection.batch([("add", [1]), ("add", [bad])])):
         with pytest.raises(InvalidRequest):
             await call

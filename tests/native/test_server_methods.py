@@ -59,7 +59,7 @@ no_text: Any = ["words"]
 FAILURES: list[tuple[BaseException, dict[str, Any]]] = [
     (RpcError(-32000, "words", {"more": [1, None]}), {"code": -32000, "message": "words", "data": {"more": [1, None]}}),
     (RpcError(Code.OWN, "words"), {"code": 77, "message": "words"}),
-    (RpcError(77, "words", {1, 2}), {"code": 77, "message": "words"}),
+    (RpcError(77, "words", {1: 2}), {"code": 77, "message": "words"}),
     (RpcError(77, "half a pair: \ud800"), INTERNAL),
     (RpcError(wrong, "words"), INTERNAL),
     (RpcError(True, "words"), INTERNAL),
@@ -285,19 +285,19 @@ async def test_a_set_that_fails_lets_nobody_in(caplog: pytest.LogCaptureFixture)
 async def test_a_result_that_raises_while_it_is_written() -> None:
     """A class of the method's author may; the connection goes on, and the answer names the method."""
 
-    class Odd(dict[str, int]):
-        def items(self) -> Any:
+    class Odd:
+        def to_py(self, *, depth: int) -> Any:
             raise ValueError("details")
 
     async with CircleServer() as server, signed_in(server) as socket:
 
         @server.method()
-        def odd() -> dict[str, int]:
-            return Odd(a=1)
+        def odd() -> Odd:
+            return Odd()
 
         @server.method()
         def refuse() -> None:
-            raise RpcError(5, "words", Odd(a=1))
+            raise RpcError(5, "words", Odd())
 
         error = (await ask(socket, "odd"))["error"]
         assert error == {"code": -32603, "message": "internal error: the result of odd cannot be written as JSON"}
