@@ -1,8 +1,8 @@
-"""Every error of circle-ws, arranged by who must act.
+"""Every error of circle-ws, grouped by the party that must act.
 
 ```
 CircleWsError
-├── ConfigError (ValueError)            the caller built it wrongly
+├── ConfigError (ValueError)            an option is wrong
 │   └── UnsupportedRuntime              ... for this runtime
 ├── InvalidRequest (ValueError)         these params cannot be sent
 ├── NotConnected                        the client was never started, or gave up
@@ -11,22 +11,22 @@ CircleWsError
 │   └── RedirectRefused
 ├── ConnectionLost (ConnectionError)    the connection was lost
 │   └── OutcomeUnknown                  ... after the request was written: it may have run
-├── AuthError                           signing in did not work
+├── AuthError                           the sign-in failed
 │   ├── InvalidKey (ValueError)
 │   ├── InvalidNonce
 │   ├── AuthRejected
 │   ├── SignerFailed
 │   └── DowngradeDetected
-├── RpcError                            the server said no
+├── RpcError                            the server answered with an error
 ├── ProtocolError                       the peer broke JSON-RPC
-│   ├── InvalidResult                   the result is not what was asked for
+│   ├── InvalidResult                   the result does not fit `returns`
 │   └── MessageTooLarge
 ├── CallTimeout (TimeoutError)
 └── QueueFull
 ```
 
 Errors hold their data as attributes, chain their causes and pickle. None carries a private key, a nonce or a
-signature. What a peer said is whole in the attributes, and escaped and cut in the text.
+signature. Attributes hold the text of a peer whole; `str()` of an error has it escaped and cut.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ __all__ = [
 
 
 class CircleWsError(Exception):
-    """Be the base of everything that this library raises on purpose."""
+    """Base class of every error that this library raises on purpose."""
 
 
 class ConfigError(CircleWsError, ValueError):
-    """Tell that an option is wrong; nothing was dialled.
+    """Raised when an option is wrong; no connection was attempted.
 
     Attributes:
         option: The name of the option, as in `ClientConfig`.
@@ -78,33 +78,33 @@ class ConfigError(CircleWsError, ValueError):
 
 
 class UnsupportedRuntime(ConfigError):
-    """Tell that this runtime (a browser, say) cannot do what an option asks for."""
+    """Raised when this runtime (a browser, for example) does not support an option."""
 
 
 class InvalidRequest(CircleWsError, ValueError):
-    """Tell that a method or its params cannot be sent as JSON-RPC; nothing was sent."""
+    """Raised when a method or its params cannot be sent as JSON-RPC; nothing was sent."""
 
 
 class NotConnected(CircleWsError):
-    """Tell that the client was never started, or gave up; `connect()` starts it anew.
+    """Raised when the client was never started, or gave up; `connect()` starts it again.
 
-    The cause, where there is one, is what ended it (`client.failure`).
+    The cause, if there is one, is the error that ended the client (`client.failure`).
     """
 
 
 class ClientClosed(CircleWsError):
-    """Tell that `close()` was called on the client; that is final."""
+    """Raised when `close()` was called on the client; that is final."""
 
 
 class ConnectionFailed(CircleWsError, ConnectionError):
-    """Tell that one attempt to connect failed.
+    """Raised when an attempt to connect fails.
 
     Attributes:
-        phase: How far it came: `open`, `nonce`, `authenticate`, `setup`.
-        http_status: The HTTP status that the server answered the upgrade with; None where there was none, and
-            always None in a browser, which does not show it.
+        phase: The step that failed: `open`, `nonce`, `authenticate`, `setup`.
+        http_status: The HTTP status of the server's answer to the upgrade; None if there was none. Always None in a
+            browser, which does not show it.
         retry_after: The server's `Retry-After`, in seconds, or None.
-        bad_certificate: Whether the server's TLS certificate is not to be trusted; always False in a browser.
+        bad_certificate: Whether the server's TLS certificate is not trusted; always False in a browser.
     """
 
     def __init__(
@@ -124,15 +124,15 @@ class ConnectionFailed(CircleWsError, ConnectionError):
 
 
 class RedirectRefused(ConnectionFailed):
-    """Tell that the server answered with an HTTP redirect, which is never followed."""
+    """Raised when the server answers with an HTTP redirect, which is never followed."""
 
 
 class ConnectionLost(CircleWsError, ConnectionError):
-    """Error of an open connection that was lost.
+    """Raised when an open connection is lost.
 
     Attributes:
         code: The close code (RFC 6455 section 7.4); 1006 when there was none.
-        reason: The peer's own words as they came, often empty; the message has them escaped.
+        reason: The peer's reason, unchanged and often empty; the message has it escaped.
         local: True when this side closed the connection.
     """
 
@@ -159,14 +159,14 @@ class ConnectionLost(CircleWsError, ConnectionError):
 
 
 class OutcomeUnknown(ConnectionLost):
-    """Error of a connection that was lost after the request was written and before its reply arrived.
+    """Raised when the connection is lost after the request was written and before its reply arrived.
 
     The circle may or may not have run it. Ask the circle before sending it again.
     """
 
 
 class AuthError(CircleWsError):
-    """Tell that signing in did not work; the cause is what the circle answered.
+    """Raised when the sign-in fails; the cause is the answer of the circle.
 
     Attributes:
         phase: `key`, `nonce`, `sign` or `authenticate`.
@@ -178,44 +178,44 @@ class AuthError(CircleWsError):
 
 
 class InvalidKey(AuthError, ValueError):
-    """Tell that a text or bytes are not a secp256k1 key; the message never holds them."""
+    """Raised when a text or bytes are not a secp256k1 key; the message never contains them."""
 
     def __init__(self, message: str, *, phase: str = "key") -> None:
         super().__init__(message, phase=phase)
 
 
 class InvalidNonce(AuthError):
-    """Tell that what the circle gave as a nonce must not be signed; nothing was."""
+    """Raised when the circle's nonce must not be signed; nothing was signed."""
 
     def __init__(self, message: str, *, phase: str = "nonce") -> None:
         super().__init__(message, phase=phase)
 
 
 class AuthRejected(AuthError):
-    """Tell that the circle refused this key or its signature."""
+    """Raised when the circle rejects the key or its signature."""
 
 
 class SignerFailed(AuthError):
-    """Tell that the signer failed, refused, or took longer than `sign_timeout`."""
+    """Raised when the signer fails, refuses, or takes longer than `sign_timeout`."""
 
     def __init__(self, message: str, *, phase: str = "sign") -> None:
         super().__init__(message, phase=phase)
 
 
 class DowngradeDetected(AuthError):
-    """Tell that the circle does not offer to bind signatures to itself, though it must or did before."""
+    """Raised when the circle does not offer bound signatures, although the policy requires it or it did before."""
 
     def __init__(self, message: str, *, phase: str = "nonce") -> None:
         super().__init__(message, phase=phase)
 
 
 class RpcError(CircleWsError):
-    """Tell that the server answered a call with an error object (JSON-RPC 2.0 section 5.1).
+    """Raised when the server answers a call with an error object (JSON-RPC 2.0 section 5.1).
 
     Attributes:
-        code: The number that the server gave.
-        message: The server's short description, whole and as it came; as text the error has it escaped and cut.
-        data: What the server added, as plain JSON values, or None.
+        code: The server's error code.
+        message: The server's description, whole and unchanged; `str()` of the error has it escaped and cut.
+        data: The server's additional data, as plain JSON values, or None.
     """
 
     def __init__(self, code: int, message: str, data: Any = None) -> None:
@@ -228,22 +228,22 @@ class RpcError(CircleWsError):
         return f"the server answered with error {self.code}: {shown(str(self.message))}"
 
     def __repr__(self) -> str:
-        # What is never retrieved from a task is logged so.
+        # asyncio logs an exception that is never retrieved from a task by its `repr`.
         data = "" if self.data is None else f", {shown(repr(self.data))}"
         return f"{type(self).__name__}({self.code}, '{shown(str(self.message))}'{data})"
 
 
 class ProtocolError(CircleWsError):
-    """Tell that the peer broke JSON-RPC 2.0 or sent what is no text message."""
+    """Raised when the peer breaks JSON-RPC 2.0 or sends something other than a text message."""
 
 
 class InvalidResult(ProtocolError):
-    """Tell that a result is not what `returns` asked for; the message never holds the value.
+    """Raised when a result does not fit `returns`; the message never contains the value.
 
-    The cause, where there is one, is what the type's own code or the function raised; its words may hold the value.
+    The cause, if there is one, is the exception of the type's own code or of the function; its text may contain it.
 
     Attributes:
-        path: Where it does not fit, as in `$.user.tags[3]`; `$` is the whole result.
+        path: The place that does not fit, as in `$.user.tags[3]`; `$` is the whole result.
     """
 
     def __init__(self, message: str, *, path: str = "$") -> None:
@@ -252,12 +252,12 @@ class InvalidResult(ProtocolError):
 
 
 class MessageTooLarge(ProtocolError):
-    """Tell that a message is over its limit.
+    """Raised when a message is over its limit.
 
     Attributes:
-        size: Its size in bytes of UTF-8, where it is known.
+        size: Its size in bytes of UTF-8, if known.
         limit: The limit, in bytes of UTF-8.
-        beginning: The beginning of a message that came in, where a transport has it; empty of one during a sign-in.
+        beginning: The beginning of an incoming message, if the transport has it; empty during a sign-in.
     """
 
     beginning: str = ""
@@ -271,11 +271,12 @@ class MessageTooLarge(ProtocolError):
 
 
 class CallTimeout(CircleWsError, TimeoutError):
-    """Tell that the time for a call or a wait is over.
+    """Raised when the deadline of a call or a wait has passed.
 
     Attributes:
-        phase: Where it ended: `open`, `nonce`, `sign`, `authenticate`, `setup`, `queue` or `reply`. After `reply`
-            the request was written and may have run; the message says so too of one that was written before a loss.
+        phase: The step at which it passed: `open`, `nonce`, `sign`, `authenticate`, `setup`, `queue`, `reply` or
+            `middleware`. After `reply` the request was written and may have run. The message also says so if an
+            idempotent call was written on an earlier connection.
     """
 
     def __init__(self, message: str, *, phase: str = "reply") -> None:
@@ -284,4 +285,4 @@ class CallTimeout(CircleWsError, TimeoutError):
 
 
 class QueueFull(CircleWsError):
-    """Tell that too many calls wait for a slot or for the link; this one was not queued."""
+    """Raised when a call is not queued, because too many wait for a slot or for the connection."""

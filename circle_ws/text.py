@@ -1,4 +1,4 @@
-"""Somebody else's text in errors, logs and on terminals: on one line, without control characters, not too long."""
+"""Text of peers in errors, logs and on terminals: on one line, without control characters, cut, and redacted."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ T = TypeVar("T")
 E = TypeVar("E", bound=Exception)
 
 LONGEST = 500
-"""So many characters of a peer's text are shown."""
+"""Maximum number of characters of a peer's text that are shown."""
 _LIKE_A_KEY = re.compile(r"[0-9A-Za-z+=_-]{32,}")
 _ESCAPES = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 PLACEHOLDER = "<hidden>"
 _LONG = 16
-"""So many characters in a row, or numbers, may be a secret, or a part of one."""
+"""A run of this many characters or numbers may be a secret, or a part of one."""
 _SHORT = 8
-"""So many that stand in a known secret are a part of it, and no nonce is shorter."""
+"""A run of this many characters that occurs in a known secret is a part of it; no nonce is shorter."""
 _RUN = re.compile(rf"[A-Za-z0-9+/=_-]{{{_SHORT},}}")
 _DEEPEST = 32
-"""How deep data is looked at: what is nested deeper than anybody reads would only use up the stack."""
+"""Maximum nesting of redacted data; deeper parts are replaced, as they would only use up the stack."""
 _OURS = frozenset({"max_message_bytes", "max_request_bytes", "max_queued_bytes"})
-"""Long words in errors of our own, that say what to do."""
+"""Long words in our own errors, which must stay readable."""
 
 
 def shown(text: str, limit: int = LONGEST) -> str:
-    """Give a text as it may stand in an error or a log: escaped, and cut with a word about its length.
+    """Return a text for an error or a log: escaped, and cut with a note about its length.
 
     Args:
-        text: A peer's.
-        limit: So many characters are shown.
+        text: The text of a peer.
+        limit: Maximum number of characters that are shown.
     """
     if len(text) <= limit and text.isprintable():
         return text
-    # Escapes are longer than what they stand for, so the text is cut before and after.
+    # Escapes are longer than the characters that they replace, so the text is cut before and after escaping.
     safe = escaped(text[:limit])
     if len(text) <= limit and len(safe) <= limit:
         return safe
@@ -47,11 +47,11 @@ def shown(text: str, limit: int = LONGEST) -> str:
 
 
 def escaped(text: str, *, kept: str = "") -> str:
-    r"""Write what is not printable (line breaks, control characters, changes of direction) as JSON would: `\u001b`.
+    r"""Escape unprintable characters (line breaks, control characters, changes of direction) as in JSON: `\u001b`.
 
     Args:
         text: Any text.
-        kept: These stay what they are.
+        kept: Characters that are not escaped.
     """
     if text.isprintable():
         return text
@@ -66,21 +66,21 @@ def _escape(character: str) -> str:
 
 
 def looks_like_key(text: str) -> bool:
-    """Tell whether a text may be a private key, perhaps with a mistake, that was typed in a wrong place."""
+    """Return whether a text may be a private key, perhaps with a typo, that was typed in the wrong place."""
     word = text.strip()
     return _LIKE_A_KEY.fullmatch(word) is not None and sum(one.isdigit() for one in word) >= 8
 
 
 def hide_keys(text: str) -> str:
-    """Give a text without the words that may be a private key."""
+    """Return a text without the words that may be a private key."""
     return _LIKE_A_KEY.sub(lambda found: "<hidden>" if looks_like_key(found[0]) else found[0], text)
 
 
 class Hidden(Generic[T]):
-    """Hold a value that its `repr` does not show.
+    """A value that its `repr` does not show.
 
-    Error trackers record the local variables of every frame that an exception passes. So a function that is given a
-    secret, and may raise, holds it in one of these and forgets the argument.
+    Error trackers record the local variables of every frame that an exception passes. So a function that receives a
+    secret, and may raise, keeps it in a `Hidden` and deletes the argument.
     """
 
     __slots__ = ("value",)
@@ -96,12 +96,12 @@ class Hidden(Generic[T]):
 
 
 def redact(value: Any, secrets: Collection[str] = (), *, depth: int = _DEEPEST) -> Any:
-    """Give plain JSON without what may be a secret that a careless circle repeats; its other words stay.
+    """Return plain JSON in which possible secrets, which a careless circle may echo, are replaced.
 
     Args:
-        value: Plain JSON; keys are looked at too. Long numbers and long rows of numbers are taken for secrets as well.
-        secrets: What is known to be secret, however short, and parts of it; in upper or lower case.
-        depth: How many levels of nesting are looked at; what lies deeper is replaced.
+        value: Plain JSON; keys are redacted too. Long numbers and long rows of numbers count as secrets.
+        secrets: Known secrets of any length, which are replaced in upper and lower case, and in parts.
+        depth: Maximum nesting; deeper parts are replaced.
     """
     if isinstance(value, str):
         return _redact_text(value, secrets)
@@ -138,11 +138,11 @@ def _redact_text(text: str, secrets: Collection[str]) -> str:
 
 
 def redacted(error: E, secrets: Collection[str] = ()) -> E:
-    """Give a copy of an error without what the circle may have repeated in it.
+    """Return a copy of an error without secrets that the circle may have echoed.
 
-    It has no traceback, cause or context: their frames and texts may hold what was sent, or what came in.
+    It has no traceback, cause or context, whose frames and texts may hold what was sent or received.
     """
-    # Here, as only a sign-in that failed needs it.
+    # Imported here: only a failed sign-in needs it.
     from copy import copy
 
     again = copy(error)

@@ -1,7 +1,7 @@
 """The choice of the signing library: libsecp256k1 natively, pure-Python ecdsa in the browser. There is no fallback.
 
-Natively that is coincurve, or btclib-secp256k1 for the versions of Python that coincurve has no wheels for; both wrap
-the same C library. Keccak-256 is compiled natively, and ours in the browser.
+Natively that is coincurve, or btclib-secp256k1 for the versions of Python without wheels of coincurve; both wrap the
+same C library. Keccak-256 is compiled natively, and our own in the browser.
 
 All backends have the same functions over bytes: a private key is 32 bytes big-endian, a public key 33 (compressed) or
 65 bytes (uncompressed), a digest 32 bytes, a signature r and s, 32 bytes each.
@@ -29,7 +29,7 @@ __all__ = ["CONSTANT_TIME", "convert_public_key", "derive_public_key", "keccak_2
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
-        """Load what the name belongs to (PEP 562): a client without a key needs no signing library."""
+        """Load the library of a name on first use (PEP 562): a client without a key needs no signing library."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         module = import_module(f".{_HASHING if name == 'keccak_256' else _SIGNING}", __package__)

@@ -1,6 +1,6 @@
 """secp256k1 through btclib-secp256k1 (libsecp256k1): fast, constant-time, native only.
 
-It has wheels for the versions of Python that coincurve has none for.
+It has wheels for the versions of Python without wheels of coincurve.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from btclib_secp256k1 import dsa, keys, recovery
 __all__ = ["CONSTANT_TIME", "convert_public_key", "derive_public_key", "recover", "sign", "verify"]
 
 CONSTANT_TIME = True
-"""Signing takes the same time whatever the key is."""
+"""The time of signing does not depend on the key."""
 
 
 def derive_public_key(secret: bytes, *, compressed: bool) -> bytes:
@@ -19,25 +19,25 @@ def derive_public_key(secret: bytes, *, compressed: bool) -> bytes:
 
 
 def convert_public_key(public_key: bytes, *, compressed: bool) -> bytes:
-    """Check a public key and give it in the form asked for.
+    """Check a public key and return it compressed or uncompressed.
 
     Raises:
         ValueError: It is not a point of the curve.
     """
-    # libsecp256k1 also takes the hybrid form of X9.62 (06, 07), which nothing else in this world speaks.
+    # libsecp256k1 also accepts the hybrid form of X9.62 (06, 07), which no circle and no other backend accepts.
     if public_key[:1] not in (b"\x02", b"\x03", b"\x04"):
         raise ValueError("a public key begins with 02, 03 or 04")
     return keys.reserialize(public_key, compressed)
 
 
 def sign(secret: bytes, digest: bytes) -> tuple[bytes, int]:
-    """Sign a 32-byte digest: deterministic (RFC 6979), low-S. Gives r and s, and the recovery id."""
-    # It recovers the key before it gives the signature away, so that a fault of the machine's gives none at all.
+    """Sign a 32-byte digest: deterministic (RFC 6979), low-S. Return r and s, and the recovery id."""
+    # The library verifies by recovery before it returns the signature, so a hardware fault yields no faulty signature.
     return recovery.sign(digest, secret)
 
 
 def verify(public_key: bytes, digest: bytes, signature: bytes) -> bool:
-    """Tell whether r and s are this key's low-S signature of the digest. The key must be valid."""
+    """Return whether r and s are this key's low-S signature of the digest. The key must be valid."""
     try:
         return dsa.verify(digest, public_key, signature, compact=True)
     except ValueError:
@@ -45,7 +45,7 @@ def verify(public_key: bytes, digest: bytes, signature: bytes) -> bool:
 
 
 def recover(digest: bytes, signature: bytes, recovery_id: int) -> bytes | None:
-    """Recover the public key, 65 bytes, that signed the digest; None where there is none."""
+    """Recover the public key, 65 bytes, that signed the digest; return None if there is none."""
     try:
         return recovery.recover(digest, signature, recovery_id, compressed=False)
     except ValueError:

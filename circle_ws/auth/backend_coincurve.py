@@ -8,13 +8,13 @@ from coincurve.ecdsa import cdata_to_der, deserialize_compact
 __all__ = ["CONSTANT_TIME", "convert_public_key", "derive_public_key", "recover", "sign", "verify"]
 
 CONSTANT_TIME = True
-"""Signing takes the same time whatever the key is."""
+"""The time of signing does not depend on the key."""
 
 
 class _Signing(coincurve.PrivateKey):
-    """Sign with a valid private key, and nothing else.
+    """A private key that only signs.
 
-    What it is made from derives two public keys at once, which takes longer than a signature, and keeps them.
+    `coincurve.PrivateKey` also derives and keeps two public keys, which takes longer than a signature.
     """
 
     def __init__(self, secret: bytes) -> None:
@@ -28,26 +28,26 @@ def derive_public_key(secret: bytes, *, compressed: bool) -> bytes:
 
 
 def convert_public_key(public_key: bytes, *, compressed: bool) -> bytes:
-    """Check a public key and give it in the form asked for.
+    """Check a public key and return it compressed or uncompressed.
 
     Raises:
         ValueError: It is not a point of the curve.
     """
-    # libsecp256k1 also takes the hybrid form of X9.62 (06, 07), which nothing else in this world speaks.
+    # libsecp256k1 also accepts the hybrid form of X9.62 (06, 07), which no circle and no other backend accepts.
     if public_key[:1] not in (b"\x02", b"\x03", b"\x04"):
         raise ValueError("a public key begins with 02, 03 or 04")
     return coincurve.PublicKey(public_key).format(compressed=compressed)
 
 
 def sign(secret: bytes, digest: bytes) -> tuple[bytes, int]:
-    """Sign a 32-byte digest: deterministic (RFC 6979), low-S. Gives r and s, and the recovery id."""
+    """Sign a 32-byte digest: deterministic (RFC 6979), low-S. Return r and s, and the recovery id."""
     # Without hasher=None coincurve would hash the digest once more.
     signature = _Signing(secret).sign_recoverable(digest, hasher=None)
     return signature[:64], signature[64]
 
 
 def verify(public_key: bytes, digest: bytes, signature: bytes) -> bool:
-    """Tell whether r and s are this key's low-S signature of the digest. The key must be valid."""
+    """Return whether r and s are this key's low-S signature of the digest. The key must be valid."""
     try:
         der = cdata_to_der(deserialize_compact(signature))
     except ValueError:
@@ -56,7 +56,7 @@ def verify(public_key: bytes, digest: bytes, signature: bytes) -> bool:
 
 
 def recover(digest: bytes, signature: bytes, recovery_id: int) -> bytes | None:
-    """Recover the public key, 65 bytes, that signed the digest; None where there is none."""
+    """Recover the public key, 65 bytes, that signed the digest; return None if there is none."""
     try:
         key = coincurve.PublicKey.from_signature_and_message(signature + bytes([recovery_id]), digest, hasher=None)
     except ValueError:

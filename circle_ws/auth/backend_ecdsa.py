@@ -11,7 +11,7 @@ from typing import Any
 __all__ = ["CONSTANT_TIME", "convert_public_key", "derive_public_key", "recover", "sign", "verify"]
 
 CONSTANT_TIME = False
-"""Signing takes a time that depends on the key: who measures many signatures closely can learn it."""
+"""The time of signing depends on the key: an attacker who times many signatures precisely can recover it."""
 
 
 @cache
@@ -28,7 +28,7 @@ def derive_public_key(secret: bytes, *, compressed: bool) -> bytes:
 
 
 def convert_public_key(public_key: bytes, *, compressed: bool) -> bytes:
-    """Check a public key and give it in the form asked for.
+    """Check a public key and return it compressed or uncompressed.
 
     Raises:
         ValueError: It is not a point of the curve.
@@ -43,7 +43,7 @@ def convert_public_key(public_key: bytes, *, compressed: bool) -> bytes:
 
 
 def sign(secret: bytes, digest: bytes) -> tuple[bytes, int]:
-    """Sign a 32-byte digest: deterministic (RFC 6979), low-S. Gives r and s, and the recovery id."""
+    """Sign a 32-byte digest: deterministic (RFC 6979), low-S. Return r and s, and the recovery id."""
     from hashlib import sha256
 
     ecdsa = _ecdsa()
@@ -51,14 +51,14 @@ def sign(secret: bytes, digest: bytes) -> tuple[bytes, int]:
     signature = bytes(
         key.sign_digest_deterministic(digest, hashfunc=sha256, sigencode=ecdsa.util.sigencode_string_canonize)
     )
-    # python-ecdsa does not tell the recovery id: it is the one that gives our own key back, which also proves the
-    # signature before it leaves.
+    # python-ecdsa does not return the recovery id. It is the one that recovers our own key, which also verifies the
+    # signature before it is sent.
     own = bytes(key.verifying_key.to_string("uncompressed"))
     return signature, next(id for id in (0, 1) if recover(digest, signature, id) == own)
 
 
 def verify(public_key: bytes, digest: bytes, signature: bytes) -> bool:
-    """Tell whether r and s are this key's low-S signature of the digest. The key must be valid."""
+    """Return whether r and s are this key's low-S signature of the digest. The key must be valid."""
     ecdsa = _ecdsa()
     if int.from_bytes(signature[32:], "big") > ecdsa.SECP256k1.order // 2:
         return False
@@ -66,13 +66,13 @@ def verify(public_key: bytes, digest: bytes, signature: bytes) -> bool:
     try:
         return bool(key.verify_digest(signature, digest))
     except (ecdsa.BadSignatureError, TypeError):
-        # TypeError: it reckons with the x of the point at infinity, which such a signature leads to and which is None.
+        # TypeError: some signatures lead to the point at infinity, whose x is None in python-ecdsa.
         return False
 
 
 def recover(digest: bytes, signature: bytes, recovery_id: int) -> bytes | None:
-    """Recover the public key, 65 bytes, that signed the digest; None where there is none."""
-    # Ids 2 and 3 mean r + n, which happens once in 2^128 signatures and never to an honest signer.
+    """Recover the public key, 65 bytes, that signed the digest; return None if there is none."""
+    # Ids 2 and 3 mean r + n, which occurs once in 2^128 signatures, so never for an honest signer.
     if recovery_id not in (0, 1):
         return None
     ecdsa = _ecdsa()

@@ -1,4 +1,4 @@
-"""Keys and signatures as hex: what a program needs around signing in. The curve is secp256k1."""
+"""Functions for keys and signatures as hex. The curve is secp256k1."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _HEX = r"(?:0[xX])?((?:[0-9a-fA-F]{2})*)"
 
 
 def generate_private_key() -> str:
-    """Make a private key from the system's randomness: 64 lower-case hex characters."""
+    """Return a new private key from the system's randomness: 64 lower-case hex characters."""
     while True:
         secret = os.urandom(32)
         if 0 < int.from_bytes(secret, "big") < ORDER:
@@ -48,7 +48,7 @@ def parse_private_key(text: str | bytes) -> bytes:
         32 bytes, big-endian.
 
     Raises:
-        InvalidKey: It is none; the message does not hold it.
+        InvalidKey: It is not a private key; the message does not contain it.
     """
     given = Hidden(text)
     del text
@@ -59,7 +59,7 @@ def parse_private_key(text: str | bytes) -> bytes:
 
 
 def _read_private_key(text: Any) -> tuple[bytes, str]:
-    """Give the 32 bytes, or what is wrong; it raises nothing, as its frame holds the key."""
+    """Return the 32 bytes, or the fault. It raises nothing, because its frame holds the key."""
     form = "a private key is 64 hex characters or 32 bytes"
     if isinstance(text, str):
         digits = text.strip()
@@ -82,7 +82,7 @@ def derive_public_key(private_key: str | bytes, *, compressed: bool = False) -> 
     """Derive the public key: 130 lower-case hex characters, or 66 when `compressed`.
 
     Raises:
-        InvalidKey: The private key is none.
+        InvalidKey: It is not a private key.
     """
     given = Hidden(private_key)
     del private_key
@@ -90,23 +90,23 @@ def derive_public_key(private_key: str | bytes, *, compressed: bool = False) -> 
 
 
 def format_public_key(public_key: str, *, compressed: bool) -> str:
-    """Check a public key and write it in the form asked for: 66 (compressed) or 130 lower-case hex characters.
+    """Check a public key and return it as 66 (compressed) or 130 lower-case hex characters.
 
     Raises:
-        InvalidKey: It is no public key of secp256k1.
+        InvalidKey: It is not a public key of secp256k1.
     """
     given = Hidden(public_key)
     del public_key
     with suppress(ValueError, TypeError):
         return backend.convert_public_key(_read_hex(given.value), compressed=compressed).hex()
-    # Outside of the handler: the frames of what failed hold the text, which may be a private key by mistake.
+    # Raised outside of the handler: the frames of the cause hold the text, which may be a private key by mistake.
     raise InvalidKey(
         "a public key is 66 (compressed) or 130 (uncompressed) hex characters that name a point of secp256k1"
     )
 
 
 def sign_message(private_key: str | bytes, message: str | bytes, profile: str | Profile = "eip191") -> str:
-    """Sign a message as the profile says.
+    """Sign a message in a profile.
 
     Args:
         private_key: 64 hex characters or 32 bytes.
@@ -117,7 +117,7 @@ def sign_message(private_key: str | bytes, message: str | bytes, profile: str | 
         The signature as lower-case hex, in the profile's encoding.
 
     Raises:
-        InvalidKey: The private key is none.
+        InvalidKey: It is not a private key.
         ConfigError: There is no such profile.
     """
     given = Hidden((private_key, message))
@@ -128,10 +128,10 @@ def sign_message(private_key: str | bytes, message: str | bytes, profile: str | 
 
 
 def sign_digest(secret: bytes, digest: bytes, profile: Profile) -> str:
-    """Sign a 32-byte digest; gives lower-case hex in the profile's encoding.
+    """Sign a 32-byte digest; return lower-case hex in the profile's encoding.
 
     Raises:
-        ConfigError: The profile, one of the user's own, makes another digest, or a v that is no byte.
+        ConfigError: A profile of the user's makes a digest of another size, or a v that is not a byte.
     """
     given = Hidden(secret)
     del secret
@@ -146,11 +146,11 @@ def sign_digest(secret: bytes, digest: bytes, profile: Profile) -> str:
 
 
 def verify_signature(public_key: str, message: str | bytes, signature: str, profile: str | Profile = "eip191") -> bool:
-    """Tell whether `signature` is this key's low-S signature of `message` under the profile.
+    """Return whether `signature` is this key's low-S signature of `message` in the profile.
 
     Args:
         public_key: Hex, compressed or not.
-        message: What was signed; a str is taken as UTF-8.
+        message: The signed message; a str is taken as UTF-8.
         signature: Hex, in the profile's encoding.
         profile: A `Profile` or its name.
 
@@ -173,15 +173,15 @@ def verify_signature(public_key: str, message: str | bytes, signature: str, prof
 
 
 def recover_public_key(message: str | bytes, signature: str, profile: str | Profile = "eip191") -> str:
-    """Recover the public key that signed `message`: 130 lower-case hex characters.
+    """Recover the public key that signed `message`; return 130 lower-case hex characters.
 
     Args:
-        message: What was signed; a str is taken as UTF-8.
+        message: The signed message; a str is taken as UTF-8.
         signature: Hex, in the encoding of a profile that has v.
         profile: A `Profile` or its name.
 
     Raises:
-        ValueError: It is no low-S signature in this encoding, or of nobody.
+        ValueError: It is not a low-S signature in this encoding, or no key can have made it.
         ConfigError: There is no such profile.
     """
     given = Hidden((message, signature))
@@ -193,7 +193,7 @@ def recover_public_key(message: str | bytes, signature: str, profile: str | Prof
 
 
 def _recover(message: str | bytes, signature: str, profile: Profile) -> bytes | None:
-    """Give the key, or None; where its frame holds the signature nothing is raised through it."""
+    """Return the key, or None. It raises nothing, because its frame holds the signature."""
     try:
         pair, v = decode(profile.encoding, _read_hex(signature))
     except (ValueError, TypeError):
@@ -203,7 +203,7 @@ def _recover(message: str | bytes, signature: str, profile: Profile) -> bytes | 
 
 
 def _read_hex(text: str) -> bytes:
-    # `bytes.fromhex` alone would let white space through.
+    # `bytes.fromhex` alone would accept white space.
     digits = re.fullmatch(_HEX, text)
     if digits is None:
         raise ValueError("this is not hexadecimal")

@@ -1,6 +1,6 @@
-"""The sign-in as a generator: it yields what to do and is sent the answers, so it does no I/O.
+"""The sign-in as a generator without I/O: it yields steps and is sent their results.
 
-`fetch_nonce` -> sign -> `authenticate`. The driver asks the circle and the signer; an `RpcError` of the circle's is
+`fetch_nonce` -> sign -> `authenticate`. The driver calls the circle and the signer; an `RpcError` of the circle is
 thrown into the generator.
 """
 
@@ -39,13 +39,13 @@ _HEX = r"[0-9A-Fa-f]+"
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Ask the driver to call the circle and send the result back.
+    """A step: call the circle and send the result back.
 
     Attributes:
-        phase: What an error or a timeout is named after: `nonce` or `authenticate`.
+        phase: The phase of errors and timeouts: `nonce` or `authenticate`.
         method: The method.
         params: Its params, by name or by position.
-        secrets: What the circle may not have repeated in an error.
+        secrets: Secrets that are redacted from an error of the circle.
     """
 
     phase: str
@@ -55,11 +55,11 @@ class Ask:
 
 
 class Sign(NamedTuple):
-    """Ask the driver to have the signer sign, and to send the signature back.
+    """A step: let the signer sign, and send the signature back.
 
     Attributes:
-        challenge: What to sign.
-        profile: How its signature is encoded.
+        challenge: The request to the signer.
+        profile: The profile that encodes its signature.
     """
 
     challenge: Challenge
@@ -73,17 +73,17 @@ SignIn: TypeAlias = Generator[Step, Any, bool]
 
 @dataclass(frozen=True, slots=True)
 class SignInOptions:
-    """Hold how one signs in.
+    """The options of a sign-in.
 
     Attributes:
         url: The circle, as it was dialled.
         profile: The configured profile.
-        dialect: Which form of `authenticate` is sent; `auto` finds it out.
+        dialect: The form of `authenticate`; `auto` detects it.
         policy: Whether the signature names the circle.
         can_sign: The names of the profiles that the signer can sign.
         bound_before: Whether this client has signed in with a bound profile already.
-        client_nonce: Makes 32 hex characters, fresh every time.
-        params: Whether params go by name or by position; `auto` finds it out.
+        client_nonce: Function that makes 32 hex characters, fresh every time.
+        params: Whether params go by name or by position; `auto` detects it.
     """
 
     url: str = field(repr=False)
@@ -100,7 +100,7 @@ def sign_in(options: SignInOptions, public_key: str) -> SignIn:
     """Sign in once, with one signature.
 
     Args:
-        options: How.
+        options: The options.
         public_key: Hex, in the form of the configured profile.
 
     Returns:
@@ -108,10 +108,10 @@ def sign_in(options: SignInOptions, public_key: str) -> SignIn:
 
     Raises:
         InvalidNonce: The circle's nonce must not be signed.
-        DowngradeDetected: The circle does not offer to bind the signature to itself, though it must or did before.
+        DowngradeDetected: The circle does not offer bound signatures, although the policy requires it or it did before.
         AuthRejected: The circle refused the key or the signature.
-        AuthError: The server is no circle, or answered what no circle answers.
-        ProtocolError: The circle offers a bound profile without the time of expiry that belongs to it.
+        AuthError: The server is no circle: it answered in a way that no circle does.
+        ProtocolError: The circle offers a bound profile without the required time of expiry.
         ConnectionFailed: The circle had an internal error; another attempt may work.
     """
     answer, asked = yield from _asked(*_nonce_forms(options.params, public_key))
@@ -158,12 +158,12 @@ def _choose(options: SignInOptions, nonce: Nonce) -> Profile:
 
 
 class _Form(NamedTuple):
-    """Hold what decides in which forms `authenticate` is sent.
+    """The settings that decide the forms in which `authenticate` is sent.
 
     Attributes:
         dialect: The configured one.
         positional: Whether the circle takes params by position.
-        plain: Whether the nonce came as an object that offers nothing.
+        plain: Whether the nonce came as an object without an offer of bound profiles.
     """
 
     dialect: Dialect
@@ -171,9 +171,9 @@ class _Form(NamedTuple):
     plain: bool
 
     def of(self, credentials: AuthCredentials, nonce: Nonce) -> tuple[Ask, ...]:
-        """Write `authenticate` in each form that is tried, in this order, all with the same signature.
+        """Return `authenticate` in each form to try, in order, all with the same signature.
 
-        A hostile circle gains nothing by asking for the others.
+        A hostile circle gains nothing by refusing one: it gets no second signature.
         """
         flat = {"pubkey": credentials.public_key, "signature": credentials.signature}
         nested = {"credentials": flat}
@@ -243,10 +243,10 @@ def _sign(options: SignInOptions, profile: Profile, nonce: Nonce, statement: Hid
 
 
 def _asked(form: Ask, *others: Ask) -> Generator[Step, Any, tuple[Hidden[Any], Ask]]:
-    """Ask the circle in one form, and in the next where it says that the params are wrong.
+    """Call the circle in one form, and in the next one if it answers that the params are invalid.
 
     Returns:
-        The answer, and what was asked.
+        The answer, and the form that was answered.
     """
     left = list(others)
     while True:
@@ -255,7 +255,8 @@ def _asked(form: Ask, *others: Ask) -> Generator[Step, Any, tuple[Hidden[Any], A
         except RpcError as error:
             refused = redacted(error, form.secrets.value)
         if refused.code != INVALID_PARAMS or not left:
-            # Outside of the handler: the circle may have echoed a secret, and a context is printed too.
+            # Raised outside of the handler, so that the original error, in which the circle may have echoed a secret,
+            # does not become the context, which is printed too.
             raise _refusal(refused.code, form.phase) from refused
         form = left.pop(0)
 
@@ -287,7 +288,7 @@ def _describe(value: Any) -> str:
 
 
 def read_nonce(answer: Any) -> Nonce:
-    """Take the nonce out of what `fetch_nonce` answered.
+    """Return the nonce in an answer to `fetch_nonce`.
 
     Args:
         answer: A string, or an object with a string member `nonce`.
@@ -309,7 +310,7 @@ def _value(answer: Any) -> Any:
 def _find_fault(value: Any) -> str | None:
     if type(value) is not str:
         return "fetch_nonce answered neither a string nor an object with a string member 'nonce'"
-    # fullmatch, not match with "$", which would let a final newline through.
+    # fullmatch, because "$" also matches before a final newline.
     if re.fullmatch(_GRAMMAR, value) is None:
         return "the circle's nonce is not 8 to 256 characters of A-Z a-z 0-9 _ - + / = : ; nothing was signed"
     return None
@@ -320,9 +321,9 @@ def _taken(answer: Any) -> Nonce:
 
 
 def refuse_digest(nonce: Nonce) -> None:
-    """Check a nonce that is hashed with nothing before it: of 32 characters it must be hexadecimal.
+    """Check a nonce that is hashed without a prefix: one of 32 characters must be hexadecimal.
 
-    Any 32 bytes could be somebody else's digest.
+    Other 32 bytes could be the digest of something else, such as a transaction.
 
     Raises:
         InvalidNonce: It is not.
@@ -332,7 +333,7 @@ def refuse_digest(nonce: Nonce) -> None:
 
 
 def _expiry(answer: dict[str, Any]) -> int | None:
-    # Above 2^53 JavaScript cannot hold every integer, and would echo another one.
+    # Above 2^53 JavaScript cannot represent every integer, and would echo another one.
     expires_at = answer.get("expires_at")
     return expires_at if type(expires_at) is int and 0 <= expires_at < 2**53 else None
 

@@ -1,7 +1,7 @@
 """Keccak-256 as Ethereum uses it: the original padding, not that of SHA3-256.
 
 Source: "The Keccak reference", version 3.0, section 1.2. It is written here for the browser: `hashlib` has only SHA3,
-and the compiled library that serves natively does not run there.
+and the compiled library that is used natively does not run there.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Private keys at rest: an encrypted PKCS#8 file (RFC 5958, PBES2), which OpenSSL reads and writes too; or hex alone.
 
-The package `cryptography`, which the extra `keyfile` brings, reads every such file, and pycryptodome writes ours: the
-first offers no other derivation for PKCS#8 than PBKDF2 with 2,048 rounds, and the PKCS#12 that it writes has a check of
-its own with 2,048, by which passwords can be tried. Both are loaded on first use.
+The package `cryptography` (extra `keyfile`) reads every such file, and pycryptodome writes ours: for PKCS#8
+`cryptography` supports only PBKDF2 with 2,048 rounds, and the PKCS#12 that it writes has a checksum of 2,048 rounds,
+against which passwords can be guessed. Both are loaded on first use.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 __all__ = ["SHORTEST_PASSWORD", "is_encrypted", "read_key_file", "refuse_key", "shown_path", "write_key_file"]
 
 SHORTEST_PASSWORD = 8
-"""So many characters a password has at least, when a file is written."""
+"""Minimum number of characters of the password of a new file."""
 _SCRYPT = {"iteration_count": 2**14, "block_size": 8, "parallelization": 5, "salt_size": 16}
-"""What OWASP names as the least, of which it is the largest that OpenSSL reads: that takes 32 MiB at most."""
+"""Minimum parameters of OWASP; of those, the ones with the most memory that OpenSSL reads (its limit is 32 MiB)."""
 _EC_PUBLIC_KEY, _SECP256K1 = "1.2.840.10045.2.1", "1.3.132.0.10"
 _PEM = b"-----BEGIN "
 _LONGEST = 64 * 1024
-"""No key file is larger, in bytes."""
+"""Maximum size of a key file, in bytes."""
 
 
 def write_key_file(path: Path, secret: bytes, password: Password) -> None:
     """Write a private key, encrypted, to a new file of mode 0600.
 
     Args:
-        path: Where; an existing file is never overwritten.
+        path: The new file; an existing one is never overwritten.
         secret: 32 bytes.
         password: Of 8 characters or more; a str is taken as UTF-8.
 
@@ -94,7 +94,7 @@ def read_key_file(path: Path, password: Password | None = None) -> bytes:
 
 
 def is_encrypted(path: Path) -> bool:
-    """Tell whether reading a key file takes a password.
+    """Return whether reading a key file needs a password.
 
     Raises:
         InvalidKey: It is another user's, or others may read it.
@@ -106,12 +106,12 @@ def is_encrypted(path: Path) -> bool:
 
 
 def shown_path(path: Path) -> str:
-    """Give a path as it may stand in a message: not where it looks like a key that was typed in its place."""
+    """Return a path for a message, or a placeholder if it looks like a key that was typed in its place."""
     return f"{PLACEHOLDER} (it looks like a key)" if _looks_like_key(path) else shown(os.fsdecode(path))
 
 
 def refuse_key(path: Path) -> None:
-    """Check that a path to write to is not a private key, which the name of the file would then tell to everybody.
+    """Check that the path of a new file is not a private key, which the file name would then reveal.
 
     Raises:
         ConfigError: It looks like one.
@@ -130,14 +130,14 @@ def _looks_like_key(path: Path) -> bool:
 
 
 def _read(where: Hidden[Path]) -> bytes:
-    """Read a file that is its owner's, and for its owner alone.
+    """Read a file that belongs to this user and that no other user may read or change.
 
     Raises:
         InvalidKey: It is not.
         OSError: It cannot be read.
     """
     try:
-        # Looked at by its descriptor: what a path names may be another file a moment later.
+        # Checked by its descriptor: the path may name another file a moment later (TOCTOU).
         with open(where.value, "rb") as file:
             _check_owner(where.value, os.fstat(file.fileno()))
             return file.read(_LONGEST)
@@ -145,15 +145,15 @@ def _read(where: Hidden[Path]) -> bytes:
         if not _looks_like_key(where.value):
             raise
         failed = type(error)(error.errno, f"{os.strerror(error.errno or 0)}: {shown_path(where.value)}")
-    # Outside of the handler: the error of the system's own holds the path. A key itself goes to `KeyPair`.
+    # Raised outside of the handler: the system's own error, which holds the path, must not become the context.
     raise failed
 
 
 def _check_owner(path: Path, status: os.stat_result) -> None:
-    """Check that a file is this user's, and that only its owner may read and change it; where the system knows that.
+    """Check that a file is this user's, and that only its owner may read and change it (on POSIX).
 
     Raises:
-        InvalidKey: It is not; the message says how to mend it.
+        InvalidKey: It is not; the message says how to fix it.
     """
     if os.name != "posix":
         return
@@ -169,7 +169,7 @@ def _check_owner(path: Path, status: os.stat_result) -> None:
 
 
 def _encrypted(secret: bytes, password: bytes) -> bytes:
-    """Write PKCS#8. Its frame holds the key, so nothing that can fail is left to it."""
+    """Return PKCS#8. Its frame holds the key, so it does nothing that can fail."""
     libraries = _libraries()
     serialization, ec = libraries.serialization, libraries.ec
     key = ec.derive_private_key(int.from_bytes(secret, "big"), ec.SECP256K1())
@@ -200,7 +200,7 @@ def _decrypted(where: Hidden[Path], text: Hidden[bytes], password: Hidden[Passwo
     except libraries.UnsupportedAlgorithm:
         fault = "its kind of key or of encryption is not supported; a key of secp256k1 is needed"
     if key is None:
-        # Its own words are not told on: they differ with the version, and the cause quotes the file.
+        # Not chained: the text of the original error differs by version, and its cause quotes the file.
         raise InvalidKey(f"{shown_path(where.value)}: {fault}")
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256K1):
         raise InvalidKey(f"{shown_path(where.value)} holds a key, but not one of secp256k1")
@@ -208,17 +208,17 @@ def _decrypted(where: Hidden[Path], text: Hidden[bytes], password: Hidden[Passwo
 
 
 def _encoded(password: Hidden[Password]) -> Hidden[bytes]:
-    """Encode a password to write with.
+    """Return the password of a new file, encoded.
 
     Raises:
-        ConfigError: It is neither bytes nor a text that UTF-8 can hold.
+        ConfigError: It is neither bytes nor a text that UTF-8 can encode.
     """
     try:
         if isinstance(password.value, str | bytes):
             return Hidden(_bytes(password.value))
     except UnicodeEncodeError:
         pass
-    # Outside of the handler: the error of Python's own holds the password.
+    # Raised outside of the handler: Python's own error holds the password.
     raise ConfigError("the password of a key file is bytes, or a str without lone surrogates", option="password")
 
 

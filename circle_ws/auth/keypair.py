@@ -1,6 +1,6 @@
-"""A private key in memory, and the signer it makes.
+"""A private key in memory, its signer, and the limit on signatures where signing is not constant-time.
 
-What works with keys is loaded by the first one: every program imports the class, and not all have a key.
+The signing library is loaded with the first key: every program imports the class, but not every one has a key.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 __all__ = ["BURST", "INTERVAL", "KeyPair", "KeyPairSigner", "SigningRate", "rate_of"]
 
 BURST = 5
-"""So many signatures may follow one another at once."""
+"""Number of signatures that a key may make in quick succession."""
 INTERVAL = 10.0
-"""After them, one in so many seconds."""
+"""Seconds between signatures after that."""
 
 
 class KeyPair:
-    """Hold a secp256k1 private key; never prints it.
+    """A secp256k1 private key, which is never printed.
 
     Args:
         private_key: 64 hex characters, in upper or lower case, with or without `0x`; or 32 bytes.
 
     Raises:
-        InvalidKey: It is none; the message does not hold it.
+        InvalidKey: It is not a private key; the message does not contain it.
     """
 
     __slots__ = ("_constant_time", "_point", "_secret")
@@ -41,13 +41,13 @@ class KeyPair:
         given = Hidden(private_key)
         del private_key
         self._secret = parse_private_key(given.value)
-        # This loads what signs: a broken installation shows with the key, and not in the midst of a sign-in.
+        # This loads the signing library, so a broken installation fails here, not in the middle of a sign-in.
         self._constant_time = backend.CONSTANT_TIME
         self._point: bytes | None = None
 
     @classmethod
     def generate(cls) -> KeyPair:
-        """Make a new one from the system's randomness."""
+        """Return a new key from the system's randomness."""
         from .crypto_utils import generate_private_key
 
         return cls(generate_private_key())
@@ -57,7 +57,7 @@ class KeyPair:
         """Read a private key of 64 hex characters.
 
         Raises:
-            InvalidKey: It is none; the message does not hold it.
+            InvalidKey: It is not a private key; the message does not contain it.
         """
         given = Hidden(private_key)
         del private_key
@@ -71,7 +71,7 @@ class KeyPair:
         one needs the extra `keyfile`.
 
         Args:
-            path: A file of this user's that nobody else may read (mode 0600 or stricter).
+            path: A file of this user that no other user may read (mode 0600 or stricter).
             password: A str is taken as UTF-8; None for a file that is not encrypted.
 
         Raises:
@@ -90,7 +90,7 @@ class KeyPair:
         """Write an encrypted key file (PKCS#8 in PEM) of mode 0600. Needs the extra `keyfile`.
 
         Args:
-            path: Where; an existing file is never overwritten.
+            path: The new file; an existing one is never overwritten.
             password: Of 8 characters or more; a str is taken as UTF-8.
 
         Raises:
@@ -111,21 +111,21 @@ class KeyPair:
         return self.format_public_key(compressed=False)
 
     def format_public_key(self, *, compressed: bool) -> str:
-        """Give the public key as 66 (compressed) or 130 lower-case hex characters."""
+        """Return the public key as 66 (compressed) or 130 lower-case hex characters."""
         if self._point is None:
             self._point = backend.derive_public_key(self._secret, compressed=False)
         point = self._point
-        # SEC 1, section 2.3.3: the compressed form is x, after a byte that tells whether y is odd.
+        # SEC 1, section 2.3.3: the compressed form is x after a byte for the parity of y.
         return (bytes([2 + point[64] % 2]) + point[1:33] if compressed else point).hex()
 
     def sign(self, digest: bytes, profile: Profile) -> str:
-        """Sign a 32-byte digest; gives hex in the profile's encoding."""
+        """Sign a 32-byte digest; return hex in the profile's encoding."""
         from .crypto_utils import sign_digest
 
         return sign_digest(self._secret, digest, profile)
 
     def wait_to_sign(self, now: float) -> float:
-        """Take the next turn to sign in; gives the seconds until then. Always 0 where signing is constant-time.
+        """Reserve the next signature; return the seconds until then, always 0 where signing is constant-time.
 
         Args:
             now: A clock, in seconds.
@@ -133,7 +133,7 @@ class KeyPair:
         return 0.0 if self._constant_time else rate_of(self.public_key, now).reserve(now)
 
     def signing_delay(self, now: float) -> float:
-        """Give the seconds until the next turn to sign in, without taking it. Always 0 where signing is constant-time.
+        """Return the seconds until the next signature is allowed, always 0 where signing is constant-time.
 
         Args:
             now: A clock, in seconds.
@@ -148,11 +148,11 @@ class KeyPair:
 
 
 class KeyPairSigner:
-    """Sign with a key pair that this process holds.
+    """A signer with a key pair that this process holds.
 
     Args:
         keypair: The key.
-        profile: The profile that is signed, so that users' own profiles work too.
+        profile: The profile to sign, given as an object so that users' own profiles work too.
     """
 
     __slots__ = ("_keypair", "_profile")
@@ -167,26 +167,26 @@ class KeyPairSigner:
 
     @property
     def profiles(self) -> frozenset[str]:
-        """Every profile that is known, and the one it was made for."""
+        """Every built-in profile, and the one that the signer was made for."""
         from .profiles import PROFILES
 
         return frozenset(PROFILES) | {self._profile.name}
 
     @property
     def own_public_key(self) -> str:
-        """The public key in the profile's form, known without asking anybody."""
+        """The public key in the profile's form, without awaiting."""
         return self._keypair.format_public_key(compressed=self._profile.compressed)
 
     async def public_key(self) -> str:
-        """Give the public key in the profile's form."""
+        """Return the public key in the profile's form."""
         return self.own_public_key
 
     def wait_to_sign(self, now: float) -> float:
-        """Take the next turn to sign in; gives the seconds until then."""
+        """Reserve the next signature; return the seconds until then."""
         return self._keypair.wait_to_sign(now)
 
     def signing_delay(self, now: float) -> float:
-        """Give the seconds until the next turn to sign in, without taking it."""
+        """Return the seconds until the next signature is allowed."""
         return self._keypair.signing_delay(now)
 
     async def sign(self, challenge: Challenge) -> str:
@@ -202,7 +202,7 @@ class KeyPairSigner:
 
 
 class SigningRate:
-    """Give out turns to sign."""
+    """A token bucket for the signatures of one key (`BURST` at once, then one each `INTERVAL`)."""
 
     __slots__ = ("_full_at",)
 
@@ -210,7 +210,7 @@ class SigningRate:
         self._full_at: float | None = None
 
     def reserve(self, now: float) -> float:
-        """Take the next turn; gives the seconds until then.
+        """Reserve the next signature; return the seconds until then.
 
         Args:
             now: A clock, in seconds.
@@ -220,7 +220,7 @@ class SigningRate:
         return self._wait(full_at, now)
 
     def delay(self, now: float) -> float:
-        """Give the seconds until the next turn, without taking it.
+        """Return the seconds until the next signature is allowed, without reserving it.
 
         Args:
             now: A clock, in seconds.
@@ -228,7 +228,7 @@ class SigningRate:
         return self._wait(self._full_after_next(now), now)
 
     def is_full(self, now: float) -> bool:
-        """Return whether it is as it was when it was made, so that it can be forgotten.
+        """Return whether the bucket is full again, so that it can be forgotten.
 
         Args:
             now: A clock, in seconds.
@@ -236,7 +236,7 @@ class SigningRate:
         return self._full_at is None or self._full_at <= now
 
     def _full_after_next(self, now: float) -> float:
-        # The bucket as the time at which it will be full again: a turn takes one interval from it.
+        # The bucket is stored as the time at which it will be full again: each signature adds one interval.
         return max(now if self._full_at is None else self._full_at, now) + INTERVAL
 
     @staticmethod
@@ -245,14 +245,14 @@ class SigningRate:
 
 
 _rates: dict[str, SigningRate] = {}
-"""By public key. It holds the keys of the last minute or so: a bucket that is full again is forgotten."""
+"""Buckets by public key. They cover about a minute: a bucket that is full again is forgotten."""
 
 
 def rate_of(public_key: str, now: float) -> SigningRate:
-    """Return the one rate of a key in this process.
+    """Return the bucket that all clients of this process share for a key.
 
     Args:
-        public_key: As hex, always in the same form.
+        public_key: Hex, always in the same form.
         now: A clock, in seconds.
     """
     for key in [key for key, rate in _rates.items() if rate.is_full(now)]:

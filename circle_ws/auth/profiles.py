@@ -1,7 +1,7 @@
-"""Signature profiles: what is hashed, how, and what the signature and the key look like on the wire.
+"""Signature profiles: the signed text, the hash function, and the form of signature and key on the wire.
 
-What is signed is the *statement*: the circle's nonce for a legacy profile; for a bound one six lines that also name the
-circle, so that the signature is worth nothing to another one.
+The signed text is the *statement*: the circle's nonce for a legacy profile; for a bound one six lines that also name
+the circle, so that the signature is useless for another circle.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _personal_message(statement: bytes) -> bytes:
 
 
 def _sha256(message: bytes) -> bytes:
-    # Every client looks a profile up; only one that signs in hashes.
+    # Imported here: every client looks up a profile, but only one that signs in hashes.
     from hashlib import sha256
 
     return sha256(message).digest()
@@ -53,17 +53,17 @@ _ALL = (
 )
 
 PROFILES: Mapping[str, Profile] = MappingProxyType({profile.name: profile for profile in _ALL})
-"""The profiles that are known, by name."""
+"""The built-in profiles, by name."""
 
 BOUND = tuple(profile.name for profile in _ALL if profile.bound)
-"""The names of the bound profiles, in the order in which they are preferred."""
+"""The names of the bound profiles, in order of preference."""
 
 
 def find_profile(profile: str | Profile) -> Profile:
-    """Give the profile of that name; a `Profile` is given back as it is.
+    """Return the profile of that name; a `Profile` is returned unchanged.
 
     Raises:
-        ConfigError: There is none of that name.
+        ConfigError: There is no profile of that name.
     """
     if isinstance(profile, Profile):
         return profile
@@ -74,13 +74,13 @@ def find_profile(profile: str | Profile) -> Profile:
 
 
 def audience(url: str) -> str:
-    """Write the audience of a circle's URL.
+    """Return the audience of a circle's URL, as bound profiles sign it.
 
     Scheme and host in lower case, without a dot at the host's end; IPv6 compressed, in brackets; without the default
-    port, query and fragment; the path as it stands, `/` where it is empty.
+    port, query and fragment; the path unchanged, or `/` if it is empty.
 
     Raises:
-        ConfigError: The URL is none that every runtime dials alike (`circle_ws.urls`).
+        ConfigError: The URL is not one that every runtime dials in the same way (`circle_ws.urls`).
     """
     fault = find_fault(url)
     if fault is not None:
@@ -92,11 +92,11 @@ def audience(url: str) -> str:
 def bound_statement(
     profile: str, *, audience: str, public_key: str, nonce: str, client_nonce: str, expires_at: int
 ) -> bytes:
-    """Write the six lines that a bound profile signs.
+    """Return the six lines that a bound profile signs.
 
     Args:
         profile: The profile's name, which is the first line.
-        audience: The circle, as `audience` writes it.
+        audience: The circle, as `audience` returns it.
         public_key: 66 hex characters.
         nonce: The circle's.
         client_nonce: 32 hex characters, fresh every time.

@@ -1,4 +1,4 @@
-"""Signatures as bytes: compact, recoverable and strict DER. Everything here is 32-byte r and s, big-endian."""
+"""Signatures as bytes: compact, recoverable and strict DER. r and s are 32 bytes each, big-endian."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ __all__ = ["HALF_ORDER", "ORDER", "SignatureEncoding", "decode", "encode"]
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 """The order n of secp256k1 (SEC 2, section 2.4.1)."""
 HALF_ORDER = ORDER // 2
-"""A signature with s above it is the malleable twin of another one, and refused."""
+"""A signature with s above it is a malleated form of another one, and is refused (low-S)."""
 
 
 class SignatureEncoding(Enum):
-    """Name how r, s and the recovery id become bytes."""
+    """Encodings of r, s and the recovery id as bytes."""
 
     COMPACT = "compact"
     """r, s: 64 bytes, 128 hex characters."""
@@ -24,7 +24,7 @@ class SignatureEncoding(Enum):
 
 
 def encode(encoding: SignatureEncoding, signature: bytes, v: int) -> bytes:
-    """Write r and s (64 bytes) in an encoding; `v` is used by RECOVERABLE only."""
+    """Return r and s (64 bytes) in an encoding; `v` is used by RECOVERABLE only."""
     if encoding is SignatureEncoding.RECOVERABLE:
         return signature + bytes([v])
     if encoding is SignatureEncoding.DER:
@@ -34,7 +34,7 @@ def encode(encoding: SignatureEncoding, signature: bytes, v: int) -> bytes:
 
 
 def decode(encoding: SignatureEncoding, raw: bytes) -> tuple[bytes, int | None]:
-    """Read r and s (64 bytes), and v where the encoding has it.
+    """Return r and s (64 bytes), and v if the encoding has it.
 
     Raises:
         ValueError: It is not exactly one low-S signature in this encoding.

@@ -1,4 +1,4 @@
-"""The values that signing in is made of, and the protocol of whoever signs."""
+"""The values of the sign-in, and the protocol of signers."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ __all__ = [
 ]
 
 Dialect = Literal["auto", "hero-0.2", "circles-1.0", "baobab"]
-"""Which published form of `authenticate` is spoken; `auto` finds it out."""
+"""The published form of `authenticate`; `auto` detects it."""
 
 ParamsForm = Literal["auto", "named", "positional"]
-"""Whether the circle's own methods get their params by name or by position; `auto` finds it out."""
+"""Whether the circle's own methods take params by name or by position; `auto` detects it."""
 
 Policy = Literal["prefer-bound", "require-bound", "legacy-only"]
-"""Whether a signature names the circle it is for: where the circle offers that, always, or never."""
+"""Whether a signature names the circle: if the circle offers it, always, or never."""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Describe one way to sign in. ECDSA over secp256k1, RFC 6979, low-S, is common to all.
+    """A signature profile. ECDSA over secp256k1, RFC 6979, low-S, is common to all of them.
 
     Attributes:
-        name: How it is chosen, and what a `Signer` lists in `profiles`.
-        message: Makes the bytes that are hashed from the statement, given as UTF-8.
-        digest: Hashes those bytes to 32.
-        encoding: The signature on the wire.
-        compressed: The public key on the wire: 66 hex characters, or 130.
-        v_offset: What is added to the recovery id, for the encoding RECOVERABLE.
+        name: Its name in options, and in the `profiles` of a `Signer`.
+        message: Function from the statement, as UTF-8, to the bytes that are hashed.
+        digest: Hash function of those bytes, with 32 bytes of output.
+        encoding: Encoding of the signature on the wire.
+        compressed: Whether the public key on the wire is compressed: 66 hex characters, or else 130.
+        v_offset: Offset of the recovery id, for the encoding RECOVERABLE.
         bare: True when the nonce itself is hashed, with nothing before it.
         bound: True when the statement names the circle.
     """
@@ -66,7 +66,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class AuthCredentials:
-    """Hold what `authenticate` sends. Its `repr` does not show the signature.
+    """The credentials that `authenticate` sends. Their `repr` does not show the signature.
 
     Attributes:
         public_key: Lower-case hex, 66 (compressed) or 130 (uncompressed) characters.
@@ -79,11 +79,11 @@ class AuthCredentials:
 
 @dataclass(frozen=True, slots=True)
 class Nonce:
-    """Hold a nonce that passed the grammar. Its `repr` does not show the value.
+    """A nonce that matched the grammar. Its `repr` does not show the value.
 
     Attributes:
         value: 8 to 256 characters of `A-Z a-z 0-9 _ - + / = :`.
-        expires_at: When the circle forgets it, in seconds since 1970, or None when it did not say.
+        expires_at: Time at which the nonce expires, in seconds since 1970, or None if the circle did not say.
         profiles: The bound profiles that the circle offers.
     """
 
@@ -94,13 +94,13 @@ class Nonce:
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """Hold what a signer is asked to sign. Its `repr` shows neither the nonce nor the message.
+    """The request to a signer. Its `repr` shows neither the nonce nor the message.
 
     Attributes:
         profile: The name of the signature profile.
         url: The circle, as it was dialled.
         nonce: The circle's nonce.
-        statement: What is agreed to: the nonce, or the six lines of a bound profile; what a person may be shown.
+        statement: The text to agree to, which a user may be shown: the nonce, or the six lines of a bound profile.
         message: The exact bytes before hashing; for `eip191` the statement with the Ethereum prefix.
         digest: The 32 bytes that are signed.
     """
@@ -114,9 +114,9 @@ class Challenge:
 
 
 class Signer(Protocol):
-    """Sign for a client, which then never sees the key: a KMS, a hardware key, a wallet.
+    """A signer for a client, which then never sees the key: a KMS, a hardware key, a wallet.
 
-    It is asked once for each sign-in, so after each reconnect too. Whatever it raises becomes `SignerFailed`.
+    It is called once for each sign-in, so after each reconnect too. Any exception becomes `SignerFailed`.
     """
 
     @property
@@ -125,9 +125,9 @@ class Signer(Protocol):
         ...
 
     async def public_key(self) -> str:
-        """Give the public key: hex, compressed (66 characters) or not (130)."""
+        """Return the public key: hex, compressed (66 characters) or not (130)."""
         ...
 
     async def sign(self, challenge: Challenge) -> str:
-        """Sign the challenge; give the signature as hex in the encoding of `challenge.profile`."""
+        """Sign the challenge; return the signature as hex in the encoding of `challenge.profile`."""
         ...

@@ -1,7 +1,7 @@
-"""A person's wallet as the signer of a page: the key never enters Python.
+"""The user's wallet as the signer of a page: the key never enters Python.
 
-The browser's `window.ethereum` (EIP-1193) is asked for an account and for `personal_sign` (EIP-191). It gives no public
-key, so that is recovered from a first signature over a fixed, harmless text, and kept.
+The signer requests an account and `personal_sign` (EIP-191) from the browser's `window.ethereum` (EIP-1193). A wallet
+does not return the public key, so it is recovered from a first signature over a fixed, harmless text, and kept.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ INTRODUCTION = (
     "circle-ws asks for your public key.\n\n"
     "Signing this text shows it to this page. It signs you in nowhere and moves nothing."
 )
-"""What the wallet shows and signs once, so that the public key can be recovered."""
+"""The text that the wallet shows and signs once, so that the public key can be recovered."""
 
 _USER_REFUSED = 4001
 _UNAUTHORISED = 4100
@@ -36,16 +36,16 @@ _WORDS = {
 
 
 class Eip1193Signer:
-    """Sign in with the wallet of the page that this runs in.
+    """A signer that uses the wallet of the page.
 
-    Give it to `with_signer`. A person has to confirm each sign-in, so also each reconnect; `sign_timeout` says how long
-    that may take. It signs the profiles `eip191`, `eip191-v0` and `circle-bound-eip191-v1`.
+    Pass it to `with_signer`. The user has to confirm each sign-in, so also each reconnect, within `sign_timeout`.
+    It signs the profiles `eip191`, `eip191-v0` and `circle-bound-eip191-v1`.
 
     Args:
         js_provider: An EIP-1193 provider; by default the page's `window.ethereum`.
 
     Raises:
-        UnsupportedRuntime: There is no wallet: this is no page, a worker, or no wallet is installed.
+        UnsupportedRuntime: There is no wallet: this is not a page, or a worker, or no wallet is installed.
     """
 
     profiles = frozenset({"eip191", "eip191-v0", "circle-bound-eip191-v1"})
@@ -58,10 +58,10 @@ class Eip1193Signer:
         self._public_key: str | None = None
 
     async def public_key(self) -> str:
-        """Give the public key: 130 hex characters. The first time the person is asked for an account and a signature.
+        """Return the public key: 130 hex characters. The first call requests an account and a signature of the user.
 
         Raises:
-            SignerFailed: The person refused, or the wallet gave what it should not.
+            SignerFailed: The user refused, or the wallet returned something invalid.
         """
         if self._public_key is None:
             account = self._account = (await self._accounts("eth_requestAccounts"))[0]
@@ -69,10 +69,10 @@ class Eip1193Signer:
         return self._public_key
 
     async def sign(self, challenge: Challenge) -> str:
-        """Have the person sign; gives r, s, v as 130 hex characters, v in the form of the profile.
+        """Request a signature of the user; return r, s, v as 130 hex characters, with v in the form of the profile.
 
         Raises:
-            SignerFailed: The person refused, changed the account, or the wallet gave what it should not.
+            SignerFailed: The user refused or changed the account, or the wallet returned something invalid.
         """
         public_key = await self.public_key()
         accounts = await self._accounts("eth_accounts")
@@ -94,18 +94,18 @@ class Eip1193Signer:
         return [account.lower() for account in accounts]
 
     async def _personal_sign(self, text: str, account: str) -> str:
-        """Give r, s, v as 130 lower-case hex characters, v being 27 or 28."""
+        """Return r, s, v as 130 lower-case hex characters, with v being 27 or 28."""
         shown_text = Hidden("0x" + text.encode().hex())
         del text
         answer = await self._request("personal_sign", [shown_text.value, account])
         signature = answer.lower().removeprefix("0x") if isinstance(answer, str) else ""
-        # Some hardware wallets give the recovery id itself.
+        # Some hardware wallets return the recovery id itself.
         if signature[128:] in ("00", "01"):
             signature = f"{signature[:128]}{27 + int(signature[128:]):02x}"
         return signature
 
     def _signed_by(self, account: str, text: str, signature: str) -> str:
-        """Give the public key that made the signature, once it is known to be the account's."""
+        """Return the public key that made the signature, after checking that it belongs to the account."""
         given = Hidden((text, signature))
         del text, signature
         try:
@@ -130,17 +130,17 @@ class Eip1193Signer:
 
 
 async def _settled(js_provider: Any, js_request: Any) -> Any:
-    """Return what became of a request to a wallet, as `Promise.allSettled` tells it.
+    """Return the outcome of a request to a wallet, as `Promise.allSettled` reports it.
 
-    Wallets reject with whatever they like, mostly with a plain object. Pyodide makes a future of every promise that a
-    function gives to Python, and one that is rejected with anything but an `Error` is never done. So Python only gets
-    arrays of promises, and a promise that is never rejected. The request is made by `then`, which takes what a wallet
-    throws at once for a rejection.
+    Wallets reject with any value, mostly with a plain object. Pyodide makes a future of every promise that a function
+    returns to Python, and a future whose promise is rejected with anything but an `Error` never completes. So Python
+    only receives arrays of promises, and a promise that is never rejected. The request is made by `then`, which turns
+    a synchronous exception of the wallet into a rejection.
     """
     from js import Array, Object, Promise
 
     js_map = getattr(Array, "from")
-    # As a member of a promise's proxy it would be Pyodide's own.
+    # Taken from the prototype: the `then` of a promise's proxy is Pyodide's own.
     js_then = Object.getOwnPropertyDescriptor(Promise.prototype, "then").value
     js_begun = js_map(Array.of(js_request), Promise.resolve, Promise)
     js_answers = js_map(Array.of(js_provider.request.bind(js_provider)), js_then, js_begun[0])
@@ -149,7 +149,7 @@ async def _settled(js_provider: Any, js_request: Any) -> Any:
 
 
 def _failure(reason: Any) -> SignerFailed:
-    """Put into words what a wallet threw: an `Error`, an object, a text, nothing at all."""
+    """Return an error for the value that a wallet threw: an `Error`, an object, a text, or nothing."""
     code = getattr(reason, "code", None)
     words = _WORDS.get(code) if isinstance(code, int) else None
     if words is None:
