@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import get_ident
@@ -206,5 +207,8 @@ async def test_an_error_of_the_methods_own_is_the_answer() -> None:
 def test_the_package_has_the_names_that_it_says() -> None:
     """`CircleServer` is loaded on use, and an unknown name is none."""
     assert circle_ws.server.__all__ == ["CircleServer", "Connection"]
+    if sys.platform == "emscripten":
+        with pytest.raises(ImportError, match="needs websockets: it is for native Python"):
+            circle_ws.server.CircleServer  # noqa: B018
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         circle_ws.server.Nothing  # noqa: B018

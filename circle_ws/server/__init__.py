@@ -29,7 +29,11 @@ __all__ = ["CircleServer", "Connection"]
 def __getattr__(name: str) -> object:
     # On use, so that this package can be imported where there is no `websockets`, as in a page (PEP 562).
     if name == "CircleServer":
-        from .circle import CircleServer
-
+        try:
+            from .circle import CircleServer
+        except ModuleNotFoundError as error:
+            raise ImportError(
+                f"CircleServer listens on sockets and needs {error.name}: it is for native Python"
+            ) from error
         return CircleServer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -49,40 +49,40 @@ class CircleServer:
     Before a client has signed in, everything but the sign-in and `rpc.ping` answers error -32001.
 
     Args:
-        host: Where to listen.
-        port: 0 takes a free one, which the attribute `port` is after `start()`.
+        host: The address to listen on.
+        port: The port to listen on; 0 takes a free one, which the property `port` returns after `start()`.
         dialect: Which published form is spoken.
         params: In which form params are taken: by name, by position, or either. A circle that takes one form only
             answers the other with -32602, as many published ones do; a bound sign-in is by name in any case.
         profiles: The signature profiles that are accepted.
-        public_url: Where clients dial this circle. With it the bound profiles are offered, whose signatures name the
+        public_url: The URL that clients dial. With it the bound profiles are offered, whose signatures name the
             circle and are worth nothing to another one.
         keys: The public keys that may sign in, as hex; None admits every key.
-        admit: An async function that is given the public key (66 hex characters) at each sign-in, after its signature
-            was found good, and tells whether it may. With `keys` both must. What it raises is logged and answered
-            with -32603, which clients retry.
-        play: Runs a script and gives its output, sync or async; what it raises becomes error -32000 with its text.
-            None: there is no method `play`. A sync one holds up the whole circle while it runs.
-        origins: The values of the header `Origin` that are let in: None in it stands for no header, as programs send,
-            `"*"` for any page. By default a circle that listens on loopback lets in programs, pages of this machine
-            and pages of the host of `public_url`; one that listens elsewhere checks nothing. There is no CORS for
-            WebSockets, so a public circle should say which pages it serves.
-        max_message_bytes: The largest incoming message.
-        max_batch: How many requests one message may hold; over it the whole batch is refused with error -32600.
-        max_batch_reply_bytes: How large the responses to the batches of one client may be together until they are
-            sent; what is beyond is answered with error -32005.
-        max_backlog_bytes: How much may wait for a client that does not read what is pushed to it; over it the client
-            is dropped with close code 1013, try again later. The first message that it does not read, and replies,
-            which wait until they can be written, do not count.
-        nonce_lifetime: How long a nonce is good for, in seconds.
+        admit: An async function of the public key (66 hex characters), called at each sign-in after the signature
+            was verified; returns whether the key may sign in. With `keys` both must agree. What it raises is logged
+            and answered with -32603, which clients retry.
+        play: A function, sync or async, that runs a script and returns its output; what it raises becomes error
+            -32000 with its text. None: there is no method `play`. A sync one blocks the whole circle while it runs.
+        origins: The values of the header `Origin` that are admitted: None in it stands for no header, as programs
+            send, `"*"` for any page. By default a circle that listens on loopback admits programs, pages of this
+            machine and pages of the host of `public_url`; one that listens elsewhere checks nothing. There is no CORS
+            for WebSockets, so a public circle should list the pages that it serves.
+        max_message_bytes: Maximum size of an incoming message.
+        max_batch: Maximum number of requests in one message; over it the whole batch is refused with error -32600.
+        max_batch_reply_bytes: Maximum size of the replies to the open batches of one client together; a reply over it
+            is replaced by error -32005.
+        max_backlog_bytes: Maximum size of what waits for a client that does not read what is pushed to it; over it the
+            client is dropped with close code 1013, try again later. The first message that it does not read, and
+            replies, which wait until they can be written, do not count.
+        nonce_lifetime: How long a nonce is valid, in seconds.
         sign_in_timeout: How long a client may stay without signing in, in seconds, before it is closed with 1008; a
             person may have to confirm a signature, for which clients wait two minutes. None sets no limit.
         signed_bound: The keys (66 hex characters) that ever signed in with a signature that names this circle; no
-            bare signature of theirs is accepted. Hand in a set of yours to keep it: it is asked with `in` and told
-            with `add`, on the event loop. None keeps them in memory, for the life of this object.
-        stall_timeout: How long a client that does not keep up may read nothing at all before it is dropped in the
-            same way, in seconds.
-        close_timeout: How long a closing handshake may take, in seconds; who does not hang up by then is cut off.
+            bare signature of theirs is accepted. Pass a set of your own to persist it: `in` and `add` are used, on the
+            event loop. None keeps them in memory, for the life of this object.
+        stall_timeout: How long a client that does not keep up may read nothing at all before it is dropped with 1013,
+            in seconds.
+        close_timeout: How long a closing handshake may take, in seconds; then the client is cut off.
 
     Raises:
         ConfigError: An option is wrong.
@@ -153,21 +153,21 @@ class CircleServer:
     # Methods.
 
     def method(self, name: str | None = None, *, thread: bool = False) -> Callable[[F], F]:
-        """Let the decorated function, sync or async, answer a method.
+        """Register the decorated function, sync or async, as a method.
 
-        Params by position or by name become its arguments, converted strictly to its annotations, as by `returns=`
-        of a client: what does not fit is answered with -32602 and its path. A parameter without an annotation, or with
-        `Any`, takes the value as it is, and one annotated with `Connection` the caller's connection. An `RpcError` it
-        raises is the answer; any other exception is logged and answers -32603.
+        Params by position or by name become its arguments, converted strictly to its annotations, to the same types as
+        with `returns=` of a client; a mismatch is answered with -32602 and its path. A parameter without an annotation,
+        or with `Any`, takes the value as it is; one annotated with `Connection` takes the caller's connection. An
+        `RpcError` that it raises is the answer; any other exception is logged and answered with -32603.
 
-        A plain function runs on the event loop: while it runs the whole circle stands still, every client of it. One
+        A plain function runs on the event loop and blocks the whole circle, with all its clients, while it runs. One
         that computes for long, or waits for a file or a database, should be async, or run in a thread.
 
         Args:
             name: The method's name; by default the function's.
             thread: Run the plain function in a thread of its own. `publish` and the connection may be used from there;
-                an async method of theirs with `asyncio.run(connection.call(...))`. When its client is gone the
-                function goes on to its end, and its result is lost. Over 512 threads the answer is error -32005.
+                their async methods as `asyncio.run(connection.call(...))`. When its client is gone the function runs
+                on to its end, and its result is lost. Over 512 threads the answer is error -32005.
 
         Raises:
             ConfigError: The name is one of the circle's own: `fetch_nonce`, `authenticate`, `rpc.ping`; an async
@@ -188,21 +188,21 @@ class CircleServer:
         return register
 
     def publish(self, method: str, params: Params = None, *, to: str | None = None) -> int:
-        """Push a notification to everybody who has signed in, or to one key, without waiting.
+        """Push a notification to all clients that have signed in, or to one key, without waiting.
 
         A client that does not read is dropped when over `max_backlog_bytes` wait for it. May be called from any
-        thread, where it waits until the circle's event loop has seen to it.
+        thread, which then waits until the circle's event loop has done it.
 
         Args:
             method: Its name.
             params: By position or by name.
-            to: The public key (66 or 130 hex characters) whose connections alone get it; None is everybody.
+            to: The public key (66 or 130 hex characters) whose connections alone get it; None is all clients.
 
         Returns:
-            To how many connections it went. One key may have several.
+            The number of connections that it was sent to. One key may have several.
 
         Raises:
-            InvalidRequest: The params are not finite plain JSON with string keys.
+            InvalidRequest: The params cannot be written as JSON.
             InvalidKey: `to` is no public key.
         """
         text = messages.notification(method, params).encode()
@@ -222,7 +222,7 @@ class CircleServer:
 
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(push)
-        # A loop that ends, and with it every connection, leaves undone what was to be called soon.
+        # A loop that ends, and every connection with it, never runs the callbacks that are scheduled.
         while not (pushed.done() or loop.is_closed()):
             wait([pushed], timeout=POLL_INTERVAL)
         return pushed.result() if pushed.done() else 0
@@ -250,7 +250,7 @@ class CircleServer:
         return f"ws://{host}:{self._port}/"
 
     async def start(self) -> None:
-        """Listen. A circle that was stopped can be started again, on the same port.
+        """Start to listen. A circle that was stopped can be started again, on the same port.
 
         Raises:
             OSError: The port is taken, or the host is not this machine's.
@@ -272,9 +272,9 @@ class CircleServer:
         self._origins.is_local = all(ip_address(address[0].partition("%")[0]).is_loopback for address in addresses)
 
     async def stop(self) -> None:
-        """Close every connection with code 1001 and listen no more. Idempotent.
+        """Close every connection with code 1001 and stop listening. Idempotent.
 
-        Takes `close_timeout` at most, but for methods that take their time when they are cancelled.
+        Takes at most `close_timeout`, and as long as cancelled methods take to end.
         """
         server, self._server = self._server, None
         if server is not None:
@@ -286,7 +286,7 @@ class CircleServer:
             await server.wait_closed()
 
     async def kill(self) -> None:
-        """Cut every connection off, without a closing handshake, and listen no more: as when a process is killed."""
+        """Cut every connection off, without a closing handshake, and stop listening: as when a process is killed."""
         for socket in self._sockets:
             socket.abort()
         await self.stop()
@@ -322,7 +322,7 @@ def _audience(public_url: str) -> str:
 
 
 def _asked(admit: Any) -> Admit | None:
-    # An object with an async `__call__`, and a `partial` of an async function, are as good.
+    # An object with an async `__call__`, and a `partial` of an async function, will do.
     function = admit.func if isinstance(admit, partial) else admit
     called = None if isinstance(function, type) else getattr(function, "__call__", None)  # noqa: B004
     if admit is None or inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called):
