@@ -24,15 +24,15 @@ from ..jsonrpc.messages import AUTHENTICATION_REQUIRED, INTERNAL_ERROR, INVALID_
 from ..text import Hidden, redacted
 from .crypto_utils import format_public_key
 from .profiles import BOUND, PROFILES, audience, bound_statement
-from .types import AuthCredentials, Challenge, Dialect, Nonce, ParamsForm, Policy
+from .types import AuthCredentials, Challenge, Dialect, Nonce, ParamsForm, Policy, Profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .types import Profile
-
 __all__ = ["Ask", "Sign", "SignIn", "SignInOptions", "Step", "read_nonce", "refuse_digest", "sign_in"]
 
+# The server chooses the nonce. Without a grammar a hostile server could have a client sign a JWT, a transaction or
+# another site's login text.
 _GRAMMAR = r"[A-Za-z0-9_\-+/=:]{8,256}"
 _HEX = r"[0-9A-Fa-f]+"
 

@@ -72,43 +72,19 @@ def _permute(state: list[int]) -> list[int]:
         z2 = (t := c4 ^ m4) << 39 & _MASK | t >> 25
         z3 = (t := d0 ^ m0) << 41 & _MASK | t >> 23
         z4 = (t := e1 ^ m1) << 2 & _MASK | t >> 62
-        # chi, and iota in the first lane; `~one & two` is `one ^ (one | two)`
-        a0, a1, a2, a3, a4 = (
-            v0 ^ v1 ^ (v1 | v2) ^ constant,
-            v1 ^ v2 ^ (v2 | v3),
-            v2 ^ v3 ^ (v3 | v4),
-            v3 ^ v4 ^ (v4 | v0),
-            v4 ^ v0 ^ (v0 | v1),
-        )
-        b0, b1, b2, b3, b4 = (
-            w0 ^ w1 ^ (w1 | w2),
-            w1 ^ w2 ^ (w2 | w3),
-            w2 ^ w3 ^ (w3 | w4),
-            w3 ^ w4 ^ (w4 | w0),
-            w4 ^ w0 ^ (w0 | w1),
-        )
-        c0, c1, c2, c3, c4 = (
-            x0 ^ x1 ^ (x1 | x2),
-            x1 ^ x2 ^ (x2 | x3),
-            x2 ^ x3 ^ (x3 | x4),
-            x3 ^ x4 ^ (x4 | x0),
-            x4 ^ x0 ^ (x0 | x1),
-        )
-        d0, d1, d2, d3, d4 = (
-            y0 ^ y1 ^ (y1 | y2),
-            y1 ^ y2 ^ (y2 | y3),
-            y2 ^ y3 ^ (y3 | y4),
-            y3 ^ y4 ^ (y4 | y0),
-            y4 ^ y0 ^ (y0 | y1),
-        )
-        e0, e1, e2, e3, e4 = (
-            z0 ^ z1 ^ (z1 | z2),
-            z1 ^ z2 ^ (z2 | z3),
-            z2 ^ z3 ^ (z3 | z4),
-            z3 ^ z4 ^ (z4 | z0),
-            z4 ^ z0 ^ (z0 | z1),
-        )
+        # chi, and iota in the first lane
+        a0, a1, a2, a3, a4 = _chi(v0, v1, v2, v3, v4)
+        a0 ^= constant
+        b0, b1, b2, b3, b4 = _chi(w0, w1, w2, w3, w4)
+        c0, c1, c2, c3, c4 = _chi(x0, x1, x2, x3, x4)
+        d0, d1, d2, d3, d4 = _chi(y0, y1, y2, y3, y4)
+        e0, e1, e2, e3, e4 = _chi(z0, z1, z2, z3, z4)
     return [a0, a1, a2, a3, a4, b0, b1, b2, b3, b4, c0, c1, c2, c3, c4, d0, d1, d2, d3, d4, e0, e1, e2, e3, e4]
+
+
+def _chi(v0: int, v1: int, v2: int, v3: int, v4: int) -> tuple[int, int, int, int, int]:
+    # `~one & two` is `one ^ (one | two)`, which needs no mask.
+    return v0 ^ v1 ^ (v1 | v2), v1 ^ v2 ^ (v2 | v3), v2 ^ v3 ^ (v3 | v4), v3 ^ v4 ^ (v4 | v0), v4 ^ v0 ^ (v0 | v1)
 
 
 @cache

@@ -1,7 +1,4 @@
-"""A private key in memory, its signer, and the limit on signatures where signing is not constant-time.
-
-The signing library is loaded with the first key: every program imports the class, but not every one has a key.
-"""
+"""A private key in memory, its signer, and the limit on signatures where signing is not constant-time."""
 
 from __future__ import annotations
 
@@ -9,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from ..text import Hidden
 from . import backend
+from .crypto_utils import generate_private_key, parse_private_key, sign_digest
+from .keyfile import read_key_file, write_key_file
+from .profiles import PROFILES
 
 if TYPE_CHECKING:
     import os
@@ -36,8 +36,6 @@ class KeyPair:
     __slots__ = ("_constant_time", "_point", "_secret")
 
     def __init__(self, private_key: str | bytes) -> None:
-        from .crypto_utils import parse_private_key
-
         given = Hidden(private_key)
         del private_key
         self._secret = parse_private_key(given.value)
@@ -48,8 +46,6 @@ class KeyPair:
     @classmethod
     def generate(cls) -> KeyPair:
         """Return a new key from the system's randomness."""
-        from .crypto_utils import generate_private_key
-
         return cls(generate_private_key())
 
     @classmethod
@@ -80,8 +76,6 @@ class KeyPair:
             ConfigError: The password is missing, or the extra is not installed.
             OSError: It cannot be read.
         """
-        from .keyfile import read_key_file
-
         given = Hidden((path, password))
         del path, password
         return cls(read_key_file(*given.value))
@@ -99,8 +93,6 @@ class KeyPair:
             FileExistsError: There is a file already.
             OSError: It cannot be written.
         """
-        from .keyfile import write_key_file
-
         given = Hidden((path, password))
         del path, password
         write_key_file(given.value[0], self._secret, given.value[1])
@@ -120,8 +112,6 @@ class KeyPair:
 
     def sign(self, digest: bytes, profile: Profile) -> str:
         """Sign a 32-byte digest; return hex in the profile's encoding."""
-        from .crypto_utils import sign_digest
-
         return sign_digest(self._secret, digest, profile)
 
     def wait_to_sign(self, now: float) -> float:
@@ -168,8 +158,6 @@ class KeyPairSigner:
     @property
     def profiles(self) -> frozenset[str]:
         """Every built-in profile, and the one that the signer was made for."""
-        from .profiles import PROFILES
-
         return frozenset(PROFILES) | {self._profile.name}
 
     @property
@@ -193,8 +181,6 @@ class KeyPairSigner:
         """Sign the challenge's digest."""
         if challenge.profile == self._profile.name:
             return self._keypair.sign(challenge.digest, self._profile)
-        from .profiles import PROFILES
-
         return self._keypair.sign(challenge.digest, PROFILES[challenge.profile])
 
     def __repr__(self) -> str:

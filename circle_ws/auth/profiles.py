@@ -6,6 +6,7 @@ the circle, so that the signature is useless for another circle.
 
 from __future__ import annotations
 
+from hashlib import sha256
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -28,9 +29,6 @@ def _personal_message(statement: bytes) -> bytes:
 
 
 def _sha256(message: bytes) -> bytes:
-    # Imported here: every client looks up a profile, but only one that signs in hashes.
-    from hashlib import sha256
-
     return sha256(message).digest()
 
 
