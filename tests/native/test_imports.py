@@ -57,30 +57,13 @@ def loaded() -> set[str]:
     ],
 )
 def test_what_is_not_needed_is_not_loaded(loaded: set[str], library: str) -> None:
-    """Importing the package costs nobody a library of another runtime, of the command line or of the server."""
+    """Importing the package loads no library of another runtime, of the command line or of the server."""
     assert library not in loaded
 
 
 @pytest.mark.parametrize("module", ["server", "cli", "testing", "sync", "transport.memory", "transport.pyodide"])
 def test_other_faces_are_not_loaded(loaded: set[str], module: str) -> None:
-    """The other faces of the library are imported by who wants them."""
-    assert f"circle_ws.{module}" not in loaded
-
-
-@pytest.mark.parametrize(
-    "module",
-    [
-        "auth.keyfile",
-        "jsonrpc.methods",
-        "transport.environment",
-        "transport.failures",
-        "transport.tunnel",
-        "typed.compiler",
-        "typed.converter",
-    ],
-)
-def test_what_few_programs_use_is_loaded_on_use(loaded: set[str], module: str) -> None:
-    """Key files, handlers, proxies and the converters of `returns` cost their time where they are used."""
+    """The other faces of the library are imported by programs that use them."""
     assert f"circle_ws.{module}" not in loaded
 
 
@@ -118,7 +101,7 @@ def test_a_client_without_a_key_loads_nothing_that_signs() -> None:
 
 
 def test_the_first_key_loads_what_signs() -> None:
-    """A broken installation shows with the key, and not in the midst of a sign-in; of the libraries it is one."""
+    """A broken installation shows with the key, not during a sign-in; one signing library is loaded."""
     chosen = "btclib_secp256k1" if sys.version_info >= (3, 14) else "coincurve"
     assert (_SIGNING - {"cffi"}) & _loaded("import circle_ws; circle_ws.KeyPair.generate()") == {chosen}
 
