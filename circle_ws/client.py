@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import warnings
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, overload
 
@@ -12,6 +11,7 @@ from .engine.listener import MAX_BYTES
 from .engine.notifications import MAX_BUFFERED, listen
 from .engine.pipeline import Pipeline
 from .engine.supervisor import Supervisor
+from .engine.tasks import DeadlinePassed, deadline_after, within
 from .errors import CallTimeout, ProtocolError
 from .hooks import Request
 from .typed import find_converter
@@ -55,12 +55,11 @@ class CircleWsClient:
         config: The options; `CircleWsClientBuilder` and `circle_ws.connect` fill one.
     """
 
-    __slots__ = ("__weakref__", "_pipeline", "_starters", "_supervisor")
+    __slots__ = ("__weakref__", "_pipeline", "_supervisor")
 
     def __init__(self, config: ClientConfig) -> None:
         self._supervisor = Supervisor(config)
         self._pipeline = Pipeline(self._supervisor)
-        self._starters = 0
 
     # The life of the client.
 
@@ -75,22 +74,7 @@ class CircleWsClient:
             AuthError: Signing in did not work.
             ClientClosed: `close()` was called, which is final.
         """
-        self._pipeline.check_open()
-        supervisor = self._supervisor
-        supervisor.settle_in()
-        try:
-            self._starters += 1
-            try:
-                await supervisor.decided()
-                supervisor.start()
-                await supervisor.ready()
-            finally:
-                # Before the attempt is abandoned: who connects meanwhile is not to be kept from abandoning theirs.
-                self._starters -= 1
-        except asyncio.CancelledError:
-            if not self._starters and supervisor.may_be_abandoned:
-                await supervisor.abandon()
-            raise
+        await self._supervisor.connect()
 
     def start(self) -> None:
         """Begin to connect in the background, and return at once; idempotent.
@@ -102,9 +86,7 @@ class CircleWsClient:
             ClientClosed: `close()` was called, which is final.
             RuntimeError: No event loop is running here.
         """
-        self._pipeline.check_open()
-        self._supervisor.settle_in()
-        self._supervisor.start(persistently=True)
+        self._supervisor.start()
 
     async def close(self, *, drain: Timeout = DEFAULT) -> None:
         """Take no new calls, let those in flight end, and close the connection. Final, idempotent and bounded.
@@ -434,14 +416,11 @@ class CircleWsClient:
             CallTimeout: The time is over.
         """
         self._pipeline.check_running()
-        limit = asyncio.timeout(self._pipeline.checked(timeout))
+        deadline = deadline_after(self._pipeline.checked(timeout))
         try:
-            async with limit:
-                await self._supervisor.ready()
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            phase = self._supervisor.phase
+            await within(deadline, self._supervisor.ready())
+        except DeadlinePassed:
+            phase = self._supervisor.activity
             raise CallTimeout(f"not connected within {timeout:g} s ({phase})", phase=phase) from None
 
     def __repr__(self) -> str:

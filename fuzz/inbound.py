@@ -80,7 +80,7 @@ class Closing:
     def __init__(self) -> None:
         self.codes: list[int] = []
 
-    def say(self, transport: Any, code: int, reason: str) -> None:
+    def close(self, transport: Any, code: int, reason: str) -> None:
         self.codes.append(code)
 
 

@@ -136,4 +136,4 @@ async def test_a_transport_that_tells_of_its_loss_and_raises_it(together: bool, 
         send_queue = it._supervisor.send_queue
         assert (send_queue._queue.count, send_queue._queue.size) == (0, 0)
         assert await it.call("f") == "fine"
-        await asyncio.wait_for(send_queue.drained(), 5)
+        assert send_queue.drained() is None

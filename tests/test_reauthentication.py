@@ -350,7 +350,7 @@ async def test_a_call_that_waits_for_the_renewal_keeps_its_time(peers: Peers) ->
     peer = await peers.start("scripted", answers={"fetch_nonce": [NONCE], "authenticate": YES, "f": [REFUSED, YES]})
     async with client(peer.url) as it:
         first = later(it.call("f"))
-        await eventually(lambda: it._supervisor.phase == "nonce")
+        await eventually(lambda: it._supervisor.activity == "nonce")
         with pytest.raises(CallTimeout, match="it was never written and has not run") as caught:
             await it.call("g", timeout=0.1)
         assert caught.value.phase == "nonce"
@@ -426,7 +426,7 @@ async def test_close_cuts_a_renewal_short(peers: Peers, where: str) -> None:
     it = client(peer.url, key=None, signer=slow)
     await it.connect()
     calling = later(it.call("f"))
-    await eventually(lambda: it._supervisor.phase == where)
+    await eventually(lambda: it._supervisor.activity == where)
     began = asyncio.get_running_loop().time()
     await it.close(drain=0.05)
     assert asyncio.get_running_loop().time() - began < 2

@@ -422,7 +422,7 @@ async def test_a_signature_that_comes_too_late() -> None:
     assert isinstance(failure, ConnectionFailed)
     assert failure.phase == "sign"
     # The task's own words show the beginning of its result.
-    assert "_patiently" in check(failure, NONCE, SIGNATURE, SIGNATURE[:10])
+    assert "_answered" in check(failure, NONCE, SIGNATURE, SIGNATURE[:10])
     await it.close()
 
 

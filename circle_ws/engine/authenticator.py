@@ -1,7 +1,4 @@
-"""Signing in over a session: drives the flow between the circle and the signer, and remembers what must not be lost.
-
-One lives as long as the client: the first sign-in, every one after a reconnect and every renewal come through here.
-"""
+"""Signing in over a session: performs the steps of `auth.flow`, which does no I/O, with the circle and the signer."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ..auth.crypto_utils import format_public_key
-from ..auth.flow import Ask, SignIn, SignInOptions, Step, sign_in
+from ..auth.flow import Ask, Sign, SignIn, SignInOptions, sign_in
 from ..auth.keypair import BURST, INTERVAL, KeyPairSigner
 from ..auth.signature import SignatureEncoding
 from ..errors import (
@@ -26,7 +23,7 @@ from ..errors import (
     SignerFailed,
 )
 from ..text import Hidden, redacted, shown
-from .tasks import cancel_once, result_of
+from .tasks import cancel_once, deadline_after, result_of, within
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -48,78 +45,62 @@ _SIGNATURE = {
 
 
 class Authenticator:
-    """Sign in with the configured signer.
+    """Sign-ins of one client with its signer: the first one, each after a reconnect, and re-authentications.
 
     Args:
         config: The options.
-        signer: Who signs.
-        tasks: Run what the signer does.
+        signer: The signer.
+        tasks: Runs the signer's functions.
 
     Attributes:
         public_key: The signer's, in the configured profile's form, once it is known.
-        phase: Where it is: `nonce`, `sign` or `authenticate`.
+        phase: The step of the latest sign-in: `nonce`, `sign` or `authenticate`.
         positional: Whether the circle takes params by position, as configured or found out.
     """
 
-    __slots__ = ("_bound", "_config", "_signer", "_tasks", "_told_of_delay", "phase", "positional", "public_key")
+    __slots__ = ("_bound", "_config", "_profile", "_signer", "_tasks", "_warned", "phase", "positional", "public_key")
 
     def __init__(self, config: ClientConfig, signer: Signer, tasks: UserTasks) -> None:
         self._config = config
+        self._profile = config.signature_profile
         self._signer = signer
         self._tasks = tasks
         self._bound = False
-        self._told_of_delay = False
+        """Whether a signature was ever bound to the circle: then none is given without that any more."""
+        self._warned = False
         self.phase = "sign"
         self.positional = config.params == "positional"
         self.public_key = signer.own_public_key if isinstance(signer, KeyPairSigner) else None
 
     def expected_delay(self) -> CircleWsError | None:
-        """Return what a sign-in that begins now has to wait for before it may sign; None where it need not."""
+        """Return what a sign-in that begins now has to wait for before it may sign, or None."""
         if not isinstance(self._signer, KeyPairSigner):
             return None
         delay = self._signer.signing_delay(asyncio.get_running_loop().time())
         return _delayed(delay) if delay > 0 else None
 
-    async def sign_in(self, session: Session, limit: asyncio.Timeout) -> None:
+    async def sign_in(self, session: Session, deadline: float) -> float:
         """Sign in once.
 
         Args:
-            session: Where the circle is asked.
-            limit: The limit of the attempt; it stands still while the signer is asked.
+            session: The connection.
+            deadline: When the circle must have answered, on the event loop's clock; infinity means no limit.
+
+        Returns:
+            The deadline, later by the time that the signer took, which has its own `sign_timeout`.
 
         Raises:
             ConnectionFailed: The attempt failed; another may work.
             AuthError: Signing in did not work.
             ProtocolError: The circle's offer of a bound profile is incomplete.
+            DeadlinePassed: The circle did not answer in time.
         """
-        config, signer = self._config, self._signer
+        loop = asyncio.get_running_loop()
         self.phase = "sign"
-        # The signer's own word is asked for every time: a wallet may stand on another account by now.
-        if self.public_key is None or not isinstance(signer, KeyPairSigner):
-            self.public_key = self._formatted(await self._by_signer(signer.public_key, session, limit))
-        options = SignInOptions(
-            url=config.url,
-            profile=config.signature_profile,
-            dialect=config.dialect,
-            policy=config.policy,
-            can_sign=signer.profiles,
-            bound_before=self._bound,
-            client_nonce=lambda: os.urandom(16).hex(),
-            params="positional" if self.positional else config.params,
-        )
+        began = loop.time()
+        flow = await self._begin(session)
+        deadline += loop.time() - began
         session.signing_in = True
-        try:
-            await self._drive(sign_in(options, self.public_key), session, limit)
-        finally:
-            session.signing_in, session.secrets = False, Hidden(())
-
-    def _formatted(self, public_key: str) -> str:
-        try:
-            return format_public_key(public_key, compressed=self._config.signature_profile.compressed)
-        except InvalidKey as error:
-            raise SignerFailed("what the signer gave as its public key is none of secp256k1") from error
-
-    async def _drive(self, flow: SignIn, session: Session, limit: asyncio.Timeout) -> None:
         try:
             step = next(flow)
             while True:
@@ -127,24 +108,42 @@ class Authenticator:
                 answer: Hidden[Any] = Hidden(None)
                 refusal: Hidden[RpcError] | None = None
                 try:
-                    answer = Hidden(await self._perform(step, session, limit))
+                    if isinstance(step, Ask):
+                        answer = Hidden(await within(deadline, self._ask(step, session)))
+                    else:
+                        began = loop.time()
+                        answer = Hidden(await self._sign(step, session))
+                        deadline += loop.time() - began
                 except RpcError as error:
                     refusal = Hidden(error)
                 # Outside of the handler: what the flow raises must not have the refusal, which may echo a secret, as
                 # its context.
                 step = flow.send(answer.value) if refusal is None else flow.throw(refusal.value)
         except StopIteration:
-            return
+            return deadline
+        finally:
+            session.signing_in, session.secrets = False, Hidden(())
 
-    async def _perform(self, step: Step, session: Session, limit: asyncio.Timeout) -> Any:
-        if isinstance(step, Ask):
-            return await self._ask(step, session)
-        session.secrets = Hidden((step.challenge.nonce,))
-        await self._take_turn(session, limit)
-        signature = Hidden(await self._by_signer(lambda: self._signer.sign(step.challenge), session, limit))
-        # Before it is sent: a circle that fails then, and offers nothing any more, must not get a bare one.
-        self._bound = self._bound or step.profile.bound
-        return _checked(signature, step.profile)
+    async def _begin(self, session: Session) -> SignIn:
+        config, signer = self._config, self._signer
+        # A signer is asked for its key every time: a wallet may have changed its account.
+        if self.public_key is None or not isinstance(signer, KeyPairSigner):
+            public_key = await self._by_signer(signer.public_key, session)
+            try:
+                self.public_key = format_public_key(public_key, compressed=self._profile.compressed)
+            except InvalidKey as error:
+                raise SignerFailed("what the signer gave as its public key is none of secp256k1") from error
+        options = SignInOptions(
+            url=config.url,
+            profile=self._profile,
+            dialect=config.dialect,
+            policy=config.policy,
+            can_sign=signer.profiles,
+            bound_before=self._bound,
+            client_nonce=lambda: os.urandom(16).hex(),
+            params="positional" if self.positional else config.params,
+        )
+        return sign_in(options, self.public_key)
 
     async def _ask(self, step: Ask, session: Session) -> Any:
         failure: CircleWsError
@@ -167,25 +166,33 @@ class Authenticator:
         # Outside of the handlers, and from copies: the frames in which they were raised hold what was sent.
         raise failure from cause
 
-    async def _take_turn(self, session: Session, limit: asyncio.Timeout) -> None:
-        """Wait until the key may sign again, where that is limited; no longer than the connection stands."""
+    async def _sign(self, step: Sign, session: Session) -> str:
+        session.secrets = Hidden((step.challenge.nonce,))
+        await self._take_turn(session)
+        signature = Hidden(await self._by_signer(lambda: self._signer.sign(step.challenge), session))
+        # Before it is sent: a circle that fails then, and offers nothing any more, must not get a bare one.
+        self._bound = self._bound or step.profile.bound
+        return _checked(signature, step.profile)
+
+    async def _take_turn(self, session: Session) -> None:
+        """Wait, while the connection stands, until the key may sign again, where that is limited."""
         if not isinstance(self._signer, KeyPairSigner):
             return
         loop = asyncio.get_running_loop()
         if (delay := self._signer.signing_delay(loop.time())) > 0:
-            _logger.log(logging.INFO if self._told_of_delay else logging.WARNING, "%s", _delayed(delay))
-            self._told_of_delay = True
+            _logger.log(logging.INFO if self._warned else logging.WARNING, "%s", _delayed(delay))
+            self._warned = True
         while (delay := self._signer.signing_delay(loop.time())) > 0:
-            await self._apart(session.wakeup.wait(loop.time() + delay), limit)
+            await session.wakeup.wait(loop.time() + delay)
             if session.loss is not None:
                 raise _hung_up(self.phase) from session.loss
         # Taken only now, so that a circle that hangs up meanwhile takes no turn without a signature.
         self._signer.wait_to_sign(loop.time())
 
-    async def _by_signer(self, ask: Callable[[], Awaitable[str]], session: Session, limit: asyncio.Timeout) -> str:
-        # A key in this process answers at once: there is nothing to wait for, and no time that it could take.
+    async def _by_signer(self, ask: Callable[[], Awaitable[str]], session: Session) -> str:
+        # A key in this process answers at once, so that needs no task.
         at_once = isinstance(self._signer, KeyPairSigner)
-        task = None if at_once else await self._apart(self._patiently(ask, session), limit)
+        task = None if at_once else await self._answered(ask, session)
         try:
             return await ask() if task is None else result_of(task).value
         except SignerFailed:
@@ -193,34 +200,23 @@ class Authenticator:
         except Exception as error:
             raise SignerFailed(f"the signer failed or refused: {type(error).__name__}: {shown(str(error))}") from error
 
-    async def _patiently(self, ask: Callable[[], Awaitable[str]], session: Session) -> asyncio.Task[Hidden[str]]:
-        """Wait for the signer, who may be a person: up to `sign_timeout`, and while the connection stands."""
+    async def _answered(self, ask: Callable[[], Awaitable[str]], session: Session) -> asyncio.Task[Hidden[str]]:
+        """Return the task in which the signer, perhaps a person, has answered, within `sign_timeout`."""
         loop, seconds = asyncio.get_running_loop(), self._config.sign_timeout
-        until = None if seconds is None else loop.time() + seconds
+        deadline = deadline_after(seconds)
         # The `repr` of a task that has ended shows its result.
         task = self._tasks.start("the signer", lambda: _hidden(ask()))
         try:
             while not task.done():
-                await session.wakeup.wait_for(task, until)
+                await session.wakeup.wait_for(task, deadline)
                 # No signature is of use on a connection that is lost; the person is asked anew on the next one.
                 if session.loss is not None:
                     raise _hung_up(self.phase) from session.loss
-                if until is not None and not task.done() and loop.time() >= until:
+                if not task.done() and loop.time() >= deadline:
                     raise SignerFailed(f"the signer did not answer within sign_timeout ({seconds:g} s)")
         finally:
             cancel_once(task)
         return task
-
-    async def _apart(self, wait: Awaitable[Any], limit: asyncio.Timeout) -> Any:
-        """Wait for something while the limit of the attempt stands still."""
-        loop = asyncio.get_running_loop()
-        deadline, began = limit.when(), loop.time()
-        limit.reschedule(None)
-        try:
-            return await wait
-        finally:
-            if deadline is not None:
-                limit.reschedule(loop.time() + max(deadline - began, 0))
 
 
 async def _hidden(answer: Awaitable[str]) -> Hidden[str]:

@@ -1,94 +1,117 @@
-"""What has to end when a connection, or the client, does: closing handshakes, and functions of the user's."""
+"""What takes its time when a connection, a start or a client ends: draining, closing handshakes, cancelled tasks."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .tasks import cancel_once, start_task
+from .tasks import cancel_once, deadline_after, start_task
+from .wakeup import Wakeup
 
 if TYPE_CHECKING:
     from ..transport import Transport
-    from .handlers import Handlers
-    from .tasks import UserTasks
 
-__all__ = ["ClosingHandshakes", "cut", "ended"]
+__all__ = ["Closing", "Drain", "cut"]
 
-_MOST = 8
-"""So many transports are closed at the same time; of one more the oldest is cut."""
+_MAX_HANDSHAKES = 8
+"""Maximum number of closing handshakes at the same time; for one more the oldest is cut."""
 _logger = logging.getLogger("circle_ws")
 
 
-class ClosingHandshakes:
-    """What still runs for a client when it ends: closing handshakes, handlers, functions that it awaits.
+class Closing:
+    """Tasks of one client that go on for a while after they were told to end.
 
     Args:
-        handlers: Answer the circle's requests.
-        user_tasks: Functions of the user's that the client awaits.
+        timeout: `close_timeout`, in seconds; None means no limit.
     """
 
-    __slots__ = ("_closing", "_handlers", "_user_tasks")
+    __slots__ = ("_abandoned", "_handshakes", "_timeout")
 
-    def __init__(self, handlers: Handlers, user_tasks: UserTasks) -> None:
-        self._handlers = handlers
-        self._user_tasks = user_tasks
-        self._closing: dict[asyncio.Task[Any], None] = {}
+    def __init__(self, timeout: float | None) -> None:
+        self._timeout = timeout
+        self._handshakes: dict[asyncio.Task[Any], None] = {}
+        self._abandoned: set[asyncio.Task[Any]] = set()
 
-    def say(self, transport: Transport, code: int, reason: str) -> None:
-        """Close a transport with the handshake, without waiting for it."""
-        if len(self._closing) >= _MOST:
-            # With no `close_timeout` a peer that answers no close would have one more of them kept at each reconnect.
-            cancel_once(next(iter(self._closing)))
+    def close(self, transport: Transport, code: int, reason: str) -> None:
+        """Close a transport with the handshake, in the background."""
+        if len(self._handshakes) >= _MAX_HANDSHAKES:
+            # With no `close_timeout`, a peer that answers no close would have one more of them kept at each reconnect.
+            cancel_once(next(iter(self._handshakes)))
         task = start_task(_close(transport, code, reason), name="the closing handshake")
-        self._closing[task] = None
+        self._handshakes[task] = None
         task.add_done_callback(partial(self._ended, transport))
 
     def _ended(self, transport: Transport, task: asyncio.Task[Any]) -> None:
-        del self._closing[task]
+        del self._handshakes[task]
         if task.cancelled():
-            # Also one that never came to its first step.
+            # Perhaps before its first step, so `_close` cannot do it.
             cut(transport)
 
-    async def end(self, timeout: float | None) -> None:
-        """Cancel what is the user's, and return when all of it has ended, the handshakes too, or the time is over."""
-        await ended([*self._closing, *self._handlers.cancel(), *self._user_tasks.cancel()], timeout)
+    def abandon(self, run: asyncio.Task[Any]) -> None:
+        """Cancel the run of a client, and keep it until it ends."""
+        self._abandoned.add(run)
+        run.add_done_callback(self._abandoned.discard)
+        run.cancel()
+
+    async def runs_ended(self, run: asyncio.Task[Any] | None = None) -> None:
+        """Return when the abandoned runs, and this one, have ended, or the time is over."""
+        # One whose loop was closed never ends.
+        loop = asyncio.get_running_loop()
+        await self._all_ended([one for one in (*self._abandoned, run) if one is not None and one.get_loop() is loop])
+
+    async def finish(self, *functions: asyncio.Task[Any]) -> None:
+        """Return when the handshakes, and these functions of the user's, have ended, or the time is over."""
+        await self._all_ended([*self._handshakes, *functions])
+
+    async def _all_ended(self, tasks: list[asyncio.Task[Any]]) -> None:
+        if tasks:
+            _, running = await asyncio.wait(tasks, timeout=self._timeout)
+            for task in running:
+                words = "%s has not ended within close_timeout (%g s) and is let go of"
+                _logger.warning(words, task.get_name(), self._timeout)
 
     def cancel(self) -> None:
-        """Cut all of it off."""
-        self._handlers.cancel()
-        self._user_tasks.cancel()
-        for task in self._closing:
+        """Cut what is being closed with a handshake."""
+        for task in self._handshakes:
             cancel_once(task)
 
     def __len__(self) -> int:
-        return len(self._closing)
+        return len(self._handshakes)
+
+
+class Drain:
+    """The wait for calls in flight when a client closes, which every caller of `close()` may shorten."""
+
+    __slots__ = ("_deadline", "_wakeup")
+
+    def __init__(self) -> None:
+        self._deadline = math.inf
+        self._wakeup = Wakeup()
+
+    def end_within(self, seconds: float | None) -> None:
+        """End the wait in so many seconds at the latest; None adds no limit."""
+        self._deadline = min(self._deadline, deadline_after(seconds))
+        self._wakeup.wake()
+
+    async def wait(self, drained: asyncio.Future[None]) -> None:
+        """Return when `drained` is done, or the time is over."""
+        while not drained.done() and asyncio.get_running_loop().time() < self._deadline:
+            await self._wakeup.wait_for(drained, self._deadline)
 
 
 def cut(transport: Transport) -> None:
-    """Abort a transport; one that cannot even do that is let go of."""
+    """Abort a transport; log it if that fails."""
     try:
         transport.abort()
     except Exception as error:
         _logger.warning("the transport could not be aborted: %s: %s", type(error).__name__, error)
 
 
-async def ended(tasks: list[asyncio.Task[Any]], timeout: float | None) -> None:
-    """Return when these tasks have ended, or the time is over: then the log names those that take longer.
-
-    Args:
-        tasks: They were told to end.
-        timeout: In seconds; None means no limit.
-    """
-    if tasks:
-        _, running = await asyncio.wait(tasks, timeout=timeout)
-        for task in running:
-            _logger.warning("%s has not ended within close_timeout (%g s) and is let go of", task.get_name(), timeout)
-
-
 async def _close(transport: Transport, code: int, reason: str) -> None:
-    """Close a transport; one that cannot is cut."""
+    """Close a transport; cut it if that fails."""
     try:
         await transport.close(code, reason)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""One attempt: dial, and sign in where there is a signer. The first connect and every reconnect come through here."""
+"""One attempt to connect: dial, sign in, run the user's setup. The first connect and every reconnect are one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..config.headers import OpeningHeaders
 from ..errors import CircleWsError, ConfigError, ConnectionFailed, ConnectionLost, RpcError
 from ..transport import TransportOptions
 from ..urls import normalised
-from .tasks import Interrupted, is_cancelled
+from .tasks import DeadlinePassed, Interrupted, deadline_after, is_cancelled, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,26 +33,26 @@ _AWAITED = {
     "authenticate": "authenticate",
     "setup": "the setup function",
 }
+"""What an attempt waits for in each phase, but for `open`, where the transport says it."""
 
 
 class Connector:
-    """Make one attempt to get a session that is ready for use.
+    """One attempt to get a session that is ready for calls.
 
     Args:
         config: The options.
         session: A new one.
-        receiver: The session's, for the transport.
-        authenticator: Who signs in; None does not.
-        tasks: Run the functions of the user's.
-        signing_in: Called when the socket is open and the sign-in begins.
+        receiver: Takes what comes in on it.
+        authenticator: Signs in; None for a client without a signer.
+        tasks: Runs the user's functions.
+        signing_in: Called when the sign-in begins, with what it has to wait for, or None.
     """
 
     __slots__ = (
         "_authenticator",
         "_awaited",
         "_config",
-        "_in_setup",
-        "_opened",
+        "_phase",
         "_receiver",
         "_session",
         "_signing_in",
@@ -66,7 +66,7 @@ class Connector:
         receiver: Receiver,
         authenticator: Authenticator | None,
         tasks: UserTasks,
-        signing_in: Callable[[], None],
+        signing_in: Callable[[CircleWsError | None], None],
     ) -> None:
         self._config = config
         self._session = session
@@ -74,49 +74,53 @@ class Connector:
         self._authenticator = authenticator
         self._tasks = tasks
         self._signing_in = signing_in
+        self._phase: str | None = "open"
+        """None while it signs in."""
         self._awaited = "the WebSocket to open"
-        self._opened = False
-        self._in_setup = False
 
     @property
     def phase(self) -> str:
-        """Where it is: `open`, `nonce`, `sign`, `authenticate` or `setup`."""
-        if self._in_setup:
-            return "setup"
-        return self._authenticator.phase if self._opened and self._authenticator is not None else "open"
+        """Where it is, as an error names it: `open`, `nonce`, `sign`, `authenticate` or `setup`."""
+        if self._phase is None and self._authenticator is not None:
+            return self._authenticator.phase
+        return self._phase or "open"
 
     async def run(self) -> None:
-        """Dial, sign in and set up, within `open_timeout`; the signer has its own `sign_timeout`.
+        """Dial, sign in and set up, within `open_timeout`; a signer has its own `sign_timeout`.
 
         Raises:
             ConnectionFailed: The attempt failed; another may work.
             AuthError: Signing in did not work.
+            Exception: What the setup, or a transport, raises beyond that.
         """
-        limit = asyncio.timeout(self._config.open_timeout)
+        session, deadline = self._session, deadline_after(self._config.open_timeout)
         try:
-            async with limit:
-                await self._connect()
-                self._check_link()
-                if self._authenticator is not None:
-                    self._signing_in()
-                    await self._authenticator.sign_in(self._session, limit)
-                # Before the sign-in nothing of the user's leaves: what functions of theirs answer neither.
-                self._session.take_requests()
-                if self._config.setup is not None:
-                    self._in_setup = True
-                    await _set_up(self._config.setup, self._session, self._tasks)
-            self._check_link()
+            await within(deadline, self._dial())
+            self._check_connected()
+            if self._authenticator is not None:
+                self._phase = None
+                self._signing_in(self._authenticator.expected_delay())
+                deadline = await self._authenticator.sign_in(session, deadline)
+            # Not before the sign-in: until then the user's handlers answer to nobody.
+            session.take_requests()
+            if self._config.setup is not None:
+                self._phase = "setup"
+                await within(deadline, self._set_up(self._config.setup))
+            self._check_connected()
+            if is_cancelled():
+                # A transport or a setup swallowed the cancellation.
+                raise asyncio.CancelledError
         except BaseException as error:
-            if not self._session.leaving:
-                self._session.abort(ConnectionLost.closed(1006, local=True))
-            if isinstance(error, TimeoutError) and limit.expired():
+            if not session.leaving:
+                session.abort(ConnectionLost.closed(1006, local=True))
+            if isinstance(error, DeadlinePassed):
                 raise self._too_slow() from None
             if isinstance(error, asyncio.CancelledError) and not is_cancelled():
-                # A transport's, whose own tasks were cancelled; this attempt failed, and the client goes on.
+                # A transport's own task was cancelled: this attempt failed, and the client goes on.
                 raise ConnectionFailed("the attempt was cancelled from outside", phase=self.phase) from error
             raise
 
-    async def _connect(self) -> None:
+    async def _dial(self) -> None:
         config = self._config
         options = TransportOptions(
             max_message_bytes=config.max_message_bytes,
@@ -129,7 +133,6 @@ class Connector:
             waiting_for=self._wait_for,
         )
         self._session.open(await config.transport(normalised(config.url), self._receiver, options))
-        self._opened = True
 
     async def _headers(self) -> Mapping[str, str] | None:
         source = self._config.headers
@@ -143,8 +146,18 @@ class Connector:
     def _wait_for(self, awaited: str) -> None:
         self._awaited = awaited
 
-    def _check_link(self) -> None:
-        # A server may close in the very packet that opens; nobody was connected then, so the attempt failed.
+    async def _set_up(self, setup: Setup) -> None:
+        session = self._session
+        try:
+            await self._tasks.run("the setup function", lambda: setup(_SetupCalls(session)))
+        except (CircleWsError, Interrupted) as error:
+            # Interrupted: something that the setup awaited was cancelled. Another attempt may work.
+            raise ConnectionFailed(f"the setup failed: {error}", phase="setup") from error
+        if session.loss is not None:
+            raise ConnectionFailed("the server closed the connection during the setup", phase="setup") from session.loss
+
+    def _check_connected(self) -> None:
+        # A server may close in the very packet that opens; no user was connected then, so the attempt failed.
         loss = self._session.loss
         if loss is not None:
             soon = "closed the connection as soon as it was open"
@@ -161,7 +174,7 @@ class Connector:
 
 
 async def _ask(function: HeadersFunction, tasks: UserTasks) -> OpeningHeaders:
-    """Ask a user's function for the headers of one attempt.
+    """Return the headers of one attempt from a user's function.
 
     Raises:
         ConnectionFailed: It failed, or gave what cannot be sent; another attempt may work.
@@ -187,7 +200,7 @@ async def _ask(function: HeadersFunction, tasks: UserTasks) -> OpeningHeaders:
 
 
 class _SetupCalls:
-    """The `SetupSession` of one connection: requests past the queue and the slots."""
+    """The `SetupSession` of one connection: its requests bypass the queue, in which the user's calls still wait."""
 
     __slots__ = ("_session",)
 
@@ -205,19 +218,3 @@ class _SetupCalls:
 
     async def notify(self, method: str, params: Params = None) -> None:
         self._session.notify(method, params)
-
-
-async def _set_up(setup: Setup, session: Session, tasks: UserTasks) -> None:
-    """Run a user's setup.
-
-    Raises:
-        ConnectionFailed: The circle refused something, the connection was lost, or something that the setup awaited was
-            cancelled; another attempt may work.
-        Exception: What else the setup raises.
-    """
-    try:
-        await tasks.run("the setup function", lambda: setup(_SetupCalls(session)))
-    except (CircleWsError, Interrupted) as error:
-        raise ConnectionFailed(f"the setup failed: {error}", phase="setup") from error
-    if session.loss is not None:
-        raise ConnectionFailed("the server closed the connection during the setup", phase="setup") from session.loss

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from ..errors import QueueFull
 from ..transport.waiter import new_waiter
+from .wakeup import settle
 
 if TYPE_CHECKING:
     import asyncio
@@ -241,8 +242,7 @@ class Buffer(Generic[T]):
         # In a browser a reader may go on within `set_result`, and wait anew.
         readers, self.readers = self.readers, []
         for reader in readers:
-            if not reader.done():
-                reader.set_result(None)
+            settle(reader)
 
 
 class Listener(Generic[T]):

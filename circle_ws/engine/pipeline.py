@@ -14,7 +14,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from ..config import DEFAULT, Default
-from ..errors import CallTimeout, ClientClosed, InvalidRequest, InvalidResult, NotConnected
+from ..errors import CallTimeout, InvalidRequest, InvalidResult, NotConnected
 from ..jsonrpc import messages
 from ..jsonrpc.messages import MAX_BATCH
 from ..status import ConnectionStatus as Status
@@ -75,15 +75,6 @@ class Pipeline:
 
     # Checks.
 
-    def check_open(self) -> None:
-        """Check that the client is not closed.
-
-        Raises:
-            ClientClosed: It is.
-        """
-        if self._publisher.status in (Status.CLOSING, Status.CLOSED):
-            raise ClientClosed("the client is closed, which is final; make a new one")
-
     def check_running(self) -> None:
         """Check that the client is connected, or is going to be.
 
@@ -94,7 +85,7 @@ class Pipeline:
         """
         status = self._publisher.status
         if status is not Status.CONNECTED:
-            self.check_open()
+            self._supervisor.check_open()
             failure = self._supervisor.failure
             if status is Status.IDLE:
                 raise NotConnected(

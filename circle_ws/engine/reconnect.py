@@ -1,4 +1,4 @@
-"""The way back to a link: when the next attempt is made, the wait for it, and what ends the wait early."""
+"""The timer between two attempts to connect: how long it is, and what ends it early."""
 
 from __future__ import annotations
 
@@ -9,44 +9,50 @@ import random
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
+from ..errors import ConnectionFailed
 from ..policy import Verdict
 from ..policy.reconnect import Recovery
 from ..transport import host_events
 from ..urls import is_loopback
-from .wakeup import settle
+from .wakeup import Wakeup
 
 if TYPE_CHECKING:
     from ..config import ClientConfig
     from ..policy import Classifier, Failure
 
-__all__ = ["Reconnect"]
+__all__ = ["ReconnectTimer"]
 
 _logger = logging.getLogger("circle_ws")
 
 _RANDOM = random.SystemRandom()
 """Draws the delays of every client. It has no state that each would have to hold, or that would be the same in forked
 processes, or that a program sets when it seeds the module `random`."""
-_AWAKE = 10.0
-"""A link that is lost so soon after the machine or the page awoke is dialled anew without a delay, in seconds."""
+_JUST_AWOKE = 10.0
+"""A connection that is lost within so many seconds after the host awoke is dialled anew without a delay."""
 
 
-class Reconnect:
-    """Plan and wait for the attempts of one client.
+class ReconnectTimer:
+    """The delays between the attempts of one client.
 
     Args:
         config: The options.
+
+    Attributes:
+        recovery: The policy, with what it has to know of earlier attempts.
     """
 
-    __slots__ = ("_awoke_at", "_config", "_forced", "_hurried", "_not_before", "_over", "recovery")
+    __slots__ = ("_awoke_at", "_config", "_due", "_forced", "_hurried", "_not_before", "_wakeup", "recovery")
 
     def __init__(self, config: ClientConfig) -> None:
         self._config = config
         self.recovery = Recovery(
             config.backoff, _guarded(config.classifier), persistent=config.first_connect == "retry", rng=_RANDOM
         )
-        """What it has to know of earlier attempts."""
-        self._over: asyncio.Future[None] | None = None
+        self._wakeup = Wakeup()
+        self._due: float | None = None
+        """When the next attempt is made, on the event loop's clock; None while none is waited for."""
         self._not_before = 0.0
+        """The server asked for no attempt before this time."""
         self._hurried = False
         self._forced = False
         self._awoke_at = -math.inf
@@ -54,15 +60,10 @@ class Reconnect:
     @property
     def waiting(self) -> bool:
         """Whether the next attempt is waited for."""
-        return self._over is not None and not self._over.done()
-
-    @property
-    def may_dial(self) -> bool:
-        """Whether dialling makes sense: not while a browser says that it is offline, loopback excepted."""
-        return self._forced or not host_events.offline or is_loopback(self._config.url)
+        return self._due is not None
 
     def plan(self, cause: Exception, phase: str, attempts: int) -> float | None:
-        """Decide what follows a failure; the arguments and the result are as in `Recovery.plan`."""
+        """Return the delay after a failure, or None to give up; the arguments are those of `Recovery.plan`."""
         hurried, self._hurried = self._hurried, False
         awoke_at, self._awoke_at = self._awoke_at, -math.inf
         if hurried:
@@ -70,49 +71,55 @@ class Reconnect:
             return 0.0
         now = asyncio.get_running_loop().time()
         delay = self.recovery.plan(cause, phase, attempts, now)
-        just_awoke = now - awoke_at < _AWAKE
+        just_awoke = now - awoke_at < _JUST_AWOKE
         return self.recovery.at_least if delay is not None and just_awoke else delay
 
+    def check_online(self) -> None:
+        """Check that dialling makes sense.
+
+        Raises:
+            ConnectionFailed: It does not.
+        """
+        if not self._may_dial():
+            raise ConnectionFailed("the browser says that it is offline; other machines are dialled when it is online")
+
     async def wait(self, delay: float) -> None:
-        """Wait for `delay` seconds, and as long as dialling makes no sense."""
-        self._forced = False
+        """Wait for `delay` seconds, and on while dialling makes no sense."""
         loop = asyncio.get_running_loop()
+        self._forced = False
         self._not_before = loop.time() + self.recovery.at_least
-        self._over = over = loop.create_future()
-        timer = loop.call_later(delay, self._end, over)
+        self._due = loop.time() + delay
         try:
-            await over
+            while not self._forced and (loop.time() < self._due or not self._may_dial()):
+                await self._wakeup.wait(self._due if loop.time() < self._due else math.inf)
         finally:
-            timer.cancel()
+            self._due = None
+
+    def _may_dial(self) -> bool:
+        # While a browser says that it is offline, only loopback may work.
+        return not host_events.offline or self._forced or is_loopback(self._config.url)
 
     def skip(self) -> None:
-        """Make the next attempt now, whatever speaks against it: a browser can be wrong about being offline."""
+        """End the present wait, also while the browser says that it is offline: it can be wrong."""
         self._forced = True
-        if self._over is not None:
-            settle(self._over)
+        self._wakeup.wake()
 
     def hurry(self) -> None:
-        """Make the attempt that follows a failure at once."""
+        """Have the next failure followed by an attempt at once."""
         self._hurried = True
 
-    def awake(self) -> None:
-        """Learn that the machine or the page may have slept, or is online again: skip the delay, once.
-
-        What the server itself asked for is waited for.
-        """
-        if self._over is None or self._over.done():
-            self._awoke_at = asyncio.get_running_loop().time()
+    def host_awoke(self) -> None:
+        """Skip the delay once, but for what the server asked for: the host may have slept, or is online again."""
+        now = asyncio.get_running_loop().time()
+        if self._due is None:
+            self._awoke_at = now
         else:
-            loop = self._over.get_loop()
-            loop.call_later(max(self._not_before - loop.time(), 0), self._end, self._over)
-
-    def _end(self, over: asyncio.Future[None]) -> None:
-        if self.may_dial:
-            settle(over)
+            self._due = min(self._due, max(self._not_before, now))
+            self._wakeup.wake()
 
 
 def _guarded(classifier: Classifier | None) -> Classifier | None:
-    """Return a user's classifier that has a context of its own; one that fails leaves the answer to the policy."""
+    """Return a user's classifier that runs in a context of its own; if it fails, the policy decides."""
     if classifier is None:
         return None
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ..config import ClientConfig
     from ..stats import Counters
-    from .closing import ClosingHandshakes
+    from .closing import Closing
 
 __all__ = ["SendQueue"]
 
@@ -63,7 +63,7 @@ class SendQueue:
         self,
         config: ClientConfig,
         counters: Counters,
-        closing: ClosingHandshakes,
+        closing: Closing,
         phase: Callable[[], str],
     ) -> None:
         self.pending: Pending[PendingCall] = Pending()
@@ -222,11 +222,10 @@ class SendQueue:
             self._timer.cancel()
             self._timer = None
 
-    async def drained(self) -> None:
-        """Return when no call of the user's waits or is unanswered, or when there is no connection any more."""
-        if not self._idle():
-            self._drained = asyncio.get_running_loop().create_future()
-            await self._drained
+    def drained(self) -> asyncio.Future[None] | None:
+        """Return what is done once no call of the user's waits for its reply, or the connection is lost; None if so."""
+        self._drained = None if self._idle() else asyncio.get_running_loop().create_future()
+        return self._drained
 
     def _idle(self) -> bool:
         if self._session is None:

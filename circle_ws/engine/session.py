@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..jsonrpc.pending import Pending
     from ..stats import Counters
     from ..transport import Transport
-    from .closing import ClosingHandshakes
+    from .closing import Closing
 
 __all__ = ["MAX_HELD_BYTES", "MAX_HELD_REQUESTS", "Session"]
 
@@ -90,7 +90,7 @@ class Session:
         config: ClientConfig,
         pending: Pending[PendingCall],
         counters: Counters,
-        closing: ClosingHandshakes,
+        closing: Closing,
         *,
         on_lost: Callable[[Session, list[PendingCall]], None],
         on_room: Callable[[], None],
@@ -140,7 +140,7 @@ class Session:
         """Use this transport, whose receiver is an `Inbound` of this session."""
         self._transport = transport
         if self.leaving and self.loss is not None:
-            self._closing.say(transport, self.loss.code, self.loss.reason)
+            self._closing.close(transport, self.loss.code, self.loss.reason)
 
     @property
     def transport(self) -> Transport:
@@ -316,7 +316,7 @@ class Session:
         """Treat the connection as lost, and close it with the handshake in the background."""
         self.leaving = True
         if self._transport is not None and self.loss is None:
-            self._closing.say(self._transport, cause.code, cause.reason)
+            self._closing.close(self._transport, cause.code, cause.reason)
         self.lost(cause)
 
     def abort(self, cause: ConnectionLost) -> None:

@@ -1,33 +1,41 @@
-"""A link that is up: it is watched, and its sign-in renewed where the circle wants that, until it is lost."""
+"""A standing connection until it is lost: the heartbeat, and re-authentication on the circle's demand."""
 
 from __future__ import annotations
 
 import asyncio
+import time
+from functools import partial
 from typing import TYPE_CHECKING
 
-from ..errors import ConnectionFailed, ConnectionLost
-from .keepalive import watch
+from ..errors import ConnectionFailed, ConnectionLost, RpcError
+from ..policy.liveness import Action, KeepAlive, Liveness, Step
+from .tasks import DeadlinePassed, deadline_after, start_task
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from ..config import ClientConfig
     from ..stats import Counters
     from .authenticator import Authenticator
     from .session import Session
     from .tasks import UserTasks
 
-__all__ = ["SessionLoop"]
+__all__ = ["PROBE", "SessionLoop"]
+
+PROBE = "rpc.ping"
+"""The request of a heartbeat without ping frames; any reply to it, an error too, is a sign that the peer is there."""
 
 
 class SessionLoop:
-    """Serve the links of one client, one after the other.
+    """What the client does on a connection by itself, for one connection after the other.
 
     Args:
         config: The options.
-        counters: Count the signs of life.
-        tasks: Run what the signer does.
+        counters: Where round trips are counted.
+        tasks: Runs the signer's functions.
 
     Attributes:
-        authenticator: Signs in; None where nobody does.
+        authenticator: Signs in; None without a signer.
     """
 
     __slots__ = ("_config", "_counters", "_ping", "authenticator")
@@ -35,8 +43,8 @@ class SessionLoop:
     def __init__(self, config: ClientConfig, counters: Counters, tasks: UserTasks) -> None:
         self._config = config
         self._counters = counters
-        # What a link has shown about pings counts for the next one too.
         self._ping = config.transport.capabilities.ping and not (config.keepalive and config.keepalive.mode == "rpc")
+        """Whether ping frames can be sent and this peer may answer them. Kept for the next connection."""
         self.authenticator = _authenticator(config, tasks)
 
     @property
@@ -46,56 +54,103 @@ class SessionLoop:
 
     @property
     def positional(self) -> bool:
-        """Whether the circle's own methods get their params by position, as configured or as the sign-in found out."""
+        """Whether the circle's own methods take params by position, as configured or as the sign-in found out."""
         return self._config.params == "positional" if self.authenticator is None else self.authenticator.positional
 
-    async def until_lost(self, session: Session) -> ConnectionLost:
-        """Serve a link.
+    def phase(self, session: Session | None) -> str:
+        """Return what is done while no call can be written, as an error names it: `queue`, or a step of a sign-in."""
+        renewing = session is not None and session.loss is None and session.reauthenticating
+        return self.authenticator.phase if renewing and self.authenticator is not None else "queue"
 
-        Args:
-            session: What goes over it.
-
-        Returns:
-            What it was lost with.
+    async def run(self, session: Session) -> ConnectionLost:
+        """Run until the connection is lost, and return what it was lost with.
 
         Raises:
-            CircleWsError: The sign-in could not be renewed; the link is cut off.
+            CircleWsError: Re-authentication failed; the connection is cut.
         """
         while session.loss is None:
             if self._config.keepalive is None:
                 await session.wakeup.wait()
             else:
-                self._ping = await watch(session, self._config.keepalive, self._counters, ping=self._ping)
+                await self._keep_alive(session, self._config.keepalive)
             if session.loss is None and session.reauthenticating and self.authenticator is not None:
-                await self._renew(session, self.authenticator)
+                await self._reauthenticate(session, self.authenticator)
         return session.loss
 
-    def phase(self, session: Session | None) -> str:
-        """Name what is done on a link while nothing can be written, for the words of a timeout."""
-        renewing = session is not None and session.loss is None and session.reauthenticating
-        return self.authenticator.phase if renewing and self.authenticator is not None else "queue"
+    async def _keep_alive(self, session: Session, keepalive: KeepAlive) -> None:
+        """Probe the peer until the connection is lost, perhaps for its silence, or wants re-authentication."""
+        loop, transport = asyncio.get_running_loop(), session.transport
+        now = loop.time()
+        liveness = Liveness(keepalive, ping=self._ping, now=now, wall=time.time(), received=transport.bytes_received)
+        step = Step(Action.WAIT, now + keepalive.interval)
+        while True:
+            if step.action is Action.WAIT:
+                await session.wakeup.wait(step.until)
+            elif step.action is Action.DEAD:
+                session.abort(_silence(liveness.patience))
+            else:
+                await self._probe(session, step)
+            if not session.quiet:
+                break
+            if session.doubted:
+                session.doubted = False
+                step = liveness.doubt(loop.time(), transport.bytes_received)
+            else:
+                step = liveness.next(loop.time(), time.time(), transport.bytes_received)
+        # A peer that only answered a request is sent no more ping frames.
+        self._ping = not liveness.prefers_probe
 
-    async def _renew(self, session: Session, authenticator: Authenticator) -> None:
-        """Sign in again on the same connection, because the circle says that nobody is signed in. Calls wait."""
-        limit = asyncio.timeout(self._config.open_timeout)
+    async def _probe(self, session: Session, step: Step) -> None:
+        """Send a ping frame or a request, and wait for its answer; `Liveness` looks at what comes in, not at this."""
+        began = asyncio.get_running_loop().time()
         try:
-            async with limit:
-                await authenticator.sign_in(session, limit)
+            probe = session.transport.ping() if step.action is Action.PING else session.request(PROBE)
+        except ConnectionLost:
+            return
+        if isinstance(probe, asyncio.Future):
+            # Not waited for: thousands of idle clients would wake up, and set a timer, twice as often.
+            probe.add_done_callback(partial(self._count, began))
+            await session.wakeup.wait(step.until)
+            return
+        answer = start_task(_awaited(probe))
+        answer.add_done_callback(partial(self._count, began))
+        try:
+            await session.wakeup.wait_for(answer, step.until)
+        finally:
+            answer.cancel()
+
+    def _count(self, began: float, answer: asyncio.Future[None]) -> None:
+        # An error is an answer, too.
+        if not answer.cancelled() and isinstance(answer.exception(), RpcError | None):
+            self._counters.round_trip(answer.get_loop().time() - began)
+
+    async def _reauthenticate(self, session: Session, authenticator: Authenticator) -> None:
+        """Sign in again on the same connection, because the circle forgot the client. Calls wait meanwhile."""
+        seconds = self._config.open_timeout
+        try:
+            await authenticator.sign_in(session, deadline_after(seconds))
         except BaseException as error:
             session.abort(ConnectionLost.closed(1006, local=True))
-            if isinstance(error, TimeoutError) and limit.expired():
+            if isinstance(error, DeadlinePassed):
                 raise ConnectionFailed(
-                    f"the sign-in was not renewed within open_timeout ({self._config.open_timeout:g} s)",
-                    phase=authenticator.phase,
+                    f"the sign-in was not renewed within open_timeout ({seconds:g} s)", phase=authenticator.phase
                 ) from None
             raise
         session.reauthenticated()
 
 
+async def _awaited(probe: Awaitable[object]) -> None:
+    await probe
+
+
+def _silence(seconds: float) -> ConnectionLost:
+    return ConnectionLost(f"the connection is dead: nothing arrived for {seconds:g} s after a heartbeat", local=True)
+
+
 def _authenticator(config: ClientConfig, tasks: UserTasks) -> Authenticator | None:
     if config.signer is None:
         return None
-    # Whoever does not sign in need not load what does.
+    # Loaded on use: a program without a key needs none of what signs in.
     from .authenticator import Authenticator
 
     return Authenticator(config, config.signer, tasks)

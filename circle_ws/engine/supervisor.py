@@ -1,32 +1,33 @@
-"""The one task of a client: dial, sign in, serve, classify, wait. Whoever it is that changes the status, it is here.
+"""The one task of a client, which keeps it connected, and the one writer of its status.
 
-It knows nothing of the client object, so that a client that is dropped can be collected.
+start -> connect (dial, sign in, set up) -> serve -> lost -> policy -> give up, or wait -> connect ...
+
+It does not know the client object, so that a client that is dropped can be collected.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from enum import Enum
+from typing import TYPE_CHECKING, Any
 
-from ..errors import CircleWsError, ClientClosed, ConnectionFailed, ConnectionLost, NotConnected
+from ..errors import CircleWsError, ClientClosed, ConnectionLost, NotConnected
 from ..stats import Counters
 from ..status import ConnectionStatus as Status
 from ..transport import host_events
-from .closing import ClosingHandshakes, ended
+from .closing import Closing, Drain
 from .connector import Connector
 from .handlers import Handlers
 from .inbound import Inbound
 from .loop_affinity import LoopAffinity
 from .notifications import Subscriptions
 from .observers import ProtocolErrors, StatusPublisher
-from .reconnect import Reconnect
+from .reconnect import ReconnectTimer
 from .send_queue import SendQueue
 from .session_loop import SessionLoop
-from .tasks import UserTasks, cancel_once, is_cancelled, start_task
+from .tasks import UserTasks, cancel_once, start_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,444 +37,372 @@ if TYPE_CHECKING:
     from ..stats import ClientStats
     from .session import Session
 
-__all__ = ["Supervisor"]
+__all__ = ["Phase", "Supervisor"]
 
 _logger = logging.getLogger("circle_ws")
 
+_RUN = "the transport"
+_CANCELLED = "connect() was cancelled before the client was connected"
+
+
+class Phase(Enum):
+    """How a client was started and how far it came: what may be done with it. What it does now is its status."""
+
+    IDLE = "never started, or the start was abandoned"
+    TENTATIVE = "started by connect(), and not connected since: its callers may abandon it"
+    PERSISTENT = "started by start(), and not connected since"
+    ESTABLISHED = "connected at least once since it was started"
+    FAILED = "gave up"
+    CLOSING = "close() was called"
+    CLOSED = "closed"
+
+
+_STARTABLE = frozenset({Phase.IDLE, Phase.FAILED})
+_RUNNING = frozenset({Phase.TENTATIVE, Phase.PERSISTENT, Phase.ESTABLISHED})
+
 
 class Supervisor:
-    """Keep one client connected.
-
-    Args:
-        config: The options.
+    """The connection of one client: when there is one, and what is known beyond any single one.
 
     Attributes:
-        home: The event loop that it belongs to.
-        board: The status.
-        send_queue: What is on its way, over all connections.
-        subscriptions: Who listens to notifications.
-        handlers: Who answers the circle's requests.
-        counters: What it has done so far.
-        protocol_errors: Reports of what the peer got wrong.
-        serving: Serves each connection, and knows what the sign-in found out.
-        failure: What ended it, in status FAILED.
+        session_loop: Runs on each connection; knows what the sign-in found out.
+        failure: Why the client gave up, in status FAILED.
     """
-
-    __slots__ = (
-        "_abandoned",
-        "_attempt",
-        "_reconnect",
-        "_drain_end",
-        "_draining",
-        "_ending",
-        "_closing",
-        "_handshake",
-        "_kept",
-        "_returning",
-        "_session",
-        "_task",
-        "_trace",
-        "_user_tasks",
-        "_watch_no_more",
-        "publisher",
-        "config",
-        "counters",
-        "failure",
-        "handlers",
-        "affinity",
-        "send_queue",
-        "session_loop",
-        "subscriptions",
-        "protocol_errors",
-    )
 
     def __init__(self, config: ClientConfig) -> None:
         self.config = config
         self.affinity = LoopAffinity()
+        self.counters = Counters()
+        self.publisher = StatusPublisher(config.url)
+        self.protocol_errors = ProtocolErrors(self.counters)
+        self.subscriptions = Subscriptions()
         self.handlers = Handlers(config.max_request_bytes)
         self._user_tasks = UserTasks()
-        self._closing = ClosingHandshakes(self.handlers, self._user_tasks)
-        self.publisher = StatusPublisher(config.url)
-        self.counters = Counters()
-        self.send_queue = SendQueue(config, self.counters, self._closing, lambda: self.phase)
-        self.subscriptions = Subscriptions()
-        self.protocol_errors = ProtocolErrors(self.counters)
-        self.failure: Exception | None = None
+        self._closing = Closing(config.close_timeout)
+        self.send_queue = SendQueue(config, self.counters, self._closing, lambda: self.activity)
         self.session_loop = SessionLoop(config, self.counters, self._user_tasks)
-        self._reconnect = Reconnect(config)
-        self._task: asyncio.Task[None] | None = None
-        self._trace: TracebackType | None = None
-        self._session: Session | None = None
-        self._handshake: Connector | None = None
-        self._abandoned: set[asyncio.Task[None]] = set()
-        """Runs that were told to end, and still wind down; what happens here is no longer theirs."""
-        self._kept = False
-        self._returning = False
+        self._timer = ReconnectTimer(config)
+        self._phase = Phase.IDLE
+        self.failure: Exception | None = None
+        self._traceback: TracebackType | None = None
+        self._callers = 0
+        """How many tasks wait in `connect()`."""
+        self._run: asyncio.Task[None] | None = None
         self._attempt = 0
-        self._ending: asyncio.Task[None] | None = None
-        self._drain_end = math.inf
-        """When calls in flight are waited for no longer, on the event loop's clock."""
-        self._draining: asyncio.Timeout | None = None
-        self._watch_no_more: Callable[[], None] | None = None
+        self._session: Session | None = None
+        self._connector: Connector | None = None
+        self._unwatch: Callable[[], None] | None = None
+        self._drain = Drain()
+        self._shutdown: asyncio.Task[None] | None = None
 
-    # What the client asks for.
+    # Its state.
 
     @property
     def connected(self) -> bool:
         """Whether calls can be written now."""
         session = self._session
-        return self.publisher.status is Status.CONNECTED and session is not None and session.loss is None
+        return self.publisher.last.status is Status.CONNECTED and session is not None and session.loss is None
+
+    @property
+    def just_lost(self) -> bool:
+        """Whether a connection was lost in this iteration of the loop, and what follows is not decided yet."""
+        return self.publisher.last.status is Status.CONNECTED and not self.connected
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
-        """The event loop it runs on, while it runs."""
-        return self._task.get_loop() if self._task is not None and not self._task.done() else None
+        """The event loop that it runs on, while it runs."""
+        return self._run.get_loop() if self._run is not None and not self._run.done() else None
 
     @property
-    def may_be_abandoned(self) -> bool:
-        """Whether it was started by `connect()` and was never connected since: who started it may end it."""
-        return not self._kept and not self._returning
+    def activity(self) -> str:
+        """What it does while no call can be written, as an error names it: `open`, `nonce`, `queue` ..."""
+        return self._connector.phase if self._connector is not None else self.session_loop.phase(self._session)
 
-    def settle_in(self) -> None:
-        """Belong to the running event loop, unless it belongs to another one already.
+    def stats(self) -> ClientStats:
+        """Return what it has done so far, in numbers."""
+        if self._session is None or not self.connected:
+            return self.counters.snapshot(None)
+        # Only the transport of a page has a lag.
+        return self.counters.snapshot(self.publisher.last.at, getattr(self._session.transport, "lag", None))
 
-        Raises:
-            RuntimeError: It does.
-        """
-        if self.publisher.status in (Status.IDLE, Status.FAILED):
+    def check_open(self) -> None:
+        """Raise `ClientClosed` if `close()` was called."""
+        if self.publisher.status in (Status.CLOSING, Status.CLOSED):
+            raise ClientClosed("the client is closed, which is final; make a new one")
+
+    def _bind(self) -> None:
+        """Belong to the running event loop, unless the client is in use on another one."""
+        if self._phase in _STARTABLE:
             self.affinity.bind()
         else:
             self.affinity.check()
 
-    async def decided(self) -> None:
-        """Return when it is known what comes of a link that was just lost: a new attempt, or none."""
-        if self.publisher.status is Status.CONNECTED and not self.connected:
-            await self.publisher.changed()
+    # Starting.
 
-    def start(self, *, persistently: bool = False) -> None:
-        """Begin to connect, unless it does already.
+    async def connect(self) -> None:
+        """Start, unless it was started, and return when connected. The errors are those of `CircleWsClient.connect`."""
+        self.check_open()
+        self._bind()
+        try:
+            self._callers += 1
+            try:
+                if self.just_lost:
+                    await self.publisher.changed()
+                self._start(persistent=False)
+                await self.ready()
+            finally:
+                # Before the run is abandoned: a caller that comes meanwhile must be able to abandon its own.
+                self._callers -= 1
+        except asyncio.CancelledError:
+            if not self._callers and self._phase is Phase.TENTATIVE:
+                await self._abandon()
+            raise
 
-        Args:
-            persistently: Keep trying whatever was configured, and whoever stops waiting for it.
-        """
-        recovery = self._reconnect.recovery
-        if self.publisher.status in (Status.IDLE, Status.FAILED):
-            self.failure = None
-            self.subscriptions.revive()
-            self._returning = False
-            self._kept = persistently
+    def start(self) -> None:
+        """Start, unless it was started, and keep trying whatever was configured, and whatever its callers do."""
+        self.check_open()
+        self._bind()
+        self._start(persistent=True)
+
+    def _start(self, *, persistent: bool) -> None:
+        recovery = self._timer.recovery
+        if self._phase in _STARTABLE:
+            if self._phase is Phase.FAILED:
+                self.failure = None
+                self.subscriptions.revive()
+            self._phase = Phase.PERSISTENT if persistent else Phase.TENTATIVE
+            recovery.persistent = persistent or self.config.first_connect == "retry"
             self._attempt = 0
-            recovery.restarted()
-            recovery.persistent = persistently or self.config.first_connect == "retry"
             self._begin_attempt()
             # Not in the context of the caller, which may be that of one request of many.
-            self._task = start_task(self._run(), context=self._user_tasks.context.copy(), name="the transport")
-            self._task.add_done_callback(self._ended)
-        elif persistently:
-            self._kept = recovery.persistent = True
-            if self.publisher.status is Status.CONNECTED and not self.connected:
-                # It was lost, and what follows is not decided yet.
-                self._reconnect.hurry()
+            self._run = start_task(self._stay_connected(), context=self._user_tasks.context.copy(), name=_RUN)
+            self._run.add_done_callback(self._run_ended)
+        elif persistent and self._phase in _RUNNING:
+            recovery.persistent = True
+            if self._phase is Phase.TENTATIVE:
+                self._phase = Phase.PERSISTENT
+            if self.just_lost:
+                # Another attempt follows, also where the policy says otherwise.
+                self._timer.hurry()
 
     async def ready(self) -> None:
-        """Return when connected.
-
-        Raises:
-            ClientClosed: The client is closed.
-            NotConnected: It was never started, or its start was cancelled.
-            CircleWsError: What it failed with.
-        """
+        """Return when connected. The errors are those of `CircleWsClient.wait_until_connected`."""
         connects = self.counters.connects
-        # One that was ready for a moment only was ready, too: whoever waits may come too late to see it.
+        # A connection that was lost again before this task could run counts, too.
         while not self.connected and self.counters.connects == connects:
-            status = self.publisher.status
-            if status is Status.FAILED and self.failure is not None:
-                # Raised once for each who waits: with where it came from, but not the frames of all who waited before.
-                raise self.failure.with_traceback(self._trace)
-            if status in (Status.CLOSING, Status.CLOSED):
-                raise ClientClosed("the client is closed, which is final; make a new one")
-            if status is Status.IDLE:
-                raise NotConnected("connect() was cancelled before the client was connected")
+            self.check_open()
+            if self._phase is Phase.IDLE:
+                raise NotConnected(_CANCELLED)
+            if self.failure is not None:
+                # With where it came from, but without the frames of the tasks that it was raised in before.
+                raise self.failure.with_traceback(self._traceback)
             await self.publisher.settled()
 
-    async def abandon(self) -> None:
-        """End a start that nobody waits for any more: back to IDLE at once; return when its task has ended."""
-        task = self._task
-        if task is None or task.done() or self._ending is not None:
-            return
-        # From here on the client may be started again, however long this one takes to wind down.
-        self._task = None
-        self._abandoned.add(task)
-        task.add_done_callback(self._abandoned.discard)
-        task.cancel()
-        self.unwatch()
-        self._handshake = None
-        self._cut_link()
-        self.handlers.cancel()
-        self.send_queue.fail_queued(NotConnected("connect() was cancelled before the client was connected"))
-        self.send_queue.stop()
-        self.publisher.set(Status.IDLE)
-        await asyncio.wait([task], timeout=self.config.close_timeout)
-
-    def forsake(self, words: str) -> None:
-        """Cut everything off, without a closing handshake: the client was dropped."""
-        if self.handlers or self.publisher.callbacks or self.protocol_errors.callbacks:
-            _logger.warning("%s; its callbacks and handlers are called no more: keep a reference to the client", words)
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
-
-    async def stop(self, drain: float | None) -> None:
-        """Close, once; every caller returns when it is done.
-
-        Args:
-            drain: How long to wait for calls in flight, in seconds; None means no limit. Of several callers the most
-                impatient one decides.
-        """
-        if self.publisher.status is Status.CLOSED:
-            return
-        if self.affinity.has_ended:
-            # Nothing can be waited for any more.
-            self._end_now()
-            return
-        self.settle_in()
-        self.handlers.spare(asyncio.current_task())
-        if drain is not None:
-            self._drain_no_longer_than(drain)
-        if self._ending is None:
-            self._ending = start_task(self._shut_down())
-            # One that is cancelled before its first step never gets to do it.
-            self._ending.add_done_callback(lambda _: self._end_now())
-        # Not awaited itself: whoever cancels it must not end the wait of those who were not cancelled.
-        await asyncio.wait([self._ending])
-
     def reconnect(self) -> None:
-        """Dial now: skip the delay, or leave the present link for a fresh one.
-
-        Raises:
-            NotConnected: The client was never started, or gave up.
-        """
-        if self._reconnect.waiting:
-            self._reconnect.skip()
+        """Dial now: skip the delay, or leave the present connection for a new one."""
+        if self._timer.waiting:
+            self._timer.skip()
         elif self.publisher.status is Status.CONNECTED and self._session is not None:
-            # Where the link is lost already, and its loss not dealt with yet, that makes the next attempt at once.
-            self._reconnect.hurry()
-            self._session.leave(
-                ConnectionLost("the client replaced the connection by a new one", code=1000, local=True)
-            )
+            # If the connection was just lost, this makes the next attempt at once.
+            self._timer.hurry()
+            words = "the client replaced the connection by a new one"
+            self._session.leave(ConnectionLost(words, code=1000, local=True))
 
-    def stats(self) -> ClientStats:
-        """Give what it has done so far, in numbers."""
-        session = self._session
-        if session is None or not self.connected:
-            return self.counters.snapshot(None)
-        # Only that of a page knows.
-        return self.counters.snapshot(self.publisher.last.at, getattr(session.transport, "lag", None))
-
-    # The task.
-
-    async def _run(self) -> None:
-        try:
-            # There is one attempt at a time: an abandoned one may take its time to end.
-            await ended(self._winding_down, self.config.close_timeout)
-            self._watch_no_more = host_events.watch(self._awake)
-            await self._stay_connected()
-        except asyncio.CancelledError:
-            if self._is_current:
-                self._cut_off()
-            raise
-        except Exception as error:
-            # A fault of ours: nobody may hang on it.
-            if self._ending is None and self._is_current:
-                self._cut_link()
-                self._give_up(error)
-        finally:
-            if self._is_current:
-                self.unwatch()
-
-    @property
-    def _is_current(self) -> bool:
-        """Whether the running task is the client's, and not one that was abandoned."""
-        return self._task is asyncio.current_task()
-
-    def unwatch(self) -> None:
-        """Be held by the surroundings no more: a task that was left behind on an ended loop never comes to its end."""
-        if self._watch_no_more is not None:
-            self._watch_no_more()
-
-    @property
-    def _winding_down(self) -> list[asyncio.Task[None]]:
-        """The abandoned runs; one of a loop that ended is never done."""
-        return [task for task in self._abandoned if task.get_loop() is self.affinity.loop]
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        # One that is cancelled before its first step never gets to see it. Who was woken by the end of another may
-        # have started the client again by now.
-        if task is self._task and task.cancelled() and self.publisher.status is Status.CONNECTING:
-            self._cut_off()
+    # The run: one task, until its start is abandoned, it gives up, or the client is closed.
 
     async def _stay_connected(self) -> None:
+        # One attempt at a time: an abandoned run may take its time to end.
+        await self._closing.runs_ended()
+        self._unwatch = host_events.watch(self._host_awoke)
         while True:
-            cause, phase = await self._live_once()
-            if self._ending is not None or not self._is_current:
+            failure, phase = await self._use_connection()
+            if self._run is not asyncio.current_task() or self._phase not in _RUNNING:
                 return
-            delay = self._reconnect.plan(cause, phase, self._attempt)
+            delay = self._timer.plan(failure, phase, self._attempt)
             if delay is None:
-                self._give_up(cause)
+                self._give_up(failure)
                 return
-            self.publisher.set(Status.WAITING, attempt=self._attempt, retry_in=delay, cause=cause)
-            await self._reconnect.wait(delay)
+            self.publisher.set(Status.WAITING, attempt=self._attempt, retry_in=delay, cause=failure)
+            await self._timer.wait(delay)
             self._begin_attempt()
-
-    def _awake(self) -> None:
-        """Learn that the machine or the page may have slept, or is online again: look after the link at once."""
-        self._reconnect.awake()
-        if self.connected and self._session is not None:
-            self._session.doubt()
-
-    async def _live_once(self) -> tuple[Exception, str]:
-        """Connect and serve; give what ended it, and in which phase."""
-        try:
-            session = await self._establish()
-        except Exception as error:
-            # Also one that is none of ours, as of a setup or a transport: the classifier may think it worth a retry.
-            if self._session is not None:
-                self._reconnect.recovery.lost(0.0, answered=False, useful=self._session.useful)
-            return error, self.phase
-        finally:
-            self._handshake = None
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        self._reconnect.recovery.connected()
-        try:
-            return await self._serve(session), "serve"
-        except CircleWsError as error:
-            return error, "authenticate"
-        finally:
-            self.subscriptions.interrupt(time.time())
-            self._reconnect.recovery.lost(loop.time() - started, answered=session.answered, useful=session.useful)
 
     def _begin_attempt(self) -> None:
         self._attempt += 1
         self.publisher.set(Status.CONNECTING, attempt=self._attempt)
 
-    async def _establish(self) -> Session:
-        if not self._reconnect.may_dial:
-            raise ConnectionFailed("the browser says that it is offline; other machines are dialled when it is online")
-        self._session = session = self.send_queue.new_session()
-        inbound = Inbound(session, self.send_queue, self.subscriptions, self.handlers, self.protocol_errors)
-        authenticator = self.session_loop.authenticator
-        self._handshake = handshake = Connector(
-            self.config, session, inbound, authenticator, self._user_tasks, self._signing_in
-        )
-        await handshake.run()
-        if is_cancelled():
-            # A transport kept it from learning of that.
-            session.abort(ConnectionLost.closed(1006, local=True))
-            raise asyncio.CancelledError
-        return session
+    async def _use_connection(self) -> tuple[Exception, str]:
+        """Connect and serve; return what ended it, and in which phase, as `Failure` has it."""
+        recovery = self._timer.recovery
+        session = self._session = self.send_queue.new_session()
+        try:
+            await self._connect(session)
+        except Exception as error:
+            # Also a foreign one, as of a setup: a classifier may think it worth a retry.
+            recovery.lost(0.0, answered=False, useful=session.useful)
+            return error, self.activity
+        finally:
+            self._connector = None
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        recovery.connected()
+        try:
+            if session.loss is None:
+                self._connected(session)
+            return await self.session_loop.run(session), "serve"
+        except CircleWsError as error:
+            return error, "authenticate"
+        finally:
+            self.subscriptions.interrupt(time.time())
+            recovery.lost(loop.time() - began, answered=session.answered, useful=session.useful)
 
-    def _signing_in(self) -> None:
+    async def _connect(self, session: Session) -> None:
         authenticator = self.session_loop.authenticator
-        delay = None if authenticator is None else authenticator.expected_delay()
+        receiver = Inbound(session, self.send_queue, self.subscriptions, self.handlers, self.protocol_errors)
+        self._connector = Connector(self.config, session, receiver, authenticator, self._user_tasks, self._signing_in)
+        self._timer.check_online()
+        await self._connector.run()
+
+    def _signing_in(self, delay: CircleWsError | None) -> None:
         self.publisher.set(Status.AUTHENTICATING, attempt=self._attempt, cause=delay)
 
-    async def _serve(self, session: Session) -> ConnectionLost:
+    def _connected(self, session: Session) -> None:
+        # First of all: the status is told before any reply over this connection.
+        self.publisher.set(Status.CONNECTED)
         self._attempt = 0
-        if session.loss is None:
-            self.publisher.set(Status.CONNECTED)
-            self.subscriptions.resume(time.time())
-            self.counters.connects += 1
-            self.counters.reconnects += self._returning
-            self._returning = True
-            session.may_reauthenticate = self.session_loop.authenticator is not None
-            self.send_queue.attach(session)
-        return await self.session_loop.until_lost(session)
+        self.subscriptions.resume(time.time())
+        self.counters.connects += 1
+        self.counters.reconnects += self._phase is Phase.ESTABLISHED
+        if self._phase in _RUNNING:
+            self._phase = Phase.ESTABLISHED
+        session.may_reauthenticate = self.session_loop.authenticator is not None
+        self.send_queue.attach(session)
 
-    @property
-    def phase(self) -> str:
-        """What it is doing while nothing can be written, for the words of a timeout."""
-        if self._handshake is not None:
-            return self._handshake.phase
-        return self.session_loop.phase(self._session)
+    def _host_awoke(self) -> None:
+        """Look after the connection: the host may have been suspended, or is online again."""
+        self._timer.host_awoke()
+        if self.connected and self._session is not None:
+            self._session.doubt()
 
-    # Its ends.
+    def _run_ended(self, run: asyncio.Task[None]) -> None:
+        """Give up if the run was cancelled from outside, or has a fault of ours: no caller may wait for ever."""
+        dropped = NotConnected("the client was dropped without close(), or its event loop ended")
+        cause = dropped if run.cancelled() else run.exception()
+        if run is self._run and self._phase in _RUNNING:
+            self._abort()
+            if cause is dropped:
+                self._cancel_functions()
+                self._closing.cancel()
+            self._give_up(cause if isinstance(cause, Exception) else dropped)
+
+    # Ending.
+
+    async def _abandon(self) -> None:
+        """End a start that no caller waits for any more: IDLE at once; return when the run has ended."""
+        run = self._run
+        if run is None or run.done():
+            return
+        # From here on the client may be started again, however long this run takes to end.
+        self._run = None
+        self._phase = Phase.IDLE
+        self._timer.recovery.restarted()
+        self._closing.abandon(run)
+        self.unwatch()
+        self._connector = None
+        self._abort()
+        self.handlers.cancel()
+        self.send_queue.fail_queued(NotConnected(_CANCELLED))
+        self.send_queue.stop()
+        self.publisher.set(Status.IDLE)
+        await asyncio.wait([run], timeout=self.config.close_timeout)
 
     def _give_up(self, cause: Exception) -> None:
-        self.failure = cause
-        self._trace = cause.__traceback__
-        self._handshake = None
+        self._phase = Phase.FAILED
+        self._timer.recovery.restarted()
+        self.failure, self._traceback = cause, cause.__traceback__
+        self.unwatch()
         self.send_queue.fail_queued(cause)
         self.send_queue.stop()
         self.subscriptions.fail(cause)
         self.publisher.set(Status.FAILED, attempt=self._attempt, cause=cause)
 
-    def _cut_off(self) -> None:
-        """End after a cancellation: by `stop`, by `forsake`, or from outside, as when the event loop ends."""
-        self._handshake = None
-        if self._ending is not None:
-            return
-        self._cut_link()
-        self._closing.cancel()
-        self._give_up(NotConnected("the client was dropped without close(), or its event loop ended"))
-
-    def _cut_link(self) -> None:
+    def _abort(self) -> None:
         if self._session is not None:
             self._session.abort(ConnectionLost.closed(1006, local=True))
 
-    def _drain_no_longer_than(self, seconds: float) -> None:
-        self._drain_end = min(self._drain_end, asyncio.get_running_loop().time() + seconds)
-        if self._draining is not None and not self._draining.expired():
-            self._draining.reschedule(self._drain_end)
+    def _cancel_functions(self) -> list[asyncio.Task[Any]]:
+        return [*self.handlers.cancel(), *self._user_tasks.cancel()]
 
-    async def _drain(self) -> None:
-        """Wait for calls in flight, as long as every caller of `stop` has the patience."""
-        end = None if math.isinf(self._drain_end) else self._drain_end
-        try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(end) as self._draining:
-                    await self.send_queue.drained()
-        finally:
-            self._draining = None
+    def unwatch(self) -> None:
+        """Watch the host no more, whose events keep this alive: a run on a loop that was closed never ends."""
+        if self._unwatch is not None:
+            self._unwatch()
+
+    def forsake(self, words: str) -> None:
+        """Cut everything off, without a closing handshake: the client was dropped."""
+        if self.handlers or self.publisher.callbacks or self.protocol_errors.callbacks:
+            _logger.warning("%s; its callbacks and handlers are called no more: keep a reference to the client", words)
+        if self._run is not None and not self._run.done():
+            self._run.cancel()
+
+    # Closing.
+
+    async def stop(self, drain: float | None) -> None:
+        """Close, once; every caller returns when it is done.
+
+        Calls in flight are waited for `drain` seconds at most, those of the most impatient caller; None is no limit.
+        """
+        if self._phase is Phase.CLOSED:
+            return
+        if self.affinity.has_ended:
+            # There is no loop to wait on.
+            self._end()
+            return
+        self._bind()
+        self.handlers.spare(asyncio.current_task())
+        self._drain.end_within(drain)
+        if self._shutdown is None:
+            self._phase = Phase.CLOSING
+            self._shutdown = start_task(self._shut_down())
+            # One that is cancelled before its first step never gets to do it.
+            self._shutdown.add_done_callback(lambda _: self._end())
+        # Not awaited itself: a caller that is cancelled must not end the wait of the others.
+        await asyncio.wait([self._shutdown])
 
     async def _shut_down(self) -> None:
         try:
             if self.publisher.status not in (Status.IDLE, Status.FAILED):
                 self.publisher.set(Status.CLOSING)
-                await self._drain()
+                if (drained := self.send_queue.drained()) is not None:
+                    await self._drain.wait(drained)
             self.send_queue.close()
-            await self._hang_up()
+            if self._run is not None:
+                self._run.cancel()
+            await self._closing.runs_ended(self._run)
+            if self._session is not None:
+                self._session.leave(ConnectionLost.closed(1000, local=True))
+            await self._closing.finish(*self._cancel_functions())
         except Exception:
             _logger.exception("closing failed; the connection is cut")
         finally:
-            self._end_now()
-        # Status callbacks run in the next turn: let them, before `close()` returns and the program may end.
+            self._end()
+        # Status callbacks run in the next iteration: let them, before `close()` returns and the program may end.
         await asyncio.sleep(0)
 
-    async def _hang_up(self) -> None:
-        """Close the connection, and end what runs for it, within `close_timeout`."""
-        running = self._winding_down
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
-            running.append(self._task)
-        await ended(running, self.config.close_timeout)
-        if self._session is not None:
-            self._session.leave(ConnectionLost.closed(1000, local=True))
-        await self._closing.end(self.config.close_timeout)
-
-    def _end_now(self) -> None:
-        """Be closed, whatever still runs: nothing here waits, so nothing can keep it from its end."""
-        status = self.publisher.status
-        if status is Status.CLOSED:
+    def _end(self) -> None:
+        """Be closed at once, whatever still runs; nothing here waits, so nothing can prevent it."""
+        if self._phase is Phase.CLOSED:
             return
-        if status not in (Status.IDLE, Status.FAILED, Status.CLOSING):
+        self._phase = Phase.CLOSED
+        if self.publisher.status not in (Status.IDLE, Status.FAILED, Status.CLOSING):
             self.publisher.set(Status.CLOSING)
         self.send_queue.close()
         self.unwatch()
-        if self._task is not None:
-            cancel_once(self._task)
+        if self._run is not None:
+            cancel_once(self._run)
+        self._cancel_functions()
         self._closing.cancel()
-        # A link that was lost may still be flushing its last bytes to a peer that does not read.
-        self._cut_link()
+        # A connection that was lost may still be flushing its last bytes to a peer that does not read.
+        self._abort()
         self.send_queue.stop()
         self.subscriptions.end()
         self.publisher.set(Status.CLOSED)

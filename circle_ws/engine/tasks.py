@@ -1,21 +1,36 @@
-"""Tasks: how one is started, whose cancellation it was, and functions of the user's in tasks of their own."""
+"""Tasks: how one is started and cancelled, work with a deadline, and functions of the user's in tasks of their own."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from contextvars import copy_context
+from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
     from contextvars import Context
 
-__all__ = ["Interrupted", "UserTasks", "cancel_once", "is_cancelled", "result_of", "start_task"]
+__all__ = [
+    "DeadlinePassed",
+    "Interrupted",
+    "UserTasks",
+    "cancel_once",
+    "deadline_after",
+    "is_cancelled",
+    "result_of",
+    "start_task",
+    "within",
+]
 
 _logger = logging.getLogger("circle_ws")
 
 T = TypeVar("T")
+
+
+class DeadlinePassed(Exception):
+    """The deadline of `within` passed. A `TimeoutError` may also come from the work itself."""
 
 
 class Interrupted(Exception):
@@ -28,10 +43,10 @@ class Interrupted(Exception):
 def start_task(
     coroutine: Coroutine[Any, Any, T], *, context: Context | None = None, name: str | None = None
 ) -> asyncio.Task[T]:
-    """Start a task whose first step comes in a turn of its own, also on a loop with an eager task factory.
+    """Start a task whose first step runs in a later iteration of the loop, also with an eager task factory.
 
-    What starts a task here is often the reader, which must run no code of the user's, or code that has yet to take note
-    of the task.
+    Tasks are often started by the reader, which must run no code of the user's, or by code that has yet to keep the
+    task.
     """
     loop = asyncio.get_running_loop()
     if loop.get_task_factory() is None:
@@ -46,43 +61,68 @@ def is_cancelled() -> bool:
 
 
 def cancel_once(task: asyncio.Task[Any]) -> None:
-    """Cancel a task unless it was told already, which must not interrupt what it does about that, or its loop ended."""
+    """Cancel a task, but not twice, which would interrupt its cleanup, nor on a closed loop."""
     if not task.done() and not task.cancelling() and not task.get_loop().is_closed():
         task.cancel()
 
 
 def result_of(task: asyncio.Task[T]) -> T:
-    """Return the result of a task that has ended, or raise what it raised.
+    """Return the result of a task that has ended, or raise its exception.
 
     Raises:
-        Interrupted: It was cancelled, by another one than whoever waited for it.
+        Interrupted: It was cancelled, and not by the caller.
     """
     if task.cancelled():
         raise Interrupted
     return task.result()
 
 
+def deadline_after(seconds: float | None) -> float:
+    """Return the time on the event loop's clock in so many seconds; infinity for None, which means no limit."""
+    return inf if seconds is None else asyncio.get_running_loop().time() + seconds
+
+
+async def within(deadline: float, work: Awaitable[T]) -> T:
+    """Return the result of `work`, or cancel it at the deadline, on the event loop's clock.
+
+    Raises:
+        DeadlinePassed: The deadline passed.
+    """
+    limit = asyncio.timeout_at(None if deadline == inf else deadline)
+    try:
+        async with limit:
+            return await work
+    except TimeoutError:
+        if not limit.expired():
+            raise
+    # Outside of the handler: the frames of the work, which a context would hold, may hold secrets.
+    raise DeadlinePassed
+
+
 class UserTasks:
     """Functions of the user's that the client awaits: the signer, the setup, the headers function.
 
-    Each runs in a task of its own, in a fresh copy of the context in which the client was made. One that takes its time
-    when it is cancelled so holds up neither the deadline of an attempt nor `close()`.
+    Each runs in a task of its own, in a fresh copy of the context in which the client was made. So one that does not
+    end at once when it is cancelled delays neither the deadline of an attempt nor `close()`.
+
+    Attributes:
+        context: The context in which the client was made.
     """
 
     __slots__ = ("_running", "context")
 
     def __init__(self) -> None:
         self.context = copy_context()
-        """The context in which the client was made."""
         self._running: dict[asyncio.Task[Any], None] = {}
 
     def start(self, name: str, function: Callable[[], Awaitable[Any]]) -> asyncio.Task[Any]:
-        """Start `function()`; its task raises `Interrupted` where something that it awaited was cancelled.
+        """Start `function()`; its task raises `Interrupted` if something that it awaited was cancelled.
 
-        One of this name that still runs, though it was cancelled, is waited for first: they do not pile up.
+        An earlier task of this name that still runs, though it was cancelled, is waited for first, so that they do not
+        pile up.
 
         Args:
-            name: What it is: the task's name.
+            name: The task's name, for the log.
             function: Async.
         """
         earlier = [task for task in self._running if task.get_name() == name]
@@ -101,7 +141,7 @@ class UserTasks:
         return result_of(task)
 
     def cancel(self) -> list[asyncio.Task[Any]]:
-        """Cancel those that run; gives them."""
+        """Cancel and return those that run."""
         for task in self._running:
             cancel_once(task)
         return list(self._running)
@@ -109,7 +149,7 @@ class UserTasks:
     def _ended(self, task: asyncio.Task[Any]) -> None:
         del self._running[task]
         if not task.cancelled() and (error := task.exception()) is not None:
-            # Told by whoever waited for it, where anybody still did.
+            # The caller gets it, if it still waits; looked at here so that asyncio does not log it as never retrieved.
             _logger.debug("a function of the program's raised %s", type(error).__name__)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from math import inf
 from typing import Any
 
 __all__ = ["Wakeup", "settle"]
@@ -21,12 +22,12 @@ class Wakeup:
         self._woken = False
         self._waiter: asyncio.Future[None] | None = None
 
-    async def wait(self, until: float | None = None) -> None:
+    async def wait(self, until: float = inf) -> None:
         """Return when woken, now or since the last wait, or at the time `until` on the event loop's clock."""
         if not self._woken:
             loop = asyncio.get_running_loop()
             self._waiter = waiter = loop.create_future()
-            timer = loop.call_later(max(until - loop.time(), 0), settle, waiter) if until is not None else None
+            timer = loop.call_later(max(until - loop.time(), 0), settle, waiter) if until < inf else None
             try:
                 await waiter
             finally:
@@ -35,7 +36,7 @@ class Wakeup:
                     timer.cancel()
         self._woken = False
 
-    async def wait_for(self, awaited: asyncio.Future[Any], until: float | None) -> None:
+    async def wait_for(self, awaited: asyncio.Future[Any], until: float) -> None:
         """Return as `wait` does, or when `awaited` is done, which is neither cancelled nor read."""
         awaited.add_done_callback(self._done)
         try:
