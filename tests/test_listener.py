@@ -382,3 +382,83 @@ def test_peeking_takes_nothing() -> None:
     assert [buffer.peek(), buffer.peek(), buffer.pop(), buffer.peek(), buffer.pop()] == [Gap(1, 0)] * 3 + [2, 2]
     with pytest.raises(IndexError):
         buffer.peek()
+
+
+def _filled(count: int, **options: Any) -> Buffer[int]:
+    buffer: Buffer[int] = Buffer(3, **options)
+    for item in range(count):
+        buffer.put(item)
+    return buffer
+
+
+def test_the_newest_goes() -> None:
+    """With `drop_newest` what is there stays, and what comes too late is counted."""
+    buffer = _filled(10, overflow="drop_newest")
+    assert (_read(buffer), buffer.dropped) == ([0, 1, 2], 7)
+
+
+def test_a_full_buffer_can_end() -> None:
+    """With `close` it ends at the first item that has no room, and says why; what is there can be read."""
+    buffer = _filled(10, overflow="close")
+    assert (_read(buffer), buffer.dropped, buffer.ended) == ([0, 1, 2], 1, True)
+    assert isinstance(buffer.overrun, QueueFull)
+
+
+def test_gaps_are_where_something_is_missing() -> None:
+    """The oldest went: the gap is before what is left. The newest went: it is behind. It holds how many."""
+    assert _read(_filled(5, gaps=True)) == [Gap(2, 0), 2, 3, 4]
+    assert _read(_filled(5, overflow="drop_newest", gaps=True)) == [0, 1, 2, Gap(2, 0)]
+    assert _read(_filled(3, gaps=True)) == [0, 1, 2]
+
+
+def test_gaps_join() -> None:
+    """A downtime and what is dropped in the same place are one gap; elsewhere they are two."""
+    buffer = _filled(1, gaps=True)
+    buffer.interrupted(1.5)
+    buffer.put(1)
+    buffer.interrupted(2.0)
+    buffer.interrupted(0.5)
+    assert _read(buffer) == [0, Gap(0, 1.5), 1, Gap(0, 2.5)]
+    buffer = _filled(1, gaps=True)
+    buffer.interrupted(1.5)
+    for item in (1, 2, 3, 4):
+        buffer.put(item)
+    assert _read(buffer) == [Gap(2, 1.5), 2, 3, 4]
+
+
+def test_without_gaps_none_come() -> None:
+    """Who did not ask for them is not told."""
+    buffer = _filled(5)
+    buffer.interrupted(1.0)
+    assert _read(buffer) == [2, 3, 4]
+
+
+def test_every_item_is_read_or_counted_once() -> None:
+    """However writing, reading and downtimes follow each other: what is read and what the gaps count is everything."""
+    buffer: Buffer[int] = Buffer(4, gaps=True)
+    read: list[int | Gap] = []
+    for item in range(500):
+        buffer.put(item)
+        if item % 7 == 0:
+            buffer.interrupted(1.0)
+        read += [buffer.pop() for _ in range(min(item % 3, len(buffer)))]
+    read += _read(buffer)
+    items = [it for it in read if isinstance(it, int)]
+    gaps = [it for it in read if isinstance(it, Gap)]
+    assert items == sorted(set(items))
+    assert len(items) + sum(gap.dropped for gap in gaps) == 500
+    assert sum(gap.downtime for gap in gaps) == len(range(0, 500, 7))
+    assert _jumps(read) == 0
+
+
+def _jumps(read: list[int | Gap]) -> int:
+    """Count where items are missing without a gap that says so."""
+    jumps, last = 0, -1
+    marked = False
+    for it in read:
+        if isinstance(it, Gap):
+            marked = marked or it.dropped > 0
+        else:
+            jumps += it != last + 1 and not marked
+            last, marked = it, False
+    return jumps
