@@ -162,3 +162,68 @@ def test_the_end_of_a_connection() -> None:
     pending.add(pending.new_id(), "another")
     assert list(pending.entries) == [21]
     assert pending.take_only_message() == ["another"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "found"),
+    [
+        ({"id": 2}, ["entry 2"]),
+        ({"id": "2", "error": None}, ["entry 2"]),
+        ({"id": 2.0, "error": {"code": -32600}}, ["entry 2"]),
+        ({"id": 7, "error": {"code": -32600}}, []),
+        ({"id": [2]}, []),
+        ({"id": None}, []),
+        ({"error": {"code": -32603}}, []),
+        ({"error": "words"}, []),
+    ],
+)
+def test_a_broken_reply_is_about_the_request_that_it_names(reply: dict[str, Any], found: list[str]) -> None:
+    """Also by an id of another type; one without an id that says nothing more is about none."""
+    pending = table(2)
+    assert pending.take_broken(reply) == found
+    assert len(pending.entries) == 1 - len(found)
+
+
+@pytest.mark.parametrize("code", [-32700, -32600])
+def test_an_error_about_a_message_that_was_not_read(code: int) -> None:
+    """It is about the only message, unless there is another, or one was sent that gets no reply."""
+    error = {"id": None, "error": {"code": code}}
+    assert table(1).take_broken(error) == ["entry 1"]
+    assert table(1, 2).take_broken(error) == []
+    assert table(1).take_unread() == ["entry 1"]
+    pending = table(1)
+    pending.notified = True
+    assert pending.take_broken(error) == pending.take_unread() == []
+    batch = table(batches=(range(1, 4),))
+    batch.take(2)
+    assert batch.take_broken(error, partly_answered=False) == []
+    assert batch.take_broken(error) == ["entry 1", "entry 3"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"jsonrpc":"2.0","id":2,"result":NaN}', ["entry 2"]),
+        ('[{"id":2,"result":NaN},{"id":3,"result":1}]', ["entry 2", "entry 3"]),
+        ('{"id":2,"method":"f","params":[NaN]}', []),
+        ('{"id":9,"result":NaN}', []),
+        ('{"jsonrpc":"2.0","error":{"code":-32700,"message":NaN},"id":null}', []),
+        ("no JSON", []),
+    ],
+)
+def test_what_is_no_json_is_about_the_requests_in_plain_sight(text: str, found: list[str]) -> None:
+    """One by one and in batches; an error without an id says nothing where two messages are open."""
+    pending = table(2, 3)
+    assert pending.take_undecoded(text) == found
+    assert pending.take_named_in(text) == []
+
+
+def test_an_error_that_is_no_json_is_about_the_only_message() -> None:
+    """In an array it may be about what is left of a batch, and otherwise only about a whole one."""
+    error = '{"jsonrpc":"2.0","error":{"code":-32700,"message":NaN},"id":null}'
+    assert table(1).take_undecoded(error) == ["entry 1"]
+    assert table().take_undecoded(error) == []
+    batch = table(batches=(range(1, 4),))
+    batch.take(2)
+    assert batch.take_undecoded(error) == []
+    assert batch.take_undecoded(f" [{error}]") == ["entry 1", "entry 3"]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConnectionLost, MessageTooLarge, ProtocolError
 from ..jsonrpc import codec as json
 from ..jsonrpc import messages as envelope
-from ..jsonrpc.messages import AUTHENTICATION_REQUIRED, INVALID_REQUEST, MAX_BATCH, PARSE_ERROR, Kind
-from ..jsonrpc.plain_sight import is_nameless_error, reply_error, reply_ids
+from ..jsonrpc.messages import AUTHENTICATION_REQUIRED, MAX_BATCH, Kind
+from ..jsonrpc.pending import UNREAD
+from ..jsonrpc.plain_sight import reply_error
 from .listener import weigh
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ _MALFORMED = 4002
 """The close code for a peer that sends too much that is no JSON-RPC."""
 _MAX_MALFORMED = 5
 """Number of malformed messages in a row that end a connection."""
-_ABOUT_A_MESSAGE = (PARSE_ERROR, INVALID_REQUEST)
-"""What a peer answers, without an id, to a message that it could not read."""
 _SHOWN = 200
 """Characters of a peer's own words that an error repeats."""
 
@@ -102,14 +101,15 @@ class Inbound:
         if self._session.loss is not None:
             return
         if isinstance(cause, MessageTooLarge):
-            named = self._named_in(cause.beginning)
+            named = self._pending.take_named_in(cause.beginning)
             if self._session.signing_in:
                 # It may repeat the nonce or the signature.
                 cause.beginning = ""
             self._protocol_errors.report(cause)
             self._too_large = cause
-            self._fail(named, cause)
-        elif not self._fail_only_message(cause):
+            # Their slots stay taken: the connection is being closed.
+            self._set_error(named, cause)
+        elif not self._fail(self._pending.take_only_message(partly_answered=False), cause):
             self._take_malformed(None, cause)
 
     def lost(self, cause: ConnectionLost) -> None:
@@ -175,7 +175,6 @@ class Inbound:
             sent, call = found
             words = f"the reply to {call.method!r} has the id {id!r}, which is not as it was sent: {sent}"
             self._fail([call], ProtocolError(f"{words} (JSON-RPC 2.0 section 5)"))
-            self._send_queue.slot_freed()
             return
         self._counters.ignored_replies += 1
         if not self._pending.was_sent(id):
@@ -221,7 +220,9 @@ class Inbound:
     def _take_bad_batch(self, size: int) -> None:
         if size:
             self._take_malformed(None, ProtocolError(f"a batch of {size} is over the maximum of {MAX_BATCH} members"))
-        elif not self._fail_only_message(ProtocolError("the circle answered with an empty batch, which says nothing")):
+            return
+        error = ProtocolError("the circle answered with an empty batch, which says nothing")
+        if not self._fail(self._pending.take_only_message(partly_answered=False), error):
             self._take_malformed(None, ProtocolError("a batch is empty"))
 
     def _answer_batch(self, requests: list[dict[str, Any]], text: str) -> None:
@@ -232,7 +233,7 @@ class Inbound:
 
     def _take_nameless_error(self, error: RpcError, *, in_batch: bool = False) -> None:
         """Handle an error without an id: it is that of the one unanswered message, where there is only one."""
-        if error.code in _ABOUT_A_MESSAGE and self._fail_unread_message(error, in_batch=in_batch):
+        if error.code in UNREAD and self._fail(self._pending.take_unread(partly_answered=in_batch), error):
             return
         unread = ProtocolError(f"the peer could not read one of our messages (code {error.code})")
         # In a sign-in a peer's own words may echo a secret.
@@ -240,22 +241,10 @@ class Inbound:
         self._protocol_errors.report(unread)
 
     def _take_undecoded(self, text: str, error: ProtocolError) -> None:
-        calls = self._named_in(text)
-        worded = self._in_its_words(error, reply_error(text, _SHOWN))
-        if calls:
-            self._fail(calls, worded)
-            self._send_queue.slot_freed()
-        elif not (
-            self._pending.entries
-            and is_nameless_error(text)
-            and self._fail_unread_message(worded, in_batch=text.lstrip("\ufeff \t\r\n").startswith("["))
-        ):
+        if calls := self._pending.take_undecoded(text):
+            self._fail(calls, self._in_its_words(error, reply_error(text, _SHOWN)))
+        else:
             self._take_malformed(None, error)
-
-    def _named_in(self, text: str) -> list[PendingCall]:
-        """Remove and return the calls whose replies are in a text that cannot be parsed."""
-        ids = reply_ids(text) if self._pending.entries else []
-        return [call for id in ids if (call := self._pending.take(id)) is not None]
 
     def _take_malformed(self, frame: Any, error: ProtocolError, *, in_batch: bool = False) -> None:
         if type(frame) is dict and "method" not in frame and self._fail_named(frame, error, in_batch=in_batch):
@@ -266,36 +255,19 @@ class Inbound:
 
     def _fail_named(self, reply: dict[str, Any], error: ProtocolError, *, in_batch: bool) -> bool:
         """Fail the calls that a broken reply is about; return whether there are any."""
-        pending = self._pending
-        id, said = reply.get("id"), reply.get("error")
-        if said is not None and pending.entries:
+        calls = self._pending.take_broken(reply, partly_answered=in_batch)
+        if calls and (said := reply.get("error")) is not None:
             error = self._in_its_words(error, _own_text(said, ""))
-        call = pending.take(id)
-        if call is None and (almost := pending.take_almost(id)) is not None:
-            call = almost[1]
-        if call is not None:
-            self._fail([call], error)
+        return self._fail(calls, error)
+
+    def _fail(self, calls: list[PendingCall], error: ProtocolError | RpcError) -> bool:
+        """Fail calls that were answered in some way, and give their slots to others; return whether there are any."""
+        self._set_error(calls, error)
+        if calls:
             self._send_queue.slot_freed()
-            return True
-        if id is not None or type(said) is not dict or said.get("code") not in _ABOUT_A_MESSAGE:
-            return False
-        return self._fail_unread_message(error, in_batch=in_batch)
+        return bool(calls)
 
-    def _fail_unread_message(self, error: ProtocolError | RpcError, *, in_batch: bool) -> bool:
-        """Do as `_fail_only_message`, unless what the peer could not read may be a message that has no reply."""
-        return not self._pending.notified and self._fail_only_message(error, partly_answered=in_batch)
-
-    def _fail_only_message(self, error: ProtocolError | RpcError, *, partly_answered: bool = False) -> bool:
-        """Fail the calls of the one message that is unanswered; return whether there is only one."""
-        calls = self._pending.take_only_message(partly_answered=partly_answered)
-        if not calls:
-            return False
-        self._fail(calls, error)
-        self._send_queue.slot_freed()
-        return True
-
-    def _fail(self, calls: list[PendingCall], error: ProtocolError | RpcError) -> None:
-        """Fail calls that were answered in some way; their slots are free afterwards."""
+    def _set_error(self, calls: list[PendingCall], error: ProtocolError | RpcError) -> None:
         for call in calls:
             self._session.answered = self._session.answered or not call.internal
             call.fail(error)

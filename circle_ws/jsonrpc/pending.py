@@ -5,12 +5,18 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from .messages import INVALID_REQUEST, PARSE_ERROR
+from .plain_sight import is_nameless_error, reply_ids
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Pending"]
+__all__ = ["UNREAD", "Pending"]
 
 T = TypeVar("T")
+
+UNREAD = (PARSE_ERROR, INVALID_REQUEST)
+"""The codes with which a peer answers a message that it could not read; such an error has the id `null`."""
 
 
 class Pending(Generic[T]):
@@ -28,7 +34,9 @@ class Pending(Generic[T]):
     5. `take_all()` when the connection is lost.
 
     A reply may also fail to say which request it is about: an error with the id `null`, an empty batch, a binary
-    message. It is about the one message that has no reply, where there is only one: `take_only_message()`.
+    message. It is about the one message that has no reply, where there is only one: `take_only_message()`, and
+    `take_unread()` for an error with a code of `UNREAD`. For what is no JSON-RPC, or no JSON, `take_broken()` and
+    `take_undecoded()` find out which one it is about.
 
     Attributes:
         entries: The unanswered requests in the order in which they were added; to be read, not changed.
@@ -109,6 +117,35 @@ class Pending(Generic[T]):
             if not batch.issuperset(ids) or not (partly_answered or len(ids) == len(batch)):
                 return []
         return self._remove_all()
+
+    def take_unread(self, *, partly_answered: bool = True) -> list[T]:
+        """Do as `take_only_message`; empty also where what the peer could not read may be a message without a reply."""
+        return [] if self.notified else self.take_only_message(partly_answered=partly_answered)
+
+    def take_broken(self, reply: dict[str, Any], *, partly_answered: bool = True) -> list[T]:
+        """Remove and return the requests that a reply is about which is no JSON-RPC; empty where there are none."""
+        id, said = reply.get("id"), reply.get("error")
+        entry = self.take(id)
+        if entry is None and (almost := self.take_almost(id)) is not None:
+            entry = almost[1]
+        if entry is not None:
+            return [entry]
+        if id is not None or type(said) is not dict or said.get("code") not in UNREAD:
+            return []
+        return self.take_unread(partly_answered=partly_answered)
+
+    def take_undecoded(self, text: str) -> list[T]:
+        """Remove and return the requests that a message is plainly a reply to which is no strict JSON."""
+        named = self.take_named_in(text)
+        if named or not self.entries or not is_nameless_error(text):
+            return named
+        return self.take_unread(partly_answered=text.lstrip("\ufeff \t\r\n").startswith("["))
+
+    def take_named_in(self, text: str) -> list[T]:
+        """Remove and return the requests whose ids are in plain sight in a reply, or in the beginning of one."""
+        # Mostly there are none, and then there is nothing to look for.
+        ids = reply_ids(text) if self.entries else []
+        return [entry for id in ids if (entry := self.take(id)) is not None]
 
     def give_up(self, id: int) -> bool:
         """Remove a request whose caller waits no longer; return whether it had no reply until now."""

@@ -119,7 +119,7 @@ class ClientSession:
         try:
             frame = codec.decode(text)
         except ProtocolError as error:
-            await self._reply(None if self._requests.settle_unreadable(text, error) else _PARSE_ERROR)
+            await self._reply(None if self._requests.settle_undecoded(text, error) else _PARSE_ERROR)
             return
         if type(frame) is list:
             await self._take_batch(frame)
@@ -130,7 +130,7 @@ class ClientSession:
         most = self._rules.max_batch
         if not members:
             error = ProtocolError("the client answered with an empty array")
-            is_reply = self._requests.fail_only_message(error)
+            is_reply = self._requests.settle_empty(error)
             await self._reply(None if is_reply else _invalid_request("a batch without members"))
         elif len(members) > most:
             await self._reply(_invalid_request(f"a batch has at most {most} members, not {len(members)}"))

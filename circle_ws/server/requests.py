@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from ..errors import CallTimeout, CircleWsError, OutcomeUnknown, ProtocolError, QueueFull, RpcError
+from ..errors import CallTimeout, CircleWsError, OutcomeUnknown, ProtocolError, QueueFull
 from ..jsonrpc import messages
-from ..jsonrpc.messages import INVALID_REQUEST, PARSE_ERROR, Kind
-from ..jsonrpc.pending import Pending
-from ..jsonrpc.plain_sight import is_nameless_error, reply_ids
+from ..jsonrpc.messages import Kind
+from ..jsonrpc.pending import UNREAD, Pending
 from .concurrency import not_counted
 
 if TYPE_CHECKING:
@@ -22,8 +21,6 @@ __all__ = ["MAX_OPEN", "Requests"]
 
 MAX_OPEN = 256
 """Maximum number of requests to one client that wait to be sent or to be answered."""
-_ABOUT_A_MESSAGE = (PARSE_ERROR, INVALID_REQUEST)
-"""Codes with which a client answers a message that it could not read; such an error has no id."""
 
 
 class Requests:
@@ -62,11 +59,16 @@ class Requests:
 
     def settle(self, reply: dict[str, Any], kind: Kind) -> None:
         """Take a checked reply; one to nothing that was asked is ignored."""
+        id = reply["id"]
         outcome = messages.rpc_error(reply) if kind is Kind.ERROR else reply["result"]
-        if not isinstance(outcome, RpcError) or reply["id"] is not None:
-            self._settle(reply["id"], outcome)
-        elif outcome.code in _ABOUT_A_MESSAGE and not self.pending.notified:
-            self.fail_only_message(outcome)
+        if (future := self.pending.take(id)) is not None:
+            future.set_result(outcome)
+        elif (almost := self.pending.take_almost(id)) is not None:
+            # An id is to be sent back as it came (JSON-RPC 2.0 section 5), but it cannot mean another request.
+            words = f"the client answered with the id {id!r:.50} where {almost[0]} was asked"
+            almost[1].set_result(ProtocolError(words))
+        elif kind is Kind.ERROR and id is None and outcome.code in UNREAD:
+            _fail(self.pending.take_unread(), outcome)
 
     def settle_broken(self, frame: Any, error: ProtocolError, *, alone: bool) -> bool:
         """Take what may be a reply that breaks JSON-RPC; return whether it is about a request of ours.
@@ -76,29 +78,17 @@ class Requests:
             error: What is wrong with it.
             alone: Whether nothing came with it that may be the reply to another request of the same message.
         """
-        if type(frame) is not dict or "method" in frame:
+        if type(frame) is not dict or "method" in frame or (frame.get("id") is None and not alone):
             return False
-        id, said = frame.get("id"), frame.get("error")
-        if id is not None or not alone or type(said) is not dict or said.get("code") not in _ABOUT_A_MESSAGE:
-            return self._settle(id, error)
-        return not self.pending.notified and self.fail_only_message(error)
+        return _fail(self.pending.take_broken(frame), error)
 
-    def settle_unreadable(self, text: str, error: ProtocolError) -> bool:
+    def settle_undecoded(self, text: str, error: ProtocolError) -> bool:
         """Take a message that is not strict JSON; return whether it is plainly a reply to a request of ours."""
-        # Nearly always there is none, and what a client sends is no reply: then there is nothing to look for.
-        if not self.pending.entries:
-            return False
-        if not self.pending.notified and is_nameless_error(text):
-            return self.fail_only_message(error)
-        found = [self._settle(id, error) for id in reply_ids(text)]
-        return any(found)
+        return _fail(self.pending.take_undecoded(text), error)
 
-    def fail_only_message(self, error: CircleWsError) -> bool:
-        """Fail the requests of the one unanswered message; return whether there is one and no other."""
-        futures = self.pending.take_only_message()
-        for future in futures:
-            future.set_result(error)
-        return bool(futures)
+    def settle_empty(self, error: ProtocolError) -> bool:
+        """Take an empty array, which may be a reply; return whether it is about the one unanswered message of ours."""
+        return _fail(self.pending.take_only_message(), error)
 
     def end(self) -> None:
         """Fail all requests that have no reply, because the client is gone."""
@@ -106,17 +96,6 @@ class Requests:
             loss = self._socket.loss()
             words = f"{loss}; whether the request was run is unknown"
             future.set_result(OutcomeUnknown(words, code=loss.code, reason=loss.reason, local=loss.local))
-
-    def _settle(self, id: Any, outcome: Any) -> bool:
-        future = self.pending.take(id)
-        if future is None:
-            if (almost := self.pending.take_almost(id)) is None:
-                return False
-            # An id is to be sent back as it came (JSON-RPC 2.0 section 5), but it cannot mean another request.
-            sent, future = almost
-            outcome = ProtocolError(f"the client answered with the id {id!r:.50} where {sent} was asked")
-        future.set_result(outcome)
-        return True
 
     async def _exchange(self, text: str, ids: list[int], timeout: float | None, what: str) -> list[Any]:
         """Send the requests with these ids; return the outcome of each, which may be an error."""
@@ -154,3 +133,9 @@ class Requests:
                 words = f"{what}: the client did not reply within {timeout} s; it may have run"
             return CallTimeout(words, phase=phase)
         return None
+
+
+def _fail(futures: list[asyncio.Future[Any]], error: CircleWsError) -> bool:
+    for future in futures:
+        future.set_result(error)
+    return bool(futures)
