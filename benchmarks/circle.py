@@ -19,7 +19,7 @@ class Ledger:
         self.total = 0
 
     def note(self, client: int, number: int) -> None:
-        """Learn that a call was run."""
+        """Count a call."""
         runs = self._runs.setdefault(client, bytearray())
         if number >= len(runs):
             runs.extend(bytes(number + 1024 - len(runs)))
@@ -27,12 +27,12 @@ class Ledger:
         self.total += 1
 
     def pages(self) -> dict[str, str]:
-        """Give all counts, by client, as base64."""
+        """Return all counts, by client, as base64."""
         return {str(client): base64.b64encode(runs).decode() for client, runs in self._runs.items()}
 
 
 async def serve(port: int) -> None:
-    """Be the circle until standard input ends."""
+    """Run the circle until standard input ends."""
     ledger = Ledger()
     server = CircleServer(port=port)
 

@@ -43,7 +43,7 @@ _LONGEST = 0.05
 
 
 class Fate(IntEnum):
-    """Say how a call ended, as far as it matters whether it ran."""
+    """Return how a call ended, as far as it shows whether the call ran."""
 
     NONE = 0
     RESULT = 1
@@ -85,7 +85,7 @@ class Tally:
 
 
 class Customer:
-    """Be one program with one client at a time.
+    """One program with one client at a time.
 
     Args:
         number: Its own.
@@ -193,7 +193,7 @@ class _Links:
         self._first = True
 
     def __call__(self, change: StatusChange) -> None:
-        """Learn of a change of status."""
+        """Record a change of status."""
         if change.status is ConnectionStatus.CONNECTED:
             self._tally.reconnects += not self._first
             self._first = False

@@ -1,6 +1,6 @@
 """A circle that is faster than any client: it pastes the params of a request, undecoded, into the reply.
 
-A program of its own, on picows; it checks nothing and signs nobody in. Two methods are more than an echo:
+A program of its own, on picows; it checks nothing and has no sign-in. Two methods are more than an echo:
 `flood` with `[count, rate]` answers, then pushes so many notifications `tick` at so many a second; `count_in` gives the
 number of messages that this connection has sent.
 """
@@ -19,7 +19,7 @@ _PAUSE = 0.001
 
 
 class _Request(msgspec.Struct):
-    """Be a request whose id and params stay text."""
+    """A request whose id and params stay text."""
 
     method: str
     id: msgspec.Raw = msgspec.Raw(b"null")

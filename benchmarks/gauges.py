@@ -17,7 +17,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Hold what was there at one moment.
+    """A measurement at one moment.
 
     Attributes:
         at: Seconds since the beginning.
@@ -61,7 +61,7 @@ def sample(began: float, calls: int, reconnects: int, late: float) -> Sample:
 
 
 def slope(points: list[tuple[float, float]]) -> float:
-    """Give the slope of the straight line that fits the points best (least squares)."""
+    """Return the slope of the straight line that fits the points best (least squares)."""
     if len(points) < 2:
         return 0.0
     mean_x = sum(x for x, _ in points) / len(points)

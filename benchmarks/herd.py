@@ -45,7 +45,7 @@ class Herd:
     back: dict[int, float] = field(default_factory=dict)
 
     def watch(self, number: int, change: StatusChange) -> None:
-        """Learn of a change of one client's status."""
+        """Record a change of one client's status."""
         if change.previous is ConnectionStatus.CONNECTED and change.status is ConnectionStatus.WAITING:
             self.lost[number] = change.at
         elif number in self.lost and change.status is ConnectionStatus.CONNECTING:
@@ -61,7 +61,7 @@ def most_within(times: list[float], window: float) -> int:
 
 
 async def run(*, clients: int, down: float, uptime: float) -> dict[str, Any]:
-    """Let `clients` connect, kill their circle after `uptime` seconds and start it again `down` seconds later."""
+    """Connect `clients` clients, kill their circle after `uptime` seconds and start it again `down` seconds later."""
     herd = Herd()
     circle = await Child.start("circle")
     made = [_client(number, circle.told["url"], herd) for number in range(clients)]

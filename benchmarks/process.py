@@ -15,7 +15,7 @@ _PATIENCE = 10.0
 
 
 class Child:
-    """Be one running process of a module of this package.
+    """One running process of a module of this package.
 
     Attributes:
         told: What it said first, such as the port it listens on.
@@ -86,7 +86,7 @@ async def started(stack: AsyncExitStack, module: str, **options: Any) -> Child:
 
 
 async def answer_lines(told: dict[str, Any], answer: Callable[..., Awaitable[Any]]) -> None:
-    """Say `told`, then answer every line of standard input with `answer(**line)`, until it ends."""
+    """Print `told`, then answer every line of standard input with `answer(**line)`, until it ends."""
     _say(told)
     reader = asyncio.StreamReader()
     protocol = asyncio.StreamReaderProtocol(reader)

@@ -1,6 +1,6 @@
 """A TCP proxy in a process of its own that breaks its connections, each in its own way and after its own time.
 
-Reset, closed, cut in the middle of a message, half open (nothing passes, nobody is told), slow; some are closed as soon
+Reset, closed, cut in the middle of a message, half open (nothing passes, neither side notices), slow; some are closed as soon
 as they are accepted.
 """
 
@@ -80,7 +80,7 @@ class BadProxy:
                 _reset(writer)
 
     async def _pass_a_part(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Let the client have the beginning of what comes next."""
+        """Pass only the beginning of the next chunk to the client."""
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(0.2):
                 data = await reader.read(_CHUNK)
@@ -106,7 +106,7 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 
 async def serve(target: int, lifetime: float, seed: int) -> None:
-    """Be the proxy until standard input ends."""
+    """Run the proxy until standard input ends."""
     proxy = BadProxy(target, lifetime, random.Random(seed))
     server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0, backlog=1024)
 

@@ -10,7 +10,7 @@ __all__ = ["Table", "markdown", "merge_json", "page", "plain"]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Be a table of texts.
+    """A table of texts.
 
     Attributes:
         title: What it shows.

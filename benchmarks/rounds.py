@@ -22,7 +22,7 @@ async def alternate(
 
 
 def medians(found: dict[str, list[Figures]]) -> dict[str, Figures]:
-    """Give the median of each figure."""
+    """Return the median of each figure."""
     return {
         name: {figure: statistics.median(one[figure] for one in figures) for figure in figures[0]}
         for name, figures in found.items()

@@ -152,7 +152,7 @@ class Soak:
         return dict(found)
 
     def _growth(self) -> dict[str, Any]:
-        """Tell what grew between the end of the warm-up and the end of the run, by the line that fits best."""
+        """Return the growth from the end of the warm-up to the end of the run, by a fitted line."""
         warm = [one for one in self.samples if one.at >= WARM_UP * self.settings["seconds"]]
         if len(warm) < 2:
             return {}

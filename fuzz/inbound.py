@@ -31,7 +31,7 @@ LOOP = asyncio.new_event_loop()
 
 
 class Line:
-    """Be a transport that takes everything."""
+    """A transport that accepts everything."""
 
     buffered = 0
     bytes_received = 0

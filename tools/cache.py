@@ -33,7 +33,7 @@ def folder() -> Path:
 
 @contextmanager
 def locked(name: str) -> Iterator[Path]:
-    """Hold the lock called `name` in the cache and yield the cache folder."""
+    """Take the lock called `name` in the cache and yield the cache folder."""
     home = folder()
     with (home / f"{name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -79,7 +79,7 @@ def _folder() -> Path:
 
 
 def _apt_options() -> list[str]:
-    """Take over what this machine says about the age of Debian's lists: some mirrors stand still."""
+    """Copy this machine's setting for the age of Debian's package lists, because some mirrors are not updated."""
     done = subprocess.run(["apt-config", "dump", "Acquire::Check-Valid-Until"], capture_output=True, text=True)
     return [f"--aptopt={line.rstrip(';')}" for line in done.stdout.splitlines()]
 

@@ -15,7 +15,7 @@ _DRAWING = re.compile(r"```mermaid\n.*?```\n", re.DOTALL)
 
 
 def diagram() -> str:
-    """Give the drawing: a Mermaid block, which code hosts show as a picture."""
+    """Return the diagram as a Mermaid block, which code hosts render."""
     arrows = [
         f"    {origin.name} --> {target.name}"
         for origin in ConnectionStatus
@@ -28,7 +28,7 @@ def diagram() -> str:
 
 
 def redrawn(page: str) -> str:
-    """Give the page with the drawing as the table has it."""
+    """Return the page with the diagram of the present table."""
     return _DRAWING.sub(lambda _: diagram(), page)
 
 

@@ -24,7 +24,7 @@ def package(name: str, version: str) -> Path:
 
 
 def _pack(release: str, home: Path, path: Path) -> None:
-    """Have npm download the package; unpack it to `path` in one step."""
+    """Download the package by npm and unpack it to `path` atomically."""
     npm = shutil.which("npm")
     if npm is None:
         raise ToolError(f"npm is not on this machine, and {release} comes from there: apt-get install npm", code=3)

@@ -94,7 +94,7 @@ def needed(texts: list[str], target: Target, extras: set[str] | None = None) -> 
 
 
 def wheels(texts: list[str], target: Target) -> dict[str, bool]:
-    """Tell of each requirement, and of what these need in turn, whether there is a wheel."""
+    """Return for each requirement, direct or indirect, whether there is a wheel."""
     told: dict[str, bool] = {}
     todo = needed(texts, target)
     while todo:

@@ -52,7 +52,7 @@ def _plain(requirement: Requirement) -> Requirement:
 
 
 def _download(folder: Path, wanted: list[str], python: str, platform: str) -> None:
-    """Have pip download wheels for Pyodide, compiled or pure, each without its dependencies."""
+    """Download wheels for Pyodide by pip, compiled or pure, each without its dependencies."""
     abi = f"cp{python.replace('.', '')}"
     tags = ["--implementation", "cp", "--abi", abi, "--abi", "none", "--platform", platform, "--platform", "any"]
     pip = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check"]

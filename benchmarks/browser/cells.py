@@ -29,7 +29,7 @@ class _Cell:
 
 @dataclass(frozen=True)
 class Plan:
-    """Be what one run does."""
+    """The plan of one run."""
 
     rounds: int
     loads: int
@@ -52,12 +52,12 @@ class Plan:
 
 
 def full() -> Plan:
-    """Give the plan for figures that are worth keeping."""
+    """Return the plan for figures to keep."""
     return Plan(rounds=5, loads=3, cells=_cells(1.0), count=20_000, rate=20_000)
 
 
 def small() -> Plan:
-    """Give one that only shows that everything works."""
+    """Return a short plan that only shows that everything works."""
     return Plan(rounds=2, loads=1, cells=_cells(0.1), count=2_000, rate=20_000, stream=(2_500, 5_000))
 
 

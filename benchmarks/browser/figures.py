@@ -12,7 +12,7 @@ _BASE = next(iter(CLIENTS))
 
 
 def summary(found: dict[str, list[Any]], sizes: dict[str, int]) -> dict[str, Any]:
-    """Give the medians over all rounds; `sizes` are those of our wheels, in bytes."""
+    """Return the medians over all rounds; `sizes` are those of our wheels, in bytes."""
     return {
         "cells": {cell: _cell(rounds) for cell, rounds in _by(found["round"], lambda one: one["cell"]).items()},
         "flood": {name: _flood(runs) for name, runs in _floods(found["flooded"]).items()},
@@ -49,7 +49,7 @@ def _floods(flooded: list[Any]) -> dict[str, list[Any]]:
 
 
 def _flood(runs: list[Any]) -> dict[str, Any]:
-    """Give the worst of each, as one frozen moment is one too many."""
+    """Return the worst of each, because a single frozen moment counts."""
     told = [run["longTask"] for run in runs if run["longTask"] is not None]
     return {
         "got": min(run["got"] for run in runs),

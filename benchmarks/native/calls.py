@@ -61,7 +61,7 @@ def tables(found: dict[str, Any]) -> list[Table]:
 
 
 def ratios(figures: dict[str, Figures], figure: str) -> dict[str, float]:
-    """Give a figure of each client as a multiple of what it is for base."""
+    """Return a figure of each client as a multiple of that of base."""
     base = figures[BASE][figure]
     return {name: one[figure] / base for name, one in figures.items()}
 

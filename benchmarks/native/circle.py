@@ -99,7 +99,7 @@ def _choose(request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithList
 
 
 def raise_file_limit() -> int:
-    """Let this process have as many open files as it may, and give the number."""
+    """Raise the limit of open files of this process to its maximum, and return it."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard

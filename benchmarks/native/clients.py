@@ -26,7 +26,7 @@ OURS, BASE, NATS = "circle_ws", "base", "nats-py"
 
 @asynccontextmanager
 async def _circle_ws(url: str) -> AsyncIterator[Callable[[str], Awaitable[Any]]]:
-    """Have everything on: signed in, deadlines, slots, statistics, keep-alive."""
+    """circle_ws with its defaults: signed in, deadlines, slots, statistics, keep-alive."""
     import circle_ws
 
     async with circle_ws.connect(url, private_key=circle_ws.KeyPair.generate(), call_timeout=_PATIENCE) as client:
@@ -73,7 +73,7 @@ async def _gql(url: str) -> AsyncIterator[Callable[[str], Awaitable[Any]]]:
     from gql import Client, GraphQLRequest, gql
     from gql.transport.websockets import WebsocketsTransport
 
-    # It logs every message at level INFO, and makes the text even where nobody listens.
+    # It formats a log line for every message, even if level INFO is not enabled.
     logging.getLogger("gql").setLevel(logging.WARNING)
     transport = WebsocketsTransport(
         url=f"{url}graphql", subprotocols=["graphql-transport-ws"], connect_args={"compression": None}

@@ -44,7 +44,7 @@ class _Python:
         self._environ["PYTHONPYCACHEPREFIX"] = cache
 
     async def run(self, *arguments: str) -> tuple[str, str]:
-        """Give what is printed and what is complained."""
+        """Return standard output and standard error."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, *arguments, stdout=PIPE, stderr=PIPE, env=self._environ
         )

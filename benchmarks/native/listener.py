@@ -1,4 +1,4 @@
-"""Take notifications as fast as they are pushed, with circle_ws or with a loop over `websockets`."""
+"""Receive notifications as fast as they are pushed, with circle_ws or with a loop over `websockets`."""
 
 import argparse
 import asyncio
@@ -65,7 +65,7 @@ KINDS: dict[str, Callable[[str, int], Awaitable[int]]] = {
 
 
 async def measure(kind: str, url: str, count: int) -> dict[str, float]:
-    """Have `count` notifications pushed at once, and time it; connecting counts, too, which is little."""
+    """Request `count` notifications at once and measure the time, including that of connecting, which is short."""
     gc.collect()
     wall, cpu = time.perf_counter(), time.process_time()
     taken = await KINDS[kind](url, count)

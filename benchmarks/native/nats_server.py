@@ -18,7 +18,7 @@ _INFO = {"server_id": "bench", "version": "2.10.0", "proto": 1, "max_payload": 1
 
 
 class _Nats(asyncio.Protocol):
-    """Be one connection."""
+    """One connection."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -52,7 +52,7 @@ class _Nats(asyncio.Protocol):
 
 
 async def serve() -> None:
-    """Be the server until standard input ends."""
+    """Run the server until standard input ends."""
     server = await asyncio.get_running_loop().create_server(_Nats, "127.0.0.1", 0)
 
     async def answer(ask: str) -> Any:

@@ -32,7 +32,7 @@ PAYLOADS: dict[str, Any] = {"small": "x" * 58, "plain": "lorem ip" * (_LARGE // 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Say what a client is measured with.
+    """A load that a client is measured with.
 
     Attributes:
         name: What the table calls it.

@@ -15,14 +15,14 @@ __all__ = ["flood", "open_careful", "open_floor", "open_naive", "open_ours", "wo
 
 
 class Client(Protocol):
-    """Be what can call a circle."""
+    """A client that can call a circle."""
 
     async def call(self, method: str, params: Any) -> Any:
         """Call a method."""
 
 
 class Naive:
-    """Be what most people write: a listener of its own, with a proxy of its own, for each call."""
+    """The usual code: an event listener, and a proxy of it, for each call."""
 
     def __init__(self, js_socket: Any) -> None:
         self._js_socket = js_socket
@@ -50,7 +50,7 @@ class Naive:
 
 
 class Careful:
-    """Be what somebody writes who knows Pyodide: one proxy for all messages, a dict of futures."""
+    """The code of a programmer who knows Pyodide: one proxy for all messages, a dict of futures."""
 
     def __init__(self, js_socket: Any) -> None:
         self._js_socket = js_socket
@@ -72,7 +72,7 @@ class Careful:
 
 
 class Floor:
-    """Be the least that Python can do in a page: one proxy, a dict, calls resumed within the event; no checks."""
+    """The least that Python can do in a page: one proxy, a dict, calls resumed within the event; no checks."""
 
     def __init__(self, js_socket: Any) -> None:
         self._js_send = js_socket.send
