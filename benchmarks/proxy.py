@@ -1,7 +1,7 @@
 """A TCP proxy in a process of its own that breaks its connections, each in its own way and after its own time.
 
-Reset, closed, cut in the middle of a message, half open (nothing passes, neither side notices), slow; some are closed as soon
-as they are accepted.
+Reset, closed, cut in the middle of a message, half open (nothing passes, neither side notices), slow; some are closed
+as soon as they are accepted.
 """
 
 import argparse

@@ -55,7 +55,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(autouse=True)
 def fresh_turns() -> None:
-    """Let no test wait for the signatures of another one: in a page a key signs only so often."""
+    """Reset the signing limit, so that no test waits for the signatures of another one in a page."""
     keypair._rates.clear()
 
 

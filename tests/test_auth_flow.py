@@ -77,7 +77,7 @@ def _ends(flow: SignIn, answer: Any, *, bound: bool = False) -> None:
 
 
 def _all_of(error: BaseException | None) -> Iterator[BaseException]:
-    """Give an exception with all its causes and contexts."""
+    """Return an exception with all its causes and contexts."""
     if error is not None:
         yield error
         yield from _all_of(error.__cause__)
@@ -85,7 +85,7 @@ def _all_of(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _text_of(error: BaseException) -> str:
-    """Give everything that a log or a crash report could write about an exception."""
+    """Return everything that a log or a crash report could contain of an exception."""
     return " ".join(f"{one!r} {one} {one.args} {vars(one)}" for one in _all_of(error)).lower()
 
 

@@ -59,7 +59,7 @@ _NO_POINTS = {
 
 
 def _samples(count: int) -> list[tuple[bytes, bytes]]:
-    """Give private keys and digests, the edges of their ranges among them; the same ones each time."""
+    """Return private keys and digests, including the edges of their ranges; the same ones each time."""
     rng = random.Random(1)
     edges = [_number(1), _number(2), _number(_ORDER - 1), _number(_ORDER // 2), _number(2**255)]
     digests = [bytes(32), b"\xff" * 32, _number(_ORDER), _number(_ORDER + 1), _number(1)]
@@ -148,7 +148,7 @@ def test_high_s_is_refused(module: ModuleType) -> None:
     [(0, 1), (1, 0), (0, 0), (_ORDER, 1), (1, _ORDER), (_ORDER + 1, 1), (2**256 - 1, 2**256 - 1), (5, 5), (1, 1)],
 )
 def test_numbers_out_of_range(module: ModuleType, r: int, s: int) -> None:
-    """An r or s that is 0, or not below the order, or nobody's, verifies nothing, and raises nothing."""
+    """An r or s that is 0, not below the order, or of no signature, verifies nothing, and raises nothing."""
     signature = _number(r) + _number(s)
     assert module.verify(_GENERATOR, _DIGEST, signature) is False
     recovered = [module.recover(_DIGEST, signature, recovery_id) for recovery_id in range(2)]

@@ -99,8 +99,8 @@ async def test_inside_the_block_there_is_no_result_yet(peers: Peers) -> None:
         assert it.stats.calls == 0
 
 
-async def test_an_unread_failure_is_nobodys_trouble(peers: Peers) -> None:
-    """A failed member that nobody awaits leaves no report of an exception that was never retrieved."""
+async def test_an_unread_failure_is_not_reported(peers: Peers) -> None:
+    """A failed member that is never awaited leaves no report of an exception that was never retrieved."""
     circle = await peers.start("circle")
     async with client(circle.url) as it, it.batch() as batch:
         batch.call("no such method")
@@ -297,7 +297,7 @@ async def test_a_circle_that_knows_no_batches(peers: Peers) -> None:
 
 
 async def test_an_error_without_an_id_is_no_single_calls(peers: Peers) -> None:
-    """Where a single call is unanswered too, nobody knows whose error it is, and all go on waiting."""
+    """Where a single call is unanswered too, the error cannot be attributed, and all calls go on waiting."""
     peer = await peers.start("scripted", answers={"f": {"raw": '{"jsonrpc":"2.0","id":$id,"result":1}'}})
     async with client(peer.url, key=None) as it:
         single = later(it.call("g", timeout=0.3))
@@ -406,7 +406,7 @@ async def test_it_has_at_most_a_thousand_members(peers: Peers) -> None:
 
 
 async def test_a_batch_that_is_cancelled_after_a_member_failed(peers: Peers, caplog: pytest.LogCaptureFixture) -> None:
-    """Nobody is told of an error that was never retrieved: whoever asked is gone."""
+    """No report of an error that was never retrieved: the caller is gone."""
     peer = await peers.start("scripted")
     async with client(peer.url, key=None) as it:
 

@@ -43,7 +43,7 @@ async def methods(peer: RemotePeer) -> list[str]:
 
 
 async def refused(url: str, **options: Any) -> CircleWsError:
-    """Give what connecting ends with; a refused client is FAILED with that."""
+    """Return the error of connecting; a refused client is FAILED with it."""
     it = client(url, **options)
     with pytest.raises(CircleWsError) as caught:
         await it.connect()
@@ -267,11 +267,11 @@ async def test_a_real_circle_without_a_public_url_offers_nothing(peers: Peers) -
     assert vault.asked == []
 
 
-# No way back.
+# No downgrade on a reconnect.
 
 
 async def connected_bound(peers: Peers, second: Any) -> tuple[RemotePeer, Vault, CircleWsClient]:
-    """Be connected, bound, to a circle that gives another answer to the second `fetch_nonce`."""
+    """A bound connection to a circle that gives another answer to the second `fetch_nonce`."""
     answers = {"fetch_nonce": [{"result": OFFER}, {"result": second}], "authenticate": {"result": True}}
     peer = await peers.start("scripted", answers=answers)
     vault = Vault()
@@ -550,7 +550,7 @@ async def test_the_circle_refuses_an_expired_nonce(peers: Peers) -> None:
 
 
 async def test_the_circle_refuses_the_profiles_it_does_not_offer(peers: Peers) -> None:
-    """Without a public URL, or without the profile, a bound proof is refused whoever made it."""
+    """Without a public URL, or without the profile, every bound proof is refused."""
     for options in ({"public_url": None}, {"profiles": ["eip191", "circle-bound-eip191-v1"]}):
         _, anonymous, it = await by_hand(peers, **options)
         answer = await it.fetch()
@@ -580,7 +580,7 @@ async def test_the_circle_refuses_legacy_of_a_key_that_ever_signed_bound(
 
 
 async def test_a_refused_bound_proof_does_not_lock_a_key_out(peers: Peers) -> None:
-    """Somebody else's bad proof for a key does not take its legacy sign-in from it."""
+    """A bad proof by another party does not take the legacy sign-in from a key."""
     circle, anonymous, it = await by_hand(peers)
     proof = it.proof(await it.fetch(), audience="wss://evil.example/")
     assert await it.authenticate(proof) is False

@@ -65,7 +65,7 @@ async def _headers() -> dict[str, str]:
 
 
 async def _silent(peer: MemoryPeer) -> None:
-    """Serve nobody."""
+    """A server that serves no client."""
 
 
 class _Context:
@@ -191,7 +191,7 @@ def _config(client: CircleWsClient) -> ClientConfig:
 
 
 def _values(config: ClientConfig) -> dict[str, Any]:
-    """Give what two equal configs have in common: the key's signer is a new one each time."""
+    """Return the comparable part of a config: the key's signer is a new object each time."""
     values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
     values["signer"] = getattr(config.signer, "own_public_key", config.signer)
     return values

@@ -161,7 +161,7 @@ async def test_another_shape_of_play_is_a_protocol_error(peers: Peers) -> None:
 
 
 async def test_five_hundred_calls_at_once_get_their_own_answers(peers: Peers) -> None:
-    """256 are in flight, the rest waits for slots, and everybody gets the own answer."""
+    """256 are in flight, the rest waits for slots, and each gets its own answer."""
     circle = await peers.start("circle")
     async with client(circle.url) as it:
         assert await asyncio.gather(*(it.call("echo", [n]) for n in range(500))) == list(range(500))
@@ -227,7 +227,7 @@ async def test_a_shorter_time_is_not_held_up_by_a_longer_one(peers: Peers) -> No
 
 
 async def test_a_late_reply_is_ignored(peers: Peers) -> None:
-    """The reply to a call whose time was over, or that was cancelled, disturbs nobody."""
+    """The reply to a call whose time was over, or that was cancelled, has no effect."""
     circle = await peers.start("circle")
     async with client(circle.url, max_in_flight=2) as it:
         cancelled = asyncio.ensure_future(it.call("hold", ["cancelled"]))
@@ -324,7 +324,7 @@ MALFORMED = [
 
 @pytest.mark.parametrize("text", MALFORMED, ids=range(len(MALFORMED)))
 async def test_what_is_no_json_rpc_is_survived(peers: Peers, text: str) -> None:
-    """A malformed message, or a reply nobody waits for, fails no call and does not end the connection."""
+    """A malformed message, or a reply to no open call, fails no call and does not end the connection."""
     circle = await peers.start("scripted", greeting=[text], answers={"f": {"result": "well"}})
     async with client(circle.url, key=None) as it:
         # While a call is unanswered some of them would be its reply.

@@ -114,7 +114,7 @@ async def _all_of(news: Any) -> list[Any]:
 
 @pytest.mark.parametrize("turns", range(1, 12))
 async def test_the_task_that_closes_is_cancelled_at_any_turn(turns: int) -> None:
-    """Whoever waits for the end and was not cancelled itself learns of it by returning."""
+    """Every task that waits for the end, and was not cancelled itself, returns."""
     dialler = Dialler(_never)
     it = client(URL, key=None, transport=dialler, keepalive=None, close_timeout=None)
     await it.connect()
@@ -258,7 +258,7 @@ def _stuck_in(where: str, stubborn: Stubborn, **options: Any) -> CircleWsClient:
 
 @pytest.mark.parametrize("where", ["setup", "signer"])
 async def test_close_is_bounded_though_a_function_takes_its_time(where: str, caplog: pytest.LogCaptureFixture) -> None:
-    """It is cancelled, waited for during `close_timeout`, and then let go of with a warning that names it."""
+    """It is cancelled, waited for during `close_timeout`, and then abandoned with a warning that names it."""
     stubborn = Stubborn()
     it = _stuck_in(where, stubborn)
     connecting = later(it.connect())
@@ -319,7 +319,7 @@ async def test_attempts_do_not_pile_up_what_takes_its_time() -> None:
 
 
 async def test_a_handler_that_takes_its_time_is_named(caplog: pytest.LogCaptureFixture) -> None:
-    """It is cancelled once, and let go of."""
+    """It is cancelled once, and abandoned."""
     stubborn = Stubborn()
     server = MemoryServer(_silent)
     it = client(URL, key=None, transport=server, close_timeout=0.05)
@@ -392,7 +392,7 @@ async def test_a_second_close_that_is_more_impatient(first: float | None, turns:
 
 
 async def test_close_waits_for_no_probe_of_its_own() -> None:
-    """A keep-alive probe that nobody answers is none of the calls that are drained."""
+    """An unanswered keep-alive probe is not one of the calls that are drained."""
     it = client(URL, key=None, transport=MemoryServer(_silent), keepalive=None)
     await it.connect()
     session = it._supervisor._session

@@ -148,7 +148,7 @@ class _Wallet:
 
 
 async def _silent(peer: MemoryPeer) -> None:
-    """Serve nobody."""
+    """A server that serves no client."""
 
 
 def _values(config: ClientConfig) -> dict[str, Any]:
@@ -230,7 +230,7 @@ def test_a_profile_is_found_by_its_name() -> None:
 
 
 def test_the_default_keepalive_is_the_runtimes() -> None:
-    """A browser, where each sign of life is a request, asks less often."""
+    """In a browser, where each heartbeat is a request, the default interval is longer."""
     assert default_keepalive().interval == (25 if _IN_BROWSER else 20)
 
 
@@ -324,7 +324,7 @@ def test_no_key_over_a_plain_connection(url: str, signing: dict[str, Any]) -> No
 @pytest.mark.parametrize(
     "url", ["wss://circle.example/", "WSS://circle.example/", "ws://localhost/", "ws://127.0.0.1:1/", "ws://[::1]/"]
 )
-def test_a_key_where_nobody_listens(url: str) -> None:
+def test_a_key_on_loopback_or_over_tls(url: str) -> None:
     """Over TLS, and on this machine, a key needs no permission."""
     assert _config(url=url, private_key=_KEY).signer is not None
 
@@ -461,7 +461,7 @@ def test_a_context_for_tls_needs_a_transport_that_takes_one() -> None:
 
 @pytest.mark.parametrize("url", ["ws://circle.example/", "WS://localhost/"])
 def test_a_context_for_tls_is_of_no_use_without_tls(url: str) -> None:
-    """A CA that would check nobody is refused: the person who gives one means wss://."""
+    """A CA for ws:// is refused, as it would check nothing: the caller means wss://."""
     transport = MemoryServer(_silent, capabilities=_TLS)
     with pytest.raises(ConfigError, match="use wss://") as caught:
         _config(url=url, transport=transport, tls=_Context())

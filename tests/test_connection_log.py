@@ -189,7 +189,7 @@ def test_a_peers_words_are_told_without_what_may_be_secret(told: Told, cause: Ex
     assert "hunter2" not in line
 
 
-def test_nothing_is_formatted_where_nobody_listens(caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_is_formatted_for_a_disabled_level(caplog: pytest.LogCaptureFixture) -> None:
     """A level that is off costs the look at it."""
     with caplog.at_level(logging.CRITICAL, "circle_ws"):
         log = Log()
@@ -256,7 +256,7 @@ async def test_a_client_tells_its_story(peers: Peers, told: Told) -> None:
 
 
 async def test_failed_first_attempts_are_told_too(peers: Peers, told: Told) -> None:
-    """With `first_connect="retry"`, which nobody may be waiting for; once, however many there are."""
+    """With `first_connect="retry"`, which no task may be waiting for; once, however many there are."""
     circle = await peers.start("circle")
     await circle.stop()
     it = client(circle.url, backoff=STEADY, first_connect="retry")
@@ -286,7 +286,7 @@ async def test_the_end_of_a_client_is_told(peers: Peers, told: Told) -> None:
 
 
 async def test_dropped_notifications_are_told(peers: Peers, told: Told) -> None:
-    """A listener that nobody reads, over a whole connection: one line."""
+    """A listener that is not read, over a whole connection: one line."""
     circle = await peers.start("circle")
     async with client(circle.url) as it, it.notifications("tick", buffer=2) as ticks:
         await it.call("tick", [10])

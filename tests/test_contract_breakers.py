@@ -1,4 +1,4 @@
-"""Parts of the user's that break their contract: the client ends in words, and nobody hangs."""
+"""Parts of the user's that break their contract: the client fails with an error that says so, and no call hangs."""
 
 import asyncio
 import json
@@ -49,7 +49,7 @@ async def test_a_transport_that_raises_something_foreign_ends_the_first_connect(
 
 
 async def test_a_transport_that_raises_something_foreign_ends_a_reconnect() -> None:
-    """On the way back it is the same: nobody waits for a client that is no longer there."""
+    """The same on a reconnect: no call waits for a client that has ended."""
     it = client("ws://localhost/", key=None, transport=Broken(MemoryServer(_serve), 1))
     await it.connect()
     await later(it.call("f"))
@@ -75,7 +75,7 @@ async def test_a_memory_server_that_raises_is_logged_and_closes(caplog: pytest.L
 
 
 async def test_a_request_before_the_connection_is_open_is_not_answered() -> None:
-    """A server's request that comes with the handshake cannot be answered; it disturbs nobody."""
+    """A server's request that comes with the handshake cannot be answered; no call fails for it."""
 
     class Eager(MemoryServer):
         async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> MemoryTransport:

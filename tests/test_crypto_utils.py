@@ -278,7 +278,7 @@ def test_an_unknown_profile_is_the_callers_fault(profile: Any) -> None:
 
 @pytest.fixture(params=BACKENDS, ids=lambda module: module.__name__.rpartition(".")[2])
 def _each_backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the same functions work over each backend of this runtime."""
+    """Run the test over each backend of this runtime."""
     monkeypatch.setattr(crypto_utils, "backend", request.param)
 
 

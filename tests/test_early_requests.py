@@ -24,7 +24,7 @@ def asked(id: Any, method: str = "f", params: Any = None) -> str:
 
 
 class Eager(MemoryServer):
-    """Says something in the very packet that opens a connection; signs everybody in, but with `accept` False.
+    """Says something in the very packet that opens a connection; accepts every sign-in unless `accept` is False.
 
     Attributes:
         replies: The replies to its requests.

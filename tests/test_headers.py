@@ -69,7 +69,7 @@ def test_subprotocols_are_kept_in_their_order() -> None:
 
 
 async def test_a_subprotocol_that_the_circle_takes(peers: Peers) -> None:
-    """All are offered in their order, and the circle takes one, on the way back too."""
+    """All are offered in their order, and the circle selects one, also on a reconnect."""
     peer = await peers.start("opening", take="circle.v1")
     async with client(peer.url, key=None, subprotocols=("circle.v2", "circle.v1")) as it:
         assert await it.call("echo", ["first"]) == "first"
@@ -88,7 +88,7 @@ async def test_nothing_is_offered_by_default(peers: Peers) -> None:
 
 @pytest.mark.parametrize("take", [None, "circle.v3"])
 async def test_a_circle_that_takes_none_is_not_connected_to(peers: Peers, take: str | None) -> None:
-    """Whoever takes none of those that were offered, or another, is a failed attempt, in every runtime alike."""
+    """If the circle selects none of those that were offered, or another, the attempt fails, in every runtime."""
     peer = await peers.start("opening", take=take)
     it = client(peer.url, key=None, subprotocols=("circle.v2", "circle.v1"))
     with pytest.raises(ConnectionFailed, match="subprotocol") as caught:

@@ -16,7 +16,7 @@ RARELY = KeepAlive(interval=600, timeout=600)
 
 
 async def test_a_standing_connection_is_probed_at_once(peers: Peers) -> None:
-    """Long before its interval is over the peer is asked for a sign of life; it gives one, and the connection stays."""
+    """The peer is probed long before the interval is over; it answers, and the connection stays."""
     peer = await peers.start("scripted", answers={"rpc.ping": {"result": "pong"}})
     async with client(peer.url, key=None, keepalive=RARELY) as it:
         host_events.wake()
@@ -72,7 +72,7 @@ async def test_what_the_server_asked_for_is_waited_for(peers: Peers) -> None:
 
 
 async def test_a_client_without_keepalive_is_not_probed(peers: Peers) -> None:
-    """`without_keepalive()` says that nobody asks."""
+    """`without_keepalive()`: no probe is sent."""
     peer = await peers.start("scripted", answers={"f": {"result": 1}})
     async with client(peer.url, key=None, keepalive=None) as it:
         host_events.wake()
@@ -80,7 +80,7 @@ async def test_a_client_without_keepalive_is_not_probed(peers: Peers) -> None:
     assert len(await peer.ask("received")) == 1
 
 
-async def test_nobody_watches_when_all_clients_are_closed(peers: Peers) -> None:
+async def test_no_event_is_watched_when_all_clients_are_closed(peers: Peers) -> None:
     """A client watches while it runs, and not after `close()` or when it gave up."""
     circle = await peers.start("circle")
     assert len(host_events._watchers) == 0

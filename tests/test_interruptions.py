@@ -34,7 +34,7 @@ def interrupted_at_once(*arguments: Any) -> Any:
 
 
 async def cancelled(*arguments: Any) -> Any:
-    """Be cancelled by the program's own code."""
+    """Raise a cancellation that the program's own code caused."""
     task = asyncio.current_task()
     assert task is not None
     task.cancel()

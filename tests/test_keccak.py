@@ -12,7 +12,7 @@ from circle_ws.auth import backend, keccak
 
 @pytest.fixture(params=["ours", "chosen"])
 def keccak_256(request: pytest.FixtureRequest) -> Callable[[bytes], bytes]:
-    """Give our own in every runtime, and the one that signs in here."""
+    """Return our own implementation, and the one that this runtime uses."""
     return keccak.keccak_256 if request.param == "ours" else backend.keccak_256
 
 

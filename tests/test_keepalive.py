@@ -88,7 +88,7 @@ async def test_auto_turns_to_probes_for_a_peer_that_answers_no_pings() -> None:
 
 
 async def test_without_keepalive_silence_is_borne(peers: Peers) -> None:
-    """`without_keepalive()`: nobody is asked for a sign of life."""
+    """`without_keepalive()`: no heartbeat is sent."""
     peer = await peers.start("scripted")
     async with client(peer.url, key=None, keepalive=None) as it:
         await asyncio.sleep(0.2)

@@ -42,7 +42,7 @@ async def _waiting(listener: Listener[int]) -> "asyncio.Task[int]":
 
 
 async def test_order() -> None:
-    """What was put before and while somebody waits comes in order."""
+    """Items that were put before and during a wait come in order."""
     buffer, listener = _make()
     buffer.put(1)
     buffer.put(2)

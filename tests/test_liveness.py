@@ -1,4 +1,4 @@
-"""When a connection is asked for a sign of life, and when it is given up. The clock is a number."""
+"""When a connection is probed, and when it is declared dead. The clock is a number."""
 
 import math
 from typing import Any
@@ -129,7 +129,7 @@ def test_bytes_that_a_late_timer_overtook_are_life() -> None:
     [("ping", True, Action.PING), ("rpc", False, Action.PROBE), ("auto", True, Action.PROBE)],
 )
 def test_after_a_sleep_it_asks_at_once(mode: KeepAliveMode, ping: bool, action: Action) -> None:
-    """The wall clock went on while the other one stood: a sign of life is asked for at once, and waited for shortly."""
+    """The wall clock went on while the other one stood: the connection is probed at once, with a short limit."""
     liveness = _watch(KeepAlive(interval=20, timeout=10, mode=mode), ping=ping)
     assert liveness.at(5, 0, slept=0) == Step(Action.WAIT, 20)
     assert liveness.at(6, 0, slept=3600) == Step(action, 6 + DOUBT_TIMEOUT)
@@ -138,7 +138,7 @@ def test_after_a_sleep_it_asks_at_once(mode: KeepAliveMode, ping: bool, action: 
 
 
 def test_a_sleep_while_an_answer_is_out_kills_nothing() -> None:
-    """The time of the answer is over because nobody was awake to receive it: it is asked for again."""
+    """The limit has passed because the host was suspended: the connection is probed again."""
     liveness = _watch()
     assert liveness.at(20, 0) == Step(Action.PING, 30)
     assert liveness.at(31, 0, slept=3600) == Step(Action.PROBE, 31 + DOUBT_TIMEOUT)

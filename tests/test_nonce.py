@@ -73,7 +73,7 @@ def test_good_nonces(value: str, hashed_bare: bool) -> None:
 @pytest.mark.parametrize("hashed_bare", [True, False])
 @pytest.mark.parametrize("value", _BAD, ids=lambda value: ascii(value)[:40])
 def test_bad_nonces(value: str, hashed_bare: bool) -> None:
-    """A text that may mean something to somebody, or is not what it looks like, is refused and not repeated."""
+    """A text that may mean something elsewhere, or is not what it looks like, is refused and not repeated."""
     for answer in (value, {"nonce": value}):
         with pytest.raises(InvalidNonce, match="nothing was signed") as caught:
             _read(answer, hashed_bare=hashed_bare)
@@ -107,7 +107,7 @@ def test_what_is_no_nonce(answer: Any) -> None:
 
 @pytest.mark.parametrize("value", ["g" * 32, "0123456789abcdef0123456789abcde_", "A" * 31 + "-", "nonce_" + "0" * 26])
 def test_32_characters_must_be_hex_where_they_are_hashed_bare(value: str) -> None:
-    """Any 32 bytes could be somebody else's digest: a profile without a prefix takes 32 characters only as hex."""
+    """Any 32 bytes could be the digest of something else: a profile without a prefix needs hex for 32 characters."""
     assert len(value) == 32
     with pytest.raises(InvalidNonce, match="32 characters but not hexadecimal"):
         _read(value, hashed_bare=True)

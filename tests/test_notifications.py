@@ -352,7 +352,7 @@ def flood() -> Iterator[int]:
 
 
 @pytest.mark.limit(600)
-async def test_a_flood_holds_nobody_up(peers: Peers, flood: int) -> None:
+async def test_a_flood_blocks_nothing(peers: Peers, flood: int) -> None:
     """20,000 notifications at full speed while 100 calls are in flight: each call answers, each notification counts."""
     circle = await peers.start("circle", max_backlog_bytes=64 * 1024 * 1024)
     async with client(circle.url) as it:

@@ -111,7 +111,7 @@ async def test_a_closed_listener_is_told_nothing() -> None:
 
 
 async def test_a_dropped_listener_costs_nothing() -> None:
-    """The publisher does not keep a listener alive that nobody has any more."""
+    """The publisher does not keep a listener alive that has no other reference."""
     publisher = StatusPublisher("ws://localhost/")
     changes = publisher.changes()
     await anext(changes)

@@ -19,7 +19,7 @@ YES = {"result": True}
 
 
 async def sent(peer: RemotePeer, *methods: str) -> list[tuple[str, Any]]:
-    """Give what the peer got: the methods, and their params."""
+    """Return the methods that the peer received, and their params."""
     requests = [json.loads(text) for text in await peer.ask("received")]
     return [(it["method"], it.get("params")) for it in requests if not methods or it["method"] in methods]
 
@@ -125,7 +125,7 @@ async def test_a_circle_by_name_stays_so(peers: Peers) -> None:
 
 @pytest.mark.parametrize(("params", "expected"), [("auto", {"script": "x"}), ("positional", ["x"])])
 async def test_play_without_a_key(peers: Peers, params: str, expected: Any) -> None:
-    """Nobody signs in, so nothing is found out: it goes by name, or as was said; whoami has no params."""
+    """Without a sign-in nothing is detected: params go by name, or as configured; whoami has no params."""
     peer = await peers.start("scripted", answers={"play": {"result": "out"}, "whoami": {"result": None}})
     async with client(peer.url, key=None, params=params) as it:
         assert await it.play("x") == "out"

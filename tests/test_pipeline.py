@@ -256,7 +256,7 @@ async def _awaited(awaitable: Any) -> Any:
 
 
 async def test_what_it_leaves_behind_ends_at_the_calls_time(peers: Peers) -> None:
-    """A middleware that answers before its request does: the request goes on until then, and disturbs nobody."""
+    """A middleware that answers before its request does: the request continues until then, without harm."""
     circle = await peers.start("circle")
     left: list[asyncio.Task[Any]] = []
 

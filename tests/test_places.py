@@ -251,7 +251,7 @@ def test_a_client_whose_event_loop_has_ended(tasks: str) -> None:
     assert not host_events._watchers
     if tasks == "left behind":
         for task in left:
-            # Nobody can end them any more; do not let the interpreter complain of that.
+            # They cannot be ended any more; do not let the interpreter complain.
             task._log_destroy_pending = False  # type: ignore[attr-defined]
 
 
@@ -370,7 +370,7 @@ class Asked(Vault):
 
 
 async def test_what_a_client_is_made_with_runs_in_the_context_that_made_it(peers: Peers) -> None:
-    """Signer, setup, headers function, classifier, at every attempt: not in that of whoever connected first."""
+    """Signer, setup, headers function, classifier, at every attempt: not in the context of the first `connect()`."""
     circle = await peers.start("circle")
     seen: list[str] = []
 

@@ -1,4 +1,4 @@
-"""What holds for every key, nonce, signature, URL and clock, not only for those that somebody thought of."""
+"""What holds for every key, nonce, signature, URL and clock, not only for chosen examples."""
 
 import itertools
 import string
@@ -244,7 +244,7 @@ def test_what_is_read_as_a_nonce_is_in_the_grammar(text: str) -> None:
 
 @given(waits=st.lists(st.one_of(st.just(0.0), st.floats(0, 5), st.floats(0, 500)), max_size=60))
 def test_turns_to_sign_are_bounded(waits: list[float]) -> None:
-    """In any stretch of time there are at most the burst and one for each interval, whoever asks how often."""
+    """In any stretch of time there are at most the burst and one for each interval, however often it is asked."""
     rate, now = SigningRate(), 1000.0
     turns = list[float]()
     for wait in waits:
@@ -257,7 +257,7 @@ def test_turns_to_sign_are_bounded(waits: list[float]) -> None:
 
 
 @given(waits=st.lists(st.floats(INTERVAL, 100), max_size=30))
-def test_nobody_waits_who_signs_seldom(waits: list[float]) -> None:
+def test_rare_signatures_never_wait(waits: list[float]) -> None:
     """Who asks no more often than once in an interval never waits."""
     rate, now = SigningRate(), 0.0
     for wait in waits:

@@ -53,7 +53,7 @@ async def test_the_peers_own_words_are_at_hand(peers: Peers) -> None:
 
 
 async def test_a_duplicate_reply_is_no_trouble(peers: Peers) -> None:
-    """Duplicate and late replies are counted as ignored, and nobody is told."""
+    """Duplicate and late replies are counted as ignored, and not reported."""
     reply = '{"jsonrpc":"2.0","id":$id,"result":1}'
     peer = await peers.start("scripted", answers={"f": {"raw": reply}, "g": {"result": 2}})
     told: list[ProtocolError] = []

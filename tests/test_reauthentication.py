@@ -61,7 +61,7 @@ def watched(it: CircleWsClient) -> list[StatusChange]:
 
 
 async def sent(peer: RemotePeer) -> list[str]:
-    """Give the methods that were called, in order."""
+    """Return the methods that were called, in order."""
     return [json.loads(text)["method"] for text in await peer.ask("received")]
 
 
@@ -74,7 +74,7 @@ def is_refusal(error: Any) -> bool:
 
 @pytest.mark.parametrize("public_url", [None, "self"], ids=["legacy", "bound"])
 @pytest.mark.parametrize("dialect", ["hero-0.2", "circles-1.0"])
-async def test_the_call_is_answered_and_nobody_notices(peers: Peers, dialect: str, public_url: str | None) -> None:
+async def test_the_call_is_answered_and_the_status_stays(peers: Peers, dialect: str, public_url: str | None) -> None:
     """The refused call is answered after one renewal; the status stays CONNECTED, and the connection the same."""
     circle = await peers.start("circle", dialect=dialect, public_url=public_url)
     vault = Vault()
@@ -198,7 +198,7 @@ INVALID: dict[str, Any] = {"error": {"code": -32002, "message": "no"}}
     ],
 )
 async def test_a_refused_renewal_is_the_end(peers: Peers, step: str, refusal: dict[str, Any]) -> None:
-    """It is tried once more on a fresh connection; refused again it ends the client, and everybody who waits."""
+    """It is tried once more on a fresh connection; refused again it ends the client, and everything that waits."""
     answers: dict[str, Any] = {"fetch_nonce": NONCE, "authenticate": YES, "f": [REFUSED], "silent": None}
     answers[step] = [answers[step], refusal, refusal]
     peer = await peers.start("scripted", answers=answers)
@@ -456,7 +456,7 @@ async def test_close_while_a_renewal_is_refused(peers: Peers) -> None:
 
 
 async def test_a_refused_probe_changes_nothing(peers: Peers) -> None:
-    """The keep-alive probe may be refused: that is a sign of life, and no reason for a signature."""
+    """The keep-alive probe may be refused: that proves that the peer is alive, and is no reason for a signature."""
     peer = await peers.start(
         "scripted", answers={"fetch_nonce": NONCE, "authenticate": YES, "rpc.ping": REFUSED, "f": [REFUSED, YES]}
     )
@@ -473,7 +473,7 @@ async def test_a_refused_probe_changes_nothing(peers: Peers) -> None:
 
 
 async def test_an_unanswered_probe_does_not_hold_the_renewal_up(peers: Peers) -> None:
-    """While a sign of life is waited for, which may take long, a refused call is renewed at once."""
+    """While a probe is unanswered, which may take long, the client still re-authenticates at once."""
     peer = await peers.start(
         "scripted", answers={"fetch_nonce": NONCE, "authenticate": YES, "rpc.ping": None, "f": [REFUSED, YES]}
     )
@@ -511,7 +511,7 @@ class Circle:
         return [request["method"] for request in self.received[start:]]
 
     async def until_held(self, count: int) -> list[dict[str, Any]]:
-        """Give the requests that wait, once there are so many."""
+        """Return the waiting requests, once there are `count`."""
         await eventually(lambda: len(self.held) >= count)
         held, self.held = self.held, []
         assert len(held) == count
@@ -541,7 +541,7 @@ async def in_memory(**options: Any) -> tuple[Circle, CircleWsClient]:
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
 async def test_refused_in_any_order(order: tuple[int, ...]) -> None:
-    """However the refusals arrive, each call goes out once more, with an id that nobody had, and then the new ones."""
+    """However the refusals arrive, each call goes out once more, with a new id, and then the new calls."""
     circle, it = await in_memory()
     calls = [later(it.call("f", [number])) for number in range(3)]
     held = await circle.until_held(3)
@@ -646,7 +646,7 @@ async def test_refused_and_lost_in_the_same_moment() -> None:
 
 
 async def test_a_call_that_was_cancelled_before_its_refusal() -> None:
-    """A refusal that nobody waits for is no reason to sign."""
+    """A refusal of no open call is no reason to sign."""
     vault = Vault()
     circle, it = await in_memory(key=None, signer=vault)
     calling = asyncio.ensure_future(it.call("f"))

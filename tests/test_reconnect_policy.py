@@ -104,7 +104,7 @@ def test_a_row_is_broken_by_another_kind_and_by_being_connected() -> None:
 
 
 def test_being_connected_breaks_a_row_of_rejections() -> None:
-    """Refused once, let in, refused once again: that is not twice in a row."""
+    """Rejected once, accepted, rejected again: that is not twice in a row."""
     it = connected()
     assert it.plan(REJECTED, "authenticate", 1, 0) is not None
     it.connected()
@@ -203,5 +203,5 @@ def test_a_users_classifier_sees_since_when_and_for_whom() -> None:
 
 
 def test_a_users_classifier_can_give_up() -> None:
-    """What the default would retry may be fatal to somebody."""
+    """A classifier may make fatal what the default would retry."""
     assert connected(classifier=lambda failure: Verdict(retry=False)).plan(LOST, "serve", 0, 0) is None

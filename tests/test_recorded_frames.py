@@ -96,7 +96,7 @@ TAKES_A_KEY: dict[str, Callable[[Any], object]] = {
 @pytest.mark.parametrize("key", MISTYPED, ids=range(len(MISTYPED)))
 @pytest.mark.parametrize("name", TAKES_A_KEY)
 def test_a_mistyped_key(name: str, key: Any) -> None:
-    """Whoever is given it, nothing of it is in the frames, nor in the words."""
+    """Whatever function receives it, nothing of it is in the frames, nor in the message."""
     with pytest.raises(InvalidKey) as caught:
         TAKES_A_KEY[name](key)
     text = key if isinstance(key, str) else key.hex()
@@ -251,7 +251,7 @@ async def test_a_sign_in_that_is_refused(peers: Peers, answer: Any, when: str) -
 
 @pytest.mark.parametrize("nonce", [f"{NONCE}\n", f"{NONCE}.{NONCE}", {"nonce": f"{{{NONCE}}}"}, [NONCE], {NONCE: 1}])
 async def test_a_nonce_that_is_not_signed(peers: Peers, nonce: Any) -> None:
-    """It may be somebody else's login."""
+    """It may be a login elsewhere."""
     check(await failed(peers, {"fetch_nonce": {"result": nonce}}), NONCE, KEY)
 
 

@@ -1,6 +1,6 @@
 """The relay attack, mounted for real: a hostile circle has its visitors sign an honest circle's nonces.
 
-People use one key with many circles, so this needs no phishing: whoever visits the hostile circle is signed in, by it,
+People use one key with many circles, so this needs no phishing: a visitor of the hostile circle is signed in, by it,
 at the honest one.
 """
 
@@ -102,7 +102,7 @@ async def test_require_bound_gives_a_stripping_circle_nothing(peers: Peers, know
     assert await hostile.ask("gains") == []
 
 
-async def test_a_key_for_each_circle_is_nobody_elsewhere(peers: Peers) -> None:
+async def test_a_key_for_each_circle_is_unknown_elsewhere(peers: Peers) -> None:
     """With a key of its own for the hostile circle the visitor loses nothing: the honest one does not know that key."""
     honest = await peers.start("circle", keys=[VISITOR])
     hostile = await peers.start("relay", target=honest.url)
@@ -113,7 +113,7 @@ async def test_a_key_for_each_circle_is_nobody_elsewhere(peers: Peers) -> None:
 
 
 async def test_the_honest_circle_serves_its_visitors_all_along(peers: Peers) -> None:
-    """What the attack leaves behind locks nobody out: the visitor signs in at the honest circle as before."""
+    """The attack does not lock the visitor out: the visitor signs in at the honest circle as before."""
     honest, hostile = await circles(peers, knows_bound=True)
     await visit(hostile)
     async with client(honest.url, policy="require-bound") as it:

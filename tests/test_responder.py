@@ -110,7 +110,7 @@ def test_a_cancellation_of_the_task_itself_is_not_logged(
 
 
 def test_what_a_notification_came_to_is_logged(responder: Responder, caplog: pytest.LogCaptureFixture) -> None:
-    """Its reply is nobody's, but there is one."""
+    """Its reply has no id of a request, but there is one."""
     assert read(responder.failure({"method": "thing"}, KeyError("key")))["id"] is None
     assert "method 'thing' raised" in caplog.text
 

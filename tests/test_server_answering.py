@@ -44,7 +44,7 @@ class Socket:
         self._incoming: asyncio.Queue[str | None] = asyncio.Queue()
 
     def receive(self, message: Any) -> None:
-        """Have the client send a message; None ends the connection."""
+        """Send a message as the client; None ends the connection."""
         self._incoming.put_nowait(None if message is None else json.dumps(message))
 
     async def next_message(self) -> str | bytes | None:

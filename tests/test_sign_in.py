@@ -41,7 +41,7 @@ async def requests(peer: RemotePeer) -> list[dict[str, Any]]:
 
 
 async def refused(peer: RemotePeer, **options: Any) -> CircleWsError:
-    """Give what connecting ends with; a refused client is FAILED with that."""
+    """Return the error of connecting; a refused client is FAILED with it."""
     it = client(peer.url, **options)
     with pytest.raises(CircleWsError) as caught:
         await it.connect()
@@ -221,7 +221,7 @@ ECHO = f"{NONCE} {SIGNATURE}"
     ids=range(17),
 )
 @pytest.mark.parametrize("when", ["at first", "on a renewal"])
-async def test_what_a_circle_echoes_is_told_to_nobody(peers: Peers, answer: Any, when: str) -> None:
+async def test_echoed_secrets_are_redacted(peers: Peers, answer: Any, when: str) -> None:
     """In whatever way a circle sends the nonce or the signature back, at any log level neither is to be read.
 
     The suite watches every test for it (`tests/support/redaction.py`); here there is something to be seen.
@@ -349,7 +349,7 @@ async def test_a_connection_lost_while_a_person_signs_is_noticed_at_once(peers: 
             await asyncio.Event().wait()
         finally:
             given_up.append(challenge)
-        raise AssertionError("nobody sets it")
+        raise AssertionError("it is never set")
 
     it = client(circle.url, key=None, signer=Programmed(sign), first_connect="retry", sign_timeout=50)
     changes: list[StatusChange] = []
@@ -368,7 +368,7 @@ async def test_a_connection_lost_while_a_person_signs_is_noticed_at_once(peers: 
 
 
 async def test_a_signature_of_another_key_is_refused(peers: Peers) -> None:
-    """The circle checks: a signer that signs with another key than it names is not let in."""
+    """The circle checks: a signer that signs with another key than it names is rejected."""
     circle = await peers.start("circle")
     failure = await refused(
         circle, key=None, signer=Programmed(lambda challenge: sign_message(OTHER_KEY, challenge.nonce))

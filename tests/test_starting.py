@@ -67,7 +67,7 @@ async def test_start_keeps_trying_whatever_was_configured(peers: Peers) -> None:
 
 
 async def test_start_makes_an_attempt_that_connect_began_its_own(peers: Peers) -> None:
-    """From then on it keeps trying, and nobody who stops waiting ends it; the failure of the first attempt is none."""
+    """From then on it keeps trying, and no cancelled wait ends it; a failed first attempt does not either."""
     circle = await peers.start("circle")
     await circle.stop()
     it = client(circle.url, first_connect="once")
@@ -85,7 +85,7 @@ async def test_start_makes_an_attempt_that_connect_began_its_own(peers: Peers) -
 
 
 async def test_start_ends_with_something_fatal(peers: Peers) -> None:
-    """FAILED, with the cause for whoever waits; `start()` begins anew."""
+    """FAILED, with the cause for every waiter; `start()` starts it again."""
     circle = await peers.start("circle", keys=[client("ws://localhost/", OTHER_KEY).public_key])
     it = client(circle.url)
     it.start()
@@ -160,7 +160,7 @@ async def test_a_wait_for_connect_on_a_client_that_reconnects_ends_the_wait_alon
 
 
 async def test_a_wait_for_connect_on_a_client_that_was_started_ends_the_wait_alone(peers: Peers) -> None:
-    """Nobody's `connect()` began it, so nobody's ends it."""
+    """No `connect()` began it, so no cancelled `connect()` ends it."""
     silent = await peers.start("tcp")
     it = client(silent.url)
     it.start()
@@ -175,7 +175,7 @@ async def test_a_wait_for_connect_on_a_client_that_was_started_ends_the_wait_alo
 
 
 async def test_the_connect_that_began_a_client_ends_it(peers: Peers) -> None:
-    """It never was connected, so nobody has a use for it; it can be started again."""
+    """It was never connected, so no caller needs it; it can be started again."""
     silent = await peers.start("tcp")
     it = client(silent.url)
     for _ in range(2):
@@ -284,7 +284,7 @@ async def test_a_connect_after_an_abandoned_one_that_winds_down_may_be_abandoned
 
 
 async def test_an_abandoned_attempt_that_never_ends_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    """It is let go of after `close_timeout`; what it opens later is cut."""
+    """It is abandoned after `close_timeout`; a connection that it opens later is cut."""
 
     class Late(Winding):
         async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> MemoryTransport:

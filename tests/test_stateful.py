@@ -142,7 +142,7 @@ def check(story: Story) -> None:
 
 
 def check_that_nobody_complains(story: Story) -> None:
-    """Nothing raised where nothing should: in a callback, or in a task that nobody awaits."""
+    """No exception in a callback, or in a task that is not awaited."""
     for report in story.loop.reports:
         raise AssertionError(report["message"]) from report.get("exception")
     assert not story.complaints
@@ -168,7 +168,7 @@ def check_the_status(story: Story) -> None:
 
 
 def check_that_nothing_waits_without_need(story: Story) -> None:
-    """Nothing being ready to run: who is in flight is awaited, and who waits has no slot or no connection."""
+    """When nothing is ready to run, calls in flight wait for a reply, and waiting calls lack a slot or a connection."""
     supervisor = story.it._supervisor
     send_queue, status = supervisor.send_queue, story.it.status
     queue, session = send_queue._queue, send_queue._session
@@ -228,7 +228,7 @@ def check_how_it_ended(story: Story, one: Made) -> None:
 
 
 def tell(chapters: list[list[Step]], options: dict[str, Any], close: Step | None) -> None:
-    """Tell one story from its beginning to its end."""
+    """Run one story from its beginning to its end."""
     story = Story(**options)
     steps = [("connect",), *(step for chapter in chapters for step in chapter), *([close] if close else [])]
     try:
@@ -248,7 +248,7 @@ def test_whatever_happens_in_whatever_order(
 ) -> None:
     """Calls end once, in time, with what is theirs; nothing runs too often; nothing is left; the client comes back."""
     level = LOGGER.level
-    # A hundred thousand lines that nobody reads.
+    # A hundred thousand lines that are not read.
     LOGGER.setLevel(logging.ERROR)
     # The collection at the end is to look at this story alone, not at what hypothesis remembers of all the others.
     gc.freeze()

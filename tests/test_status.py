@@ -48,7 +48,7 @@ def test_closing_never_turns_back(final: ConnectionStatus) -> None:
 
 
 def test_only_dialling_leads_to_connected() -> None:
-    """Nobody is CONNECTED without having dialled, and signed in where there is a key."""
+    """No client is CONNECTED without having dialled, and signed in if it has a key."""
     assert {status for status, following in TRANSITIONS.items() if _S.CONNECTED in following} == {
         _S.CONNECTING,
         _S.AUTHENTICATING,

@@ -112,7 +112,7 @@ async def test_what_comes_in_from_a_circle(peers: Peers, caplog: pytest.LogCaptu
 
 @pytest.mark.parametrize("text", [NASTY, LONG], ids=["nasty", "long"])
 async def test_a_method_that_a_circle_asks_for(peers: Peers, text: str, caplog: pytest.LogCaptureFixture) -> None:
-    """A request for a method that nobody answers, or with params that do not fit, writes none of it into the log."""
+    """A request for an unknown method, or with params that do not fit, writes none of it into the log."""
     peer = await peers.start("scripted")
     with caplog.at_level(logging.DEBUG):
         async with client(peer.url, key=None) as it:

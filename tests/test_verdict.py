@@ -69,7 +69,7 @@ class TestSeldomMended:
     """A bad certificate, HTTP 4xx and a redirect: an ingress that is re-made, or a maintenance page, shows them too."""
 
     def test_it_is_fatal_to_a_client_that_was_to_connect_once(self, cause: Exception) -> None:
-        """Never connected: most likely the URL is wrong, so nobody is to wait."""
+        """Never connected: most likely the URL is wrong, so waiting is pointless."""
         assert classify(Failure(cause, "open", ever_connected=False, consecutive=1, seconds=0)).retry is False
 
     @pytest.mark.parametrize("connected", [True, False])
@@ -86,7 +86,7 @@ class TestSeldomMended:
 
 @pytest.mark.parametrize("cause", [REJECTED, closed(4401), closed(4403)], ids=_name)
 def test_a_rejection_is_fatal_at_first_and_after_two(cause: Exception) -> None:
-    """A refused key: fatal on the first connect; on the way back once more, then fatal."""
+    """A refused key: fatal on the first connect; on a reconnect retried once, then fatal."""
     for persistent in (True, False):
         failure = Failure(cause, "authenticate", ever_connected=False, persistent=persistent)
         assert classify(failure).retry is False

@@ -85,7 +85,7 @@ async def test_without_an_event_it_hops() -> None:
 
 
 async def test_while_a_task_is_being_stepped_it_hops() -> None:
-    """Within another task nobody is resumed, and nothing breaks."""
+    """Within another task no waiter is resumed, and nothing breaks."""
     waiter = _waiter()
     seen, tasks = await _waiting(waiter)
     deliver(waiter.set_result, "answer")
@@ -263,7 +263,7 @@ async def test_a_storm_of_cancelling_and_replies_ends_each_task_once() -> None:
 
 
 async def test_an_error_hops() -> None:
-    """Errors end many calls at once, from within the engine's own loops, so nobody goes on there."""
+    """Errors end many calls at once, from within the engine's own loops, so no waiter is resumed there."""
     waiter = _waiter()
     seen, (task,) = await _waiting(waiter)
     within: list[Any] = []
@@ -279,7 +279,7 @@ async def test_an_error_hops() -> None:
 
 
 async def test_a_second_task_and_a_callback_are_served_too() -> None:
-    """Whoever else waits is told in the loop's way."""
+    """Other waiters are woken by the event loop."""
     waiter = _waiter()
     told: list[Any] = []
     seen, tasks = await _waiting(waiter, waiter)
@@ -314,7 +314,7 @@ async def _awaited(future: "asyncio.Future[Any]") -> Any:
     return await future
 
 
-async def test_an_error_that_nobody_took_is_reported() -> None:
+async def test_an_error_that_is_never_retrieved_is_reported() -> None:
     """As with asyncio's own futures, to the loop's exception handler."""
     loop = support.get_loop()
     reports: list[dict[str, Any]] = []

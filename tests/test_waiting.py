@@ -80,7 +80,7 @@ def test_reconnect_during_a_renewal_dials_at_once(story: Story, turns: int) -> N
     assert story.it.is_connected()
 
 
-def test_of_a_call_that_may_have_run_nobody_says_that_it_has_not(story: Story) -> None:
+def test_a_call_that_may_have_run_never_claims_that_it_has_not(story: Story) -> None:
     """A call that was written before a loss and waits when the client is closed has one story, not two."""
     story.call("again", "hold", None, 0)
     story.loop.settle()
@@ -120,7 +120,7 @@ SIGNED_IN = {"ping": False, "key": KEY, "keepalive": None, "max_in_flight": 8, "
 
 
 def ask_for_life(story: Story) -> None:
-    """Let a probe, or a ping, be unanswered."""
+    """Leave a probe, or a ping, unanswered."""
     story.circle.deaf = True
     for connection in story.circle.connections:
         connection.frozen = story.it.capabilities.ping
@@ -130,7 +130,7 @@ def ask_for_life(story: Story) -> None:
 
 
 def renew_the_sign_in(story: Story) -> None:
-    """Let the sign-in be renewed, and get no further."""
+    """Start to re-authenticate, and get no further."""
     story.circle.sign_in = "hang"
     story.circle.signed_out = 1
     story.call("again", "echo", None, 0)

@@ -96,7 +96,7 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 
 @contextmanager
 def _opened(context: BrowserContext, address: str) -> Iterator[Page]:
-    """Open the page and wait until it is connected; it must make no fuss and ask nobody else for anything."""
+    """Open the page and wait until it is connected; it must log no error and contact no other host."""
     seen = Seen()
     page = context.new_page()
     seen.watch(page)
@@ -127,7 +127,7 @@ def shared(context: BrowserContext, address: str) -> Iterator[Page]:
 
 
 def _shown_statuses(page: Page) -> list[str]:
-    """Give the statuses of the log, the oldest first."""
+    """Return the statuses of the log, the oldest first."""
     return list(reversed(page.locator("#log li > span").all_inner_texts()))
 
 
@@ -225,7 +225,7 @@ def test_it_disconnects_and_connects_again_however_often_and_fast(page: Page) ->
 
 
 def _ticks(page: Page) -> tuple[int, int]:
-    """Give the last tick, and how many came."""
+    """Return the last tick, and the number of ticks."""
     last, count = page.evaluate("['tick', 'tick-count'].map((id) => document.getElementById(id).textContent)")
     return int(last), int(count)
 

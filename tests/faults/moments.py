@@ -28,7 +28,7 @@ class Moment:
         client: It lets nothing end by itself: all its own times are long, but for the closing handshake.
         peer: Where its sockets are.
         waiting: Tasks of the user's that wait for it.
-        starting: Whether `connect()` is among them, and nobody else has connected it.
+        starting: Whether `connect()` is among them, and the client was not connected before.
         deaf: Whether the peer does not read, so that it cannot even learn that a socket is closed.
     """
 
@@ -113,7 +113,7 @@ class _Thinking(Vault):
 
     async def sign(self, challenge: Challenge) -> str:
         await asyncio.Event().wait()
-        raise AssertionError("nobody sets this event")
+        raise AssertionError("this event is never set")
 
 
 @_moment

@@ -7,7 +7,7 @@ __all__ = ["ROWS", "InABrowser", "Row"]
 
 
 class InABrowser(Enum):
-    """Say whether a row applies in a browser."""
+    """Whether a row applies in a browser."""
 
     YES = "yes"
     PARTLY = "partly"
@@ -16,13 +16,13 @@ class InABrowser(Enum):
 
 @dataclass(frozen=True)
 class Row:
-    """Describe one row.
+    """One row.
 
     Attributes:
         number: Its number.
         fault: What goes wrong, in the words of the table.
         in_a_browser: Whether it applies there as it stands.
-        why: What is different there, in the words of the documentation; empty where nothing is.
+        why: The difference there, in the words of the documentation; empty if there is none.
     """
 
     number: int

@@ -69,7 +69,7 @@ ALMOST = [
 
 
 async def in_flight(it: CircleWsClient, peer: RemotePeer, count: int) -> tuple[list["asyncio.Task[Any]"], list[int]]:
-    """Let calls be in flight; give them and their ids."""
+    """Start calls, wait until they are in flight, and return them and their ids."""
     before = len(await peer.ask("received"))
     calls = [later(it.call("silent")) for _ in range(count)]
     texts = await until(peer, "received", lambda texts: len(texts) == before + count)
@@ -82,7 +82,7 @@ async def answer_well(peer: RemotePeer, ids: list[int]) -> None:
 
 
 async def check_it_fails_its_call_alone(peers: Peers, text: str, words: str = "") -> None:
-    """Let six such replies come in a row: each fails its call, nothing is counted, and the connection stands."""
+    """Send six such replies in a row: each fails its call, nothing is counted, and the connection stays."""
     peer = await peers.start("scripted", answers=FINE)
     async with client(peer.url, key=None) as it:
         others, ids = await in_flight(it, peer, 2)
@@ -129,7 +129,7 @@ async def test_row_17_no_id_in_plain_sight(peers: Peers, name: str) -> None:
 
 
 async def test_row_17_each_reply_of_a_batch_that_is_no_json(peers: Peers) -> None:
-    """Row 17, malformed JSON: every call that is named in it fails at once, the requests in it are nobody's."""
+    """Row 17, malformed JSON: every call that it names fails at once, and ids of requests in it name no call."""
     peer = await peers.start("scripted", answers=FINE)
     async with client(peer.url, key=None) as it:
         (one, other, third), ids = await in_flight(it, peer, 3)
@@ -272,7 +272,7 @@ async def test_row_20_true_is_the_first_call(peers: Peers) -> None:
 @pytest.mark.parametrize("how", ["binary", "an empty batch"])
 @pytest.mark.parametrize("what", ["a call", "a batch"])
 async def test_row_20_a_reply_without_any_id(peers: Peers, how: str, what: str) -> None:
-    """Row 20: a binary reply, or `[]`, is that of the one message that is open; of several it is nobody's."""
+    """Row 20: a binary reply, or `[]`, fails the one open message; with several open it fails none."""
     peer = await peers.start("scripted", answers=FINE)
 
     async def say() -> None:

@@ -28,7 +28,7 @@ A_FRAGMENT = "0108" + b'{"jsonrp'.hex()
 
 
 async def end(proxy: RemotePeer, peer: RemotePeer, how: str) -> None:
-    """Let the connection end: a TCP fault, a close without a code, or a close code."""
+    """End the connection by a TCP fault, a close without a code, or a close code."""
     if how in ("eof", "reset"):
         await proxy.ask("end", how=how)
     elif how == "no code":
@@ -62,7 +62,7 @@ async def test_row_07_an_ended_connection_is_replaced(peers: Peers, how: str, co
 
 @pytest.mark.parametrize("how", ["eof", "reset"])
 async def test_row_07_half_a_reply_is_no_reply(peers: Peers, how: str) -> None:
-    """Row 7, EOF in mid-frame: the call that it was for fails as after any loss, and nobody parses the half."""
+    """Row 7, EOF in mid-frame: its call fails as after any loss, and the partial message is not parsed."""
     answer = {"raw": '{"jsonrpc":"2.0","id":$id,"result":"' + "x" * 300 + '"}'}
     peer, proxy = await behind_faults(peers, "scripted", answers={"f": answer, "g": {"result": 1}})
     async with client(proxy.url, key=None) as it:

@@ -60,7 +60,7 @@ class Highest(random.Random):
 async def test_row_30_accept_then_close_is_no_hot_loop(
     peers: Peers, monkeypatch: pytest.MonkeyPatch, key: str | None
 ) -> None:
-    """Row 30, accept-then-close: the bounds of the delays keep doubling, and being let in does not reset them."""
+    """Row 30, accept-then-close: the bounds of the delays keep doubling, and a mere sign-in does not reset them."""
     monkeypatch.setattr(reconnect, "_RANDOM", Highest())
     answers = {"fetch_nonce": NONCE, "authenticate": {"result": True}, "f": {"close": 1001}}
     peer = await peers.start("scripted", answers=answers)
@@ -123,7 +123,7 @@ async def test_row_30_closed_in_the_turn_after_the_opening() -> None:
     server = Fickle(_listen)
     server.at_once = False
     it = client("ws://localhost/", key=None, transport=server)
-    # Told before whoever waits for the connection wakes up.
+    # Called before tasks that wait for the connection wake up.
     it.on_status(lambda change: server.end() if change.status is S.CONNECTED else None)
     assert await timed(it.connect()) < SOON
     assert not it.is_connected()
@@ -149,7 +149,7 @@ async def test_row_31_replies_never_wait_behind_notifications(peers: Peers) -> N
         reading = later(anext(other))
         await it.call("tick", [1])
         assert await reading == {"number": 0}
-        # The reply follows 20,000 notifications that nobody reads.
+        # The reply follows 20,000 notifications that are not read.
         await it.call("tick", [flood])
         assert await it.call("echo", ["meanwhile"]) == "meanwhile"
         assert len(slow) == len(other) == 1024
@@ -181,7 +181,7 @@ async def test_row_31_who_listens_chooses_what_goes(
         assert [(await anext(all_along))["number"] for _ in range(1000)] == list(range(1000))
 
 
-async def test_row_31_a_slow_consumer_holds_up_nobody_but_itself(peers: Peers) -> None:
+async def test_row_31_a_slow_consumer_only_delays_itself(peers: Peers) -> None:
     """Row 31, slow consumer: one that works for long, or raises, neither stops the reader nor another consumer."""
     circle = await peers.start("circle")
     async with client(circle.url) as it:
@@ -210,7 +210,7 @@ async def test_row_31_a_slow_consumer_holds_up_nobody_but_itself(peers: Peers) -
 
 
 def patient(url: str) -> CircleWsClient:
-    """Make a client that may send much and asks for no sign of life."""
+    """Return a client that may send much and sends no heartbeats."""
     return client(url, key=None, max_request_bytes=None, max_queued_bytes=10**9, keepalive=None)
 
 

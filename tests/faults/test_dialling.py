@@ -24,7 +24,7 @@ QUICKLY = 5.0
 
 
 async def test_row_01_an_attempt_in_a_black_hole_ends_at_open_timeout(peers: Peers) -> None:
-    """Row 1, SYN black hole: each attempt fails at `open_timeout` and another follows, until somebody answers."""
+    """Row 1, SYN black hole: each attempt fails at `open_timeout` and another follows, until the circle answers."""
     _, proxy = await behind_faults(peers)
     await proxy.ask("black_hole")
     it = client(proxy.url, open_timeout=0.3, first_connect="retry")
@@ -89,7 +89,7 @@ async def test_row_01_a_lookup_that_hangs_ends_at_open_timeout(silent_resolver: 
 
 
 async def test_row_02_a_refused_connection_is_tried_again(peers: Peers) -> None:
-    """Row 2, refused: at the first connect and on a reconnect, until the circle is there."""
+    """Row 2, refused: at the first connect and on a reconnect, until the circle is up."""
     circle = await peers.start("circle")
     it = client(circle.url, first_connect="retry")
     story = Story(it)
@@ -194,7 +194,7 @@ async def test_row_02_a_bad_certificate_is_fatal_after_three_in_a_row(
 
 
 async def test_row_02_a_browser_does_not_tell_a_bad_certificate(peers: Peers) -> None:
-    """Row 2, bad TLS certificate that nobody here trusts: natively it is named; a browser sees no more than 1006."""
+    """Row 2, untrusted TLS certificate: natively it is named; a browser sees no more than 1006."""
     front = await peers.start("tls_front", target=(await peers.start("circle")).url)
     it = client(front.url, first_connect="retry")
     story = Story(it)
@@ -269,7 +269,7 @@ async def test_row_03_tls_that_drips_ends_at_open_timeout(peers: Peers) -> None:
 
 
 def resolver(monkeypatch: pytest.MonkeyPatch, **names: list[int]) -> None:
-    """Let names ending in `.test` be hosts of which each address, a port of this machine, is another."""
+    """Resolve names ending in `.test` to several addresses, each a port of this machine."""
     real = socket.getaddrinfo
 
     def look_up(host: Any, port: Any, family: int = 0, type: int = 0, *more: Any, **options: Any) -> Any:

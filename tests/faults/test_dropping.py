@@ -1,4 +1,4 @@
-"""Row 35: a client that nobody holds any more ends by itself."""
+"""Row 35: a client without references ends by itself."""
 
 import asyncio
 import gc

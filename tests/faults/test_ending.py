@@ -58,7 +58,7 @@ async def closed_again_after_a_cancelled_close(moment: Moment) -> None:
 
 
 async def cancelled(moment: Moment) -> None:
-    """Cancel whoever waits for it, then close it."""
+    """Cancel the waiting tasks, then close the client."""
     for task in moment.waiting:
         task.cancel()
     if moment.waiting:
@@ -131,7 +131,7 @@ async def test_row_33_it_is_closed_from_a_callback(peers: Peers, status: Connect
 
 async def close_and_go_on(it: CircleWsClient) -> None:
     await it.close()
-    pytest.fail("it was closed, so nobody asks its parts for anything any more")
+    pytest.fail("the client is closed, so its parts are not used any more")
 
 
 class Closing(Vault):

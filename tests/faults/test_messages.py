@@ -1,4 +1,4 @@
-"""Rows 15 to 21: messages that are too large, no JSON, absurd, no JSON-RPC, or for nobody."""
+"""Rows 15 to 21: messages that are too large, no JSON, absurd, no JSON-RPC, or replies to no call."""
 
 import asyncio
 import json
@@ -147,7 +147,7 @@ ROWS = {17: NONSENSE, 18: ABSURD, 19: FOREIGN}
 
 
 async def survives(it: CircleWsClient, peer: RemotePeer, text: str) -> None:
-    """Let the peer send nonsense while a call is in flight: it is told and counted, and disturbs nobody."""
+    """Send nonsense while a call is in flight: it is reported and counted, and the call succeeds."""
     told: list[ProtocolError] = []
     it.on_protocol_error(told.append)
     unrelated = [later(it.call("slow")) for _ in range(2)]
@@ -164,7 +164,7 @@ async def survives(it: CircleWsClient, peer: RemotePeer, text: str) -> None:
 
 
 async def is_left(it: CircleWsClient, peer: RemotePeer, how: str, text: str) -> None:
-    """Let the peer send five in a row: the connection is closed with 4002, and another takes its place."""
+    """Send five in a row: the connection is closed with 4002, and replaced by a new one."""
     story = Story(it)
     silent, other = later(it.call("silent")), later(it.call("silent"))
     await until(peer, "received", lambda texts: len(texts) == 5)
@@ -291,7 +291,7 @@ async def test_row_19_a_broken_reply_fails_the_call_that_it_names(peers: Peers, 
     assert await peer.ask("count") == 1
 
 
-async def test_row_20_replies_that_nobody_waits_for_are_ignored(peers: Peers) -> None:
+async def test_row_20_replies_to_no_open_call_are_ignored(peers: Peers) -> None:
     """Row 20, unknown, duplicate or late reply: counted, and no call gets what is not its own."""
     answers: dict[str, Any] = {"f": {"result": "fine"}, "late": None}
     peer = await peers.start("scripted", answers=answers)

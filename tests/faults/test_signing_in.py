@@ -30,7 +30,7 @@ YEARS = 365 * 24 * 3600.0
 
 
 async def asked(peer: RemotePeer, method: str) -> list[dict[str, Any]]:
-    """Give the requests for this method that the peer got."""
+    """Return the requests for this method that the peer received."""
     requests = [json.loads(text) for text in await peer.ask("received")]
     return [request for request in requests if request["method"] == method]
 
@@ -200,7 +200,7 @@ async def test_row_26_a_circle_that_no_longer_offers_is_not_signed_for(peers: Pe
 
 
 async def test_row_26_a_proof_that_failed_counts(peers: Peers) -> None:
-    """Row 26, bound profile no longer offered: also to a circle that failed on the first proof, and let nobody in."""
+    """Row 26, bound profile no longer offered: even if the first proof failed and no sign-in was accepted."""
     offer = {"nonce": "nonce_1234567890_abcdef", "expires_at": 4102444800, "auth_profiles": ["circle-bound-v1"]}
     answers = {
         "fetch_nonce": [{"result": offer}, NONCE],

@@ -89,7 +89,7 @@ async def test_row_14_after_a_sleep_a_dead_connection_is_found_soon(peers: Peers
 
 
 async def test_row_14_after_a_sleep_a_standing_connection_stays(peers: Peers, wall: Wall) -> None:
-    """Row 14, laptop sleep: the connection is only asked for a sign of life, and the clock may go back as well."""
+    """Row 14, laptop sleep: the connection is only probed, and the clock may go back as well."""
     _, proxy = await behind_faults(peers)
     async with client(proxy.url, keepalive=KeepAlive(interval=0.1, timeout=LONG)) as it:
         for hours in (8, -8):
@@ -100,7 +100,7 @@ async def test_row_14_after_a_sleep_a_standing_connection_stays(peers: Peers, wa
 
 
 def freeze(seconds: float) -> None:
-    """Let the whole thread stand still: no timer, no message, as in a tab that a browser has frozen.
+    """Block the whole thread: no timer, no message, as in a tab that a browser has frozen.
 
     `time.sleep` would not do: inside Pyodide it lets the page go on.
     """

@@ -46,7 +46,7 @@ class Place:
 
 
 class MemoryPlace(Place):
-    """In this process, so that every turn is a step of somebody's and each of them is tried."""
+    """In this process, so that every turn of the event loop is a step, and each one is tried."""
 
     def __init__(self) -> None:
         self.server = MemoryServer(self.serve)
@@ -110,7 +110,7 @@ async def sweep(place: Place, strike: Callable[[int], Awaitable[bool]]) -> None:
 
 
 async def let(turns: int) -> None:
-    """Let the event loop turn."""
+    """Run a turn of the event loop."""
     for _ in range(turns):
         await asyncio.sleep(0)
 
@@ -135,7 +135,7 @@ async def test_row_33_connecting_is_cancelled_at_every_turn(place: Place) -> Non
 
 
 async def test_row_33_connecting_is_closed_at_every_turn(place: Place) -> None:
-    """Row 33, `close()` at every await point, twice: whoever waits learns, and nothing is left."""
+    """Row 33, `close()` at every await point, twice: every waiter gets the error, and nothing is left."""
 
     async def strike(turns: int) -> bool:
         it = place.make()
@@ -182,7 +182,7 @@ async def test_row_33_everything_is_cancelled_at_every_turn(place: Place) -> Non
 
 
 async def test_row_33_a_call_is_cancelled_at_every_turn(place: Place) -> None:
-    """Row 33, cancel at every await point: its slot and its place in the queue are free, its reply is nobody else's."""
+    """Row 33, cancel at every await point: its slot and queue place are free, its reply reaches no other call."""
     async with place.make(max_in_flight=1) as it:
 
         async def strike(turns: int) -> bool:

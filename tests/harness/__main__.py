@@ -1,7 +1,7 @@
 """Run the suite inside Pyodide: `python -m tests.harness chromium|firefox|node [pytest arguments]`.
 
 The exit code is pytest's own; 3 means that something must be installed first, and 70 that the run did not
-come to an end (a crash, or no sign of life), with a line that begins with `harness:` to say why.
+come to an end (a crash, or no activity), with a line that begins with `harness:` to say why.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""A limit on silence, not on time: what makes progress may take as long as a busy machine needs."""
+"""A limit on the time without activity, not on the whole time: a busy machine may need longer."""
 
 import asyncio
 from typing import Any
@@ -10,7 +10,7 @@ __all__ = ["Patience"]
 
 
 class Patience:
-    """Waits for as long as something is heard.
+    """Waiting that ends after a time without activity.
 
     Args:
         seconds: How long it may be silent.
@@ -22,7 +22,7 @@ class Patience:
         self._heard = self._loop.time()
 
     def hear(self) -> None:
-        """Take note of a sign of life."""
+        """Record activity."""
         self._heard = self._loop.time()
 
     async def wait(self, *futures: asyncio.Future[Any]) -> bool:

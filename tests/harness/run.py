@@ -27,7 +27,7 @@ class Run:
     coverage: Path | None = None
     smoke: bool = False
     patience: float = 600.0
-    """So many seconds may pass without a sign of life."""
+    """Maximum number of seconds without activity."""
     environ: dict[str, str] = field(default_factory=dict)
     added: list[Path] = field(default_factory=list)
 

@@ -32,7 +32,7 @@ _NPM = {"@noble/secp256k1": "3.2.0", "@noble/hashes": "2.4.0"}
 class RunServer:
     """Serves one run; `result` is the exit code that the page sends, or why there is none.
 
-    Whatever the page asks for, prints or says is a sign of life to `patience`.
+    Every request, line and message of the page counts as activity for `patience`.
     """
 
     def __init__(self, run: Run) -> None:

@@ -63,7 +63,7 @@ async def sign_in(socket: ClientConnection, key: str = KEY) -> Any:
 
 @asynccontextmanager
 async def signed_in(server: CircleServer, key: str = KEY, **options: Any) -> AsyncGenerator[ClientConnection]:
-    """Be connected and signed in."""
+    """A connection by hand that has signed in."""
     async with connect(server.url, **options) as socket:
         assert await sign_in(socket, key) is True
         yield socket
@@ -71,7 +71,7 @@ async def signed_in(server: CircleServer, key: str = KEY, **options: Any) -> Asy
 
 @asynccontextmanager
 async def reluctant(server: CircleServer) -> AsyncGenerator[ClientConnection]:
-    """Be a client that has signed in, reads only what it is asked to, and holds back little of the rest."""
+    """A client that has signed in, reads only on demand, and buffers little."""
     async with stranger(server) as client:
         assert await sign_in(client) is True
         yield client
@@ -79,7 +79,7 @@ async def reluctant(server: CircleServer) -> AsyncGenerator[ClientConnection]:
 
 @asynccontextmanager
 async def stranger(server: CircleServer) -> AsyncGenerator[ClientConnection]:
-    """Be such a client that has not signed in."""
+    """Such a client that has not signed in."""
     assert server._server is not None
     for one in server._server.sockets:
         one.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, 8192)

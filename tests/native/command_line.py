@@ -25,7 +25,7 @@ def invoke(*arguments: str, stdin: str = "", env: dict[str, str] | None = None) 
 
 
 def environ(**more: str) -> dict[str, str]:
-    """Give this process's environment without a key, and with `more`."""
+    """Return this process's environment without a key, and with `more`."""
     kept = {name: value for name, value in os.environ.items() if name != "CIRCLE_WS_PRIVATE_KEY"}
     return {**kept, "COLUMNS": "200", "PYTHONUNBUFFERED": "1", **more}
 

@@ -10,7 +10,7 @@ _TABLE = Table("Speed", ["client", "calls/s"], [["ours", "1,200"], ["theirs", "9
 
 
 async def test_rounds_alternate_and_turn_round() -> None:
-    """Nobody is measured always behind the same other one."""
+    """No client is always measured behind the same other one."""
     order: list[str] = []
 
     async def measure(name: str) -> Figures:

@@ -87,7 +87,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 async def _nothing(*_: object) -> None:
-    """Tell no story."""
+    """Replace the story by nothing."""
 
 
 def _demo_with(report: dict[str, Any] | None) -> Result:
@@ -221,7 +221,7 @@ def test_without_a_checkout_the_story_is_all(tmp_path: Path, monkeypatch: pytest
     assert "of a checkout of yours" in needed.stderr
 
 
-def test_the_working_directory_is_nobodys(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_working_directory_is_not_used(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What looks like a checkout there is not run: it may be anybody's."""
     ran = tmp_path / "ran"
     (checkout / "tools" / "bundle.py").write_text(f"open({str(ran)!r}, 'w')")
@@ -276,7 +276,7 @@ def test_a_cache_that_others_can_change_is_not_served(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize("is_private", [True, False])
-def test_a_group_of_ones_own_is_nobody_else(checkout: Path, is_private: bool) -> None:
+def test_a_private_group_has_no_other_member(checkout: Path, is_private: bool) -> None:
     """Where each user has a group, files are often writable by that."""
     if os.geteuid() != 0:
         pytest.skip("only root can give files away")

@@ -174,7 +174,7 @@ async def test_a_strange_path_is_no_file(site: Site, path: str, capfd: pytest.Ca
     "host", ["evil.example", "evil.example:PORT", "127.0.0.1", "127.0.0.1:1", "", "127.0.0.1:PORT.evil.example"]
 )
 async def test_another_host_is_refused(site: Site, host: str) -> None:
-    """A name of somebody else's that points here is not this page's origin."""
+    """A foreign name that points here is not this page's origin."""
     port = site.origin.rpartition(":")[2]
     named = host.replace("PORT", port)
     assert await _raw(site, f"Origin: {site.origin}\r\n", "", host=named, line="GET / HTTP/1.1") == 421
@@ -201,7 +201,7 @@ async def _raw(
 
 
 @pytest.mark.parametrize("path", ["/", "/main.mjs", "/absent", "/bundle/some.whl"])
-async def test_nobody_may_frame_it(site: Site, path: str) -> None:
+async def test_it_may_not_be_framed(site: Site, path: str) -> None:
     """The header says so, which the policy in the page cannot."""
 
     def ask() -> str | None:

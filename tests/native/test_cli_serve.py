@@ -93,7 +93,7 @@ async def test_a_client_that_answers_badly_says_nothing_on_the_terminal() -> Non
 
 
 async def test_foreign_pages_are_refused_and_told_how() -> None:
-    """On stderr stands the option that would let them in; with it they are let in, and programs always."""
+    """stderr names the option that would accept them; with it they are accepted, and programs always."""
     page: Any = {"Origin": "https://app.example"}
     with _served() as (process, url):
         with pytest.raises(ConnectionFailed) as caught:

@@ -25,7 +25,7 @@ class Proof:
 
 
 def _marked_native_only(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Tell whether the whole test runs natively only; a mark on one of its parameters does not count."""
+    """Return whether the whole test runs natively only; a mark on one of its parameters does not count."""
     return any("native_only" in ast.unparse(one).partition("(")[0] for one in node.decorator_list)
 
 
@@ -48,14 +48,14 @@ PROOFS = _proofs()
 
 
 def _table(columns: str) -> list[list[str]]:
-    """Give the cells of the documented table with these headings."""
+    """Return the cells of the documented table with these headings."""
     _, _, rest = DOCUMENTED.partition(columns + "\n")
     lines = rest.partition("\n\n")[0].splitlines()[1:]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
 def test_there_are_44_rows() -> None:
-    """They are numbered from 1, and each says in words what goes wrong."""
+    """They are numbered from 1, and each names its fault."""
     assert list(range(1, 45)) == NUMBERS
     assert all(row.fault for row in ROWS)
 

@@ -22,7 +22,7 @@ def frame(first: int, payload: bytes, *, mask: int = 0) -> bytes:
 
 
 class Taken:
-    """Take what a splitter gives, in its order."""
+    """Record the output of a splitter, in order."""
 
     def __init__(self, limit: int | None = LIMIT, *, refuses: bool = False) -> None:
         self.texts: list[bytes] = []

@@ -15,7 +15,7 @@ _NEEDED = ["websockets", "msgspec"]
 
 
 def _printed(program: str) -> str:
-    """Give what a program prints in a fresh interpreter that warns of nothing."""
+    """Return the output of a program in a fresh interpreter without warnings."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
         cwd=Path(circle_ws.__file__).parents[1],

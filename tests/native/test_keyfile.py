@@ -145,7 +145,7 @@ def test_a_key_as_hex_is_read(tmp_path: Path, text: str, password: Any) -> None:
 
 
 def test_a_password_for_what_is_not_encrypted(tmp_path: Path) -> None:
-    """It is refused: somebody believes that the file is encrypted."""
+    """It is refused: the caller believes that the file is encrypted."""
     path = tmp_path / "key"
     path.write_text(KEY)
     path.chmod(0o600)

@@ -129,7 +129,7 @@ def _tree(file: str) -> ast.Module:
 
 
 def _walk(node: ast.AST, at_load: bool = True) -> Iterator[tuple[ast.AST, bool]]:
-    """Give every node, and whether it is reached by loading the module."""
+    """Yield every node, and whether it is reached by loading the module."""
     for child in ast.iter_child_nodes(node):
         inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
         yield child, at_load
@@ -163,7 +163,7 @@ def _room(file: str) -> str:
 
 
 def _graph() -> dict[str, set[str]]:
-    """Give the rooms that each room imports."""
+    """Return the rooms that each room imports."""
     arrows: dict[str, set[str]] = {}
     for file in _files():
         room = arrows.setdefault(_room(file), set())
@@ -282,7 +282,7 @@ def test_ecdsa_is_loaded_on_use() -> None:
 
 
 def _asks_where_it_runs(file: str, node: ast.AST) -> bool:
-    """Tell whether a node asks for the runtime; the command line and key files may ask for the operating system."""
+    """Return whether a node asks for the runtime; the command line and key files may ask for the operating system."""
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
         asked = (node.value.id, node.attr) in {("sys", "platform"), ("platform", "system"), ("os", "name")}
         return asked and _room(file) != "cli" and file != "auth/keyfile.py"

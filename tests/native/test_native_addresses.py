@@ -145,7 +145,7 @@ async def test_a_cancelled_one_leaves_nothing(at_once: None) -> None:
 
 
 def known(monkeypatch: pytest.MonkeyPatch, *found: tuple[int, str]) -> None:
-    """Let every name have these addresses."""
+    """Resolve every name to these addresses."""
 
     def look_up(host: str, port: int, family: int = 0, type: int = 0, *more: Any, **options: Any) -> list[Any]:
         assert type == socket.SOCK_STREAM

@@ -1,7 +1,7 @@
 """Through real proxies to a real circle: HTTP and SOCKS, with and without TLS, good ones and bad ones.
 
-Loopback is never proxied, so the circle is dialled by names and addresses that nobody has: only the proxy, which takes
-them all for this machine, can reach it.
+Loopback is never proxied, so the circle is dialled by names and addresses that do not exist: only the proxy, which
+resolves all of them to this machine, can reach it.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ ME = {"pubkey": derive_public_key(KEY, compressed=True)}
 
 @pytest.fixture(autouse=True)
 def _no_proxies_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take away what the machine's own environment says."""
+    """Remove the proxy settings of the machine's environment."""
     for name in ("http", "https", "ws", "wss", "socks", "all", "no"):
         monkeypatch.delenv(f"{name}_proxy", raising=False)
         monkeypatch.delenv(f"{name}_proxy".upper(), raising=False)
@@ -74,7 +74,7 @@ def through(proxy: str | None, port: int, host: str = NAME, **options: Any) -> C
 
 
 async def failure(it: CircleWsClient) -> ConnectionFailed:
-    """Give what connecting ends with. No proxy's fault is one of the circle's, and none tells a password."""
+    """Return the error of connecting. It must not blame the circle, nor contain a password."""
     with pytest.raises(ConnectionFailed) as caught:
         await it.connect()
     assert it.status is ConnectionStatus.FAILED
@@ -253,7 +253,7 @@ async def test_what_is_no_proxy(peers: Peers, circle: RemotePeer, kind: str, fau
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_proxy_that_is_down(peers: Peers, circle: RemotePeer, kind: str) -> None:
-    """Nobody listens where the proxy should be."""
+    """The proxy is down."""
     proxy = await peers.start(kind, target=circle.port)
     await proxy.stop()
     error = await failure(through(with_user(proxy.url), circle.port))
@@ -312,7 +312,7 @@ async def test_what_fails_behind_the_proxy_names_it(peers: Peers, kind: str) -> 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_this_machine_is_never_proxied(peers: Peers, circle: RemotePeer, kind: str) -> None:
-    """Whatever proxy is named: loopback is dialled straight, so that nobody else gets to see what is said there."""
+    """Whatever proxy is named: loopback is dialled directly, so that no other machine sees the traffic."""
     proxy = await peers.start(kind, target=circle.port)
     for host in ("127.0.0.1", "localhost"):
         async with client(f"ws://{host}:{circle.port}/", proxy=proxy.url) as it:

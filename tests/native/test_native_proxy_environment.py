@@ -16,7 +16,7 @@ NAMES = ("ws", "wss", "socks", "http", "https", "all", "no")
 
 @pytest.fixture(autouse=True)
 def _no_proxies_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take away what the machine's own environment says."""
+    """Remove the proxy settings of the machine's environment."""
     for name in NAMES:
         monkeypatch.delenv(f"{name}_proxy", raising=False)
         monkeypatch.delenv(f"{name}_proxy".upper(), raising=False)
@@ -66,7 +66,7 @@ def test_it_is_what_websockets_would_take(monkeypatch: pytest.MonkeyPatch, url: 
 
 @pytest.mark.parametrize("exception", ["*", "circle.example", "example", ".example", "a.b, circle.example"])
 def test_no_proxy_excepts_hosts(monkeypatch: pytest.MonkeyPatch, exception: str) -> None:
-    """NO_PROXY names hosts and domains that are dialled straight, whoever names the proxy."""
+    """NO_PROXY names hosts and domains that are dialled directly, wherever the proxy comes from."""
     say(monkeypatch, "ALL_PROXY", "HTTPS_PROXY")
     monkeypatch.setenv("NO_PROXY", exception)
     assert environment_proxy(SECURE, socks=True) is None

@@ -18,7 +18,7 @@ from tests.support.recorder import Recorder
 
 @pytest.fixture
 async def tls_url() -> AsyncGenerator[str]:
-    """A wss:// server whose certificate nobody here trusts."""
+    """A wss:// server whose certificate is not trusted here."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("localhost").configure_cert(context)
 
@@ -87,7 +87,7 @@ def test_the_librarys_frames_are_never_logged() -> None:
         root.setLevel(level)
 
 
-async def test_a_ping_that_nobody_waits_for() -> None:
+async def test_a_ping_that_is_not_awaited() -> None:
     """It is on its way at once; its future is done with the pong, or fails with `ConnectionLost`."""
 
     async def silent(connection: ServerConnection) -> None:

@@ -130,7 +130,7 @@ async for news in client.notifications("news"):
 
 
 def _of_the_readme(last: str) -> str:
-    """Give the service of the README, which goes on so in a page in place of `asyncio.run(main())`."""
+    """Return the service of the README as a page runs it, without `asyncio.run(main())`."""
     _, _, rest = (_PAGE.parents[2] / "README.md").read_text().partition("## A service")
     code = rest.partition("```python\n")[2].partition("```")[0]
     assert "asyncio.run(main())" in code

@@ -21,7 +21,7 @@ _PROMISED = [it.removeprefix(_CLASSIFIER) for it in _PROJECT["classifiers"] if i
 
 
 def _constants(file: str) -> dict[str, Any]:
-    """Give the constants of a module that is not imported here; nox is no part of the suite."""
+    """Return the constants of a module that is not imported here; nox is not part of the suite."""
     found = {}
     for node in ast.parse((_CHECKOUT / file).read_text()).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -84,7 +84,7 @@ def test_each_version_has_one_library_that_signs() -> None:
 
 
 def test_a_folder_needs_debian_and_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Elsewhere, as somebody else, and for a version that it has not, there is a reason in words and no folder."""
+    """On other systems, as another user, and for a version that it lacks, the error has the reason, and there is no folder."""
     monkeypatch.setattr(debian, "_folder", lambda: pytest.fail("a folder is made"))
     with pytest.raises(ToolError, match=r"has no CPython 3\.12"):
         debian.inside("3.12")

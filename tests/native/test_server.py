@@ -188,7 +188,7 @@ async def test_methods_take_params_and_their_connection(circle: CircleServer) ->
         assert (await ask(socket, "unplain"))["error"]["code"] == -32603
 
 
-async def test_a_slow_method_holds_nobody_up(circle: CircleServer) -> None:
+async def test_a_slow_method_blocks_nothing(circle: CircleServer) -> None:
     """While one method waits others are answered; when the client is gone its methods are cancelled."""
     ended: list[str] = []
 
@@ -208,7 +208,7 @@ async def test_a_slow_method_holds_nobody_up(circle: CircleServer) -> None:
 
 
 async def test_publish_reaches_who_has_signed_in(circle: CircleServer) -> None:
-    """Everybody signed in gets it, nobody else, and the number is told."""
+    """Every client that signed in gets it, no other, and the number is returned."""
     async with connect(circle.url) as one, connect(circle.url) as two, connect(circle.url) as stranger:
         await sign_in(one)
         await sign_in(two, OTHER_KEY)
@@ -249,7 +249,7 @@ async def test_a_message_over_the_limit_closes_with_1009() -> None:
 
 
 async def test_only_allowed_origins() -> None:
-    """A page of another origin is refused with 403; a program without the header is let in when None is listed."""
+    """A page of another origin is refused with 403; a program without the header is accepted when None is listed."""
     async with CircleServer(origins=["https://good.example", None]) as server:
         async with connect(server.url, origin="https://good.example"):  # type: ignore[arg-type]
             pass

@@ -185,7 +185,7 @@ async def socket_text(socket: ClientConnection, members: list[Any]) -> str:
     return text
 
 
-async def test_nobody_signs_in_within_a_batch(circle: Meeting) -> None:
+async def test_no_sign_in_within_a_batch(circle: Meeting) -> None:
     """Both calls of the sign-in are refused there; the nonce is still good afterwards, and other members are run."""
     public = derive_public_key(KEY)
     async with connect(circle.url) as socket:

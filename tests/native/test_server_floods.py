@@ -53,7 +53,7 @@ async def test_pings_are_answered_in_a_full_room() -> None:
             assert (await ask(client, "rpc.ping"))["result"] == "pong"
 
 
-async def test_stopping_waits_for_nobody() -> None:
+async def test_stopping_waits_for_no_client() -> None:
     """Neither who does not read nor who fills the room and hangs up keeps a circle from stopping in time."""
     server = CircleServer(close_timeout=0.2)
     begun = ended = 0

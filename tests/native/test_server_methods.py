@@ -170,7 +170,7 @@ async def test_a_result_that_cannot_be_sent_is_told_by_the_methods_name(
 
 
 async def received(socket: ClientConnection) -> list[Any]:
-    """Give the params of what was pushed before the reply to a ping."""
+    """Return the params of the notifications before the reply to a ping."""
     await socket.send(json.dumps(request("rpc.ping")))
     found = []
     while "id" not in (one := json.loads(await socket.recv())):
@@ -180,7 +180,7 @@ async def received(socket: ClientConnection) -> list[Any]:
 
 @pytest.mark.parametrize("compressed", [True, False])
 async def test_publish_to_one_key(circle: CircleServer, compressed: bool) -> None:
-    """Every connection of that key gets it, given in either form, and nobody else."""
+    """Every connection of that key gets it, given in either form, and no other."""
     key = derive_public_key(KEY, compressed=compressed)
     async with signed_in(circle) as one, signed_in(circle) as two, signed_in(circle, OTHER_KEY) as other:
         assert circle.publish("news", [1], to=key.upper()) == 2
@@ -272,7 +272,7 @@ async def test_keys_that_signed_bound_are_kept_where_the_program_says() -> None:
         assert await sign_in(socket) is True
 
 
-async def test_a_set_that_fails_lets_nobody_in(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_set_that_fails_accepts_no_client(caplog: pytest.LogCaptureFixture) -> None:
     """A key that cannot be remembered is not signed in; the circle lives on."""
     kept = Kept()
     kept.broken = True

@@ -1,4 +1,4 @@
-"""What a circle says before a WebSocket is opened: which pages are let in, and that it is well."""
+"""What a circle says before a WebSocket is opened: which origins are accepted, and the health check."""
 
 import asyncio
 import http.client
@@ -48,7 +48,7 @@ async def is_let_in(server: CircleServer, origin: str | None, host: str = "127.0
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 async def test_on_loopback_foreign_pages_are_refused(host: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Programs and pages of this machine are let in; the refusal of others is logged with the option's name, once."""
+    """Programs and pages of this machine are accepted; the refusal of others is logged with the option's name, once."""
     async with CircleServer(host) as server:
         dialled = "[::1]" if host == "::1" else host
         for origin in (None, *NEAR):
@@ -65,7 +65,7 @@ async def test_on_loopback_foreign_pages_are_refused(host: str, caplog: pytest.L
 
 @pytest.mark.parametrize("host", ["Circle.Example", "circle.example."])
 async def test_the_host_of_the_public_url_is_no_foreigner(host: str) -> None:
-    """A page that is served beside a circle behind a proxy, on any port, is let in; its subdomains are not."""
+    """A page that is served beside a circle behind a proxy, on any port, is accepted; its subdomains are not."""
     async with CircleServer(public_url=f"wss://{host}:8443/02ab") as server:
         assert await is_let_in(server, "https://circle.example")
         assert await is_let_in(server, "https://circle.example.")
@@ -94,7 +94,7 @@ async def test_what_is_named_decides_alone(origins: Any, admitted: Any, refused:
 
 
 def test_one_text_is_no_list_of_origins() -> None:
-    """Parts of it would be let in."""
+    """Parts of it would be accepted."""
     with pytest.raises(ConfigError, match=r"\['https://good.example'\]") as caught:
         CircleServer(origins="https://good.example")
     assert caught.value.option == "origins"

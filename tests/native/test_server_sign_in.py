@@ -154,7 +154,7 @@ async def test_keys_and_admit_must_both_agree() -> None:
 
 
 @pytest.mark.parametrize("answer", [1, None, "yes", OSError("the database is down")])
-async def test_an_admit_that_fails_lets_nobody_in(answer: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_admit_that_fails_accepts_no_client(answer: Any, caplog: pytest.LogCaptureFixture) -> None:
     """It is an internal error, which clients retry, and is logged; only True is yes."""
 
     async def admit(_: str) -> bool:

@@ -1,4 +1,4 @@
-"""Methods in threads: nobody waits for them, nothing is exhausted, and what they use of the circle is safe there."""
+"""Methods in threads: they block nothing, exhaust nothing, and may use the circle safely."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from tests.native.by_hand import ask, request, send_all, signed_in
 from tests.support.outcomes import eventually
 
 
-async def test_a_method_in_a_thread_holds_nobody_up() -> None:
+async def test_a_method_in_a_thread_blocks_nothing() -> None:
     """While it blocks, others are answered; params, the connection and its result are as ever."""
     async with CircleServer() as server:
         go = threading.Event()

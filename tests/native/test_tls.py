@@ -40,14 +40,14 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
 
 
 def certified(authority: trustme.CA, *names: str, **options: object) -> ssl.SSLContext:
-    """Give the context of a server with a certificate for these names."""
+    """Return the context of a server with a certificate for these names."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(*names, **options).configure_cert(context)  # type: ignore[arg-type]
     return context
 
 
 class Front:
-    """Take TLS connections and hand them on to a circle, as a proxy in front of it does."""
+    """Accept TLS connections and forward them to a circle, as a proxy in front of it does."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -83,7 +83,7 @@ async def secure_circle(context: ssl.SSLContext) -> AsyncGenerator[tuple[CircleS
 
 
 async def refused(url: str, **options: object) -> ConnectionFailed:
-    """Give what connecting ends with."""
+    """Return the error of connecting."""
     it = client(url, **options)  # type: ignore[arg-type]
     with pytest.raises(ConnectionFailed) as caught:
         await it.connect()
@@ -195,11 +195,11 @@ async def test_a_redirect_is_refused(authority: trustme.CA, trusting: ssl.SSLCon
 
 
 async def _silent(peer: MemoryPeer) -> None:
-    """Serve nobody."""
+    """A server that serves no client."""
 
 
 def test_where_a_context_is_of_no_use(trusting: ssl.SSLContext) -> None:
-    """A context for ws://, or for a transport that takes none, is an error, as it would check nobody."""
+    """A context for ws://, or for a transport that takes none, is an error, as it would check nothing."""
     with pytest.raises(ConfigError, match="use wss://") as caught:
         CircleWsClientBuilder("ws://127.0.0.1/").with_tls(trusting).build()
     assert caught.value.option == "tls"

@@ -72,7 +72,7 @@ class Circle(CircleServer):
         return self.publish(method, params)
 
     def call_itself(self, url: str | None) -> None:
-        """Be known under another URL from the next connection on; None offers no bound profile any more."""
+        """Set another public URL from the next connection on; with None no bound profile is offered."""
         self._rules = dataclasses.replace(self._rules, audience=None if url is None else audience(url))
 
     def signed_bound(self) -> list[str]:

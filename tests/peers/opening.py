@@ -79,7 +79,7 @@ class Opening:
         return self._endings
 
     def take(self, subprotocol: str | None) -> None:
-        """Take another subprotocol from now on."""
+        """Select another subprotocol from now on."""
         self._take = subprotocol
 
     async def drop_all(self, code: int = 1001) -> None:
@@ -178,6 +178,6 @@ def _deflate(size: int) -> bytes:
 
 
 def _inflates_to(data: bytes, size: int) -> bool:
-    """Tell whether an inflater that is asked for `size` bytes gives them, and has read everything."""
+    """Return whether an inflater returns `size` bytes and has then read everything."""
     inflater = zlib.decompressobj(wbits=-15)
     return len(inflater.decompress(data, size)) == size and not inflater.unconsumed_tail

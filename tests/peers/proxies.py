@@ -101,7 +101,7 @@ class _Proxy(_Between):
     """A proxy, which may misbehave.
 
     Args:
-        user: Let in only who says this name and password, `name:password`.
+        user: Accept only clients with this name and password, `name:password`.
         fault: `hang`: never answer. `hang_up`: close the connection. `garbage`: answer with what is none of its
             protocol. `cut`: connect, and close the connection then. A number: refuse with it.
         swallow: Never answer a client that asks for this host.
@@ -122,7 +122,7 @@ class _Proxy(_Between):
         return self._asked
 
     def behave(self) -> None:
-        """Have no fault from now on."""
+        """Remove the fault."""
         self._fault = None
 
     async def _negotiate(self, reader: _Read, writer: _Write) -> bool:
@@ -142,7 +142,7 @@ class _Proxy(_Between):
         return self._fault is None
 
     async def _take(self, reader: _Read, writer: _Write) -> Callable[[int | None], bytes] | None:
-        """Take a request; give what answers it, with a refusal or with none; None has answered already."""
+        """Read a request; return the reply, a refusal or not, or None if it was answered already."""
         raise NotImplementedError
 
 

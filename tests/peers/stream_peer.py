@@ -63,7 +63,7 @@ class StreamPeer:
         return len(self._tasks)
 
     async def black_hole(self) -> None:
-        """Give those who connect from now on no answer at all, not even a refusal.
+        """Do not answer new connections at all, not even by a refusal.
 
         Linux drops each SYN to a socket whose queue of connections is full.
         """

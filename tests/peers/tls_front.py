@@ -35,11 +35,11 @@ class TlsFront(StreamPeer):
     # What tests ask. `count` tells how many connections got through TLS.
 
     def authority(self) -> str:
-        """Give the certificate of the CA that signs the good certificates, in PEM."""
+        """Return the certificate of the CA that signs the good certificates, in PEM."""
         return self._authority.cert_pem.bytes().decode()
 
     def present(self, certificate: str) -> None:
-        """Show this kind of certificate to whoever connects from now on."""
+        """Use this kind of certificate for new connections."""
         now = datetime.datetime.now(datetime.UTC)
         authority = trustme.CA() if certificate == "wrong_ca" else self._authority
         leaf = authority.issue_cert(

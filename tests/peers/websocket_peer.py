@@ -8,7 +8,7 @@ __all__ = ["WebSocketPeer"]
 
 
 class WebSocketPeer:
-    """Be a server of the package `websockets`; `serve_one` says what it does with a connection.
+    """A server of the package `websockets`; `serve_one` handles a connection.
 
     Args:
         compression: `deflate`, or None.
@@ -46,7 +46,7 @@ class WebSocketPeer:
             one.transport.abort()
 
     def connections(self) -> list[ServerConnection]:
-        """Give every connection, those too whose handshakes are not over."""
+        """Return every connection, including those in the opening handshake."""
         assert self._server
         return list(self._server.all_connections)
 

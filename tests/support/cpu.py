@@ -11,7 +11,7 @@ _clock = time.perf_counter if sys.platform == "emscripten" else time.process_tim
 
 
 def spent(work: Callable[[], object], runs: int = 3) -> float:
-    """Give the least time of some runs, in seconds."""
+    """Return the least time of some runs, in seconds."""
     times = []
     for _ in range(runs):
         started = _clock()

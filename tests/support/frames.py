@@ -7,7 +7,7 @@ __all__ = ["recorded"]
 
 
 def recorded(error: BaseException) -> str:
-    """Give the variables of our own frames, and all the texts, as a tracker would send them away."""
+    """Return the variables of our own frames, and all the texts, as an error tracker would send them."""
     return "\n".join(text for one in _chain(error, []) for text in _told(one))
 
 

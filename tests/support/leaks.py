@@ -19,7 +19,7 @@ if sys.platform == "emscripten":
     _js_module.enable_pyproxy_allocation_tracing()
 
     def _forget_proxies() -> None:
-        """Have only proxies counted that are made from now on."""
+        """Count only proxies that are made from now on."""
         _js_module.pyproxy_alloc_map.clear()
 
     def _proxies() -> list[str]:

@@ -52,7 +52,7 @@ def run(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
     failure: list[BaseException] = []
 
     async def catch() -> None:
-        # WebLoop reports a failed task to its exception handler even when somebody waits for it.
+        # WebLoop reports a failed task to its exception handler even when another task awaits it.
         try:
             outcome.append(await coroutine)
         except BaseException as error:
@@ -76,6 +76,6 @@ async def limited(coroutine: Coroutine[Any, Any, _Result], seconds: float) -> _R
 
 
 async def settle(turns: int = 10) -> None:
-    """Let tasks that were told to end do so."""
+    """Run the loop until cancelled tasks have ended."""
     for _ in range(turns):
         await asyncio.sleep(0)

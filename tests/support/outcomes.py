@@ -1,4 +1,4 @@
-"""Start something in the background and look at its end later, without an error that nobody awaits."""
+"""Start something in the background and look at its end later, without reports of errors that were never retrieved."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

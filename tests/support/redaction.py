@@ -1,4 +1,4 @@
-"""Fail a test in which a secret is told: private keys, and the nonces and signatures of every sign-in.
+"""Fail a test that leaks a secret: private keys, and the nonces and signatures of every sign-in.
 
 What is used is learnt where it passes: in key pairs, in `crypto_utils`, in the sign-in flow. What is told is every log
 record, every error of ours that is raised (its text, data, causes, contexts and pickle), and the `repr` of every public
@@ -41,13 +41,13 @@ _PEERS_WORDS = (errors.RpcError, errors.ConnectionLost)
 
 
 class Secrets:
-    """What must not be told, in all the forms in which it could be."""
+    """The secrets, in all the forms in which they could leak."""
 
     def __init__(self) -> None:
         self._by_start: dict[str, dict[str, str]] = {}
 
     def learn_key(self, secret: bytes) -> None:
-        """Learn a private key: as hex, whole and by halves, as a number, as base64. Bytes are looked at as hex."""
+        """Add a private key: as hex, whole and by halves, as a number, as base64. Bytes are compared as hex."""
         digits = secret.hex()
         self._add(digits, "a private key")
         self._add_part(digits[:32], "a private key")
@@ -58,23 +58,23 @@ class Secrets:
         self._add(base64.b64encode(secret).decode(), "a private key")
 
     def learn_signature(self, signature: str) -> None:
-        """Learn a signature in hex: whole, and r and s."""
+        """Add a signature in hex: whole, and r and s."""
         digits = signature.lower().removeprefix("0x")
         self._add(digits, "a signature")
         self._add_part(digits[:64], "a signature")
         self._add_part(digits[64:128], "a signature")
 
     def learn_nonce(self, nonce: str) -> None:
-        """Learn a circle's nonce: as it is, and as hex of its text."""
+        """Add a circle's nonce: as text, and as hex of its text."""
         self._add(nonce, "a nonce")
         self._add(nonce.encode().hex(), "a nonce")
 
     def find(self, text: str) -> set[str]:
-        """Name what is told in a text."""
+        """Return the names of the secrets in a text."""
         return {found for token in tokens(text) for found in self.find_in_token(token)}
 
     def find_in_token(self, token: str) -> Iterator[str]:
-        """Name what a run of characters holds."""
+        """Return the names of the secrets in a run of characters."""
         for position in range(len(token) - _SHORTEST + 1):
             for form, what in self._by_start.get(token[position : position + _SHORTEST], {}).items():
                 if token.startswith(form, position):
@@ -92,7 +92,7 @@ class Secrets:
 
 
 def tokens(text: str) -> Iterator[str]:
-    """Give the runs of characters in which a secret could stand; bytes and lists of numbers as hex."""
+    """Return the runs of characters that could contain a secret; bytes and lists of numbers as hex."""
     yield from _TOKEN.findall(text.lower())
     for literal in _BYTES.findall(text):
         with suppress(ValueError, SyntaxError):
@@ -103,7 +103,7 @@ def tokens(text: str) -> Iterator[str]:
 
 
 class Watch:
-    """Collects what is used and what is told."""
+    """The secrets in use, and the texts that leave the library."""
 
     def __init__(self) -> None:
         self.secrets = Secrets()
@@ -119,11 +119,11 @@ class Watch:
         self._told.clear()
 
     def tell(self, where: str, text: str) -> None:
-        """Take what was told."""
+        """Record a text."""
         self._told.setdefault(text, where)
 
     def problems(self) -> list[str]:
-        """Look through what the test told."""
+        """Search the texts of the test."""
         found = list[str]()
         for text, where in list(self._told.items()):
             own = set(tokens(text))
@@ -134,7 +134,7 @@ class Watch:
         return found
 
     def problems_of_all(self) -> list[str]:
-        """Look once more through what all tests told, for secrets that were learnt later."""
+        """Search the texts of all tests again, for secrets that became known later."""
         return [
             f"{where} tells {what}"
             for token, where in self._tokens.items()
@@ -142,7 +142,7 @@ class Watch:
         ]
 
     def tell_error(self, where: str, error: BaseException) -> None:
-        """Take an error with all its causes and contexts."""
+        """Record an error with all its causes and contexts."""
         seen: list[BaseException] = []
         todo: list[BaseException | None] = [error]
         while todo:
@@ -178,7 +178,7 @@ class _Handler(logging.Handler):
 
 
 def _after(function: Callable[..., Any], look: Callable[..., None]) -> Callable[..., Any]:
-    """Have `look` see the arguments and the result of each call."""
+    """Call `look` with the arguments and the result of each call."""
 
     @functools.wraps(function)
     def looked_at(*arguments: Any, **named: Any) -> Any:
@@ -203,7 +203,7 @@ def _learn_what_is_used() -> None:
 
     @functools.wraps(flow)
     def sign_in(*arguments: Any) -> Generator[Any, Any, bool]:
-        """Pass the steps on, and learn the nonce and the signature on their way."""
+        """Pass the steps on, and record the nonce and the signature."""
         steps = flow(*arguments)
         answer: Any = None
         refusal: BaseException | None = None
@@ -231,7 +231,7 @@ def _owner(kind: type) -> type:
 
 
 def _see_what_is_made(kind: type, look: Callable[[Any], None]) -> None:
-    """Have `look` see each new object of a class, once it is made in full."""
+    """Call `look` with each new object of a class, once it is complete."""
     # Asked for in the ordinary way: only then has a frozen dataclass of ours the one it is made with.
     original = kind.__init__ if "__init__" in vars(kind) else None  # type: ignore[misc]
 
@@ -258,7 +258,7 @@ def _see_objects() -> None:
 
 
 def _public_classes() -> Iterator[type]:
-    """Give the classes of ours that are exported anywhere and make objects of their own."""
+    """Return our exported classes that have instances of their own."""
     seen = set[type]()
     for found in pkgutil.walk_packages(circle_ws.__path__, "circle_ws."):
         if found.name.startswith(("circle_ws.cli", "circle_ws.__main__")) or _is_for_another_runtime(found.name):
@@ -319,7 +319,7 @@ _ENTRANCES = ("connect", "close", "call", "notify", "play", "whoami", "wait_unti
 
 
 def _see_what_leaves() -> None:
-    """Have a look at each error that leaves a client."""
+    """Record each error that leaves a client."""
 
     def guarded(original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
@@ -343,7 +343,7 @@ def _tell_cause(change: circle_ws.StatusChange) -> None:
 
 
 def _see_what_is_raised() -> None:
-    """Have a look at each error of ours where it is raised, with what it is chained to; from Python 3.12 on."""
+    """Record each of our errors where it is raised, with its causes and contexts; from Python 3.12 on."""
     monitoring = getattr(sys, "monitoring", None)
     if monitoring is None:
         return
@@ -378,7 +378,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_is_told(request: pytest.FixtureRequest) -> Generator[None]:
-    """Fail the test in which a secret is told."""
+    """Fail the test that leaks a secret."""
     watch.begin(request.node.nodeid)
     yield
     problems = watch.problems()
@@ -387,7 +387,7 @@ def _nothing_is_told(request: pytest.FixtureRequest) -> Generator[None]:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail the session in which a secret was told before it was known to be one."""
+    """Fail the session if a secret leaked before it was known to be one."""
     problems = watch.problems_of_all()
     if problems and session.exitstatus == 0:
         print("\n".join(["", "a secret was told:", *dict.fromkeys(problems)]), file=sys.stderr)

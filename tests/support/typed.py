@@ -24,7 +24,7 @@ def mismatch(form: Any, value: Any) -> InvalidResult:
 
 
 def alike(one: Any, other: Any) -> bool:
-    """Tell whether two results are equal and of the same types, down to their parts; members have no order."""
+    """Return whether two results are equal and of the same types, down to their parts; members have no order."""
     if type(one) is not type(other):
         return False
     if isinstance(one, dict):

@@ -1,4 +1,4 @@
-"""An event loop whose clock moves only when it is told to: tests of long times that take none.
+"""An event loop whose clock moves only on command, so that tests of long times take none.
 
 It does no I/O, so it also runs inside Pyodide, from synchronous code, while the page's own loop stands still.
 """
@@ -35,11 +35,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
     # What is asked of a loop.
 
     def time(self) -> float:
-        """Tell the time, in seconds since the loop was made."""
+        """Return the time, in seconds since the loop was made."""
         return self._now
 
     def select(self, timeout: float | None) -> list[Any]:
-        """Let time pass instead of waiting."""
+        """Advance the clock instead of waiting."""
         assert timeout is not None, "nothing is ready and no timer is set: this would wait for ever"
         self._now += timeout
         return []
@@ -48,7 +48,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """There are none."""
 
     def _write_to_self(self) -> None:
-        """Nobody else wakes it."""
+        """No other thread wakes it."""
 
     # Driving it, from synchronous code.
 
@@ -84,7 +84,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         raise AssertionError(f"still busy after {_MOST_TURNS} turns in which no time passed")
 
     def advance(self, seconds: float) -> None:
-        """Let so much time pass, and run what falls due in it."""
+        """Advance the clock, and run what falls due."""
         self.settle()
         timer = self.call_at(self._now + seconds, self.stop)
         try:

@@ -143,7 +143,7 @@ async def elsewhere(client: CircleWsClient) -> None:
 
 
 def converters(form: TypeForm[T]) -> Callable[[Any], T]:
-    """The converter alone says the same, and takes a type that somebody else has chosen."""
+    """The converter alone says the same, and accepts a type from a variable."""
     assert_type(converter_for(list[User]), Callable[[Any], list[User]])
     assert_type(converter_for(User | None)({}), User | None)
     assert_type(converter_for(Model.model_validate)({}), Model)

@@ -7,7 +7,7 @@ from tests.support.peers import Peers
 
 
 def test_a_browser_asks_less_often() -> None:
-    """Each sign of life is a request there, so the default interval is 25 s."""
+    """Each heartbeat is a request there, so the default interval is 25 s."""
     assert ClientConfig("ws://localhost/").keepalive == KeepAlive(interval=25.0, timeout=20.0, mode="auto")
 
 

@@ -68,7 +68,7 @@ async def test_the_delay_is_skipped(peers: Peers, name: str) -> None:
 @needs_page
 @pytest.mark.parametrize("name", EVENTS)
 async def test_the_connection_is_probed(peers: Peers, name: str) -> None:
-    """The same events have a connection that stands asked for a sign of life."""
+    """The same events probe an open connection."""
     peer = await peers.start("scripted", answers={"rpc.ping": {"result": "pong"}})
     async with client(peer.url, key=None, keepalive=KeepAlive(interval=600)) as it:
         EVENTS[name]()

@@ -55,7 +55,7 @@ async def test_a_call_goes_on_within_the_event(peers: Peers) -> None:
 
 
 async def test_a_listener_goes_on_within_the_event(peers: Peers) -> None:
-    """So is whoever reads notifications."""
+    """So are readers of notifications."""
     peer = await peers.start("scripted")
     async with client(peer.url, key=None) as it, it.notifications("tick") as ticks:
         for number in range(3):
@@ -126,7 +126,7 @@ async def test_an_asynchronous_generator_is_finished() -> None:
 
 
 async def test_news_of_the_status_come_before_the_answer() -> None:
-    """Whoever watches the status learns of the connection before a call is answered that went over it."""
+    """Status callbacks and iterators see the connection before a call on it is answered."""
     board, waiter = StatusPublisher("ws://localhost/"), _waiter()
     order: list[str] = []
     acted = asyncio.get_running_loop().create_future()

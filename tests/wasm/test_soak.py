@@ -78,7 +78,7 @@ def hold(reconnects: int, began: float) -> Held:
 
 
 async def lose_connections(circle: RemotePeer, clients: list[CircleWsClient], rng: random.Random) -> None:
-    """Let every client lose its connection, in one way or another."""
+    """Break the connection of every client, in one way or another."""
     way = rng.randrange(3)
     if way == 0:
         await circle.ask("cut_all")
@@ -100,7 +100,7 @@ class Connections:
             it.on_status(functools.partial(self._heard, place))
 
     def expect(self) -> None:
-        """Have every client's next connection waited for."""
+        """Start to wait for the next connection of every client."""
         self._missing = set(range(CLIENTS))
         self._all_back.clear()
 
@@ -133,7 +133,7 @@ async def one_round(
 
 @pytest.fixture
 def _nothing_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the suite itself keep nothing: pytest would every line, the watch every nonce, signature and text."""
+    """Stop the suite from keeping things: pytest every line, the redaction check every nonce, signature and text."""
     monkeypatch.setattr(logging.getLogger("circle_ws"), "level", logging.ERROR)
     monkeypatch.setattr(Watch, "tell", lambda *_: None)
     for name in ("learn_key", "learn_nonce", "learn_signature"):

@@ -108,7 +108,7 @@ async def test_no_frame_holds_what_a_wallet_was_shown(peers: Peers, js_wallet: A
 
 
 async def test_a_wallets_words_are_escaped_and_cut(peers: Peers, js_wallet: Any) -> None:
-    """What it throws is somebody else's text."""
+    """What it throws is text of a peer."""
     answering(js_wallet, refuse=5, message="a\nb\x1b" + "c" * 10_000, **{"as": "object"})
     failure = await refused(peers, js_wallet)
     assert str(failure).isprintable()
