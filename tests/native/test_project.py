@@ -84,7 +84,7 @@ def test_each_version_has_one_library_that_signs() -> None:
 
 
 def test_a_folder_needs_debian_and_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On other systems, as another user, and for a version that it lacks, the error has the reason, and there is no folder."""
+    """On other systems, as another user, and for a version that it lacks: an error with the reason, and no folder."""
     monkeypatch.setattr(debian, "_folder", lambda: pytest.fail("a folder is made"))
     with pytest.raises(ToolError, match=r"has no CPython 3\.12"):
         debian.inside("3.12")
