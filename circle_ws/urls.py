@@ -1,17 +1,17 @@
-"""Which URLs a circle can have. Checked here, because browsers accept and rewrite more than they say."""
+"""Checks of the URLs of circles and proxies, and how they may appear in a message.
+
+A circle's URL must mean the same in every runtime: browsers accept more than RFC 3986 and rewrite it.
+"""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from .errors import ConfigError
 from .text import looks_like_key
-
-if TYPE_CHECKING:
-    from ipaddress import IPv4Address, IPv6Address
-    from urllib.parse import SplitResult
 
 __all__ = [
     "ENVIRONMENT",
@@ -31,28 +31,28 @@ __all__ = [
 
 _HOST = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?"
 _LONGEST_LABEL, _LONGEST_NAME = 63, 253
-"""So many characters can the DNS hold, of a part between two dots and of the whole name (RFC 1035, 2.3.4)."""
+"""Maximum lengths in the DNS, of a part between two dots and of the whole name (RFC 1035, section 2.3.4)."""
 _HEXADECIMAL = r"0x[0-9a-f]*"
 _USER = (
     "holds a user name or password, which browsers refuse; a circle knows its users by their keys, and what a server "
     "before it asks for goes into a header: with_headers({'Authorization': ...})"
 )
 _ODD = re.compile(r"[^!-\[\]-~]")
-"""What no URL may hold: all but printable ASCII, and the backslash. Browsers would rewrite it."""
+"""What no URL may hold, because browsers would rewrite it: all but printable ASCII, and the backslash."""
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _RELATIVE = ": it would be relative to a page that came over http or https, and there is none here"
 _DEFAULT_PORTS = {"ws": 80, "wss": 443}
 
 ENVIRONMENT = "environment"
-"""Stands for the proxy that the environment names (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY` ...)."""
+"""The value that means the proxy of the environment (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY` ...)."""
 
 _PROXY_SCHEMES = ("http", "https", "socks5h", "socks5", "socks4a", "socks4")
 _LONGEST_CREDENTIAL = 255
-"""So long may a name or a password be in SOCKS 5, in bytes (RFC 1929)."""
+"""Maximum length of a user name or a password in SOCKS 5, in bytes (RFC 1929)."""
 
 
 def is_relative(url: object) -> bool:
-    """Return whether something is a URL without a scheme, which a page may resolve; what it holds is well written."""
+    """Return whether a value is a URL without a scheme, which a page resolves, of characters that a URL may hold."""
     return isinstance(url, str) and bool(url) and not _ODD.search(url) and not _SCHEME.match(url)
 
 
@@ -71,32 +71,32 @@ def check_url(url: str) -> None:
         raise ConfigError(f"url {shown(url)!r} {fault}", option="url")
 
 
-# What is found out about a URL is kept, as `urllib.parse` does: a program has few, and may have many clients for each.
+# Results are cached, as in `urllib.parse`: a program has few URLs, but may have many clients for each.
 @lru_cache
 def is_loopback(url: str) -> bool:
     """Return whether a checked URL names this machine: 127.0.0.0/8, ::1 or localhost."""
-    host = _host_of(_parts(url))
+    host = _host_of(urlsplit(url))
     if host == "localhost":
         return True
     address = _address(host)
-    # Only newer Pythons take ::ffff:127.0.0.1 for what it is.
+    # To older versions of Python ::ffff:127.0.0.1 is no loopback address.
     mapped = getattr(address, "ipv4_mapped", None)
     return address is not None and (mapped or address).is_loopback
 
 
 @lru_cache
 def normalised(url: str) -> str:
-    """Write a checked URL in the one form in which it is dialled, looked up, compared and certified.
+    """Return a checked URL in the one form in which it is dialled, looked up, compared and certified.
 
     Scheme and host in lower case, without a dot at the host's end; IPv6 compressed, in brackets; without the default
     port; `/` for an empty path. Path and query stay as they are.
     """
-    parts = _parts(url)
+    parts = urlsplit(url)
     return parts._replace(netloc=place_of(parts), path=parts.path or "/").geturl()
 
 
 def place_of(parts: SplitResult) -> str:
-    """Write the host, and the port where it is not the default one, of a checked URL as `normalised` does."""
+    """Return host and port of a checked URL as in `normalised`, without the default port."""
     host = _host_of(parts)
     if ":" in host:
         host = f"[{_compressed(host)}]"
@@ -108,8 +108,6 @@ def _host_of(parts: SplitResult) -> str:
 
 
 def _address(host: str) -> IPv4Address | IPv6Address | None:
-    from ipaddress import ip_address
-
     try:
         return ip_address(host)
     except ValueError:
@@ -117,23 +115,21 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def _compressed(host: str) -> str:
-    from ipaddress import IPv6Address
-
     address = IPv6Address(host)
     if address.ipv4_mapped is None:
         return address.compressed
-    # From 3.13 on Python writes these with dots; older ones and browsers do not.
+    # From 3.13 on Python writes these with dots; older versions and browsers do not.
     number = int(address.ipv4_mapped)
     return f"::ffff:{number >> 16:x}:{number & 0xFFFF:x}"
 
 
 def is_plain(url: str) -> bool:
-    """Tell whether a checked URL is `ws://`, however it is written: anybody on the path can read along."""
-    return _parts(url).scheme == "ws"
+    """Return whether a checked URL is `ws://`, in upper or lower case: not encrypted."""
+    return urlsplit(url).scheme == "ws"
 
 
 def shown(url: str) -> str:
-    """Give the URL as it may appear in a message: without a password, a query or a fragment, which may hold tokens."""
+    """Return a URL for a message: without password, query and fragment, which may hold secrets."""
     if looks_like_key(url):
         return "(hidden: it looks like a key)"
     parts = _split(url)
@@ -146,7 +142,7 @@ def shown(url: str) -> str:
 
 @lru_cache
 def find_fault(url: str) -> str | None:
-    """Say what is wrong with a URL, a fragment apart; None where nothing is."""
+    """Return what is wrong with a circle's URL, or None. A fragment is not looked at."""
     if any(character <= " " or character in "\\\x7f" for character in url):
         return "holds a space, a backslash or a control character; percent-encode it"
     if not url.isascii():
@@ -171,7 +167,7 @@ def find_fault(url: str) -> str | None:
 
 
 def _beyond_ascii(url: str) -> str:
-    """Say how to write a URL instead that holds a character beyond ASCII."""
+    """Return what to do with a URL that holds a character beyond ASCII."""
     if _authority(url).rpartition("@")[2].isascii():
         return "holds a character beyond ASCII; percent-encode it"
     return (
@@ -181,7 +177,7 @@ def _beyond_ascii(url: str) -> str:
 
 
 def _authority(url: str) -> str:
-    """Give what stands between the scheme and the path, of a URL that may be unreadable."""
+    """Return what stands between scheme and path, also of a URL that cannot be parsed."""
     return re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]
 
 
@@ -194,8 +190,6 @@ def _host_fault(host: str) -> str | None:
         return "has a host with other characters than letters, digits, hyphens, underscores and dots"
     last = host.removesuffix(".").rpartition(".")[2]
     if last.isdigit() or re.fullmatch(_HEXADECIMAL, last):
-        from ipaddress import IPv4Address
-
         try:
             IPv4Address(host.removesuffix("."))
         except ValueError:
@@ -204,7 +198,7 @@ def _host_fault(host: str) -> str | None:
 
 
 def find_length_fault(host: str) -> str | None:
-    """Say what is too long in the name of a host; None where nothing is."""
+    """Return what is too long in the name of a host, or None."""
     name = host.removesuffix(".")
     if len(name) > _LONGEST_NAME:
         return f"has a host of {len(name)} characters; a name has at most {_LONGEST_NAME}"
@@ -215,7 +209,7 @@ def find_length_fault(host: str) -> str | None:
 
 
 def find_proxy_fault(url: str) -> str | None:
-    """Say what is wrong with the URL of a proxy; None where nothing is."""
+    """Return what is wrong with the URL of a proxy, or None."""
     if any(character <= " " or character == "\x7f" for character in url):
         return "holds a space or a control character; percent-encode it"
     if not url.isascii():
@@ -235,12 +229,12 @@ def find_proxy_fault(url: str) -> str | None:
 
 
 def is_socks(url: str) -> bool:
-    """Tell whether the URL is that of a SOCKS proxy."""
+    """Return whether the URL is that of a SOCKS proxy."""
     return url.lower().startswith("socks")
 
 
 def shown_proxy(url: str) -> str:
-    """Give the proxy as it may appear in a message: scheme, host and port."""
+    """Return a proxy's URL for a message: scheme, host and port."""
     parts = _split(url)
     if url == ENVIRONMENT:
         return url
@@ -253,8 +247,6 @@ def shown_proxy(url: str) -> str:
 def _credentials_fault(parts: SplitResult, *, socks: bool) -> str | None:
     if parts.username is None:
         return None
-    from urllib.parse import unquote
-
     for text in (parts.username, parts.password):
         if not text:
             return "has a user name without a password, or the other way round"
@@ -271,16 +263,9 @@ def _credentials_fault(parts: SplitResult, *, socks: bool) -> str | None:
 
 
 def _split(url: str) -> SplitResult | None:
-    """Take the URL apart; None where that fails. The reason is not told: it may quote a password."""
+    """Return the parts of a URL, or None. The parser's error is dropped: it may quote a password."""
     try:
-        parts = _parts(url)
+        parts = urlsplit(url)
         return parts if parts.port is None or parts.port >= 0 else None
     except ValueError:
         return None
-
-
-def _parts(url: str) -> SplitResult:
-    # With all that it imports it takes a page a tenth of a second, which an import of ours need not wait for.
-    from urllib.parse import urlsplit
-
-    return urlsplit(url)

@@ -1,4 +1,4 @@
-"""When to try again: exponential back-off with full jitter.
+"""The delays between attempts to connect: exponential back-off with full jitter.
 
 Source: "Exponential Backoff And Jitter", AWS Architecture Blog, 2015 ("full jitter").
 """
@@ -19,17 +19,17 @@ __all__ = ["Backoff"]
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Say how long to wait between attempts to connect. All times are in seconds.
+    """The delays between attempts to connect. All times are in seconds.
 
     The first delay is drawn from U(floor, first), the n-th after it from U(floor, min(maximum, base * 2^n)).
 
     Attributes:
-        first: The upper bound of the first delay. It spreads many clients that lose one server at once.
-        base: What doubles from the second delay on.
-        maximum: No delay is longer.
-        floor: No delay is shorter.
-        reset_after: The delays start from the beginning once a connection has stood this long.
-        attempts: Give up after this many attempts in a row have failed; None never gives up.
+        first: Upper bound of the first delay. It spreads the clients that lose one server at the same time.
+        base: Doubled from the second delay on.
+        maximum: Maximum delay.
+        floor: Minimum delay.
+        reset_after: How long a connection must last so that the next delay is a first one again.
+        attempts: Maximum number of consecutive failed attempts; None never gives up.
 
     Raises:
         ConfigError: A value is negative, not finite, or the floor is above the maximum.
@@ -64,11 +64,11 @@ class Backoff:
             )
 
     def delay(self, failures: int, rng: random.Random) -> float:
-        """Draw the delay before the next attempt.
+        """Return a random delay before the next attempt.
 
         Args:
-            failures: How many delays there have been already since the last reset; 0 draws the first one.
-            rng: Where the randomness comes from.
+            failures: Number of delays since the last reset; 0 for the first one.
+            rng: The source of randomness.
 
         Returns:
             Seconds, between `floor` and `maximum`.
@@ -79,5 +79,5 @@ class Backoff:
         return rng.uniform(self.floor, max(self.floor, ceiling))
 
     def exhausted(self, failures: int) -> bool:
-        """Tell whether `failures` failed attempts in a row are enough to give up."""
+        """Return whether to give up after `failures` consecutive failed attempts."""
         return self.attempts is not None and failures >= self.attempts

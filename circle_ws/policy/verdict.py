@@ -1,6 +1,6 @@
-"""What to do after a failed attempt or a lost link: one pure function decides.
+"""What to do after a failed attempt or a lost connection: the pure function `classify`.
 
-The table it implements stands in docs/reliability.md.
+It implements the table in docs/reliability.md.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from ..errors import (
 __all__ = ["Classifier", "Failure", "Reason", "Verdict", "classify", "reason_of"]
 
 LONGEST_RETRY_AFTER = 300.0
-"""The longest `Retry-After` that is honoured, in seconds."""
+"""Maximum `Retry-After` that is honoured, in seconds."""
 TRY_AGAIN_LATER = 10.0
-"""The shortest delay after a close with code 1013, in seconds."""
+"""Minimum delay after a close with code 1013 (try again later), in seconds."""
 RESTART = (0.5, 5.0)
-"""Between these the delay is drawn after a close with code 1012 (service restart), in seconds."""
+"""Range of the delay after a close with code 1012 (service restart), in seconds."""
 PATIENCE = 3
 """Minimum number of consecutive failures of one persistent kind before the client gives up."""
 PERSISTENCE = 120.0
@@ -41,12 +41,12 @@ _REJECTING_CODES = frozenset({4401, 4403})
 
 
 class Reason(Enum):
-    """Kinds of failure that waiting seldom mends; consecutive ones are counted."""
+    """The persistent kinds of failure, which seldom go away; consecutive ones of a kind are counted."""
 
     CERTIFICATE = "certificate"
-    """The server's certificate is not to be trusted."""
+    """The server's certificate is not trusted."""
     HTTP = "http"
-    """The server refused the upgrade with HTTP 3xx, or with 4xx but for 408, 425 and 429."""
+    """The server refused the upgrade with HTTP 3xx, or 4xx except 408, 425 and 429."""
     PROTOCOL = "protocol"
     """The peer closed with 1002, 1003, 1007, 1008 or 1010."""
     REJECTED = "rejected"
@@ -55,16 +55,16 @@ class Reason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Describe one failed attempt, or the loss of a link that stood.
+    """One failed attempt, or the loss of an established connection.
 
     Attributes:
         cause: The error.
-        phase: Where it was: `open`, `nonce`, `sign`, `authenticate`, `setup`; `serve` when a link was lost.
+        phase: Where it was: `open`, `nonce`, `sign`, `authenticate`, `setup`; `serve` if a connection was lost.
         ever_connected: Whether this client was connected before.
-        consecutive: How many failures of this `Reason` there have been in a row, this one included; those without one
-            are counted together.
-        seconds: How long ago the first of this row was, in seconds.
-        persistent: Whether the client keeps trying before it was ever connected: `first_connect="retry"` or `start()`.
+        consecutive: Number of consecutive failures of this `Reason`, this one included; those without a reason are
+            counted together.
+        seconds: Time since the first of these, in seconds.
+        persistent: Whether the client keeps trying before its first connection: `first_connect="retry"` or `start()`.
     """
 
     cause: Exception
@@ -77,13 +77,13 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Say what happens next.
+    """Whether to reconnect, and when.
 
     Attributes:
-        retry: Back off and connect again; False gives up with status FAILED.
-        at_least: No delay is shorter, in seconds.
-        between: Draw the delay between these, in seconds, instead of from the back-off; None leaves it to that.
-        grows: Add the delay of the back-off to the one from `between`; not to the first since a connection stood.
+        retry: Reconnect after a delay; False gives up with status FAILED.
+        at_least: Minimum delay, in seconds.
+        between: The range to draw the delay from, in seconds; None takes the delay of the back-off.
+        grows: Add the delay of the back-off to the one from `between`, from the second delay on.
     """
 
     retry: bool
@@ -93,25 +93,25 @@ class Verdict:
 
 
 Classifier: TypeAlias = Callable[[Failure], Verdict | None]
-"""A user's function that answers before `classify`; None leaves the answer to that."""
+"""A user's function that decides before `classify`; where it returns None, `classify` decides."""
 
 
 def classify(failure: Failure) -> Verdict:
     """Decide whether `failure` is worth another attempt, and when."""
     cause = failure.cause
     if isinstance(cause, ConfigError) or not isinstance(cause, CircleWsError):
-        # What is none of ours was raised by a part of the user's, as the setup: a fault that no attempt mends.
+        # Other errors were raised by the user's code, as in the setup: another attempt would raise them again.
         return Verdict(retry=False)
     if isinstance(cause, AuthError) and not isinstance(cause, AuthRejected):
         return Verdict(retry=False)
     reason = reason_of(cause)
-    if reason is not None and not _bearable(reason, failure):
+    if reason is not None and not _is_worth_a_retry(reason, failure):
         return Verdict(retry=False)
-    return _when(cause)
+    return _retry(cause)
 
 
 def reason_of(cause: Exception) -> Reason | None:
-    """Tell the kind of a failure that waiting seldom mends; None for all others."""
+    """Return the kind of a persistent failure; None for all others."""
     code = _close_code(cause)
     if isinstance(cause, AuthRejected) or code in _REJECTING_CODES:
         return Reason.REJECTED
@@ -129,25 +129,25 @@ def reason_of(cause: Exception) -> Reason | None:
 
 
 def _close_code(cause: Exception) -> int | None:
-    """Give the code that the peer closed with; it may also have done so during the sign-in or the setup."""
+    """Return the code that the peer closed with, if it did, also during the sign-in or the setup."""
     loss = cause.__cause__ if isinstance(cause, ConnectionFailed) else cause
     return loss.code if isinstance(loss, ConnectionLost) and not loss.local else None
 
 
-def _bearable(reason: Reason, failure: Failure) -> bool:
+def _is_worth_a_retry(reason: Reason, failure: Failure) -> bool:
     """Return whether a persistent kind of failure is worth another attempt."""
     if reason is Reason.PROTOCOL:
         return failure.consecutive < PATIENCE
     if reason is Reason.REJECTED:
         return failure.ever_connected and failure.consecutive < REJECTIONS
-    # A deploy, an ingress that is re-made or a certificate that is just being renewed must not end a service; to a
-    # client that was to connect once, and never did, it is most likely a mistake in the configuration.
+    # A deploy, a new ingress or a certificate that is being renewed must not end a service. For a client that makes one
+    # attempt and was never connected it is most likely a mistake in the configuration.
     return (failure.ever_connected or failure.persistent) and not (
         failure.consecutive >= PATIENCE and failure.seconds >= PERSISTENCE
     )
 
 
-def _when(cause: Exception) -> Verdict:
+def _retry(cause: Exception) -> Verdict:
     code = _close_code(cause)
     if code == 1012:
         return Verdict(retry=True, between=RESTART, grows=True)
