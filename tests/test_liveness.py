@@ -7,8 +7,8 @@ import pytest
 
 from circle_ws.errors import ConfigError
 from circle_ws.policy.liveness import (
-    DOUBT_TIMEOUT,
     LAST_PROBE_TIMEOUT,
+    PROMPT_PROBE_TIMEOUT,
     Action,
     KeepAlive,
     KeepAliveMode,
@@ -132,16 +132,16 @@ def test_after_a_sleep_it_asks_at_once(mode: KeepAliveMode, ping: bool, action: 
     """The wall clock went on while the other one stood: the connection is probed at once, with a short limit."""
     liveness = _watch(KeepAlive(interval=20, timeout=10, mode=mode), ping=ping)
     assert liveness.at(5, 0, slept=0) == Step(Action.WAIT, 20)
-    assert liveness.at(6, 0, slept=3600) == Step(action, 6 + DOUBT_TIMEOUT)
-    assert liveness.at(6 + DOUBT_TIMEOUT, 0, slept=3600) == Step(Action.DEAD, 6 + DOUBT_TIMEOUT)
-    assert liveness.patience == DOUBT_TIMEOUT
+    assert liveness.at(6, 0, slept=3600) == Step(action, 6 + PROMPT_PROBE_TIMEOUT)
+    assert liveness.at(6 + PROMPT_PROBE_TIMEOUT, 0, slept=3600) == Step(Action.DEAD, 6 + PROMPT_PROBE_TIMEOUT)
+    assert liveness.timeout == PROMPT_PROBE_TIMEOUT
 
 
 def test_a_sleep_while_an_answer_is_out_kills_nothing() -> None:
     """The limit has passed because the host was suspended: the connection is probed again."""
     liveness = _watch()
     assert liveness.at(20, 0) == Step(Action.PING, 30)
-    assert liveness.at(31, 0, slept=3600) == Step(Action.PROBE, 31 + DOUBT_TIMEOUT)
+    assert liveness.at(31, 0, slept=3600) == Step(Action.PROBE, 31 + PROMPT_PROBE_TIMEOUT)
     assert liveness.at(32, 1, slept=3600) == Step(Action.WAIT, 51)
     assert liveness.prefers_probe is False, "that it answers a probe says nothing of its pongs"
 
@@ -150,7 +150,7 @@ def test_a_timer_that_is_very_late_is_a_sleep() -> None:
     """A frozen process or tab whose clocks both went on is known by the moment that is long past."""
     liveness = _watch()
     assert liveness.at(0, 0) == Step(Action.WAIT, 20)
-    assert liveness.at(20 + 2 * 20 + 1, 0) == Step(Action.PROBE, 61 + DOUBT_TIMEOUT)
+    assert liveness.at(20 + 2 * 20 + 1, 0) == Step(Action.PROBE, 61 + PROMPT_PROBE_TIMEOUT)
 
 
 def test_a_clock_that_is_set_back_is_no_sleep() -> None:
@@ -164,7 +164,7 @@ def test_a_late_timer_gives_one_more_chance() -> None:
     """The limit is over, but the timer came late: it is asked once more, and not for ever."""
     liveness = _watch(KeepAlive(interval=20, timeout=10, mode="rpc"), ping=False)
     liveness.at(20, 0)
-    assert liveness.at(32, 0) == Step(Action.PROBE, 32 + DOUBT_TIMEOUT)
+    assert liveness.at(32, 0) == Step(Action.PROBE, 32 + PROMPT_PROBE_TIMEOUT)
     assert liveness.at(37, 0) == Step(Action.DEAD, 37)
 
 
@@ -172,7 +172,7 @@ def test_doubt_asks_at_once() -> None:
     """Told that the machine may have slept, it asks whatever was asked for before."""
     liveness = _watch()
     assert liveness.at(20, 0) == Step(Action.PING, 30)
-    assert liveness.doubt(25, 0) == Step(Action.PROBE, 25 + DOUBT_TIMEOUT)
+    assert liveness.probe_now(25, 0) == Step(Action.PROBE, 25 + PROMPT_PROBE_TIMEOUT)
     assert liveness.at(26, 1) == Step(Action.WAIT, 45)
 
 

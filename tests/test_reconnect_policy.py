@@ -7,7 +7,7 @@ import pytest
 
 from circle_ws import Backoff, errors
 from circle_ws.policy import Classifier, Failure, Verdict
-from circle_ws.policy.reconnect import Recovery
+from circle_ws.policy.reconnect import ReconnectPolicy
 
 LOST = errors.ConnectionLost.closed(1006)
 REFUSED = errors.ConnectionFailed("refused")
@@ -29,11 +29,11 @@ class Highest(random.Random):
 
 def recovery(
     backoff: Backoff | None = STEADY, classifier: Classifier | None = None, persistent: bool = False
-) -> Recovery:
-    return Recovery(backoff, classifier, persistent=persistent, rng=Highest())
+) -> ReconnectPolicy:
+    return ReconnectPolicy(backoff, classifier, persistent=persistent, rng=Highest())
 
 
-def connected(backoff: Backoff | None = STEADY, classifier: Classifier | None = None) -> Recovery:
+def connected(backoff: Backoff | None = STEADY, classifier: Classifier | None = None) -> ReconnectPolicy:
     made = recovery(backoff, classifier)
     made.connected()
     return made
@@ -95,7 +95,11 @@ def test_one_that_keeps_trying_from_the_start_is_as_patient() -> None:
 
 def test_a_row_is_broken_by_another_kind_and_by_being_connected() -> None:
     """A refused port between two 404, or a connection, begins a new row, and with it the two minutes."""
-    for between in (lambda it: it.plan(REFUSED, "open", 0, 150.0), Recovery.connected, Recovery.restarted):
+    for between in (
+        lambda it: it.plan(REFUSED, "open", 0, 150.0),
+        ReconnectPolicy.connected,
+        ReconnectPolicy.restarted,
+    ):
         it = connected()
         assert None not in [it.plan(NOT_FOUND, "open", 0, now) for now in (0.0, 1.0)]
         between(it)

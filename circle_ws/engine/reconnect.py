@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConnectionFailed
 from ..policy import Verdict
-from ..policy.reconnect import Recovery
+from ..policy.reconnect import ReconnectPolicy
 from ..transport import host_events
 from ..urls import is_loopback
 from .wakeup import Wakeup
@@ -45,7 +45,7 @@ class ReconnectTimer:
 
     def __init__(self, config: ClientConfig) -> None:
         self._config = config
-        self.recovery = Recovery(
+        self.recovery = ReconnectPolicy(
             config.backoff, _guarded(config.classifier), persistent=config.first_connect == "retry", rng=_RANDOM
         )
         self._wakeup = Wakeup()
@@ -63,7 +63,7 @@ class ReconnectTimer:
         return self._due is not None
 
     def plan(self, cause: Exception, phase: str, attempts: int) -> float | None:
-        """Return the delay after a failure, or None to give up; the arguments are those of `Recovery.plan`."""
+        """Return the delay after a failure, or None to give up; the arguments are those of `ReconnectPolicy.plan`."""
         hurried, self._hurried = self._hurried, False
         awoke_at, self._awoke_at = self._awoke_at, -math.inf
         if hurried:

@@ -87,14 +87,14 @@ class SessionLoop:
             if step.action is Action.WAIT:
                 await session.wakeup.wait(step.until)
             elif step.action is Action.DEAD:
-                session.abort(_silence(liveness.patience))
+                session.abort(_silence(liveness.timeout))
             else:
                 await self._probe(session, step)
             if not session.quiet:
                 break
             if session.doubted:
                 session.doubted = False
-                step = liveness.doubt(loop.time(), transport.bytes_received)
+                step = liveness.probe_now(loop.time(), transport.bytes_received)
             else:
                 step = liveness.next(loop.time(), time.time(), transport.bytes_received)
         # A peer that only answered a request is sent no more ping frames.

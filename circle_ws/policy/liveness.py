@@ -1,13 +1,12 @@
-"""Is the link alive? A pure machine: the clock and the byte count come in as arguments.
+"""The heartbeat as a pure state machine: the clock and the byte count come in as arguments.
 
-Any inbound byte counts as life. Every `interval` seconds it asks for a sign of life, a WebSocket ping where the
-transport has them, else a JSON-RPC probe; when nothing at all comes in for `timeout` seconds after that, the link is
-dead. In mode `auto` an unanswered ping is followed by one probe, because some servers never answer pings; a peer that
-answers the probe is probed from then on.
+Every `interval` seconds the peer is sent a heartbeat: a WebSocket ping where the transport has them, else a probe, a
+JSON-RPC request. If no byte at all arrives for `timeout` seconds after that, the connection is dead. In mode `auto` an
+unanswered ping is followed by one probe, because some servers never answer pings; a peer that answers the probe gets
+probes from then on.
 
-A machine or a tab that slept is known by its clocks: the wall clock went on while the monotonic one stood still, or the
-moment that was waited for is long past. Then the link is probed at once, and given up soon if it keeps silent; it is
-never given up for a timer that came late.
+A suspended machine or tab is recognised by its clocks: the wall clock advanced more than the monotonic one, or a timer
+fired far too late. Then the connection is probed at once with a short timeout. A late timer alone never ends it.
 """
 
 from __future__ import annotations
@@ -19,25 +18,25 @@ from typing import Literal, NamedTuple
 
 from ..errors import ConfigError
 
-__all__ = ["DOUBT_TIMEOUT", "LAST_PROBE_TIMEOUT", "Action", "KeepAlive", "KeepAliveMode", "Liveness", "Step"]
+__all__ = ["PROMPT_PROBE_TIMEOUT", "LAST_PROBE_TIMEOUT", "Action", "KeepAlive", "KeepAliveMode", "Liveness", "Step"]
 
 KeepAliveMode = Literal["auto", "ping", "rpc"]
 
 LAST_PROBE_TIMEOUT = 5.0
-"""How long the probe after an unanswered ping is waited for, in seconds."""
-DOUBT_TIMEOUT = 3.0
-"""How long the probe after a sleep is waited for, in seconds."""
+"""Timeout of the probe after an unanswered ping, in seconds."""
+PROMPT_PROBE_TIMEOUT = 3.0
+"""Timeout of the probe after the host was suspended, in seconds."""
 _LATE = 1.0
-"""A timer that comes this much after its time may have overtaken what came in meanwhile, in seconds."""
+"""From this lateness on, in seconds, a timer may have run before messages that arrived earlier were read."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeepAlive:
-    """Say how a link is watched.
+    """How a dead connection is detected.
 
     Attributes:
-        interval: Seconds between two signs of life that are asked for.
-        timeout: Seconds without any inbound byte after asking, until the link is given up.
+        interval: Seconds between two heartbeats.
+        timeout: Seconds without any inbound byte after a heartbeat, until the connection is given up.
         mode: `ping` (WebSocket ping frames), `rpc` (the request `rpc.ping`), or `auto`: ping frames where the runtime
             has them, with `rpc` as the second chance; `rpc` in a browser.
 
@@ -63,7 +62,7 @@ class KeepAlive:
 
 
 class Action(Enum):
-    """Say what to do next about a link."""
+    """What to do next about a connection."""
 
     WAIT = "wait"
     PING = "ping"
@@ -72,11 +71,11 @@ class Action(Enum):
 
 
 class Step(NamedTuple):
-    """Say what to do, and until when to wait before asking again.
+    """What to do now, and when to ask `Liveness` again.
 
     Attributes:
-        action: Wait, send a ping, send a probe, or give the link up.
-        until: On the clock that was passed in, in seconds.
+        action: Wait, send a ping, send a probe, or give the connection up.
+        until: When to ask again, in seconds of the clock that was passed in.
     """
 
     action: Action
@@ -84,11 +83,11 @@ class Step(NamedTuple):
 
 
 class Liveness:
-    """Watch one link.
+    """The heartbeat of one connection.
 
     Args:
         keepalive: The times and the mode.
-        ping: Whether ping frames can be sent and the peer is known or hoped to answer them.
+        ping: Whether ping frames can be sent and the peer may answer them.
         now: The monotonic clock, in seconds.
         wall: The wall clock, in seconds.
         received: Bytes received so far.
@@ -104,7 +103,7 @@ class Liveness:
         "_overtaken",
         "_second_chance",
         "_timer",
-        "patience",
+        "timeout",
         "prefers_probe",
     )
 
@@ -118,10 +117,10 @@ class Liveness:
         self._ahead = wall - now
         self._overtaken = False
         self._second_chance = False
-        self.patience = keepalive.timeout
-        """How long the latest sign of life is waited for, in seconds."""
+        self.timeout = keepalive.timeout
+        """The timeout of the latest heartbeat, in seconds."""
         self.prefers_probe = not ping
-        """True when the peer is asked by probes; learnt in mode `auto`, worth keeping for the next link."""
+        """Whether probes are sent instead of pings. Found out in mode `auto`; the next connection should know it."""
 
     def next(self, now: float, wall: float, received: int) -> Step:
         """Decide the next step.
@@ -131,14 +130,14 @@ class Liveness:
             wall: The wall clock, in seconds.
             received: Bytes received so far.
         """
-        step = self.doubt(now, received) if self._slept(now, wall) else self._decide(now, received)
+        step = self.probe_now(now, received) if self._slept(now, wall) else self._decide(now, received)
         self._timer = step.until
         return step
 
-    def doubt(self, now: float, received: int) -> Step:
-        """Ask for a sign of life at once, whatever was asked for before, and wait only shortly for it."""
+    def probe_now(self, now: float, received: int) -> Step:
+        """Return a heartbeat to send at once, with a short timeout: the host may have been suspended."""
         action = Action.PING if self._keepalive.mode == "ping" else Action.PROBE
-        step = self._ask(action, now, received, DOUBT_TIMEOUT)
+        step = self._ask(action, now, received, PROMPT_PROBE_TIMEOUT)
         self._timer = step.until
         return step
 
@@ -171,15 +170,15 @@ class Liveness:
             self._second_chance = True
             return self._ask(Action.PROBE, now, received, LAST_PROBE_TIMEOUT)
         if now - self._limit > _LATE and not self._overtaken:
-            # Once only, or a dead link would live on in a tab whose every timer is late.
+            # Once only: in a throttled tab every timer is late, and a dead connection would never be given up.
             self._overtaken = True
-            return self.doubt(now, received)
+            return self.probe_now(now, received)
         return Step(Action.DEAD, now)
 
     def _ask(self, action: Action, now: float, received: int, timeout: float | None = None) -> Step:
         self._asked = action
         self._mark = received
-        self.patience = self._keepalive.timeout if timeout is None else timeout
-        self._limit = now + self.patience
+        self.timeout = self._keepalive.timeout if timeout is None else timeout
+        self._limit = now + self.timeout
         self._next = now + self._keepalive.interval
         return Step(action, min(self._limit, self._next))

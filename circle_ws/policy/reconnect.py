@@ -1,4 +1,4 @@
-"""After a failure: whether to connect again, and when. Counts what the policy and the back-off have to know."""
+"""Whether and when to reconnect after a failure, with the counts that `classify` and the back-off need."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from .backoff import Backoff
     from .verdict import Classifier
 
-__all__ = ["Recovery"]
+__all__ = ["ReconnectPolicy"]
 
 
-class Recovery:
-    """Plan the way back of one client.
+class ReconnectPolicy:
+    """The reconnect decisions of one client.
 
     Args:
-        backoff: When to try again; None never does.
-        classifier: Answers before the policy; None leaves everything to that.
+        backoff: The delays; None never reconnects.
+        classifier: Decides before `classify`; may be None.
         persistent: Whether a client that was never connected keeps trying; may be changed.
-        rng: Where the randomness comes from.
+        rng: The source of randomness.
     """
 
     __slots__ = (
@@ -32,7 +32,7 @@ class Recovery:
         "_consecutive",
         "_delays",
         "_ever_connected",
-        "_let_in_before",
+        "_accepted_before",
         "_reason",
         "_rng",
         "_row_began",
@@ -52,28 +52,28 @@ class Recovery:
         self._reason: Reason | None = None
         self._consecutive = 0
         self._row_began = 0.0
-        self._let_in_before = False
-        """Whether the peer lets the client in before it does what is counted, so that being let in ends no row."""
+        self._accepted_before = False
+        """Whether the failure came after an accepted connection, so that a new connection does not end the row."""
         self.at_least = 0.0
-        """So much of the latest delay is the server's wish, in seconds."""
+        """The part of the latest delay that the server asked for, in seconds."""
 
     def connected(self) -> None:
-        """Learn that the client is connected."""
+        """Note that the client is connected."""
         self._ever_connected = True
-        if not self._let_in_before:
+        if not self._accepted_before:
             self._consecutive = 0
 
     def restarted(self) -> None:
-        """Begin to count failures anew: the program asked for a new start."""
+        """Reset the count of failures: the program called `connect()` or `start()` again."""
         self._consecutive = 0
 
     def lost(self, uptime: float, *, answered: bool, useful: bool) -> None:
-        """Take note of how a connection was that ended, before `plan` is asked what follows.
+        """Note how useful a lost connection was, before `plan` is called.
 
         Args:
-            uptime: How long it stood, signed in, in seconds; 0 where it never came so far.
+            uptime: How long it was connected, in seconds; 0 where it never was.
             answered: Whether any of the user's calls was answered on it.
-            useful: Whether it brought anything else of use: a reply to the setup or a notification.
+            useful: Whether it brought a reply to the setup or a notification.
         """
         stood = self._backoff is not None and uptime >= self._backoff.reset_after
         if stood:
@@ -86,9 +86,9 @@ class Recovery:
 
         Args:
             cause: The error.
-            phase: Where it was; `serve` when a connection was lost.
-            attempts: How many attempts have failed since the client was last connected.
-            now: The time, in seconds of a clock that is never put back.
+            phase: Where it was; `serve` if a connection was lost.
+            attempts: Number of failed attempts since the client was last connected.
+            now: The time, in seconds of a monotonic clock.
 
         Returns:
             The delay before the next attempt, in seconds, or None to give up.
@@ -104,14 +104,14 @@ class Recovery:
         return self._delay(verdict, self._backoff)
 
     def _count(self, cause: Exception, phase: str, now: float) -> Failure:
-        """Count a failure among those of its kind that came right before it."""
+        """Count a failure together with the consecutive ones of its kind before it."""
         reason = reason_of(cause)
         if reason is not self._reason or not self._consecutive:
             self._reason = reason
             self._consecutive = 0
             self._row_began = now
         self._consecutive += 1
-        self._let_in_before = reason is Reason.PROTOCOL or (
+        self._accepted_before = reason is Reason.PROTOCOL or (
             reason is Reason.REJECTED and isinstance(cause, ConnectionLost)
         )
         return Failure(

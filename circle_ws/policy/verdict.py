@@ -22,17 +22,17 @@ from ..errors import (
 
 __all__ = ["Classifier", "Failure", "Reason", "Verdict", "classify", "reason_of"]
 
-LONGEST_RETRY_AFTER = 300.0
+MAX_RETRY_AFTER = 300.0
 """Maximum `Retry-After` that is honoured, in seconds."""
-TRY_AGAIN_LATER = 10.0
+TRY_AGAIN_LATER_DELAY = 10.0
 """Minimum delay after a close with code 1013 (try again later), in seconds."""
-RESTART = (0.5, 5.0)
+RESTART_DELAY = (0.5, 5.0)
 """Range of the delay after a close with code 1012 (service restart), in seconds."""
-PATIENCE = 3
+ENOUGH_FAILURES = 3
 """Minimum number of consecutive failures of one persistent kind before the client gives up."""
-PERSISTENCE = 120.0
+ENOUGH_SECONDS = 120.0
 """Minimum time from the first to the last of these failures, in seconds, where a deploy may be what causes them."""
-REJECTIONS = 2
+MAX_REJECTIONS = 2
 """Maximum number of consecutive rejections of the key during reconnects."""
 
 _TRANSIENT_STATUSES = frozenset({408, 425, 429})
@@ -137,21 +137,21 @@ def _close_code(cause: Exception) -> int | None:
 def _is_worth_a_retry(reason: Reason, failure: Failure) -> bool:
     """Return whether a persistent kind of failure is worth another attempt."""
     if reason is Reason.PROTOCOL:
-        return failure.consecutive < PATIENCE
+        return failure.consecutive < ENOUGH_FAILURES
     if reason is Reason.REJECTED:
-        return failure.ever_connected and failure.consecutive < REJECTIONS
+        return failure.ever_connected and failure.consecutive < MAX_REJECTIONS
     # A deploy, a new ingress or a certificate that is being renewed must not end a service. For a client that makes one
     # attempt and was never connected it is most likely a mistake in the configuration.
     return (failure.ever_connected or failure.persistent) and not (
-        failure.consecutive >= PATIENCE and failure.seconds >= PERSISTENCE
+        failure.consecutive >= ENOUGH_FAILURES and failure.seconds >= ENOUGH_SECONDS
     )
 
 
 def _retry(cause: Exception) -> Verdict:
     code = _close_code(cause)
     if code == 1012:
-        return Verdict(retry=True, between=RESTART, grows=True)
+        return Verdict(retry=True, between=RESTART_DELAY, grows=True)
     if code == 1013:
-        return Verdict(retry=True, at_least=TRY_AGAIN_LATER)
+        return Verdict(retry=True, at_least=TRY_AGAIN_LATER_DELAY)
     retry_after = cause.retry_after if isinstance(cause, ConnectionFailed) else None
-    return Verdict(retry=True, at_least=min(retry_after or 0.0, LONGEST_RETRY_AFTER))
+    return Verdict(retry=True, at_least=min(retry_after or 0.0, MAX_RETRY_AFTER))

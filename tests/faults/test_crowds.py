@@ -20,7 +20,7 @@ from circle_ws import (
 from circle_ws.config import FirstConnect
 from circle_ws.engine import reconnect
 from circle_ws.engine.listener import Overflow
-from circle_ws.policy.reconnect import Recovery
+from circle_ws.policy.reconnect import ReconnectPolicy
 from circle_ws.transport import TransportOptions
 from circle_ws.transport.base import Receiver
 from circle_ws.transport.memory import MemoryPeer, MemoryServer, MemoryTransport
@@ -39,7 +39,7 @@ def test_row_29_a_thousand_clients_come_back_one_after_the_other() -> None:
     lost = ConnectionLost.closed(1006)
     delays = []
     for _ in range(1000):
-        recovery = Recovery(Backoff(), None, persistent=False, rng=random.Random())
+        recovery = ReconnectPolicy(Backoff(), None, persistent=False, rng=random.Random())
         recovery.connected()
         delay = recovery.plan(lost, "serve", 0, 0.0)
         assert delay is not None

@@ -175,7 +175,7 @@ async def test_row_02_a_bad_certificate_is_fatal_after_three_in_a_row(
     peers: Peers, certificate: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Row 2, bad TLS certificate: the third in a row ends the client, were the first two minutes ago."""
-    monkeypatch.setattr("circle_ws.policy.verdict.PERSISTENCE", 0.0)
+    monkeypatch.setattr("circle_ws.policy.verdict.ENOUGH_SECONDS", 0.0)
     circle, front, tls = await secure(peers, "good")
     it = client(front.url, tls=tls)
     story = Story(it)

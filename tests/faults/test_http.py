@@ -71,7 +71,7 @@ async def test_row_04_and_06_fatal_after_three_in_a_row_and_two_minutes(
     peers: Peers, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows 4 and 6, HTTP 4xx on the upgrade, HTTP 3xx: the third ends the client, were the first long enough ago."""
-    monkeypatch.setattr("circle_ws.policy.verdict.PERSISTENCE", 0.0)
+    monkeypatch.setattr("circle_ws.policy.verdict.ENOUGH_SECONDS", 0.0)
     circle, proxy = await behind_faults(peers)
     it = client(proxy.url)
     story = Story(it)

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from circle_ws import ConnectionLost, ConnectionStatus, KeepAlive, OutcomeUnknown
-from circle_ws.policy.liveness import DOUBT_TIMEOUT, LAST_PROBE_TIMEOUT, KeepAliveMode
+from circle_ws.policy.liveness import LAST_PROBE_TIMEOUT, PROMPT_PROBE_TIMEOUT, KeepAliveMode
 from tests.faults.stage import IN_BROWSER, LONG, Story, Wall, behind_faults, timed
 from tests.support.clients import client
 from tests.support.limits import SOON
@@ -21,7 +21,7 @@ PINGS = pytest.param("ping", marks=pytest.mark.native_only("browsers send no pin
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for the last probe of all for a moment only."""
     monkeypatch.setattr("circle_ws.policy.liveness.LAST_PROBE_TIMEOUT", 0.1)
-    monkeypatch.setattr("circle_ws.policy.liveness.DOUBT_TIMEOUT", 0.2)
+    monkeypatch.setattr("circle_ws.policy.liveness.PROMPT_PROBE_TIMEOUT", 0.2)
 
 
 @pytest.mark.parametrize("mode", [PINGS, "auto", "rpc"])
@@ -74,7 +74,7 @@ async def test_row_13_a_large_reply_is_life_all_along(peers: Peers, mode: KeepAl
 def test_row_13_with_its_own_times_it_is_found_in_good_time() -> None:
     """Row 13, half-open connection: detected at most 7 s after interval and timeout."""
     assert LAST_PROBE_TIMEOUT + 1 <= 7
-    assert DOUBT_TIMEOUT + 1 <= 7
+    assert PROMPT_PROBE_TIMEOUT + 1 <= 7
 
 
 async def test_row_14_after_a_sleep_a_dead_connection_is_found_soon(peers: Peers, wall: Wall) -> None:

@@ -231,7 +231,7 @@ async def test_a_refused_token_is_no_endless_loop(
     peers: Peers, first_connect: str, attempts: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A circle that answers 401 ends the first attempt, with its status, or the third where two minutes are over."""
-    monkeypatch.setattr("circle_ws.policy.verdict.PERSISTENCE", 0.0)
+    monkeypatch.setattr("circle_ws.policy.verdict.ENOUGH_SECONDS", 0.0)
     peer = await peers.start("tcp", reply=HTTP_401)
     it = client(peer.url, key=None, headers={"Authorization": SECRET}, first_connect=first_connect, backoff=QUICK)
     with pytest.raises(ConnectionFailed) as caught:
