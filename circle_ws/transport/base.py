@@ -1,6 +1,6 @@
-"""The seam between the engine and a runtime's WebSocket. The unit is a whole text message.
+"""The interface between the engine and a runtime's WebSocket. The unit is a whole text message.
 
-Sending is synchronous, as in asyncio: it hands the text over; `drain` is where one waits.
+Sending is synchronous, as in asyncio: `send` buffers the text, and `drain` waits.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ __all__ = ["BEGINNING", "Capabilities", "Connect", "HostEvents", "Receiver", "Tr
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """Say what a runtime's WebSocket can do.
+    """The features of a runtime's WebSocket.
 
     Attributes:
-        ping: Send ping frames and see the pongs.
-        headers: Send HTTP headers with the handshake.
-        proxy: Go through a proxy of the program's choice.
-        tls: Take TLS options.
-        http_status: See the HTTP status of a refused handshake.
-        subprotocols: Offer subprotocols, and refuse a server that takes none of them.
-        compression: Compress where the program says so.
-        socks: Go through SOCKS proxies too.
+        ping: Sends ping frames and receives the pongs.
+        headers: Sends HTTP headers with the handshake.
+        proxy: Uses a proxy of the program's choice.
+        tls: Accepts TLS options.
+        http_status: Reports the HTTP status of a refused handshake.
+        subprotocols: Offers subprotocols, and refuses a server that accepts none of them.
+        compression: Compresses if the program asks for it.
+        socks: Uses SOCKS proxies too.
     """
 
     ping: bool
@@ -45,24 +45,24 @@ class Capabilities:
 
 
 def _ignore(awaited: str) -> None:
-    """Take what a dial waits for, where nobody wants to know."""
+    """Ignore what an attempt waits for."""
 
 
 @dataclass(frozen=True, slots=True)
 class TransportOptions:
-    """Hold what a transport has to know.
+    """The options of a transport.
 
     Attributes:
-        max_message_bytes: The largest incoming message, in bytes of UTF-8; None means no limit.
-        close_timeout: How long the closing handshake may take, in seconds; None means no limit.
-        tls: How the server's certificate is checked; None is the system's way.
-        headers: Checked headers for the opening handshake with the server, and for nobody else; None adds none.
-        subprotocols: Names to offer; a server that takes none of them is a failed attempt.
-        proxy: The URL of a proxy; `environment` is what the environment names, None goes straight to the server, and so
-            does whatever is loopback.
-        compression: Offer permessage-deflate; what is inflated counts for `max_message_bytes`.
-        waiting_for: Told what a dial waits for, in words, whenever that changes, so that an attempt that takes too long
-            can say it.
+        max_message_bytes: Maximum size of an incoming message, in bytes of UTF-8; None means no limit.
+        close_timeout: Time limit of the closing handshake, in seconds; None means no limit.
+        tls: The context that checks the server's certificate; None uses the system's certificates.
+        headers: Checked headers for the opening handshake with the server, never for a proxy; None adds none.
+        subprotocols: Names to offer; the attempt fails if the server accepts none of them.
+        proxy: The URL of a proxy; `environment` uses the environment's, None uses none. Loopback is always dialled
+            directly.
+        compression: Offer permessage-deflate; inflated data counts against `max_message_bytes`.
+        waiting_for: Called with a description of what the attempt waits for, whenever that changes, so that a timeout
+            can report it.
     """
 
     max_message_bytes: int | None = None
@@ -76,90 +76,90 @@ class TransportOptions:
 
 
 BEGINNING = 1024
-"""Of a message over the size so many characters, or bytes, are told; where the reply names its call, it is there."""
+"""Length of the reported beginning of a message that is too large, in characters or bytes; the id is usually there."""
 
 
 class Receiver(Protocol):
-    """Take what comes in; bound before dialling. It is called from the event loop and must not block."""
+    """The consumer of incoming messages, bound before dialling. It is called by the event loop and must not block."""
 
     def message(self, text: str) -> None:
-        """Take a whole text message. It may come before `connect` has returned."""
+        """Handle a whole text message. It may arrive before `connect` has returned."""
         ...
 
     def invalid(self, cause: ProtocolError) -> None:
-        """Learn of what is no text message: a binary one, or one over the size, with the beginning of its text."""
+        """Handle an invalid message: a binary one, or one over the maximum size, with the beginning of its text."""
         ...
 
     def lost(self, cause: ConnectionLost) -> None:
-        """Learn that the link is down: once for each opened link, and not after our own `close()`."""
+        """Handle the loss of the connection: called once for each connection, but not after our own `close()`."""
         ...
 
 
 class Transport(Protocol):
-    """Be one open WebSocket.
+    """One open WebSocket.
 
-    It assembles fragments, enforces sizes, lets no foreign exception through, delivers nothing after `close()` and
-    survives a receiver that raises.
+    It assembles fragments, enforces sizes, maps foreign exceptions, delivers nothing after `close()` and survives a
+    receiver that raises.
     """
 
     @property
     def buffered(self) -> int:
-        """Bytes that are not yet on their way."""
+        """Number of bytes that are not sent yet."""
         ...
 
     @property
     def bytes_received(self) -> int:
-        """Bytes (in a browser: characters) received so far; any growth is a sign of life."""
+        """Number of bytes (in a browser: characters) received so far; any growth proves that the peer is alive."""
         ...
 
     def send(self, text: str) -> None:
-        """Hand over one text message.
+        """Send one text message; it may be buffered.
 
         Raises:
-            ConnectionLost: The link is known to be down.
+            ConnectionLost: The connection is known to be lost.
         """
         ...
 
     async def drain(self) -> None:
-        """Return when writing more makes sense.
+        """Wait until there is room to write more.
 
         Raises:
-            ConnectionLost: The link went down meanwhile.
+            ConnectionLost: The connection was lost meanwhile.
         """
         ...
 
     def ping(self) -> Awaitable[None]:
-        """Send a ping frame, where `capabilities.ping`; awaited, return with its pong.
+        """Send a ping frame, if `capabilities.ping`; awaiting the result waits for its pong.
 
-        May be an async method. One that sends at once and gives a future costs less: nobody has to wait for it.
+        It may be an async method. One that sends at once and returns a future costs less: no task has to await it.
 
         Raises:
-            ConnectionLost: The link went down meanwhile.
+            ConnectionLost: The connection was lost meanwhile.
             UnsupportedRuntime: This runtime has no ping frames.
         """
         ...
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close with the handshake, within `close_timeout`. Idempotent; a cancelled one aborts."""
+        """Close with the closing handshake, within `close_timeout`. Idempotent; cancelling it aborts."""
         ...
 
     def abort(self) -> None:
-        """Close at once, without the handshake. Idempotent."""
+        """Close at once, without a closing handshake. Idempotent."""
         ...
 
 
 class Connect(Protocol):
-    """Open WebSockets."""
+    """A function that opens WebSockets."""
 
     @property
     def capabilities(self) -> Capabilities:
-        """What its transports can do; known before dialling."""
+        """The features of its transports; known before dialling."""
         ...
 
     async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> Transport:
-        """Dial `url`, which is checked and normalised; return once the socket is open.
+        """Connect to `url`, which is checked and normalised; return once the socket is open.
 
-        A cancelled one leaves nothing behind.
+        Cancelling it leaves nothing behind.
 
         Raises:
             ConnectionFailed: It could not be opened.
@@ -169,7 +169,7 @@ class Connect(Protocol):
 
 
 class HostEvents:
-    """Hand on that the world may have changed. Natively nobody tells: a sleep is seen by the clocks there."""
+    """Events of the host: it woke up, or its network changed. Natively there are none; clocks reveal a suspension."""
 
     __slots__ = ("_watchers",)
 
@@ -178,22 +178,22 @@ class HostEvents:
 
     @property
     def offline(self) -> bool:
-        """Whether it is known that no other machine can be reached."""
+        """Whether the host is known to be offline."""
         return False
 
     def absolute(self, url: str) -> str:
-        """Give the `ws://` or `wss://` URL that a relative one means, where something is there that it is relative to.
+        """Return the absolute `ws://` or `wss://` URL of a relative one, in a page; natively return it unchanged.
 
         Args:
-            url: Relative: without a scheme. Natively it stays what it is.
+            url: A URL without a scheme.
         """
         return url
 
     def watch(self, awake: Callable[[], None]) -> Callable[[], None]:
-        """Call `awake` whenever the program may have slept or the network may have changed; it must not raise.
+        """Call `awake` whenever the host may have woken up or its network may have changed; it must not raise.
 
         Returns:
-            A function that ends it.
+            A function that stops the calls.
         """
         token = object()
         self._watchers[token] = awake
@@ -204,6 +204,6 @@ class HostEvents:
         return remove
 
     def wake(self) -> None:
-        """Tell everybody who watches."""
+        """Call every watcher."""
         for awake in list(self._watchers.values()):
             awake()

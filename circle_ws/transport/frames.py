@@ -1,8 +1,8 @@
-"""Where one WebSocket frame ends and the next begins (RFC 6455 section 5.2), for the side of the client.
+"""A splitter of incoming bytes into WebSocket frames (RFC 6455 section 5.2), for the client's side.
 
-Nearly every frame that a circle sends is a whole, unmasked text message. Those are found here and taken as they are;
-the bytes of every other frame are passed on to the general parser, which so stands between two frames whenever a text
-message is taken past it.
+Nearly every frame that a circle sends is a whole, unmasked text message. The splitter delivers those directly. It
+passes the bytes of every other frame on to the general parser, which is therefore always between two frames when a
+text message bypasses it.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ _FIN = 0x80
 """Set in the last frame of a message."""
 _MASKED = 0x80
 _TWO_BYTES = 126
-"""In the place of a short length: it follows in two bytes, big-endian; one more, 127, stands for eight."""
+"""Marks a length in the next two bytes, big-endian; 127 marks one in eight bytes."""
 _FOR_EVER = 1 << 64
 """Longer than any frame."""
 
 
 class FrameSplitter:
-    """Split what comes in at the ends of frames.
+    """A splitter of incoming bytes at the ends of frames.
 
     Args:
-        limit: The longest payload, in bytes; None means no limit.
-        text: Takes the payload of a whole text message; returns False when it may not be taken so, because it stands in
-            the middle of a fragmented one, or the link is closing. Then its frame is passed on.
-        other: Takes the bytes of all other frames, as they come in; from a frame on that is too long, or masked, which
-            a server must not do, all that follows.
+        limit: Maximum length of a payload, in bytes; None means no limit.
+        text: Called with the payload of a whole text message. It returns False if the frame must go to the parser,
+            because the message is in the middle of a fragmented one, or the connection is closing.
+        other: Called with the bytes of all other frames as they arrive. After a frame that is too long, or masked,
+            which a server must not send, it gets all bytes that follow.
     """
 
     __slots__ = ("_limit", "_missing", "_other", "_partial", "_passing", "_refused", "_text", "beginning")
@@ -48,18 +48,18 @@ class FrameSplitter:
         self._text = text
         self._other = other
         self._partial = bytearray()
-        """The beginning of a text message, or of a header, that has not come in whole."""
+        """The beginning of a text message, or of a header, that is not complete yet."""
         self._missing = 0
-        """So many bytes more have to come in before it makes sense to look at it again."""
+        """Number of bytes that must arrive before parsing can continue."""
         self._passing = 0
-        """So many bytes to come belong to a frame that is passed on."""
+        """Number of the next bytes that belong to a frame that is passed on."""
         self._refused = False
-        """Whether what is passed on belongs to a text whose frame is too long."""
+        """Whether the frame that is passed on is a text message that is too long."""
         self.beginning = b""
-        """That of this text, as far as it has come in together with the last byte of its frame's header."""
+        """The beginning of that text message."""
 
     def feed(self, data: _Data) -> None:
-        """Take what came in from the network; of a view nothing is kept."""
+        """Split bytes from the network; no view of `data` is kept."""
         while data:
             if self._passing:
                 passed, data = data[: self._passing], data[self._passing :]
@@ -71,7 +71,7 @@ class FrameSplitter:
                 self._partial += data[: self._missing]
                 data, self._missing = data[self._missing :], self._missing - len(data)
                 if self._missing <= 0:
-                    # A new one, as a view keeps the old one from changing its size.
+                    # A new bytearray, because a bytearray with a view cannot be resized.
                     begun, self._partial = self._partial, bytearray()
                     self._split(memoryview(begun))
             else:
@@ -109,7 +109,7 @@ class FrameSplitter:
         self._partial += data[start:]
 
     def _read_length(self, data: _Data, start: int) -> tuple[int, int]:
-        """Give where the payload begins and how long it is, where its length does not fit into seven bits."""
+        """Return the start and the length of a payload whose length does not fit into seven bits."""
         mark = data[start + 1]
         if mark >= _MASKED:
             return start + 2, _FOR_EVER

@@ -1,7 +1,6 @@
-"""The head of an HTTP answer, to an opening handshake or to CONNECT, read as leniently as browsers read it.
+"""The head of an HTTP response, to an opening handshake or to CONNECT, read as leniently as browsers read it.
 
-What decides is the status line and a few headers: neither a missing reason phrase, nor HTTP/1.0, nor a body, nor what
-else stands in the head, however long, is in their way.
+Only the status line and a few headers matter. A missing reason phrase, HTTP/1.0, a body and a long head are accepted.
 """
 
 from __future__ import annotations
@@ -11,9 +10,9 @@ import re
 __all__ = ["AnswerHead"]
 
 _LONGEST = 64 * 1024
-"""Maximum length of a head, in bytes; of a longer one so much counts as has been read."""
+"""Maximum length of a head, in bytes; a longer one counts as complete after that."""
 _MOST_INTERIM = 20
-"""Maximum number of interim answers (1xx); one more is taken for the final one."""
+"""Maximum number of interim answers (1xx); one more counts as the final one."""
 _START = b"HTTP/1."
 _STATUS = re.compile(rb"HTTP/1\.([01]) +([1-5][0-9][0-9])(?: [^\n]*|\r)?(?:\n|$)")
 _END = re.compile(rb"\r?\n\r?\n")
@@ -26,11 +25,11 @@ _PLAIN = re.compile(rb"[ -~]{1,100}")
 
 
 class AnswerHead:
-    """Collects the head of one answer, past the interim ones before it: 100, 103 ... (RFC 9110 section 15.2).
+    """The head of one response, after the interim ones before it: 100, 103 ... (RFC 9110 section 15.2).
 
     Attributes:
-        status: The HTTP status, once `feed` or `finish` has returned True; None where it was none.
-        rest: What came behind the head.
+        status: The HTTP status, once `feed` or `finish` has returned True; None if it was not HTTP.
+        rest: The bytes after the head.
     """
 
     __slots__ = ("_interim", "_seen", "rest", "status")
@@ -42,7 +41,7 @@ class AnswerHead:
         self.rest = b""
 
     def feed(self, data: bytes) -> bool:
-        """Add bytes, and return whether the head has ended, or is none or too long."""
+        """Add bytes, and return whether the head has ended, or is invalid or too long."""
         seen = self._seen
         searched = max(0, len(seen) - 3)
         seen += data
@@ -61,7 +60,7 @@ class AnswerHead:
         return self.status is not None
 
     def opening(self) -> bytes:
-        """Write it anew, with what decides about an opening handshake; what is no HTTP as it came."""
+        """Return the head rewritten, with only the headers that matter; without HTTP, the bytes unchanged."""
         if self.status is None:
             return bytes(self._seen)
         names = _OPENING if self.status == 101 else _REFUSING
@@ -75,7 +74,7 @@ class AnswerHead:
         return next((value.decode("latin-1") for key, value in self._pairs() if key == name), None)
 
     def _is_interim(self) -> bool:
-        # 101 is final to who asked for it.
+        # 101 is in the class of interim responses, but final for a client that requested an upgrade.
         return self.status is not None and self.status < 200 and self.status != 101 and self._interim < _MOST_INTERIM
 
     def _begin_anew(self) -> bool:
@@ -90,7 +89,7 @@ class AnswerHead:
         if found is None:
             return
         status = int(found[2])
-        # An upgrade is one of HTTP/1.1. Neither it nor an interim answer counts before it is there whole.
+        # An upgrade needs HTTP/1.1. An upgrade or an interim response counts only once it is complete.
         if status >= 200 or (whole and (status != 101 or found[1] == b"1")):
             self.status = status
             if not whole:

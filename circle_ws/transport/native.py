@@ -1,7 +1,7 @@
-"""How the native runtime dials, with `websockets`: directly or through a proxy, once, and following no redirect.
+"""The native transport over `websockets`: it connects directly or through a proxy, and follows no redirect.
 
-Keep-alive, time limits and reconnecting are the engine's, so those of `websockets` are off. What is open then is
-`NativeTransport`, over a `native_connection.Connection`.
+The engine does keep-alive, timeouts and reconnects, so those of `websockets` are off. An open connection is a
+`NativeTransport` over a `native_connection.Connection`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _AGENT = f"circle-ws {USER_AGENT}"
 
 
 class NativeTransport:
-    """Be one open WebSocket of the package `websockets`."""
+    """One open WebSocket of the package `websockets`."""
 
     __slots__ = ("_connection",)
 
@@ -51,27 +51,27 @@ class NativeTransport:
 
     @property
     def buffered(self) -> int:
-        """Bytes that are not yet on their way."""
+        """Number of bytes that are not sent yet."""
         return self._connection.joined_size + self._connection.transport.get_write_buffer_size()
 
     @property
     def bytes_received(self) -> int:
-        """Bytes received so far, control frames included."""
+        """Number of bytes received so far, control frames included."""
         return self._connection.bytes_received
 
     def send(self, text: str) -> None:
-        """Hand over one text message.
+        """Send one text message; it may be buffered.
 
         Raises:
-            ConnectionLost: The link is known to be down.
+            ConnectionLost: The connection is known to be lost.
         """
         self._connection.send_text(text.encode())
 
     async def drain(self) -> None:
-        """Return when writing more makes sense.
+        """Wait until there is room to write more.
 
         Raises:
-            ConnectionLost: The link went down meanwhile.
+            ConnectionLost: The connection was lost meanwhile.
         """
         try:
             self._connection.write_joined()
@@ -85,15 +85,15 @@ class NativeTransport:
         """Send a ping frame; the future is done with its pong.
 
         Raises:
-            ConnectionLost: The link went down meanwhile.
+            ConnectionLost: The connection was lost meanwhile.
         """
         return self._connection.send_ping()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close with the handshake, within `close_timeout`. Idempotent; a cancelled one aborts."""
+        """Close with the closing handshake, within `close_timeout`. Idempotent; cancelling it aborts."""
         self._connection.silent = True
         try:
-            # The library's own limit begins when the peer has read what was written before.
+            # The library's own timeout starts only when the peer has read everything written before.
             async with asyncio.timeout(self._connection.close_timeout):
                 await self._connection.close(code, reason)
         except TimeoutError:
@@ -103,13 +103,13 @@ class NativeTransport:
             raise
 
     def abort(self) -> None:
-        """Close at once, without the handshake. Idempotent."""
+        """Close at once, without a closing handshake. Idempotent."""
         self._connection.silent = True
         self._connection.transport.abort()
 
 
 class _Way:
-    """Make the link once TCP to the server stands, through a proxy or not; know until then whose fault a failure is."""
+    """The factory of the connection, which knows whether a failure is the proxy's or the server's."""
 
     def __init__(self, proxy: str | None, receiver: Receiver, waiting_for: Callable[[str], None]) -> None:
         self._proxy = None if proxy is None else shown_proxy(proxy)
@@ -134,7 +134,7 @@ class _Way:
             return proxy_failure(error, self._proxy)
         way = "" if self._proxy is None else f" (through the proxy {self._proxy})"
         if isinstance(error, InvalidStatus):
-            # A server may send a header twice, of which `get` makes an error.
+            # A server may send a header twice, for which `get` raises.
             headers = error.response.headers
             retry_after, date = (next(iter(headers.get_all(name)), None) for name in ("Retry-After", "Date"))
             return upgrade_refusal(error.response.status_code, retry_after_seconds(retry_after, date), way)
@@ -146,7 +146,7 @@ class _Way:
 
 
 class _Dial(websockets_client.connect):
-    """Dial once; follow no redirect; go through an HTTP proxy by our own tunnel."""
+    """One attempt of `websockets`, without redirects, and with our own tunnel through an HTTP proxy."""
 
     def __init__(self, url: str, way: _Way, tls: ssl.SSLContext | None, **options: Any) -> None:
         self._way = way
@@ -189,7 +189,7 @@ class _Dial(websockets_client.connect):
 
 @cache
 def _capabilities() -> Capabilities:
-    # Looked for once: to find a package takes as long as to make a client.
+    # Cached: looking for a package takes as long as making a client.
     return Capabilities(
         ping=True,
         headers=True,
@@ -203,18 +203,18 @@ def _capabilities() -> Capabilities:
 
 
 class NativeConnect:
-    """Open WebSockets through the package `websockets`."""
+    """The native `Connect`, through the package `websockets`."""
 
     @property
     def capabilities(self) -> Capabilities:
-        """Everything; SOCKS where its package is there."""
+        """Everything; SOCKS if its package is installed."""
         return _capabilities()
 
     async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> NativeTransport:
-        """Dial `url`; return once the socket is open. A cancelled one leaves nothing behind.
+        """Connect to `url`; return once the socket is open. Cancelling it leaves nothing behind.
 
         Raises:
-            ConnectionFailed: It could not be opened; the message says what to look at.
+            ConnectionFailed: It could not be opened; the message says what to check.
             ConfigError: The environment names a proxy that cannot be used.
         """
         proxy = self._find_proxy(url, options.proxy)
@@ -241,7 +241,7 @@ class NativeConnect:
         except CircleWsError:
             raise
         except Exception as error:
-            # Also what no library should raise here: another attempt may work, so it must not end the client.
+            # Unexpected exceptions of the library too: another attempt may work, so they must not end the client.
             raise way.describe(error) from error
 
     def _find_proxy(self, url: str, option: str | None) -> str | None:

@@ -1,6 +1,6 @@
-"""TCP to a host with several addresses, of which some may swallow what is sent to them (RFC 8305, "Happy Eyeballs").
+"""TCP to a host with several addresses, some of which may never answer (RFC 8305, "Happy Eyeballs").
 
-Of our own, as asyncio's is off by default, knows no proxies, and is not there in every event loop.
+It is our own, because asyncio's is off by default, does not cover proxies, and is not part of every event loop.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Address", "find_addresses", "first_of", "open_socket"]
 
 DELAY = 0.25
-"""How long an attempt is alone before the next one begins beside it, in seconds (RFC 8305 section 8)."""
+"""Delay before the next attempt starts in parallel, in seconds (RFC 8305 section 8)."""
 
 Address: TypeAlias = tuple[int, Any]
 """The address family, and the address as sockets take it."""
@@ -29,12 +29,12 @@ async def find_addresses(host: str, port: int, family: int = socket.AF_UNSPEC) -
     """Look up a host.
 
     Args:
-        host: A name, or an address, for which nothing is looked up.
+        host: A name, or an address, which is not looked up.
         port: The port that becomes a part of each address.
         family: Only addresses of this family.
 
     Returns:
-        At least one address, in the order in which they are to be tried: families take turns.
+        At least one address, in the order of attempts: families alternate.
 
     Raises:
         OSError: The host is unknown.
@@ -46,14 +46,14 @@ async def find_addresses(host: str, port: int, family: int = socket.AF_UNSPEC) -
         try:
             found = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
         except UnicodeError:
-            # It writes the name in bytes first, and has a word of its own for one that no DNS can hold.
+            # getaddrinfo encodes the name first, and raises this for a name that the DNS cannot hold.
             raise socket.gaierror(socket.EAI_NONAME, "the name is none that can be looked up") from None
         return _taking_turns([(info[0], info[4]) for info in found])
     return [(socket.AF_INET if version == 4 else socket.AF_INET6, (host, port))]
 
 
 async def open_socket(host: str, port: int) -> socket.socket:
-    """Connect to the first address of a host that answers; a cancelled one leaves nothing behind.
+    """Connect to the first address of a host that answers. Cancelling it leaves nothing behind.
 
     Raises:
         OSError: The host is unknown, or none of its addresses can be connected to.
@@ -62,12 +62,12 @@ async def open_socket(host: str, port: int) -> socket.socket:
 
 
 async def first_of(attempts: Iterable[Callable[[], Coroutine[Any, Any, socket.socket]]]) -> socket.socket:
-    """Return the socket of the first attempt that has one, and end the others.
+    """Return the socket of the first attempt that succeeds, and end the others.
 
-    Each begins when the one before it has failed, or has had `DELAY` for itself.
+    Each attempt starts when the one before it has failed, or `DELAY` after it.
 
     Raises:
-        Exception: All failed; the one that tells most.
+        Exception: All failed; the most informative error is raised.
     """
     waiting = deque(attempts)
     if len(waiting) == 1:
@@ -86,7 +86,7 @@ async def first_of(attempts: Iterable[Callable[[], Coroutine[Any, Any, socket.so
                 if failure is None:
                     return task.result()
                 failures.append(failure)
-        # A refusal says that the host is there, and what may be wrong; that a network has no route says little.
+        # A refusal shows that the host is up; that there is no route to an address says little.
         raise next((one for one in failures if isinstance(one, ConnectionRefusedError)), failures[-1])
     finally:
         await _end(running)
@@ -105,7 +105,7 @@ async def _connect(address: Address) -> socket.socket:
 
 
 def _taking_turns(addresses: list[Address]) -> list[Address]:
-    """Let the two families take turns, each address once; the system's choice is the first (RFC 8305 section 4)."""
+    """Return the addresses with alternating families, each once; the system's first one stays first (RFC 8305, 4)."""
     each = list(dict.fromkeys(addresses))
     first = [one for one in each if one[0] == each[0][0]]
     others = [one for one in each if one[0] != each[0][0]]
@@ -115,7 +115,7 @@ def _taking_turns(addresses: list[Address]) -> list[Address]:
 async def _end(running: set[asyncio.Task[socket.socket]]) -> None:
     for task in running:
         task.cancel()
-        # One that is just done is not cancelled any more.
+        # A task that has just finished is not cancelled any more, so its socket must be closed.
         task.add_done_callback(_close)
     if running:
         await asyncio.wait(running)

@@ -1,9 +1,9 @@
-"""One open WebSocket of the package `websockets`, with a short way for what nearly all traffic is.
+"""One open WebSocket of the package `websockets`, with a fast path for whole text messages.
 
-A whole text message goes from the network straight to the receiver, and from the sender straight to the network: no
-reader task, no queue, no object for the frame. What is written in one turn of the event loop is joined: the first
-message goes out at once, those that follow it leave together at the end of the turn. Everything else (control frames,
-fragments, compression, faults) is the library's own business; it finds the bytes in their order.
+They go from the network straight to the receiver, and from the sender straight to the network: no reader task, no
+queue, no object for the frame. Writes of one turn of the event loop are joined: the first message is written at once,
+the following ones together at the end of the turn. The library handles everything else (control frames, fragments,
+compression, faults), and sees those bytes in order.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ _TEXT = 0x81
 _MASKED = 0x80
 _SHORT, _MEDIUM, _LONG = (Struct(form) for form in ("!BB4s", "!BBH4s", "!BBQ4s"))
 _MOST_JOINED = 64 * 1024
-"""So many bytes go out without waiting for the end of the turn: a system call more is nothing to them."""
+"""More bytes than this are written before the end of the turn: one more system call costs little in comparison."""
 _READ_AT_ONCE = 64 * 1024
-"""Bytes; hardly more than a listener's buffer holds of short notifications, so that a flood gives its task a turn."""
+"""Size of the read buffer, in bytes: about a listener's buffer of short notifications, so that its task gets a turn."""
 _PING_BYTES = 8
-"""So long is the random payload of a ping, which its pong repeats: no two are ever the same."""
+"""Size of the random payload of a ping, which the pong repeats, so that each pong is matched to its ping."""
 _MOST_PENDING_PINGS = 8
-"""So many pings wait for their pong at the same time, and no more."""
+"""Maximum number of pings that wait for their pong."""
 
 
 class Connection(websockets_client.ClientConnection):
-    """Hand whole messages to a receiver as soon as they have come in.
+    """A connection that passes whole messages to a receiver as soon as they have arrived.
 
     Args:
-        receiver: Takes them.
+        receiver: The consumer of the messages.
     """
 
     def __init__(self, *args: Any, receiver: Receiver, **kwargs: Any) -> None:
@@ -64,29 +64,30 @@ class Connection(websockets_client.ClientConnection):
         self.receiver = receiver
         self.bytes_received = 0
         self.silent = False
-        """Whether the receiver is to hear of nothing more."""
+        """Whether nothing more is passed to the receiver."""
         self.joined_size = 0
-        """How many bytes leave at the end of this turn."""
+        """Number of bytes to be written at the end of this turn."""
         self._joined: list[bytes] = []
         self._joining = False
         self._splitter = FrameSplitter(self.protocol.max_message_size, self._take_text, self._pass_on)
-        # The library itself writes a pong for each ping, however many the peer leaves unread.
+        # The library writes a pong for each ping, even if the peer does not read: without this, a flood of pings
+        # would fill the write buffer.
         self.protocol.send_frame = self._send_frame  # type: ignore[method-assign]
         self._open = False
         self._head: AnswerHead | None = AnswerHead()
         self._ended = False
         self._fragments = bytearray()
-        """What came in of a fragmented message, joined: a list of pieces costs an object for each, an empty one too."""
+        """The received fragments of a message, joined: a list would cost an object for each, even for empty ones."""
         self._text = True
         self._held_pong: bytes | None = None
-        """The payload of the latest ping that came in while the peer did not read; None where none did."""
+        """The payload of the latest ping that arrived while the peer did not read, or None."""
         self._hang_up: asyncio.TimerHandle | None = None
 
     def forget_handshake(self) -> None:
-        """Let go of what was said in it, which takes more memory than this object itself."""
+        """Release the request and the response, which take more memory than the connection itself."""
         self.request = None
         if self.response is not None:
-            # The parser holds the answer too, as long as it runs, so it is emptied.
+            # The parser keeps a reference to the response while it runs, so the response is emptied.
             self.response.headers.clear()
 
     # Writing.
@@ -95,7 +96,7 @@ class Connection(websockets_client.ClientConnection):
         """Write one text message.
 
         Raises:
-            ConnectionLost: The link is known to be down.
+            ConnectionLost: The connection is known to be lost.
         """
         protocol = self.protocol
         if protocol.state is not OPEN:
@@ -116,62 +117,62 @@ class Connection(websockets_client.ClientConnection):
             self.transport.write(header + masked)
 
     def send_ping(self) -> asyncio.Future[None]:
-        """Send a ping frame; the future is done with its pong, and fails with `ConnectionLost` at the end of the link.
+        """Send a ping frame; the future is done with its pong, and fails with `ConnectionLost` if the connection ends.
 
         Raises:
-            ConnectionLost: The link is known to be down.
+            ConnectionLost: The connection is known to be lost.
         """
         if self.protocol.state is not OPEN:
             raise self.loss()
         pong = self.loop.create_future()
         payload = os.urandom(_PING_BYTES)
         if len(self.pending_pings) >= _MOST_PENDING_PINGS:
-            # A peer that never answers pings, but is alive, would have one more of them kept at each interval.
+            # Otherwise a peer that is alive but never answers pings would add one of them at each interval.
             earliest, _ = self.pending_pings.pop(next(iter(self.pending_pings)))
             earliest.cancel()
-        # The library finds the pong, and sets what is here to the seconds it took, which nobody asks for.
+        # The library matches the pong and sets the future to the round-trip time.
         self.pending_pings[payload] = (pong, self.loop.time())
         self.protocol.send_ping(payload)
         self.send_data()
         return pong
 
     def terminate_pending_pings(self) -> None:
-        """Fail, once TCP is down, what waits for a pong."""
+        """Fail the pings that wait for a pong, once TCP is closed."""
         for pong, _ in self.pending_pings.values():
             if not pong.done():
                 pong.set_exception(self.loss())
-                # It changes nothing, but says that the error was seen: there may be nobody who waits.
+                # Marks the error as retrieved: there may be no task that awaits the pong.
                 pong.cancel()
         self.pending_pings.clear()
 
     def _end_turn(self) -> None:
-        # While the peer does not read, more is joined: asyncio's buffer takes time for each of its pieces.
+        # While the peer does not read, keep joining: asyncio's buffer takes time for each of its pieces.
         if not self.paused:
             self._joining = False
             self.write_joined()
 
     def write_joined(self) -> None:
-        """Write now what waits for the end of this turn."""
+        """Write the joined messages now instead of at the end of this turn."""
         if self._joined:
             joined, self._joined = self._joined, []
             self.joined_size = 0
             self.transport.write(b"".join(joined))
 
     def send_data(self) -> None:
-        """Write what the library has to send, behind what was sent before it."""
+        """Write the output of the library, after the joined messages, to keep the order."""
         if self.protocol.writes:
             self.write_joined()
             super().send_data()
 
     def _send_frame(self, frame: Frame) -> None:
-        """Write a frame of the library's; while the peer does not read, keep only the latest pong (RFC 6455, 5.5.3)."""
+        """Write a frame of the library; while the peer does not read, keep only the latest pong (RFC 6455, 5.5.3)."""
         if frame.opcode is Opcode.PONG and self.paused:
             self._held_pong = bytes(frame.data)
         else:
             type(self.protocol).send_frame(self.protocol, frame)
 
     def resume_writing(self) -> None:
-        """Learn that the peer has read nearly everything; answer its latest ping."""
+        """Handle that the peer reads again: write the joined messages and answer its latest ping."""
         super().resume_writing()
         self._end_turn()
         pong, self._held_pong = self._held_pong, None
@@ -182,7 +183,7 @@ class Connection(websockets_client.ClientConnection):
     # Reading.
 
     def loss(self) -> ConnectionLost:
-        """Describe how the link went down."""
+        """Return the error for the end of the connection."""
         received, sent = self.protocol.close_rcvd, self.protocol.close_sent
         if received is not None and (sent is None or self.protocol.close_rcvd_then_sent):
             return ConnectionLost.closed(received.code, received.reason)
@@ -191,7 +192,7 @@ class Connection(websockets_client.ClientConnection):
         return ConnectionLost.closed(1006)
 
     def process_event(self, event: Event) -> None:
-        """Take what the library found: the answer to the handshake, or a frame that was passed on to it."""
+        """Handle an event of the library: the response to the handshake, or a frame that was passed on to it."""
         if self.response is None:
             self._check_subprotocol()
         if self.response is None or not isinstance(event, Frame):
@@ -202,7 +203,7 @@ class Connection(websockets_client.ClientConnection):
             self._take(event)
 
     def _check_subprotocol(self) -> None:
-        """Fail the handshake where the server took none that was offered, as the browsers' standard has it."""
+        """Fail the handshake if the server accepted none of the offered subprotocols, as browsers do (WHATWG)."""
         offered = self.protocol.available_subprotocols
         if offered and self.protocol.subprotocol is None and self.protocol.handshake_exc is None:
             self.silent = True
@@ -226,7 +227,7 @@ class Connection(websockets_client.ClientConnection):
             self._deliver(data, text=self._text)
 
     def _refuse(self, error: PayloadTooBig, beginning: bytes) -> None:
-        """End the link for what zlib had held back: `websockets` lets it in with an empty last fragment."""
+        """Fail the connection for data that zlib held back, which `websockets` accepts with an empty last fragment."""
         self.protocol.parser_exc = error
         self._fragments = bytearray(beginning)
         self.protocol.fail(1009, str(error))
@@ -247,7 +248,7 @@ class Connection(websockets_client.ClientConnection):
             _logger.exception("a receiver raised; the connection goes on")
 
     def data_received(self, data: bytes | memoryview) -> None:
-        """Take what came in: the answer to the handshake, with whatever came right behind it, then frames."""
+        """Handle incoming bytes: the response to the handshake and what follows it, then frames."""
         self.bytes_received += len(data)
         if self._open:
             self._splitter.feed(data)
@@ -257,15 +258,15 @@ class Connection(websockets_client.ClientConnection):
             self._end()
 
     def eof_received(self) -> None:
-        """Learn that the server sends no more; what there is of its answer to the handshake may be enough."""
+        """Handle the end of input; a partial response to the handshake may be enough."""
         if self._head is not None and self._head.finish():
             self._take_head(self._head)
         super().eof_received()
 
     def _take_head(self, head: AnswerHead) -> None:
-        """Give the library the answer to the handshake, and it alone, so that its parser stands between frames.
+        """Pass only the head of the response to the library, so that its parser is then between frames.
 
-        What it would not read whole, or refuse for its form, it is given in a form that it takes.
+        A response that the library would not read whole, or refuse for its form, is rewritten.
         """
         self._head = None
         super().data_received(head.opening())
@@ -277,7 +278,7 @@ class Connection(websockets_client.ClientConnection):
         super().data_received(bytes(data))
 
     def _take_text(self, payload: bytes | memoryview) -> bool:
-        """Take a whole text message past the library, where that is legal."""
+        """Deliver a whole text message past the library; return False if its parser must see it."""
         protocol = self.protocol
         if self.silent or protocol.state is not OPEN or protocol.current_size is not None:
             return False
@@ -285,7 +286,7 @@ class Connection(websockets_client.ClientConnection):
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Learn that TCP is down."""
+        """Handle the end of TCP."""
         if self._head is not None and self._head.finish():
             self._take_head(self._head)
         super().connection_lost(exc)
@@ -295,7 +296,7 @@ class Connection(websockets_client.ClientConnection):
             self._end()
 
     def _end(self) -> None:
-        """Tell the receiver, once, that the link is down; do not wait for the server to close TCP."""
+        """Report the loss to the receiver, once, without waiting for the server to close TCP."""
         if self._ended or self.protocol.handshake_exc is not None:
             return
         self._ended = True
@@ -312,7 +313,7 @@ class Connection(websockets_client.ClientConnection):
             _logger.exception("a receiver raised; the connection is down all the same")
 
     def _beginning(self) -> str:
-        """Return the beginning of the message that is too large: of its fragments, or of its frame."""
+        """Return the beginning of the message that is too large, from its fragments or its frame."""
         return str(self._fragments[:BEGINNING] or self._splitter.beginning, "utf-8", "ignore")
 
 
@@ -322,10 +323,11 @@ def _too_large(limit: int | None, beginning: str) -> MessageTooLarge:
 
 
 class _BufferedConnection(Connection, asyncio.BufferedProtocol):
-    """Read into a buffer that all links of an event loop share.
+    """A connection that reads into a buffer that all connections of an event loop share.
 
-    asyncio's other way makes a new buffer of 256 KiB for each read, which costs more than all that is done with a short
-    message. It is legal where a loop asks for the buffer, fills it and tells so in one step, as its selector loop does.
+    Without `BufferedProtocol` asyncio allocates 256 KiB for each read, which costs more than all the work for a short
+    message. Sharing is safe if the loop requests the buffer, fills it and reports that in one step, as the selector
+    loop does (the proactor loop does not).
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -335,11 +337,11 @@ class _BufferedConnection(Connection, asyncio.BufferedProtocol):
         self._buffer = _buffers[self.loop]
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Give where to read into."""
+        """Return the buffer to read into."""
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Take what was read. Nothing keeps a view of the buffer."""
+        """Handle the bytes that were read. No view of the buffer is kept."""
         self.data_received(self._buffer[:nbytes])
 
 
@@ -347,15 +349,15 @@ _buffers: WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = WeakKeyDict
 
 
 def connection_class() -> type[Connection]:
-    """Tell which kind of link the running event loop can have."""
+    """Return the class of connections for the running event loop."""
     return _BufferedConnection if isinstance(asyncio.get_running_loop(), asyncio.SelectorEventLoop) else Connection
 
 
 def _text_frame(payload: bytes) -> tuple[bytes, bytes]:
-    """Make the frame of a whole text message, masked with a fresh key as RFC 6455 section 5.3 asks of a client.
+    """Return the frame of a whole text message, masked with a fresh key (RFC 6455 section 5.3).
 
     Returns:
-        The header with the key, and the masked payload: apart, as a long one is dear to copy.
+        The header with the key, and the masked payload, separately, because copying a long one is expensive.
     """
     length = len(payload)
     key = os.urandom(4)

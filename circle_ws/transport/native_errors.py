@@ -1,4 +1,4 @@
-"""Why a WebSocket could not be opened natively, in words: the network, TLS, HTTP, and the proxy on the way."""
+"""Errors for a WebSocket that could not be opened natively: the network, TLS, HTTP, and the proxy."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["network_failure", "proxy_failure", "proxy_refusal", "retry_after_sec
 
 
 def network_failure(error: Exception, way: str = "") -> ConnectionFailed:
-    """Describe a failure between here and the server.
+    """Return the error for a failure between this host and the server.
 
     Args:
-        error: What the system said.
-        way: Added to the message: the proxy on the way.
+        error: The system's error.
+        way: Added to the message: the proxy.
     """
     if isinstance(error, ssl.SSLCertVerificationError):
         return ConnectionFailed(
@@ -43,12 +43,12 @@ def _describe(error: Exception) -> str:
 
 
 def upgrade_refusal(status: int, retry_after: float | None, way: str = "") -> ConnectionFailed:
-    """Describe an HTTP answer of the server's that is no WebSocket.
+    """Return the error for an HTTP response of the server other than an upgrade.
 
     Args:
         status: The HTTP status.
-        retry_after: When the server wants to be asked again, in seconds, or None.
-        way: Added to the message: the proxy on the way.
+        retry_after: The `Retry-After` of the server, in seconds, or None.
+        way: Added to the message: the proxy.
     """
     if 300 <= status < 400:
         return RedirectRefused(
@@ -65,22 +65,22 @@ def upgrade_refusal(status: int, retry_after: float | None, way: str = "") -> Co
 
 def _advice(status: int) -> str:
     if status in (401, 403):
-        return "check what it asks for (with_headers() sends it), and the path in the URL"
+        return "check which credentials it requires (with_headers() sends them), and the path in the URL"
     if status == 407:
         return "a proxy on the way asks for a user name and password; name it with with_proxy()"
     if status in (408, 425, 429):
-        return "it wants fewer or later attempts"
+        return "the server wants fewer or later attempts"
     if status >= 500:
-        return "the circle, or what stands before it, is not able to answer now; look at its logs if that goes on"
+        return "the circle, or a server in front of it, cannot answer now; check its logs if that continues"
     return "check the path in the URL"
 
 
 def proxy_failure(error: Exception, proxy: str) -> ConnectionFailed:
-    """Describe a failure between here and the proxy, or one that the proxy reports.
+    """Return the error for a failure between this host and the proxy, or one that the proxy reports.
 
     Args:
-        error: What the system, or a library that speaks with the proxy, said; its cause where that says more.
-        proxy: The proxy, as it may be shown.
+        error: The error of the system or of the proxy library; its cause is used if there is one.
+        proxy: The proxy, without its password.
     """
     cause = error.__cause__ or error
     if isinstance(error, socket.gaierror) and is_socks(proxy):
@@ -101,14 +101,14 @@ def proxy_failure(error: Exception, proxy: str) -> ConnectionFailed:
 
 
 def proxy_refusal(status: int, retry_after: float | None, proxy: str) -> ConnectionFailed:
-    """Describe an HTTP answer of the proxy's that is no tunnel.
+    """Return the error for an HTTP response of the proxy that opens no tunnel.
 
-    Its status is not that of the server, so it stands in the message alone.
+    Its status is not the server's, so it is only in the message, not in `http_status`.
 
     Args:
         status: The HTTP status.
-        retry_after: When the proxy wants to be asked again, in seconds, or None.
-        proxy: The proxy, as it may be shown.
+        retry_after: The `Retry-After` of the proxy, in seconds, or None.
+        proxy: The proxy, without its password.
     """
     words = "; check the user name and password in its URL" if status == 407 else ""
     return ConnectionFailed(
@@ -118,14 +118,14 @@ def proxy_refusal(status: int, retry_after: float | None, proxy: str) -> Connect
 
 
 def retry_after_seconds(value: str | None, date: str | None = None) -> float | None:
-    """Read `Retry-After` (RFC 9110 section 10.2.3).
+    """Return the seconds of `Retry-After` (RFC 9110 section 10.2.3).
 
     Args:
         value: The header: seconds, or a date.
-        date: The header `Date`, by which a date is read: the clock here may be wrong. None, or no date, is now.
+        date: The header `Date`, to which a date is relative, because the local clock may be wrong. Without it: now.
 
     Returns:
-        Seconds, or None where the header is neither.
+        Seconds, or None if the header is neither.
     """
     if value is None:
         return None
@@ -141,6 +141,6 @@ def _read_date(text: str) -> datetime | None:
     try:
         read = parsedate_to_datetime(text)
     except (ValueError, TypeError, OverflowError):
-        # The last one is that of a zone with very many digits.
+        # OverflowError: a zone with very many digits.
         return None
     return read if read.tzinfo else read.replace(tzinfo=UTC)

@@ -1,7 +1,7 @@
-"""Proxies: which one the environment names, and the way through one, HTTP or SOCKS.
+"""Proxies: the one of the environment, and connections through HTTP and SOCKS proxies.
 
-The tunnel through an HTTP proxy is our own: CONNECT (RFC 9110 section 9.3.6), and TLS through it. That of `websockets`
-reports an error to the event loop when a proxy hangs up, and when TLS fails behind it.
+The tunnel through an HTTP proxy is our own: CONNECT (RFC 9110 section 9.3.6), and TLS through it. The one of
+`websockets` 17.4 reports an error to the event loop when a proxy hangs up, and when TLS behind a proxy fails.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 __all__ = ["environment_proxy", "open_socks", "open_tunnel"]
 
 _LEFT_TO_THE_PROXY = ("socks5h", "socks4a")
-"""Schemes with which the proxy looks the circle's name up."""
+"""Schemes with which the proxy resolves the circle's name."""
 
 
 def environment_proxy(url: str, *, socks: bool) -> str | None:
-    """Give the proxy for a `ws://` or `wss://` URL: `WSS_PROXY`, `SOCKS_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`.
+    """Return the proxy for a `ws://` or `wss://` URL from `WSS_PROXY`, `SOCKS_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`.
 
     For `ws://` it is `WS_PROXY` first, and `HTTP_PROXY` before `ALL_PROXY`; `NO_PROXY` names the hosts that need none.
     Names in lower case count too, and on macOS and Windows the system's settings.
@@ -41,7 +41,7 @@ def environment_proxy(url: str, *, socks: bool) -> str | None:
         socks: Whether a SOCKS proxy can be used.
 
     Raises:
-        ConfigError: It is one that cannot be used.
+        ConfigError: The proxy cannot be used.
     """
     proxy = _look_up(url)
     if proxy is None:
@@ -51,7 +51,7 @@ def environment_proxy(url: str, *, socks: bool) -> str | None:
         fault = "is a SOCKS proxy, for which a package is missing: python3 -m pip install 'circle-ws[socks]'"
     if fault is not None:
         raise ConfigError(
-            f"the environment's proxy {shown_proxy(proxy)!r} {fault}; mend the environment, or say proxy=None",
+            f"the environment's proxy {shown_proxy(proxy)!r} {fault}; correct the environment, or set proxy=None",
             option="proxy",
         )
     return proxy
@@ -62,14 +62,14 @@ def _look_up(url: str) -> str | None:
     secure = parts.scheme == "wss"
     if proxy_bypass(f"{parts.hostname}:{parts.port or (443 if secure else 80)}"):
         return None
-    # The order of `websockets`, which is that of RFC 6455 section 4.1; what is for everything comes last.
+    # The order of `websockets`, which is that of RFC 6455 section 4.1; `ALL_PROXY` comes last.
     names = ("wss", "socks", "https", "all") if secure else ("ws", "socks", "https", "http", "all")
     proxies = getproxies()
     for name in names:
         proxy = proxies.get(name)
         if not proxy:
             continue
-        # Systems write the address of a SOCKS proxy like that of any other.
+        # Some systems write the address of a SOCKS proxy with http://.
         kind = "socks5h" if name == "socks" else "http"
         address = proxy.removeprefix("http://") if name == "socks" else proxy
         return address if "://" in address else f"{kind}://{address}"
@@ -79,14 +79,14 @@ def _look_up(url: str) -> str | None:
 async def open_tunnel(
     proxy: str, target: str, *, tls: ssl.SSLContext | None, user_agent: str, passed: Callable[[], None]
 ) -> asyncio.Transport:
-    """Give a transport to the server; a cancelled one leaves nothing behind.
+    """Return a transport to the server through an HTTP proxy. Cancelling it leaves nothing behind.
 
     Args:
         proxy: The proxy's checked URL.
         target: The server's checked URL.
-        tls: How a `wss://` server's certificate is checked; None is the system's way, which is that for a proxy too.
+        tls: The context that checks a `wss://` server's certificate; None uses the system's, as for the proxy.
         user_agent: The header `User-Agent`.
-        passed: Called when the proxy has done its part.
+        passed: Called when the proxy has opened the tunnel.
 
     Raises:
         ConnectionFailed: The proxy refused.
@@ -120,7 +120,7 @@ async def open_tunnel(
 
 
 class _Connect(asyncio.Protocol):
-    """Asks for the tunnel, and takes the head of the answer."""
+    """The protocol that requests the tunnel and reads the head of the response."""
 
     def __init__(self, request: bytes, answer: asyncio.Future[AnswerHead]) -> None:
         self._request = request
@@ -141,7 +141,7 @@ class _Connect(asyncio.Protocol):
             self._answer.set_result(self._head)
         else:
             self._answer.set_exception(exc or EOFError())
-            # It changes nothing, but says that the error was seen: a cancelled dial may have nobody who waits.
+            # Marks the error as retrieved: after a cancelled attempt no task awaits it.
             self._answer.exception()
 
 
@@ -169,17 +169,17 @@ async def open_socks(
     port: int,
     connect: Callable[[str, str], Coroutine[Any, Any, socket.socket]],
 ) -> socket.socket:
-    """Give a socket that leads to the circle; a cancelled one leaves nothing behind.
+    """Return a socket to the circle through a SOCKS proxy. Cancelling it leaves nothing behind.
 
     Args:
         proxy: The proxy's checked URL.
-        host: The circle's.
-        port: The circle's.
-        connect: Speaks with the proxy at an address, and asks it for a host.
+        host: The circle's host.
+        port: The circle's port.
+        connect: Function that connects through the proxy at an address to a host.
 
     Raises:
-        OSError: The proxy cannot be reached, and the cause says why; or the circle's host is unknown here.
-        Exception: What `connect` raises.
+        OSError: The proxy cannot be reached (see the cause), or the circle's host cannot be resolved.
+        Exception: Any exception of `connect`.
     """
     via = await _reachable((proxy.hostname or "").removesuffix("."), proxy.port or 0)
     hosts = [host]
@@ -190,7 +190,7 @@ async def open_socks(
 
 
 async def _reachable(host: str, port: int) -> str:
-    """Give an address of the proxy that answers: the package takes the first one, whether it does or not."""
+    """Return an address of the proxy that answers, because the package only tries the first one."""
     try:
         addresses = await find_addresses(host, port)
         if len(addresses) == 1:

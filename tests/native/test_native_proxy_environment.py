@@ -112,5 +112,5 @@ def test_what_cannot_be_used(monkeypatch: pytest.MonkeyPatch, value: str, words:
     assert caught.value.option == "proxy"
     assert words in str(caught.value)
     assert str(caught.value).startswith("the environment's proxy ")
-    assert str(caught.value).endswith("; mend the environment, or say proxy=None")
+    assert str(caught.value).endswith("; correct the environment, or set proxy=None")
     assert "hunter2" not in str(caught.value)
