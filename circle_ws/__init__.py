@@ -8,8 +8,7 @@ async with circle_ws.connect("wss://circle.example/02ab...", private_key=key) as
 ```
 """
 
-from .auth.keypair import KeyPair
-from .auth.types import Challenge, Dialect, Profile, Signer
+from .auth import Challenge, Dialect, KeyPair, Profile, Signer
 from .batch import Batch, BatchResult
 from .builder import CircleWsClientBuilder, Connecting, connect
 from .client import CircleWsClient
@@ -42,9 +41,7 @@ from .errors import (
     UnsupportedRuntime,
 )
 from .hooks import CallNext, Middleware, Request, SetupSession
-from .policy import Failure, Verdict
-from .policy.backoff import Backoff
-from .policy.liveness import KeepAlive
+from .policy import Backoff, Failure, KeepAlive, Verdict
 from .stats import ClientStats
 from .status import ConnectionStatus, StatusChange
 

@@ -1,4 +1,4 @@
-"""The fluent way to a client, and the short one. Both only fill a `ClientConfig`."""
+"""The two ways to make a client: the builder and `connect()`. Both fill a `ClientConfig`."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ __all__ = ["CircleWsClientBuilder", "Connecting", "connect"]
 
 
 class CircleWsClientBuilder:
-    """Prepare a client, option by option.
+    """A client to be, configured option by option.
 
-    It is immutable: every `with_*` gives a new builder, so a prepared one can be shared and build many clients. What
-    is not said keeps its default, which stands in `ClientConfig`.
+    It is immutable: every `with_*` returns a new builder, so one builder can be shared and build many clients. Options
+    that are not set have the defaults of `ClientConfig`.
 
     Args:
         url: The circle: `ws://` or `wss://`.
@@ -57,7 +57,7 @@ class CircleWsClientBuilder:
         return self._with(private_key=keypair, signer=None)
 
     def with_signer(self, signer: Signer) -> Self:
-        """Sign in with what `signer` signs; the key stays where it is."""
+        """Sign in by a `Signer` that keeps its key to itself."""
         return self._with(signer=signer, private_key=None)
 
     def with_auth(
@@ -69,12 +69,12 @@ class CircleWsClientBuilder:
         params: ParamsForm | Default = DEFAULT,
         allow_insecure: bool | Default = DEFAULT,
     ) -> Self:
-        """Choose how it signs in.
+        """Choose how the client signs in.
 
         Args:
             profile: The signature profile: a `Profile` or its name.
             policy: Whether the signature names the circle: `prefer-bound`, `require-bound`, `legacy-only`.
-            dialect: Which form of `authenticate` is sent; `auto` finds it out.
+            dialect: The form of `authenticate`; `auto` tries them.
             params: Whether the sign-in, `play` and `whoami` send params by name or by position; `auto` finds it out.
             allow_insecure: Sign in over `ws://` to other machines too.
         """
@@ -92,7 +92,7 @@ class CircleWsClientBuilder:
         """Set limits of time, in seconds; None means no limit.
 
         Args:
-            open: For one attempt to connect and sign in, but for the signer.
+            open: For one attempt to connect and sign in, without the time of the signer.
             call: For one call.
             close: For the closing handshake.
             drain: How long `close()` waits for calls in flight.
@@ -109,7 +109,7 @@ class CircleWsClientBuilder:
         timeout: float | Default = DEFAULT,
         mode: KeepAliveMode | Default = DEFAULT,
     ) -> Self:
-        """Watch the link: ask for a sign of life every `interval` seconds, give it up after `timeout` without one.
+        """Send a heartbeat every `interval` seconds; give the connection up if nothing arrives for `timeout` after one.
 
         Raises:
             ConfigError: A time is not positive, or the mode is unknown.
@@ -118,42 +118,42 @@ class CircleWsClientBuilder:
         return self._with(keepalive=replace(present, **_given(interval=interval, timeout=timeout, mode=mode)))
 
     def without_keepalive(self) -> Self:
-        """Do not watch the link; a dead one may go unnoticed."""
+        """Send no heartbeats; a dead connection may go unnoticed."""
         return self._with(keepalive=None)
 
     def with_reconnect(
         self, *, backoff: Backoff | Default = DEFAULT, first_connect: FirstConnect | Default = DEFAULT
     ) -> Self:
-        """Choose when to connect again, and whether the first connect keeps trying (`first_connect="retry"`)."""
+        """Choose the delays of reconnects, and whether the first connect keeps trying (`first_connect="retry"`)."""
         default = Backoff() if self._options.get("backoff", DEFAULT) is None else DEFAULT
         return self._with(backoff=default if backoff is DEFAULT else backoff, first_connect=first_connect)
 
     def without_reconnect(self) -> Self:
-        """Do not connect again: a lost link ends in status FAILED."""
+        """Do not reconnect: a lost connection ends in status FAILED."""
         return self._with(backoff=None)
 
     def with_setup(self, function: Setup) -> Self:
-        """Run an async function after every sign-in and before the calls that wait go out: register, subscribe anew.
+        """Run an async function after every sign-in, before queued calls are written: to register or to subscribe.
 
         Args:
-            function: Is given a `SetupSession`, which has `call` and `notify`. What it raises fails the attempt.
+            function: Called with a `SetupSession`, which has `call` and `notify`. An error fails the attempt.
         """
         return self._with(setup=function)
 
     def with_middleware(self, *functions: Middleware) -> Self:
-        """Have async functions run around every call and every batch: logging, tracing, retries of one's own.
+        """Run async functions around every call and every batch: for logging, tracing, retries of one's own.
 
         Args:
-            *functions: `async (request, call_next) -> result`; the first one is the outermost. They take the place of
-                those that were given before.
+            *functions: `async (request, call_next) -> result`; the first one is the outermost. They replace those of an
+                earlier `with_middleware`.
         """
         return self._with(middleware=functions)
 
     def with_classifier(self, function: Classifier) -> Self:
-        """Decide before the library does whether, and when, to connect again after a failure.
+        """Decide whether and when to reconnect after a failure.
 
         Args:
-            function: Is given a `Failure` and answers with a `Verdict`, or with None to leave it to the default.
+            function: Called with a `Failure`; returns a `Verdict`, or None to let `circle_ws.policy.classify` decide.
         """
         return self._with(classifier=function)
 
@@ -165,26 +165,26 @@ class CircleWsClientBuilder:
         """Send these headers with the opening handshake. Natively only.
 
         Args:
-            headers: Names and values, or an async function without arguments that gives them and is asked at every
+            headers: Names and values, or an async function without arguments that returns them and is called at every
                 attempt, for tokens that expire. The values are shown nowhere. A later call replaces all of them.
         """
         return self._with(headers=headers)
 
     def with_subprotocols(self, *names: str) -> Self:
-        """Offer these subprotocols, the best first; a circle that takes none of them is not connected to."""
+        """Offer these subprotocols, the best first; the connection fails if the circle accepts none of them."""
         return self._with(subprotocols=names)
 
     def with_proxy(self, url: str) -> Self:
-        """Go through this proxy, but for loopback; by default it is what the environment names. Natively only.
+        """Use this proxy, except for loopback; the default is the environment's. Natively only.
 
         Args:
             url: `http://`, `https://`, or, with the extra `socks`, `socks5://`, `socks5h://`, `socks4://`, `socks4a://`;
-                with `user:password@` where it wants one. `environment` is the default again.
+                with `user:password@` if the proxy needs it. `environment` is the default.
         """
         return self._with(proxy=url)
 
     def without_proxy(self) -> Self:
-        """Go through no proxy, whatever the environment says. Natively only."""
+        """Use no proxy, whatever the environment says. Natively only."""
         return self._with(proxy=None)
 
     def with_compression(self) -> Self:
@@ -200,7 +200,7 @@ class CircleWsClientBuilder:
         max_queued: int | Default = DEFAULT,
         max_queued_bytes: int | Default = DEFAULT,
     ) -> Self:
-        """Set limits of size, in bytes of UTF-8, and of number."""
+        """Set maximum sizes, in bytes of UTF-8, and maximum numbers."""
         return self._with(
             max_message_bytes=max_message_bytes,
             max_request_bytes=max_request_bytes,
@@ -214,7 +214,7 @@ class CircleWsClientBuilder:
         return self._with(transport=connect)
 
     def build(self) -> CircleWsClient:
-        """Check everything and make a client. Nothing is dialled yet.
+        """Check all options and return a client. Nothing is dialled yet.
 
         Raises:
             ConfigError: An option is wrong; the message names it.
@@ -229,7 +229,7 @@ class CircleWsClientBuilder:
 
 
 class Connecting:
-    """Be what `circle_ws.connect` gives: awaitable, and an async context manager, for a connected client."""
+    """What `circle_ws.connect` returns: an awaitable and an async context manager, both of a connected client."""
 
     __slots__ = ("_client",)
 
@@ -261,12 +261,12 @@ def connect(url: str, **options: Unpack[ClientOptions]) -> Connecting:
         **options: The fields of `ClientConfig`.
 
     Returns:
-        Await it for a connected client that you close yourself, or use it with `async with`.
+        Await it for a connected client that the program closes itself, or use it with `async with`.
 
     Raises:
         ConfigError: An option is wrong; the message names it.
         UnsupportedRuntime: This runtime cannot do what an option asks for.
-        InvalidKey: The private key is none.
+        InvalidKey: It is not a private key.
     """
     given = Hidden(cast("dict[str, Any]", options))
     del options

@@ -1,4 +1,4 @@
-"""What a program hands in: middleware and what it is given, and the setup function of each connection."""
+"""What a program hands in: middleware with its requests, and the setup function of each connection."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ __all__ = ["CallNext", "Middleware", "Request", "Setup", "SetupSession"]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Be one call, or one batch of them.
+    """One call, or one batch of calls, as middleware sees it.
 
     Attributes:
         method: The method's name; of a batch, the text `batch`.
-        params: A list, a tuple, a dict or None, as they were given; of a batch, None. No `repr` shows them: they may be
-            anything.
-        idempotent: Whether it may run twice.
-        notification: Whether it is not answered; only in a batch.
-        batch: What a batch holds, in order; empty for a single call.
+        params: A list, a tuple, a dict or None, as they were given; of a batch, None. No `repr` shows them: they may
+            hold secrets.
+        idempotent: Whether the call may run twice.
+        notification: Whether it is a notification, which has no reply; only in a batch.
+        batch: The members of a batch, in order; empty for a single call.
     """
 
     method: str
@@ -33,13 +33,13 @@ class Request:
 
 
 CallNext: TypeAlias = Callable[[Request], Awaitable[Any]]
-"""Goes on to the next middleware, and at last to the circle. Called again, it makes another call."""
+"""Calls the next middleware, and after the last one the circle. Called again, it makes another call."""
 
 Middleware: TypeAlias = Callable[[Request, CallNext], Awaitable[Any]]
 """A user's async function around every call and every batch: `async (request, call_next) -> result`.
 
-The result is plain JSON values; of a batch, a list that holds for each member a result, or an exception, or None where
-it is a notification.
+The result is plain JSON values; of a batch, a list with a result or an exception for each member, None for a
+notification.
 """
 
 

@@ -13,9 +13,7 @@ from ..auth.profiles import find_profile
 from ..auth.types import Dialect, ParamsForm, Policy, Profile, Signer
 from ..errors import ConfigError
 from ..hooks import Middleware, Setup  # noqa: TC001 - `typing.get_type_hints` must find it
-from ..policy import Classifier  # noqa: TC001 - `typing.get_type_hints` must find it
-from ..policy.backoff import Backoff
-from ..policy.liveness import KeepAlive
+from ..policy import Backoff, Classifier, KeepAlive
 from ..text import Hidden
 from ..transport import Connect, host_events
 from ..transport import connect as runtime_connect
