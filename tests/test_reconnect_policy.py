@@ -1,13 +1,16 @@
 """Whether to connect again, and when: what is counted between one failure and the next."""
 
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from circle_ws import Backoff, errors
 from circle_ws.policy import Classifier, Failure, Verdict
 from circle_ws.policy.reconnect import ReconnectPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LOST = errors.ConnectionLost.closed(1006)
 REFUSED = errors.ConnectionFailed("refused")
@@ -35,7 +38,7 @@ def recovery(
 
 def connected(backoff: Backoff | None = STEADY, classifier: Classifier | None = None) -> ReconnectPolicy:
     made = recovery(backoff, classifier)
-    made.connected()
+    made.lost(0.0, answered=False, useful=False)
     return made
 
 
@@ -53,10 +56,8 @@ def test_delays_grow_and_start_again_after_a_connection_that_stood() -> None:
     it = connected()
     assert it.plan(LOST, "serve", 0, 0) == 1
     assert it.plan(REFUSED, "open", 1, 0) == 4
-    it.connected()
     it.lost(9.9, answered=True, useful=False)
     assert it.plan(LOST, "serve", 0, 0) == 8
-    it.connected()
     it.lost(10.0, answered=False, useful=False)
     assert it.plan(LOST, "serve", 0, 0) == 1
 
@@ -95,11 +96,12 @@ def test_one_that_keeps_trying_from_the_start_is_as_patient() -> None:
 
 def test_a_row_is_broken_by_another_kind_and_by_being_connected() -> None:
     """A refused port between two 404, or a connection, begins a new row, and with it the two minutes."""
-    for between in (
+    betweens: tuple[Callable[[ReconnectPolicy], object], ...] = (
         lambda it: it.plan(REFUSED, "open", 0, 150.0),
-        ReconnectPolicy.connected,
+        lambda it: it.lost(0.0, answered=False, useful=False),
         ReconnectPolicy.restarted,
-    ):
+    )
+    for between in betweens:
         it = connected()
         assert None not in [it.plan(NOT_FOUND, "open", 0, now) for now in (0.0, 1.0)]
         between(it)
@@ -111,7 +113,6 @@ def test_being_connected_breaks_a_row_of_rejections() -> None:
     """Rejected once, accepted, rejected again: that is not twice in a row."""
     it = connected()
     assert it.plan(REJECTED, "authenticate", 1, 0) is not None
-    it.connected()
     it.lost(1, answered=False, useful=False)
     assert it.plan(REJECTED, "authenticate", 1, 0) is not None
     assert it.plan(REJECTED, "authenticate", 2, 0) is None
@@ -121,7 +122,6 @@ def test_being_let_in_does_not_break_a_row_of_rejecting_closes() -> None:
     """A circle that lets the client in and closes with 4401 at once is given up at the second time."""
     it = connected()
     for uptime, answered, planned in ((1, False, True), (1, True, True), (10, False, True), (1, False, False)):
-        it.connected()
         it.lost(uptime, answered=answered, useful=False)
         assert (it.plan(SESSION_ENDED, "serve", 0, 0) is not None) is planned
 
@@ -140,7 +140,6 @@ def test_what_breaks_a_row_of_protocol_closes(good: dict[str, Any]) -> None:
     it = connected()
     bad: dict[str, Any] = {"uptime": 9, "answered": False, "useful": False}
     for kind, planned in ((bad, True), (bad, True), (good, True), (bad, True), (bad, False)):
-        it.connected()
         it.lost(**kind)
         assert (it.plan(POLICY_VIOLATION, "serve", 0, 0) is not None) is planned
 
@@ -149,7 +148,6 @@ def test_what_is_useful_does_not_excuse_a_rejection() -> None:
     """A circle that takes the sign-in, answers the setup and says 4401 then refuses the key all the same."""
     it = connected()
     for planned in (True, False):
-        it.connected()
         it.lost(1, answered=False, useful=True)
         assert (it.plan(SESSION_ENDED, "serve", 0, 0) is not None) is planned
 
@@ -166,7 +164,6 @@ def test_restarts_that_repeat_grow_like_everything_else() -> None:
     it = connected()
     delays = []
     for uptime in (1, 1, 1, 10, 1):
-        it.connected()
         it.lost(uptime, answered=True, useful=True)
         delays.append(it.plan(RESTART, "serve", 0, 0))
     assert delays == [5, 5 + 4, 5 + 8, 5, 5 + 4]

@@ -260,8 +260,8 @@ async def test_drained(how: str) -> None:
     own = line.made(internal=True)
     line.session.write(own)
     calls = [line.submitted() for _ in range(2)]
-    draining = asyncio.ensure_future(line.queue.drained())
-    await asyncio.sleep(0)
+    draining = line.queue.drained()
+    assert draining is not None
     if how == "replies":
         line.reply(calls[0])
         await asyncio.sleep(0)
@@ -270,7 +270,8 @@ async def test_drained(how: str) -> None:
     else:
         line.session.lost(LOST)
     await asyncio.wait_for(draining, 1)
-    assert all(call.future.exception() is None for call in calls) is (how == "replies")
+    assert [call.future.exception() is None for call in calls] == [how == "replies"] * 2
+    own.future.cancel()
 
 
 async def test_a_deadline_frees_no_slot_for_another_that_is_over() -> None:

@@ -169,6 +169,11 @@ class KeyPairSigner:
         """Return the public key in the profile's form."""
         return self.own_public_key
 
+    @property
+    def limited(self) -> bool:
+        """Whether the key may only sign so often, because signing is not constant-time here."""
+        return not self._keypair._constant_time
+
     def wait_to_sign(self, now: float) -> float:
         """Reserve the next signature; return the seconds until then."""
         return self._keypair.wait_to_sign(now)

@@ -58,12 +58,25 @@ class Authenticator:
         positional: Whether the circle takes params by position, as configured or found out.
     """
 
-    __slots__ = ("_bound", "_config", "_profile", "_signer", "_tasks", "_warned", "phase", "positional", "public_key")
+    __slots__ = (
+        "_bound",
+        "_config",
+        "_limited",
+        "_profile",
+        "_signer",
+        "_tasks",
+        "_warned",
+        "phase",
+        "positional",
+        "public_key",
+    )
 
     def __init__(self, config: ClientConfig, signer: Signer, tasks: UserTasks) -> None:
         self._config = config
         self._profile = config.signature_profile
         self._signer = signer
+        self._limited = signer if isinstance(signer, KeyPairSigner) and signer.limited else None
+        """The signer, if it may only sign so often."""
         self._tasks = tasks
         self._bound = False
         """Whether a signature was ever bound to the circle: then none is given without that any more."""
@@ -74,9 +87,9 @@ class Authenticator:
 
     def expected_delay(self) -> CircleWsError | None:
         """Return what a sign-in that begins now has to wait for before it may sign, or None."""
-        if not isinstance(self._signer, KeyPairSigner):
+        if self._limited is None:
             return None
-        delay = self._signer.signing_delay(asyncio.get_running_loop().time())
+        delay = self._limited.signing_delay(asyncio.get_running_loop().time())
         return _delayed(delay) if delay > 0 else None
 
     async def sign_in(self, session: Session, deadline: float) -> float:
@@ -168,26 +181,25 @@ class Authenticator:
 
     async def _sign(self, step: Sign, session: Session) -> str:
         session.secrets = Hidden((step.challenge.nonce,))
-        await self._take_turn(session)
+        if self._limited is not None:
+            await self._take_turn(self._limited, session)
         signature = Hidden(await self._by_signer(lambda: self._signer.sign(step.challenge), session))
         # Before it is sent: a circle that fails then, and offers nothing any more, must not get a bare one.
         self._bound = self._bound or step.profile.bound
         return _checked(signature, step.profile)
 
-    async def _take_turn(self, session: Session) -> None:
-        """Wait, while the connection stands, until the key may sign again, where that is limited."""
-        if not isinstance(self._signer, KeyPairSigner):
-            return
+    async def _take_turn(self, signer: KeyPairSigner, session: Session) -> None:
+        """Wait, while the connection stands, until the key may sign again."""
         loop = asyncio.get_running_loop()
-        if (delay := self._signer.signing_delay(loop.time())) > 0:
+        if (delay := signer.signing_delay(loop.time())) > 0:
             _logger.log(logging.INFO if self._warned else logging.WARNING, "%s", _delayed(delay))
             self._warned = True
-        while (delay := self._signer.signing_delay(loop.time())) > 0:
+        while (delay := signer.signing_delay(loop.time())) > 0:
             await session.wakeup.wait(loop.time() + delay)
             if session.loss is not None:
                 raise _hung_up(self.phase) from session.loss
         # Taken only now, so that a circle that hangs up meanwhile takes no turn without a signature.
-        self._signer.wait_to_sign(loop.time())
+        signer.wait_to_sign(loop.time())
 
     async def _by_signer(self, ask: Callable[[], Awaitable[str]], session: Session) -> str:
         # A key in this process answers at once, so that needs no task.

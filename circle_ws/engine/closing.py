@@ -26,14 +26,17 @@ class Closing:
 
     Args:
         timeout: `close_timeout`, in seconds; None means no limit.
+
+    Attributes:
+        abandoned: Runs of the client that were cancelled and have not ended.
     """
 
-    __slots__ = ("_abandoned", "_handshakes", "_timeout")
+    __slots__ = ("_handshakes", "_timeout", "abandoned")
 
     def __init__(self, timeout: float | None) -> None:
         self._timeout = timeout
         self._handshakes: dict[asyncio.Task[Any], None] = {}
-        self._abandoned: set[asyncio.Task[Any]] = set()
+        self.abandoned: set[asyncio.Task[Any]] = set()
 
     def close(self, transport: Transport, code: int, reason: str) -> None:
         """Close a transport with the handshake, in the background."""
@@ -52,15 +55,15 @@ class Closing:
 
     def abandon(self, run: asyncio.Task[Any]) -> None:
         """Cancel the run of a client, and keep it until it ends."""
-        self._abandoned.add(run)
-        run.add_done_callback(self._abandoned.discard)
+        self.abandoned.add(run)
+        run.add_done_callback(self.abandoned.discard)
         run.cancel()
 
     async def runs_ended(self, run: asyncio.Task[Any] | None = None) -> None:
         """Return when the abandoned runs, and this one, have ended, or the time is over."""
         # One whose loop was closed never ends.
         loop = asyncio.get_running_loop()
-        await self._all_ended([one for one in (*self._abandoned, run) if one is not None and one.get_loop() is loop])
+        await self._all_ended([one for one in (*self.abandoned, run) if one is not None and one.get_loop() is loop])
 
     async def finish(self, *functions: asyncio.Task[Any]) -> None:
         """Return when the handshakes, and these functions of the user's, have ended, or the time is over."""

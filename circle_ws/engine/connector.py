@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..config.headers import OpeningHeaders
@@ -96,7 +95,8 @@ class Connector:
         session, deadline = self._session, deadline_after(self._config.open_timeout)
         try:
             await within(deadline, self._dial())
-            self._check_connected()
+            if session.loss is not None:
+                raise self._lost_at_once(session.loss)
             if self._authenticator is not None:
                 self._phase = None
                 self._signing_in(self._authenticator.expected_delay())
@@ -106,7 +106,8 @@ class Connector:
             if self._config.setup is not None:
                 self._phase = "setup"
                 await within(deadline, self._set_up(self._config.setup))
-            self._check_connected()
+            if session.loss is not None:
+                raise self._lost_at_once(session.loss)
             if is_cancelled():
                 # A transport or a setup swallowed the cancellation.
                 raise asyncio.CancelledError
@@ -121,12 +122,12 @@ class Connector:
             raise
 
     async def _dial(self) -> None:
-        config = self._config
+        config, headers = self._config, self._config.headers
         options = TransportOptions(
             max_message_bytes=config.max_message_bytes,
             close_timeout=config.close_timeout,
             tls=config.tls,
-            headers=await self._headers(),
+            headers=await self._ask_for_headers(headers) if callable(headers) else headers,
             subprotocols=tuple(config.subprotocols),
             proxy=config.proxy,
             compression=config.compression,
@@ -134,12 +135,9 @@ class Connector:
         )
         self._session.open(await config.transport(normalised(config.url), self._receiver, options))
 
-    async def _headers(self) -> Mapping[str, str] | None:
-        source = self._config.headers
-        if source is None or isinstance(source, Mapping):
-            return source
+    async def _ask_for_headers(self, function: HeadersFunction) -> OpeningHeaders:
         self._wait_for("the headers function")
-        headers = await _ask(source, self._tasks)
+        headers = await _headers_of(function, self._tasks)
         self._wait_for("the WebSocket to open")
         return headers
 
@@ -156,13 +154,14 @@ class Connector:
         if session.loss is not None:
             raise ConnectionFailed("the server closed the connection during the setup", phase="setup") from session.loss
 
-    def _check_connected(self) -> None:
-        # A server may close in the very packet that opens; no user was connected then, so the attempt failed.
-        loss = self._session.loss
-        if loss is not None:
-            soon = "closed the connection as soon as it was open"
-            words = f"this client {soon}: {loss}" if loss.local else f"the server {soon}"
-            raise ConnectionFailed(words, phase=self.phase) from loss
+    def _lost_at_once(self, loss: ConnectionLost) -> ConnectionFailed:
+        # A server may close in the very packet that opens; the client was never connected then, so the attempt failed.
+        soon = "closed the connection as soon as it was open"
+        failure = ConnectionFailed(
+            f"this client {soon}: {loss}" if loss.local else f"the server {soon}", phase=self.phase
+        )
+        failure.__cause__ = loss
+        return failure
 
     def _too_slow(self) -> ConnectionFailed:
         phase = self.phase
@@ -173,7 +172,7 @@ class Connector:
         )
 
 
-async def _ask(function: HeadersFunction, tasks: UserTasks) -> OpeningHeaders:
+async def _headers_of(function: HeadersFunction, tasks: UserTasks) -> OpeningHeaders:
     """Return the headers of one attempt from a user's function.
 
     Raises:

@@ -25,17 +25,23 @@ class LoopAffinity:
         """Whether the loop was closed."""
         return self.loop is not None and self.loop.is_closed()
 
-    def bind(self) -> None:
-        """Bind to the running loop, if there is no loop yet or the earlier one was closed.
+    def bind(self, *, anew: bool = True) -> None:
+        """Belong to the running loop from now on, unless the client belongs to one already.
+
+        Args:
+            anew: Whether a closed loop may be replaced by the running one.
 
         Raises:
             RuntimeError: The client belongs to another loop, or none is running.
         """
-        if self.loop is None or self.loop.is_closed():
-            self.loop = _running_loop()
+        running = asyncio._get_running_loop()
+        if anew and (self.loop is None or self.loop.is_closed()):
+            if running is None:
+                raise _no_loop()
+            self.loop = running
             self._thread = threading.get_ident()
-        else:
-            self.check()
+        elif running is not self.loop and self.loop is not None:
+            raise self.refusal()
 
     def check(self) -> None:
         """Check that the client is used from its own loop, if it has one.
@@ -53,7 +59,8 @@ class LoopAffinity:
             RuntimeError: It is used from elsewhere, or no loop is running.
         """
         self.check()
-        _running_loop()
+        if asyncio._get_running_loop() is None:
+            raise _no_loop()
 
     def check_thread(self) -> None:
         """Check as `check`, but also allow use in the loop's thread while the loop is not running, or after its end.
@@ -77,11 +84,8 @@ class LoopAffinity:
         )
 
 
-def _running_loop() -> asyncio.AbstractEventLoop:
-    running = asyncio._get_running_loop()
-    if running is None:
-        raise RuntimeError(
-            "circle-ws runs on asyncio, and no asyncio event loop is running here; use the client inside one, "
-            "as in asyncio.run(main()), or with trio-asyncio where the program runs on trio"
-        )
-    return running
+def _no_loop() -> RuntimeError:
+    return RuntimeError(
+        "circle-ws runs on asyncio, and no asyncio event loop is running here; use the client inside one, "
+        "as in asyncio.run(main()), or with trio-asyncio where the program runs on trio"
+    )

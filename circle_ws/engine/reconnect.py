@@ -74,11 +74,11 @@ class ReconnectTimer:
         just_awoke = now - awoke_at < _JUST_AWOKE
         return self.recovery.at_least if delay is not None and just_awoke else delay
 
-    def check_online(self) -> None:
-        """Check that dialling makes sense.
+    def check_reachable(self) -> None:
+        """Check that the circle can be reached while the browser says that it is offline.
 
         Raises:
-            ConnectionFailed: It does not.
+            ConnectionFailed: It cannot: it is on another machine.
         """
         if not self._may_dial():
             raise ConnectionFailed("the browser says that it is offline; other machines are dialled when it is online")

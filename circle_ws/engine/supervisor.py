@@ -127,22 +127,15 @@ class Supervisor:
 
     def check_open(self) -> None:
         """Raise `ClientClosed` if `close()` was called."""
-        if self.publisher.status in (Status.CLOSING, Status.CLOSED):
+        if self.publisher.last.status in (Status.CLOSING, Status.CLOSED):
             raise ClientClosed("the client is closed, which is final; make a new one")
-
-    def _bind(self) -> None:
-        """Belong to the running event loop, unless the client is in use on another one."""
-        if self._phase in _STARTABLE:
-            self.affinity.bind()
-        else:
-            self.affinity.check()
 
     # Starting.
 
     async def connect(self) -> None:
         """Start, unless it was started, and return when connected. The errors are those of `CircleWsClient.connect`."""
         self.check_open()
-        self._bind()
+        self.affinity.bind(anew=self._phase in _STARTABLE)
         try:
             self._callers += 1
             try:
@@ -161,7 +154,7 @@ class Supervisor:
     def start(self) -> None:
         """Start, unless it was started, and keep trying whatever was configured, and whatever its callers do."""
         self.check_open()
-        self._bind()
+        self.affinity.bind(anew=self._phase in _STARTABLE)
         self._start(persistent=True)
 
     def _start(self, *, persistent: bool) -> None:
@@ -211,8 +204,9 @@ class Supervisor:
     # The run: one task, until its start is abandoned, it gives up, or the client is closed.
 
     async def _stay_connected(self) -> None:
-        # One attempt at a time: an abandoned run may take its time to end.
-        await self._closing.runs_ended()
+        if self._closing.abandoned:
+            # One attempt at a time: they may take their time to end.
+            await self._closing.runs_ended()
         self._unwatch = host_events.watch(self._host_awoke)
         while True:
             failure, phase = await self._use_connection()
@@ -232,19 +226,22 @@ class Supervisor:
 
     async def _use_connection(self) -> tuple[Exception, str]:
         """Connect and serve; return what ended it, and in which phase, as `Failure` has it."""
-        recovery = self._timer.recovery
         session = self._session = self.send_queue.new_session()
+        receiver = Inbound(session, self.send_queue, self.subscriptions, self.handlers, self.protocol_errors)
+        authenticator, recovery = self.session_loop.authenticator, self._timer.recovery
+        self._connector = Connector(self.config, session, receiver, authenticator, self._user_tasks, self._signing_in)
         try:
-            await self._connect(session)
+            if host_events.offline:
+                self._timer.check_reachable()
+            await self._connector.run()
         except Exception as error:
             # Also a foreign one, as of a setup: a classifier may think it worth a retry.
-            recovery.lost(0.0, answered=False, useful=session.useful)
+            recovery.lost(None, answered=False, useful=session.useful)
             return error, self.activity
         finally:
             self._connector = None
         loop = asyncio.get_running_loop()
         began = loop.time()
-        recovery.connected()
         try:
             if session.loss is None:
                 self._connected(session)
@@ -255,13 +252,6 @@ class Supervisor:
             self.subscriptions.interrupt(time.time())
             recovery.lost(loop.time() - began, answered=session.answered, useful=session.useful)
 
-    async def _connect(self, session: Session) -> None:
-        authenticator = self.session_loop.authenticator
-        receiver = Inbound(session, self.send_queue, self.subscriptions, self.handlers, self.protocol_errors)
-        self._connector = Connector(self.config, session, receiver, authenticator, self._user_tasks, self._signing_in)
-        self._timer.check_online()
-        await self._connector.run()
-
     def _signing_in(self, delay: CircleWsError | None) -> None:
         self.publisher.set(Status.AUTHENTICATING, attempt=self._attempt, cause=delay)
 
@@ -269,7 +259,8 @@ class Supervisor:
         # First of all: the status is told before any reply over this connection.
         self.publisher.set(Status.CONNECTED)
         self._attempt = 0
-        self.subscriptions.resume(time.time())
+        if self.subscriptions.interrupted_at is not None:
+            self.subscriptions.resume(time.time())
         self.counters.connects += 1
         self.counters.reconnects += self._phase is Phase.ESTABLISHED
         if self._phase in _RUNNING:
@@ -357,7 +348,7 @@ class Supervisor:
             # There is no loop to wait on.
             self._end()
             return
-        self._bind()
+        self.affinity.bind(anew=self._phase in _STARTABLE)
         self.handlers.spare(asyncio.current_task())
         self._drain.end_within(drain)
         if self._shutdown is None:

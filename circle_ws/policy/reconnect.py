@@ -57,25 +57,23 @@ class ReconnectPolicy:
         self.at_least = 0.0
         """The part of the latest delay that the server asked for, in seconds."""
 
-    def connected(self) -> None:
-        """Note that the client is connected."""
-        self._ever_connected = True
-        if not self._accepted_before:
-            self._consecutive = 0
-
     def restarted(self) -> None:
-        """Reset the count of failures: the program called `connect()` or `start()` again."""
+        """Count failures from the beginning: the next start is the program's own."""
         self._consecutive = 0
 
-    def lost(self, uptime: float, *, answered: bool, useful: bool) -> None:
-        """Note how useful a lost connection was, before `plan` is called.
+    def lost(self, uptime: float | None, *, answered: bool, useful: bool) -> None:
+        """Take note of a connection that ended; call it before `plan`.
 
         Args:
-            uptime: How long it was connected, in seconds; 0 where it never was.
+            uptime: How long the client was connected, in seconds; None if the attempt failed before that.
             answered: Whether any of the user's calls was answered on it.
             useful: Whether it brought a reply to the setup or a notification.
         """
-        stood = self._backoff is not None and uptime >= self._backoff.reset_after
+        if uptime is not None:
+            self._ever_connected = True
+            if not self._accepted_before:
+                self._consecutive = 0
+        stood = self._backoff is not None and uptime is not None and uptime >= self._backoff.reset_after
         if stood:
             self._delays = 0
         if stood or answered or (useful and self._reason is Reason.PROTOCOL):

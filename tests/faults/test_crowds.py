@@ -40,7 +40,7 @@ def test_row_29_a_thousand_clients_come_back_one_after_the_other() -> None:
     delays = []
     for _ in range(1000):
         recovery = ReconnectPolicy(Backoff(), None, persistent=False, rng=random.Random())
-        recovery.connected()
+        recovery.lost(0.0, answered=False, useful=False)
         delay = recovery.plan(lost, "serve", 0, 0.0)
         assert delay is not None
         delays.append(delay)
