@@ -32,7 +32,7 @@ def test_they_do_not_come_back_at_once(loop: VirtualLoop, uptime: float) -> None
     clients = [CircleWsClient(ClientConfig("ws://localhost/", transport=circle)) for _ in range(CLIENTS)]
     dials: dict[int, float] = {}
     for number, client in enumerate(clients):
-        client._supervisor._timer.recovery._rng = random.Random(number)
+        client._supervisor._timer.policy._rng = random.Random(number)
         loop.run(client.connect())
     loop.advance(uptime)
     lost = loop.time()

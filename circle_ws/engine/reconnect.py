@@ -38,14 +38,14 @@ class ReconnectTimer:
         config: The options.
 
     Attributes:
-        recovery: The policy, with what it has to know of earlier attempts.
+        policy: The policy, with what it has to know of earlier attempts.
     """
 
-    __slots__ = ("_awoke_at", "_config", "_due", "_forced", "_hurried", "_not_before", "_wakeup", "recovery")
+    __slots__ = ("_awoke_at", "_config", "_due", "_forced", "_hurried", "_not_before", "_wakeup", "policy")
 
     def __init__(self, config: ClientConfig) -> None:
         self._config = config
-        self.recovery = ReconnectPolicy(
+        self.policy = ReconnectPolicy(
             config.backoff, _guarded(config.classifier), persistent=config.first_connect == "retry", rng=_RANDOM
         )
         self._wakeup = Wakeup()
@@ -67,12 +67,12 @@ class ReconnectTimer:
         hurried, self._hurried = self._hurried, False
         awoke_at, self._awoke_at = self._awoke_at, -math.inf
         if hurried:
-            self.recovery.at_least = 0.0
+            self.policy.at_least = 0.0
             return 0.0
         now = asyncio.get_running_loop().time()
-        delay = self.recovery.plan(cause, phase, attempts, now)
+        delay = self.policy.plan(cause, phase, attempts, now)
         just_awoke = now - awoke_at < _JUST_AWOKE
-        return self.recovery.at_least if delay is not None and just_awoke else delay
+        return self.policy.at_least if delay is not None and just_awoke else delay
 
     def check_reachable(self) -> None:
         """Check that the circle can be reached while the browser says that it is offline.
@@ -87,7 +87,7 @@ class ReconnectTimer:
         """Wait for `delay` seconds, and on while dialling makes no sense."""
         loop = asyncio.get_running_loop()
         self._forced = False
-        self._not_before = loop.time() + self.recovery.at_least
+        self._not_before = loop.time() + self.policy.at_least
         self._due = loop.time() + delay
         try:
             while not self._forced and (loop.time() < self._due or not self._may_dial()):

@@ -158,20 +158,20 @@ class Supervisor:
         self._start(persistent=True)
 
     def _start(self, *, persistent: bool) -> None:
-        recovery = self._timer.recovery
+        policy = self._timer.policy
         if self._phase in _STARTABLE:
             if self._phase is Phase.FAILED:
                 self.failure = None
                 self.subscriptions.revive()
             self._phase = Phase.PERSISTENT if persistent else Phase.TENTATIVE
-            recovery.persistent = persistent or self.config.first_connect == "retry"
+            policy.persistent = persistent or self.config.first_connect == "retry"
             self._attempt = 0
             self._begin_attempt()
             # Not in the context of the caller, which may be that of one request of many.
             self._run = start_task(self._stay_connected(), context=self._user_tasks.context.copy(), name=_RUN)
             self._run.add_done_callback(self._run_ended)
         elif persistent and self._phase in _RUNNING:
-            recovery.persistent = True
+            policy.persistent = True
             if self._phase is Phase.TENTATIVE:
                 self._phase = Phase.PERSISTENT
             if self.just_lost:
@@ -228,7 +228,7 @@ class Supervisor:
         """Connect and serve; return what ended it, and in which phase, as `Failure` has it."""
         session = self._session = self.send_queue.new_session()
         receiver = Inbound(session, self.send_queue, self.subscriptions, self.handlers, self.protocol_errors)
-        authenticator, recovery = self.session_loop.authenticator, self._timer.recovery
+        authenticator, policy = self.session_loop.authenticator, self._timer.policy
         self._connector = Connector(self.config, session, receiver, authenticator, self._user_tasks, self._signing_in)
         try:
             if host_events.offline:
@@ -236,7 +236,7 @@ class Supervisor:
             await self._connector.run()
         except Exception as error:
             # Also a foreign one, as of a setup: a classifier may think it worth a retry.
-            recovery.lost(None, answered=False, useful=session.useful)
+            policy.lost(None, answered=False, useful=session.useful)
             return error, self.activity
         finally:
             self._connector = None
@@ -250,7 +250,7 @@ class Supervisor:
             return error, "authenticate"
         finally:
             self.subscriptions.interrupt(time.time())
-            recovery.lost(loop.time() - began, answered=session.answered, useful=session.useful)
+            policy.lost(loop.time() - began, answered=session.answered, useful=session.useful)
 
     def _signing_in(self, delay: CircleWsError | None) -> None:
         self.publisher.set(Status.AUTHENTICATING, attempt=self._attempt, cause=delay)
@@ -295,7 +295,7 @@ class Supervisor:
         # From here on the client may be started again, however long this run takes to end.
         self._run = None
         self._phase = Phase.IDLE
-        self._timer.recovery.restarted()
+        self._timer.policy.restarted()
         self._closing.abandon(run)
         self.unwatch()
         self._connector = None
@@ -308,7 +308,7 @@ class Supervisor:
 
     def _give_up(self, cause: Exception) -> None:
         self._phase = Phase.FAILED
-        self._timer.recovery.restarted()
+        self._timer.policy.restarted()
         self.failure, self._traceback = cause, cause.__traceback__
         self.unwatch()
         self.send_queue.fail_queued(cause)

@@ -69,7 +69,7 @@ class Story:
         self.circle = UnreliableCircle(ping=ping)
         self.it: CircleWsClient = client("ws://localhost/", transport=self.circle, **options)
         # The same story goes the same way each time.
-        self.it._supervisor._timer.recovery._rng = random.Random(0)
+        self.it._supervisor._timer.policy._rng = random.Random(0)
         self.calls: list[Made] = []
         self.others: list[asyncio.Task[Any]] = []
         self.changes: list[StatusChange] = []
