@@ -4,8 +4,9 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -38,12 +39,23 @@ def strange() -> object:
     return object()
 
 
+@dataclass
+class Point:
+    x: int
+    y: float = 0.5
+
+
+def written() -> Any:
+    return [Point(1), datetime(2026, 11, 28, tzinfo=UTC), {"id": UUID(int=7)}]
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "subtract": subtract,
     "slowly": slowly,
     "refuse": refuse,
     "break": break_down,
     "strange": strange,
+    "written": written,
 }
 
 ANSWERS: list[tuple[str, Any, Any]] = [
@@ -53,6 +65,7 @@ ANSWERS: list[tuple[str, Any, Any]] = [
     ("slowly", [[1, {"a": None}]], {"result": [1, {"a": None}]}),
     ("refuse", None, {"error": [4711, "not today", {"until": "tomorrow"}]}),
     ("break", None, {"error": [-32603, "internal error", None]}),
+    ("written", None, {"result": [{"x": 1, "y": 0.5}, "2026-11-28T00:00:00Z", {"id": str(UUID(int=7))}]}),
     ("strange", None, {"error": [-32603, "internal error", None]}),
 ]
 
@@ -76,12 +89,6 @@ async def test_params_that_do_not_fit(peers: Peers, params: Any) -> None:
         answer = await circle.ask("ask_client", method="subtract", params=params)
     assert answer["error"][0] == -32602
     assert "invalid params" in answer["error"][1]
-
-
-@dataclass
-class Point:
-    x: int
-    y: float = 0.5
 
 
 def place(name: str, points: list[Point], at: datetime | None = None) -> Any:

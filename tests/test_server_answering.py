@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, cast
 
@@ -105,6 +106,10 @@ async def add(a: int, b: list[int], at: Point | None = None) -> Any:
     return [a + sum(b), None if at is None else at.x + at.y]
 
 
+def move(point: Point, to: datetime) -> Any:
+    return {"moved": [Point(point.x + 1)], "at": to}
+
+
 def whoami(connection: Connection, *, loud: bool = False) -> Any:
     return [connection.public_key, loud]
 
@@ -118,6 +123,7 @@ def whoami(connection: Connection, *, loud: bool = False) -> Any:
         ("add", {"a": 1, "b": ["2"]}, (-32602, "invalid params: params.b[0]: expected int, got str")),
         ("add", {"a": 1, "b": [], "at": {"x": 1.5}}, (-32602, "invalid params: params.at.x: expected int, got float")),
         ("add", {"a": 1}, (-32602, "invalid params: missing 'b'")),
+        ("move", [{"x": 1}, "2026-11-28T22:37:00Z"], {"moved": [{"x": 2, "y": 0.0}], "at": "2026-11-28T22:37:00Z"}),
         ("whoami", None, [PUBLIC_KEY, False]),
         ("whoami", {"loud": True}, [PUBLIC_KEY, True]),
         ("whoami", {"loud": "yes"}, (-32602, "invalid params: params.loud: expected bool, got str")),
@@ -125,8 +131,8 @@ def whoami(connection: Connection, *, loud: bool = False) -> Any:
     ],
 )
 async def test_methods_get_their_params_converted(method: str, params: Any, answer: Any) -> None:
-    """Strictly, to their annotations; the error says where."""
-    served = Served(add, whoami)
+    """Strictly, to their annotations; the error says where. What they return is written by the codec."""
+    served = Served(add, move, whoami)
     assert await served.ask(method, params) == answer
     await served.end()
 
