@@ -73,6 +73,8 @@ def _no_leaks(request: pytest.FixtureRequest) -> Generator[None]:
         yield
         loop.run(loop.settle())
         gc.collect()
+        # What is left belongs to pytest, or to the session: the next collection need not look at it again.
+        gc.freeze()
         problems = traces.problems()
     finally:
         event_loop.set_exception_handler(None)

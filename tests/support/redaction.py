@@ -75,9 +75,12 @@ class Secrets:
 
     def find_in_token(self, token: str) -> Iterator[str]:
         """Return the names of the secrets in a run of characters."""
-        for position in range(len(token) - _SHORTEST + 1):
-            for form, what in self._by_start.get(token[position : position + _SHORTEST], {}).items():
-                if token.startswith(form, position):
+        starts = self._by_start
+        # One pass over all positions, of texts that may be megabytes long, and hardly ever a match.
+        found = [place for place in range(len(token) - _SHORTEST + 1) if token[place : place + _SHORTEST] in starts]
+        for place in found:
+            for form, what in starts[token[place : place + _SHORTEST]].items():
+                if token.startswith(form, place):
                     yield f"{what} ({form[:4]}...)"
 
     def _add(self, form: str, what: str) -> None:
