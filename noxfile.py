@@ -12,39 +12,34 @@ from tools import browsers, bundle, debian, interpreters
 from tools.cache import ToolError
 
 nox.needs_version = ">=2025.10"
-nox.options.reuse_venv = "yes"
-nox.options.default_venv_backend = "venv"
+# Sessions share environments of our own, one for each Python: see `_environment`.
+nox.options.default_venv_backend = "none"
 
 VERSIONS = ["3.11", "3.12", "3.13", "3.14", "3.15"]
 RUNTIMES = ["chromium", "firefox", "node"]
 FOUND = {version: interpreters.find_exact(version) for version in VERSIONS}
-PYTHONS = [nox.param(str(FOUND[version] or sys.executable), id=version) for version in VERSIONS]
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+"""The Python that runs nox, and all but the native suites."""
 
-OUTSIDE = {
-    "chromium": ["tests/native/test_page_life.py", "-k", "chromium"],
-    "firefox": ["tests/native/test_page_life.py", "-k", "firefox"],
-    "node": ["tests/native/test_runner.py", "tests/native/test_micropip.py"],
-}
-"""The tests that start a runtime themselves."""
-_HERE = [version for version in VERSIONS if FOUND[version]]
-MEASURED = ([version for version in _HERE if version not in debian.PYTHONS] or _HERE)[-1]
-"""The native version whose run counts for coverage: the newest that coincurve has wheels for, if there is one."""
-PARTS = {
-    "3.12": ["tests/contract", "tests/faults", "tests/native", "tests/test_methods.py", "tests/test_jsonrpc_codecs.py"]
-}
-"""What a version between two others, on which all runs, may do differently."""
+OUTSIDE = {"chromium": "chromium", "firefox": "firefox", "node": "not chromium and not firefox"}
+"""Which of the tests that start a runtime themselves belong to each."""
+MEASURED = VERSIONS[0] if FOUND[VERSIONS[0]] else HERE
+"""The native version whose run counts for coverage: the oldest, which runs all, and for which coincurve has wheels."""
+BETWEEN = ["tests/contract", "tests/faults", "tests/native", "tests/test_methods.py", "tests/test_convert.py"]
+"""What the versions between the oldest and the newest, which run all, may do differently."""
+PAGES_PART = ["tests/contract", "tests/faults", "tests/wasm", "tests/test_waiter.py"]
+"""What Firefox and Node, which run the same Pyodide as Chromium, may do differently."""
 
 CACHE = Path(".cache")
 NATIVE_DATA = CACHE / "coverage" / "native"
 BROWSER_DATA = CACHE / "coverage" / "chromium"
 """The beginning of the names; there is one file for each page."""
 
-# Two processes collect the same tests only where sets have the same order in both.
-TWO_PROCESSES = ["-n", "2", "--dist", "loadfile"]
+# Many tests wait for real times to pass, so there are more processes, and pages, than cores.
+# They collect the same tests only where sets have the same order in all.
+PROCESSES = ["-n", "5", "--dist", "loadfile"]
 SAME_ORDER = {"PYTHONHASHSEED": "0"}
-TWO_PAGES = ["--pages", "2"]
-NODES_PART = ["tests/contract", "tests/faults", "tests/wasm"]
-"""What Node, which runs the same Pyodide on the same engine as Chromium, may do differently."""
+PAGES = ["--pages", "4"]
 
 # A test that blocks the loop's thread cannot be ended from inside: print where it is and stop. The time is for each
 # test, and longer than all that those wait for themselves.
@@ -60,8 +55,42 @@ def _groups(*names: str) -> list[str]:
     return list(nox.project.dependency_groups(_PROJECT, *names))
 
 
-def _install(session: nox.Session, *groups: str) -> None:
-    session.install("-q", "-e", ".[cli]", *_groups(*groups))
+def _environment(session: nox.Session, *groups: str, version: str = HERE) -> list[str]:
+    """Return the command of a Python that has this checkout and some dependency groups.
+
+    There is one environment for each version, which is kept; each group is installed once in a run of nox.
+    """
+    inside, python = _interpreter(session, version)
+    home = (CACHE / "environments" / version).resolve()
+    command = [*inside, str(home / "bin" / "python")]
+    if not (home / "complete").exists():
+        session.run(*inside, python, "-m", "venv", "--clear", str(home))
+        (home / "complete").touch()
+    if new := [group for group in groups if (version, group) not in _INSTALLED]:
+        own = [] if any(done == version for done, _ in _INSTALLED) else ["-e", ".[cli]"]
+        session.run(*command, "-m", "pip", "install", "-q", "--disable-pip-version-check", *own, *_groups(*new))
+        _INSTALLED.update((version, group) for group in new)
+    return command
+
+
+_INSTALLED: set[tuple[str, str]] = set()
+
+
+def _interpreter(session: nox.Session, version: str) -> tuple[list[str], str]:
+    """Return what a command begins with to run this version of Python, and its program; or skip the session."""
+    if version == HERE:
+        return [], sys.executable
+    if found := FOUND[version]:
+        return [], str(found)
+    try:
+        return debian.inside(version), f"/usr/bin/python{version}"
+    except ToolError as error:
+        # Only where there can be no such folder; one that could be and was not made is a failure.
+        if error.code != _NOT_HERE:
+            session.error(str(error))
+        session.skip(f"no working CPython {version} on this machine (install one, or pyenv install {version}); {error}")
+    except browsers.Missing as missing:
+        session.error(str(missing))
 
 
 def _need(session: nox.Session, *names: str) -> None:
@@ -92,68 +121,43 @@ def _bundle(session: nox.Session) -> Path:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check the code with ruff, and its format."""
-    session.install("-q", *_groups("lint"))
-    session.run("ruff", "check", ".")
-    session.run("ruff", "format", "--check", ".")
+    python = _environment(session, "lint")
+    session.run(*python, "-m", "ruff", "check", ".")
+    session.run(*python, "-m", "ruff", "format", "--check", ".")
 
 
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types, once for each of the two platforms."""
     _need(session, "node")
-    _install(session, "types", "test", "example", "bench")
-    session.install("-q", "nox", "packaging")
-    session.run("mypy", "--platform", "linux", "circle_ws", "tests", "tools", "benchmarks", "noxfile.py")
-    session.run("mypy", "--platform", "emscripten", "circle_ws")
-    session.run("pyright")
+    python = _environment(session, "types", "test", "example", "bench")
+    session.run(*python, "-m", "mypy", "--platform", "linux", "circle_ws", "tests", "tools", "benchmarks", "noxfile.py")
+    session.run(*python, "-m", "mypy", "--platform", "emscripten", "circle_ws")
+    session.run(*python, "-m", "pyright", "--pythonpath", python[-1])
 
 
 @nox.session
-@nox.parametrize("python", PYTHONS)
-def tests(session: nox.Session) -> None:
-    """Run the suite natively, on one Python under coverage; on 3.12 what may differ there (all of it: `-- tests`)."""
-    version = session.name.partition("(")[2].rstrip(")")
-    if FOUND[version]:
-        _install(session, "test")
-        python = ["python"]
-    else:
-        python = _python_of_debian(session, version)
-    command = [*python, "-m", "pytest", *WATCHED, *TWO_PROCESSES]
-    chosen = session.posargs or PARTS.get(version, [])
-    if version != MEASURED:
-        session.run(*command, *chosen, env=SAME_ORDER, external=True)
-        return
-    NATIVE_DATA.unlink(missing_ok=True)
-    environ = {**SAME_ORDER, "COVERAGE_FILE": str(NATIVE_DATA.resolve())}
-    session.run(*command, "--cov", "--cov-report=", *chosen, env=environ)
+@nox.parametrize("version", VERSIONS, ids=VERSIONS)
+def tests(session: nox.Session, version: str) -> None:
+    """Run the suite natively: all on the oldest Python, under coverage, and the newest; what may differ on the others.
 
-
-def _python_of_debian(session: nox.Session, version: str) -> list[str]:
-    """Install the suite into a folder of Debian that has this Python; return what runs it there, or skip."""
-    try:
-        inside = debian.inside(version)
-    except ToolError as error:
-        # Only where there can be no such folder; one that could be and was not made is a failure.
-        if error.code != _NOT_HERE:
-            session.error(str(error))
-        session.skip(f"no working CPython {version} on this machine (install one, or pyenv install {version}); {error}")
-    except browsers.Missing as missing:
-        session.error(str(missing))
-    home = Path(session.virtualenv.location).with_name(f"debian-{version}")
-    python, complete = home / "bin" / "python", home / "complete"
-    if not complete.exists():
-        session.run(*inside, f"/usr/bin/python{version}", "-m", "venv", "--clear", str(home), external=True)
-        complete.touch()
-    pip = [*inside, str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    session.run(*pip, "-e", ".[cli]", *_groups("test"), external=True)
-    return [*inside, str(python)]
+    All of it on each with `-- tests`.
+    """
+    python = _environment(session, "test", version=version)
+    command = [*python, "-m", "pytest", *WATCHED, *PROCESSES]
+    runs_all = version in (VERSIONS[0], VERSIONS[-1], MEASURED)
+    environ = {**SAME_ORDER}
+    if version == MEASURED:
+        NATIVE_DATA.unlink(missing_ok=True)
+        environ["COVERAGE_FILE"] = str(NATIVE_DATA.resolve())
+        command += ["--cov", "--cov-report="]
+    session.run(*command, *(session.posargs or ([] if runs_all else BETWEEN)), env=environ)
 
 
 @nox.session(default=False)
 def wheels(session: nox.Session) -> None:
     """Ask the package index for which Pythons and platforms what circle-ws needs has wheels: some minutes."""
-    session.install("-q", "packaging")
-    session.run("python", "tools/wheel_table.py", *VERSIONS)
+    session.run(*_environment(session, "wheels"), "tools/wheel_table.py", *VERSIONS)
 
 
 @nox.session(name="bundle")
@@ -162,37 +166,38 @@ def check_bundle(session: nox.Session) -> None:
     _need(session, *RUNTIMES)
     folder = _bundle(session)
     bundle.check(folder)
-    _install(session, "test")
+    python = _environment(session, "test")
     for runtime in RUNTIMES:
-        session.run("python", "-m", "tests.harness", runtime, "--bundle", str(folder), "--smoke")
+        session.run(*python, "-m", "tests.harness", runtime, "--bundle", str(folder), "--smoke")
 
 
 @nox.session
 @nox.parametrize("runtime", RUNTIMES, ids=RUNTIMES)
 def pyodide(session: nox.Session, runtime: str) -> None:
-    """Run the suite inside Pyodide, in Chromium under coverage; then what needs pages, or the harness, of its own.
+    """Run the suite inside Pyodide: all in Chromium, under coverage, and what may differ in Firefox and Node.
 
-    In Node, what may differ there; all of it with `-- tests`.
+    All of it in each with `-- tests`. Then the tests that need pages, or the harness, of their own.
     """
     _need(session, runtime)
     folder = str(_bundle(session))
-    _install(session, "test")
-    harness = ["python", "-m", "tests.harness", runtime, "--bundle", folder]
+    python = _environment(session, "test")
+    harness = [*python, "-m", "tests.harness", runtime, "--bundle", folder]
     if runtime == "chromium":
         for old in _browser_data():
             old.unlink()
         harness += ["--coverage", str(BROWSER_DATA)]
-    session.run(*harness, *(session.posargs or [*TWO_PAGES, *(NODES_PART if runtime == "node" else [])]))
+    session.run(*harness, *(session.posargs or [*PAGES, *([] if runtime == "chromium" else PAGES_PART)]))
     if not session.posargs:
-        session.run("python", "-m", "pytest", "-m", "harness", *OUTSIDE[runtime], env={"CIRCLE_WS_BUNDLE": folder})
+        outside = ["-m", "harness", "-k", OUTSIDE[runtime], "tests/native"]
+        session.run(*python, "-m", "pytest", *outside, env={"CIRCLE_WS_BUNDLE": folder})
 
 
 @nox.session
 def example(session: nox.Session) -> None:
     """Click through the example page in Chromium."""
     _need(session, "chromium", "npm")
-    _install(session, "example", "test")
-    session.run("python", "-m", "pytest", "tests/example", *session.posargs)
+    python = _environment(session, "example", "test")
+    session.run(*python, "-m", "pytest", "tests/example", *session.posargs)
 
 
 @nox.session
@@ -203,10 +208,10 @@ def coverage(session: nox.Session) -> None:
         session.error(
             f"no coverage data of: {', '.join(missing)}; run first: nox -s 'tests({MEASURED})' 'pyodide(chromium)'"
         )
-    session.install("-q", *_groups("suite"))
+    command = [*_environment(session, "suite"), "-m", "coverage"]
     environ = {"COVERAGE_FILE": str(CACHE / "coverage" / "combined")}
-    session.run("coverage", "combine", "--keep", "-q", *map(str, [NATIVE_DATA, *_browser_data()]), env=environ)
-    session.run("coverage", "report", "--fail-under=95", env=environ)
+    session.run(*command, "combine", "--keep", "-q", *map(str, [NATIVE_DATA, *_browser_data()]), env=environ)
+    session.run(*command, "report", "--fail-under=95", env=environ)
 
 
 def _browser_data() -> list[Path]:
@@ -219,22 +224,22 @@ def bench(session: nox.Session) -> None:
 
     With arguments of your own: the native part alone, with those.
     """
-    _install(session, "bench", "test")
-    session.run("python", "-m", "benchmarks.native", *(session.posargs or ["--out", "docs/benchmarks"]))
+    python = _environment(session, "bench", "test")
+    session.run(*python, "-m", "benchmarks.native", *(session.posargs or ["--out", "docs/benchmarks"]))
     if not session.posargs:
         _need(session, "chromium", "firefox")
         for browser in ("chromium", "firefox"):
-            _measure_page(session, browser, "--out", "docs/benchmarks")
+            _measure_page(session, python, browser, "--out", "docs/benchmarks")
 
 
 @nox.session
 def bench_small(session: nox.Session) -> None:
     """Measure everything once, and shortly, to see that it works; prints, and never fails on a time."""
-    _install(session, "bench", "test")
-    session.run("python", "-m", "benchmarks.native", "--small", *session.posargs)
+    python = _environment(session, "bench", "test")
+    session.run(*python, "-m", "benchmarks.native", "--small", *session.posargs)
     _need(session, "chromium")
-    _measure_page(session, "chromium", "--small")
+    _measure_page(session, python, "chromium", "--small")
 
 
-def _measure_page(session: nox.Session, browser: str, *options: str) -> None:
-    session.run("python", "-m", "benchmarks.browser", browser, "--bundle", str(_bundle(session)), *options)
+def _measure_page(session: nox.Session, python: list[str], browser: str, *options: str) -> None:
+    session.run(*python, "-m", "benchmarks.browser", browser, "--bundle", str(_bundle(session)), *options)
