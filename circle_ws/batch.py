@@ -1,4 +1,4 @@
-"""Several calls in one message: what `client.batch()` gives out."""
+"""Several calls in one message: the block that `client.batch()` returns."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class BatchResult(Generic[T]):
-    """Be what one call of a batch will give: await it once the batch's block is left."""
+    """The result of one call of a batch: await it after the batch's block."""
 
     __slots__ = ("_convert", "_error", "_value")
 
@@ -34,7 +34,7 @@ class BatchResult(Generic[T]):
         )
 
     def settle(self, outcome: Any) -> bool:
-        """Take a result or an exception; tells whether it is a good result."""
+        """Set a result or an exception; return whether it is a result."""
         self._error = outcome if isinstance(outcome, Exception) else None
         if self._error is None:
             try:
@@ -48,21 +48,21 @@ class BatchResult(Generic[T]):
 
     async def _get(self) -> T:
         if self._error is not None:
-            # Each time that it is awaited, without the frames of the times before.
+            # Raised at each await, without the frames of the awaits before.
             raise self._error.with_traceback(None)
         value: T = self._value
         return value
 
 
 class Batch:
-    """Collect calls, and send them as one message when the block is left (JSON-RPC 2.0 section 6).
+    """A block that collects calls, and sends them as one message at its end (JSON-RPC 2.0 section 6).
 
-    The block ends when every call is settled; each result is then awaited for itself. An exception inside the block
-    sends nothing. Results that nobody looks at cost nothing, failed ones too.
+    The block ends when every call is settled; each result is then awaited separately. If the block raises, nothing is
+    sent. Results need not be awaited, not even failed ones.
 
     Args:
-        send: Sends a batch and gives the outcome of each member.
-        failed: Is told of a result that is not what its call asked for.
+        send: Sends a batch and returns the outcome of each member.
+        failed: Called for a result that does not fit `returns`.
     """
 
     __slots__ = ("_failed", "_left", "_members", "_send")
@@ -90,15 +90,15 @@ class Batch:
 
         Args:
             method: The method's name.
-            params: As those of `CircleWsClient.call`.
-            returns: As that of `CircleWsClient.call`.
-            idempotent: As that of `CircleWsClient.call`; after a lost link it is written again by itself.
+            params: As for `CircleWsClient.call`.
+            returns: As for `CircleWsClient.call`.
+            idempotent: As for `CircleWsClient.call`; after a lost connection the call is written again alone.
 
         Returns:
-            Await it after the block for the result. It raises what `CircleWsClient.call` would.
+            An awaitable for after the block. It raises the errors of `CircleWsClient.call`.
 
         Raises:
-            InvalidRequest: The block is left already, or `returns` can be no result.
+            InvalidRequest: The block has ended already, or JSON cannot be converted to `returns`.
         """
         result: BatchResult[Any] = BatchResult(find_converter(returns))
         self._add(Request(method, params, idempotent), result)
@@ -108,7 +108,7 @@ class Batch:
         """Add a notification.
 
         Raises:
-            InvalidRequest: The block is left already.
+            InvalidRequest: The block has ended already.
         """
         self._add(Request(method, params, notification=True), None)
 

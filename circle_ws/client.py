@@ -1,4 +1,4 @@
-"""The client: what a program holds in its hands."""
+"""The client."""
 
 from __future__ import annotations
 
@@ -61,45 +61,45 @@ class CircleWsClient:
         self._supervisor = Supervisor(config)
         self._pipeline = Pipeline(self._supervisor)
 
-    # The life of the client.
+    # Connecting and closing.
 
     async def connect(self) -> None:
-        """Dial and sign in; return when ready. Already connected: return at once. Concurrent calls share one attempt.
+        """Connect and sign in; return when ready. Returns at once if connected. Concurrent calls share one attempt.
 
-        Cancelling the last one that waits ends an attempt that `connect()` began, of a client that was not connected
-        since, and leaves the client in IDLE. A client that `start()` began, or that is reconnecting, goes on.
+        Cancelling the last call that waits ends an attempt that `connect()` began, if the client has not been connected
+        since, and leaves it in IDLE. An attempt that `start()` began, and a client that is reconnecting, continue.
 
         Raises:
             ConnectionFailed: The circle could not be reached, or did not answer in time.
-            AuthError: Signing in did not work.
+            AuthError: The sign-in failed.
             ClientClosed: `close()` was called, which is final.
         """
         await self._supervisor.connect()
 
     def start(self) -> None:
-        """Begin to connect in the background, and return at once; idempotent.
+        """Connect in the background, and return at once; idempotent.
 
-        It keeps trying as with `first_connect="retry"`, whatever was configured, until something fatal. Calls wait for
-        the connection, inside their own deadline; `wait_until_connected()` waits for it alone.
+        The client keeps trying as with `first_connect="retry"`, whatever was configured, until a fatal failure. Calls
+        wait for the connection, within their own deadlines; so does `wait_until_connected()`.
 
         Raises:
             ClientClosed: `close()` was called, which is final.
-            RuntimeError: No event loop is running here.
+            RuntimeError: No event loop is running.
         """
         self._supervisor.start()
 
     async def close(self, *, drain: Timeout = DEFAULT) -> None:
-        """Take no new calls, let those in flight end, and close the connection. Final, idempotent and bounded.
+        """Refuse new calls, wait for those in flight, and close the connection. Final, idempotent and bounded.
 
-        What is still queued then fails with `ClientClosed`, what was written and is unanswered with `OutcomeUnknown`.
+        Calls that are still queued after that fail with `ClientClosed`, calls in flight with `OutcomeUnknown`.
 
         Args:
             drain: How long to wait for calls in flight, in seconds; None means no limit. By default the configured
                 `drain_timeout`. A later `close()` may shorten the wait of an earlier one.
 
         Raises:
-            InvalidRequest: `drain` is no number of seconds.
-            RuntimeError: The client belongs to another event loop that has not ended.
+            InvalidRequest: `drain` is not a number of seconds.
+            RuntimeError: The client belongs to another event loop that is not closed.
         """
         if isinstance(drain, Default):
             drain = self._supervisor.config.drain_timeout
@@ -127,15 +127,15 @@ class CircleWsClient:
             supervisor.unwatch()
             return
         words = f"{self!r} was dropped without close()"
-        # First of all: where warnings are errors, the next line raises.
+        # Before the warning, which raises if warnings are errors.
         loop.call_soon_threadsafe(supervisor.forsake, words)
         warnings.warn(words, ResourceWarning, stacklevel=2, source=self)
 
     def reconnect(self) -> None:
-        """Dial now: skip the delay before the next attempt, or leave the present connection for a new one.
+        """Connect now: skip the delay before the next attempt, or replace the current connection by a new one.
 
-        What is written and unanswered then fails with `OutcomeUnknown`, or is written again where it is idempotent. An
-        attempt that is under way goes on.
+        Calls in flight then fail with `OutcomeUnknown`, or are written again if they are idempotent. An attempt that is
+        in progress continues.
 
         Raises:
             NotConnected: The client was never started, or gave up.
@@ -169,41 +169,42 @@ class CircleWsClient:
     ) -> Any:
         """Call a method of the circle and return its result.
 
-        A call that cannot be written yet waits, within its timeout, for the connection or for a slot. It is never
-        written twice, unless you declare it idempotent. Cancelling it frees everything at once; a late reply is
-        ignored.
+        A call that cannot be written yet waits, within its timeout, for the connection or for a slot. A call is never
+        written again after it may have run, unless it is idempotent. Cancelling a call frees everything at once; a late
+        reply is ignored.
 
         Args:
             method: The method's name.
             params: A list or tuple (by position) or a dict (by name) of finite plain JSON values; None leaves them out.
             returns: What the result must be: a type (see `circle_ws.typed`), or a function that makes something of the
                 plain value. Nothing is coerced.
-            timeout: For everything until the result is there, in seconds; None means no limit. By default the
-                configured `call_timeout`.
-            idempotent: Running it twice is the same as running it once: if the connection is lost after it was written,
-                it is written again on the next one, at most three times, instead of failing with `OutcomeUnknown`.
+            timeout: Time until the result must be there, in seconds; None means no limit. By default the configured
+                `call_timeout`.
+            idempotent: Whether running the call twice has the same effect as once. If the connection is lost after it
+                was written, it is then written again on the next one, at most three times, instead of failing with
+                `OutcomeUnknown`.
 
         Returns:
-            The result: what `returns` says, or without it plain JSON values.
+            The result, converted to `returns`; by default plain JSON values.
 
         Raises:
             RpcError: The circle answered with an error.
-            CallTimeout: The time is over; `phase` says where it ended.
-            OutcomeUnknown: The connection was lost after the request was written; it may have run. Its cause is a
-                `MessageTooLarge` where some other message was over `max_message_bytes`.
+            CallTimeout: The deadline passed; `phase` says in which phase.
+            OutcomeUnknown: The connection was lost after the request was written; it may have run. The cause is a
+                `MessageTooLarge` if another message was over `max_message_bytes`.
             NotConnected: The client was never started, or gave up.
             ClientClosed: It is closed.
             InvalidRequest: The params are not finite plain JSON with string keys, or `returns` can be no result.
-            InvalidResult: The result is not what `returns` asks for; `path` says where.
+            InvalidResult: The result does not fit `returns`; `path` says where.
             MessageTooLarge: The request is over `max_request_bytes`, or the reply over `max_message_bytes`.
-            ProtocolError: The reply is no JSON-RPC 2.0.
-            QueueFull: Over `max_queued` calls, or `max_queued_bytes`, wait already for a slot or for the connection.
+            ProtocolError: The reply is not valid JSON-RPC 2.0.
+            QueueFull: More than `max_queued` calls, or `max_queued_bytes`, already wait for a slot or the connection.
         """
         convert = find_converter(returns)
         pipeline = self._pipeline
         if pipeline.middleware:
             return await pipeline.call_wrapped(Request(method, params, idempotent), timeout, convert)
-        # Waited for right here: each coroutine in between is one more to make and to go through.
+        # Awaited right here: each coroutine in between would cost time for every call.
         call = pipeline.begin(method, params, timeout, idempotent=idempotent)
         try:
             result = await call.future
@@ -220,7 +221,7 @@ class CircleWsClient:
         await self._pipeline.notify(method, params, timeout)
 
     def batch(self, *, timeout: Timeout = DEFAULT) -> Batch:
-        """Return a block that collects calls and sends them as one message (JSON-RPC 2.0 section 6) when it is left.
+        """Return a context manager that collects calls and sends them as one message (JSON-RPC 2.0 section 6).
 
         ```python
         async with client.batch() as batch:
@@ -229,13 +230,12 @@ class CircleWsClient:
         print(await one, await two)
         ```
 
-        It has at most 1,000 members, notifications included, and at most `max_in_flight` calls. Leaving the block
-        raises what keeps the whole batch from being sent: `NotConnected`, `ClientClosed`, `QueueFull`,
-        `InvalidRequest`, `MessageTooLarge`; of notifications alone also what keeps them from being written, such as
-        `CallTimeout`.
+        A batch has at most 1,000 members, notifications included, and at most `max_in_flight` calls. The end of the
+        block raises if the whole batch cannot be sent: `NotConnected`, `ClientClosed`, `QueueFull`, `InvalidRequest`,
+        `MessageTooLarge`; for a batch without calls also if it was not written, for example `CallTimeout`.
 
         Args:
-            timeout: For the whole batch, as that of `call`.
+            timeout: For the whole batch, as for `call`.
         """
         self._supervisor.affinity.check_thread()
         pipeline = self._pipeline
@@ -267,26 +267,26 @@ class CircleWsClient:
         overflow: Overflow = "drop_oldest",
         gaps: bool = False,
     ) -> Listener[Any]:
-        """Listen to what the circle pushes, from now on and over reconnects, until the client closes.
+        """Listen to notifications of the circle, from now on and across reconnects, until the client closes.
 
         Returns:
-            An async context manager and async iterator over the notifications' params, as plain JSON values; its
-            `await batch()` takes all that is buffered. Leaving the block, or dropping the listener, ends it; it is kept
-            while a task waits on it, and keeps the client. If the client gives up, the iteration raises what for. Any
-            number of listeners may listen to one method, each with a buffer of its own.
+            An async context manager and async iterator over the params of the notifications, as plain JSON values; its
+            `await batch()` returns all that are buffered. The end of the block, or dropping the listener, ends it. It
+            is kept alive while a task waits on it, and keeps the client alive. If the client gives up, the iteration
+            raises the reason. Any number of listeners may listen to one method, each with a buffer of its own.
 
         Args:
-            method: The notifications' name; None listens to everything and gives `Notification(method, params)`.
-            yields: What the params must be, as `returns` of `call`; only for one method. Params that are something else
-                raise `InvalidResult` from the iteration, which can go on.
-            buffer: How many notifications are kept for a slow reader.
-            buffer_bytes: How large the kept ones may be together, as the size of their messages; those over 1 KiB count
-                for about what they take in memory. One alone is always kept.
-            overflow: Which go when the buffer is full: `drop_oldest`, `drop_newest`, or with `latest` all but the
-                newest one, whatever `buffer` is; `.dropped` counts them. With `close` the iteration ends with
-                `QueueFull` once what is buffered has been read.
-            gaps: Also give a `Gap(dropped, downtime)` where something may be missing: after a reconnect, and where the
-                buffer was full.
+            method: The name of the notifications; None means all of them, and yields `Notification(method, params)`.
+            yields: The type of the params, as `returns` of `call`; only for one method. Params that do not fit raise
+                `InvalidResult` from the iteration, which can continue.
+            buffer: Maximum number of notifications that are buffered for a slow reader.
+            buffer_bytes: Maximum size of the buffered messages together; those over 1 KiB count as about the memory
+                that they take. One message alone is always kept.
+            overflow: Which notifications are dropped when the buffer is full: `drop_oldest`, `drop_newest`, or with
+                `latest` all but the newest one, whatever `buffer` is; `.dropped` counts them. With `close` the
+                iteration ends with `QueueFull` once the buffered ones have been read.
+            gaps: Also yield a `Gap(dropped, downtime)` where notifications may be missing: after a reconnect, and where
+                the buffer was full.
 
         Raises:
             InvalidRequest: An argument is wrong.
@@ -307,22 +307,23 @@ class CircleWsClient:
     def handle(self, method: str, function: Callable[..., Any]) -> Callable[[], None]:
         """Answer requests that the circle sends.
 
-        Each runs in a task of its own, at most 256 at a time, and in a fresh copy of the context (`contextvars`) in
-        which it was registered; it may use the client. An `RpcError` that `function` raises is the answer; any other
-        exception is logged and answered as an internal error (-32603). Params are converted strictly to the annotations
-        of `function`, as by `returns=`; those that do not fit are answered with -32602 and where.
+        Each request runs in its own task, at most 256 at a time, and in a fresh copy of the context (`contextvars`)
+        in which the function was registered; it may use the client. An `RpcError` that `function` raises is sent as the
+        answer; any other exception is logged and answered with an internal error (-32603). Params are converted
+        strictly to the annotations of `function`, as by `returns=`; if they do not fit, the answer is -32602 with the
+        path.
 
         Args:
             method: The method's name.
-            function: Sync or async; gets the request's params as its arguments, by position or by name, and returns
+            function: Sync or async; receives the request's params as its arguments, by position or by name, and returns
                 plain JSON values. A sync one must not block.
 
         Returns:
-            A function that ends it.
+            A function that unregisters it.
 
         Raises:
-            InvalidRequest: An argument is wrong, nothing can be converted to an annotation, or the method is answered
-                already.
+            InvalidRequest: An argument is wrong, JSON cannot be converted to an annotation, or the method has a
+                handler already.
         """
         self._supervisor.affinity.check_thread()
         return self._supervisor.handlers.add(method, function)
@@ -337,44 +338,44 @@ class CircleWsClient:
         return output
 
     async def whoami(self, *, timeout: Timeout = DEFAULT) -> Any:
-        """Ask the circle who it takes this client for; what it tells is the circle's own matter."""
+        """Ask the circle who this client is signed in as; the form of the answer depends on the circle."""
         return await self.call("whoami", timeout=timeout)
 
-    # Its state.
+    # State.
 
     def is_connected(self) -> bool:
-        """Return whether it is ready (signed in where there is a key) and the connection is not known to be lost."""
+        """Return whether the client is ready (signed in if it has a key) and the connection is not known to be lost."""
         return self._supervisor.connected
 
     @property
     def status(self) -> Status:
-        """What the client is doing."""
+        """The status of the client."""
         return self._supervisor.publisher.status
 
     @property
     def failure(self) -> Exception | None:
-        """What ended the client, in status FAILED; else None."""
+        """The error that ended the client, in status FAILED; else None."""
         return self._supervisor.failure
 
     @property
     def public_key(self) -> str | None:
-        """The public key it signs in with: hex, in the profile's form. None without a signer, or not known yet."""
+        """The public key of the client: hex, in the profile's form. None without a signer, or if not known yet."""
         return self._supervisor.session_loop.public_key
 
     @property
     def capabilities(self) -> Capabilities:
-        """What this runtime's WebSocket can do: ping frames, headers, proxy, TLS options, HTTP status."""
+        """The features of this runtime's WebSocket: ping frames, headers, proxy, TLS options, HTTP status ..."""
         return self._supervisor.config.transport.capabilities
 
     @property
     def stats(self) -> ClientStats:
-        """What the client has done so far, in numbers."""
+        """The statistics of the client, over all its connections."""
         return self._supervisor.stats()
 
     def status_changes(self) -> StatusChanges:
-        """Iterate over the changes of status, the present one first; it ends after CLOSED.
+        """Iterate over the changes of status, the current one first; ends after CLOSED.
 
-        It keeps 256 changes for a slow reader; `.skipped` counts what such a reader has missed.
+        It buffers 256 changes for a slow reader; `.skipped` counts the dropped ones.
         """
         self._supervisor.affinity.check_thread()
         return self._supervisor.publisher.changes(self, self._supervisor.affinity)
@@ -382,14 +383,14 @@ class CircleWsClient:
     def on_status(self, callback: Callable[[StatusChange], object]) -> Callable[[], None]:
         """Call `callback(change)` at each change of status, from the event loop.
 
-        It may be async: then each call runs in a task of its own, so that calls may overlap. Each runs in a fresh copy
-        of the context (`contextvars`) in which it was registered. One that raises is logged and breaks nothing.
+        It may be async: each invocation then runs in a task of its own, so invocations may overlap. Each runs in a
+        fresh copy of the context (`contextvars`) in which the callback was registered. An exception in it is logged.
 
         Returns:
             A function that removes the callback.
 
         Raises:
-            InvalidRequest: It is no function.
+            InvalidRequest: It is not a function.
         """
         self._supervisor.affinity.check_thread()
         return self._supervisor.publisher.callbacks.add(callback)
@@ -397,8 +398,8 @@ class CircleWsClient:
     def on_protocol_error(self, callback: Callable[[ProtocolError], object]) -> Callable[[], None]:
         """Call `callback(error)`, from the event loop, whenever the circle breaks JSON-RPC and no call fails for it.
 
-        A malformed or binary message, a reply to a request that was never sent, an error without an id: each is
-        counted in `stats` and survived. The callback, what is returned and the error are as those of `on_status`.
+        Such errors are a malformed or binary message, a reply to no request, an error without an id; each is counted in
+        `stats`. The callback, the returned function and the exception are as for `on_status`.
         """
         self._supervisor.affinity.check_thread()
         return self._supervisor.protocol_errors.callbacks.add(callback)
@@ -411,9 +412,9 @@ class CircleWsClient:
 
         Raises:
             NotConnected: The client was never started, or had given up already.
-            CircleWsError: What the client failed with meanwhile.
+            CircleWsError: The error that the client failed with meanwhile.
             ClientClosed: It was closed.
-            CallTimeout: The time is over.
+            CallTimeout: The timeout passed.
         """
         self._pipeline.check_running()
         deadline = deadline_after(self._pipeline.checked(timeout))

@@ -1,4 +1,4 @@
-"""What a client has done so far, in numbers."""
+"""The statistics of a client."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from dataclasses import dataclass
 __all__ = ["ClientStats", "Counters"]
 
 _SMOOTHING = 1 / 8
-"""How much a new round trip weighs: RFC 6298 section 2, alpha."""
+"""Weight of a new round trip in the moving average: alpha in RFC 6298 section 2."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientStats:
-    """Tell what a client has done since it was made, over all its connections.
+    """The statistics of a client since it was made, over all its connections.
 
     Attributes:
-        connects: How often it became ready.
-        reconnects: How often of these by itself, after a link was lost.
-        calls: Calls that were made.
-        failures: Calls that ended with an error; a cancelled one is none.
-        notifications: Notifications that came in.
-        dropped: Notifications that were dropped because a listener was slow, each once for each listener.
-        ignored_replies: Replies that nobody waited for: late, duplicate, or with an unknown id.
-        protocol_errors: What `on_protocol_error` is told of.
-        bytes_in: Size of the messages that came in, in bytes of UTF-8.
-        bytes_out: Size of the messages that were written, in bytes of UTF-8.
-        latency_last: The latest round trip of a keep-alive's ping or probe, in seconds; None before the first.
-        latency_smoothed: Their moving average (RFC 6298), in seconds; None before the first.
-        connected_since: Since when it is connected, in seconds since 1970 (Unix time); None while it is not.
-        lag: In a page that is in a flood of notifications, how long the message that was taken last had waited there,
-            in seconds; 0 where there is no flood. What waits in the browser itself is not seen. None natively, and
-            while it is not connected.
+        connects: Number of times that the client became ready.
+        reconnects: How many of these were reconnects after a lost connection.
+        calls: Number of calls.
+        failures: Number of calls that ended with an error; cancelled ones do not count.
+        notifications: Number of notifications received.
+        dropped: Number of notifications dropped because a listener was slow, counted for each listener.
+        ignored_replies: Number of replies to no open call: late, duplicate, or with an unknown id.
+        protocol_errors: Number of errors reported to `on_protocol_error`.
+        bytes_in: Size of the received messages, in bytes of UTF-8.
+        bytes_out: Size of the written messages, in bytes of UTF-8.
+        latency_last: Round-trip time of the latest heartbeat, in seconds; None before the first.
+        latency_smoothed: Moving average of these (RFC 6298), in seconds; None before the first.
+        connected_since: Time of the present connection, in seconds since 1970 (Unix time); None while disconnected.
+        lag: In a page during a flood of notifications: how long the last processed message waited in the page, in
+            seconds; 0 without a flood. Messages that wait in the browser itself are not seen. None natively, and while
+            disconnected.
     """
 
     connects: int
@@ -50,7 +50,7 @@ class ClientStats:
 
 
 class Counters:
-    """Count; one writer a number. The numbers are those of `ClientStats`."""
+    """The counters behind `ClientStats`; each has one writer."""
 
     __slots__ = tuple(name for name in ClientStats.__slots__ if name not in ("connected_since", "lag"))
 
@@ -76,12 +76,12 @@ class Counters:
         self.latency_last = self.latency_smoothed = None
 
     def round_trip(self, seconds: float) -> None:
-        """Learn how long a ping or a probe took."""
+        """Record the round-trip time of a ping or a probe."""
         self.latency_last = seconds
         smoothed = self.latency_smoothed
         self.latency_smoothed = seconds if smoothed is None else smoothed + _SMOOTHING * (seconds - smoothed)
 
     def snapshot(self, connected_since: float | None, lag: float | None = None) -> ClientStats:
-        """Give the numbers as they stand."""
+        """Return the present numbers."""
         numbers = {name: getattr(self, name) for name in self.__slots__}
         return ClientStats(**numbers, connected_since=connected_since, lag=lag)

@@ -9,24 +9,24 @@ __all__ = ["TRANSITIONS", "ConnectionStatus", "StatusChange"]
 
 
 class ConnectionStatus(Enum):
-    """Say what a client is doing."""
+    """The status of a client."""
 
     IDLE = "idle"
     """Never started, or `connect()` was cancelled before it was ever connected."""
     CONNECTING = "connecting"
-    """Dialling: TCP, TLS, the WebSocket handshake."""
+    """Opening the connection: TCP, TLS, the WebSocket handshake."""
     AUTHENTICATING = "authenticating"
     """Signing in."""
     CONNECTED = "connected"
-    """Ready: signed in where there is a key."""
+    """Ready: signed in if there is a key."""
     WAITING = "waiting"
-    """For the next attempt."""
+    """Waiting for the next attempt."""
     FAILED = "failed"
-    """Gave up; `connect()` starts anew."""
+    """Gave up; `connect()` starts the client again."""
     CLOSING = "closing"
     """`close()` was called; calls in flight may still end."""
     CLOSED = "closed"
-    """Final."""
+    """Closed; final."""
 
 
 _S = ConnectionStatus
@@ -41,21 +41,21 @@ TRANSITIONS: dict[ConnectionStatus, frozenset[ConnectionStatus]] = {
     _S.CLOSING: frozenset({_S.CLOSED}),
     _S.CLOSED: frozenset(),
 }
-"""From each status, the ones that may follow."""
+"""For each status, the ones that may follow."""
 
 
 @dataclass(frozen=True, slots=True)
 class StatusChange:
-    """Tell of one change of status.
+    """One change of status.
 
     Attributes:
-        status: The status from now on.
-        previous: The one before; the same as `status` in the first item of `status_changes()`.
-        at: When, in seconds since 1970 (Unix time).
-        attempt: How many attempts to connect have been made since the client was last connected.
+        status: The new status.
+        previous: The status before; the same as `status` in the first item of `status_changes()`.
+        at: The time, in seconds since 1970 (Unix time).
+        attempt: Number of attempts to connect since the client was last connected.
         retry_in: With WAITING, the seconds until the next attempt; else None.
-        cause: What led to it, or None. With AUTHENTICATING: what the sign-in has to wait for, where a key in a page has
-            signed too often.
+        cause: The reason for the change, or None. With AUTHENTICATING: the reason why the sign-in has to wait, if a key
+            in a page has signed too often.
     """
 
     status: ConnectionStatus
