@@ -101,3 +101,4 @@ def test_its_event_loop_has_ended() -> None:
         loop.close()
     one.settle("result")
     other.fail(ClientClosed("closed"))
+    assert isinstance(other.future.exception(), ClientClosed)

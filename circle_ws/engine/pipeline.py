@@ -336,7 +336,9 @@ class _Limit:
         Raises:
             CallTimeout: The time was over while no request was under way.
         """
-        timer = None if self.deadline == inf else self._loop.call_at(self.deadline, self._check)
+        # Not `call_at`: that of a page raises where the time is over already.
+        left = max(self.deadline - self._loop.time(), 0)
+        timer = None if left == inf else self._loop.call_later(left, self._check)
         self._scope = scope = asyncio.timeout(None)
         try:
             async with scope:

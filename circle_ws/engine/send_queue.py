@@ -241,7 +241,8 @@ class SendQueue:
     def _sweep_then(self, time: float, loop: asyncio.AbstractEventLoop) -> None:
         self.stop()
         self._sweep_at = time
-        self._timer = loop.call_at(time, self._sweep, loop)
+        # Not `call_at`: that of a page raises where the time is over already.
+        self._timer = loop.call_later(max(time - loop.time(), 0), self._sweep, loop)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         """End the calls whose deadline is over, and set the timer for the next deadline."""
