@@ -218,7 +218,7 @@ async def test_a_classifier_that_gives_no_verdict_leaves_the_answer_to_the_polic
     async with client("ws://localhost/", key=None, transport=server, classifier=lambda failure: verdict) as it:
         server.peers[0].close(1001)
         await eventually(lambda: it.stats.connects == 2)
-    assert f"the classifier gave {type(verdict).__name__}, and neither a Verdict nor None" in caplog.text
+    assert f"the classifier returned {type(verdict).__name__} instead of a Verdict or None" in caplog.text
 
 
 @pytest.mark.parametrize("function", [interrupted, interrupted_at_once])

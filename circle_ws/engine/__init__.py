@@ -1,1 +1,1 @@
-"""The engine: what keeps a client connected, signed in and its calls answered; asyncio lives here."""
+"""The engine, on asyncio: it keeps a client connected and signed in, and its calls answered."""

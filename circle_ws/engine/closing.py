@@ -1,4 +1,4 @@
-"""What takes its time when a connection, a start or a client ends: draining, closing handshakes, cancelled tasks."""
+"""The ends of connections, starts and clients that take time: draining, closing handshakes, cancelled tasks."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 __all__ = ["Closing", "Drain", "cut"]
 
 _MAX_HANDSHAKES = 8
-"""Maximum number of closing handshakes at the same time; for one more the oldest is cut."""
+"""Maximum number of concurrent closing handshakes; beyond it the oldest is cut."""
 _logger = logging.getLogger("circle_ws")
 
 
 class Closing:
-    """Tasks of one client that go on for a while after they were told to end.
+    """Tasks of one client that take time to end.
 
     Args:
         timeout: `close_timeout`, in seconds; None means no limit.
 
     Attributes:
-        abandoned: Runs of the client that were cancelled and have not ended.
+        abandoned: Runs of the client that were cancelled and have not ended yet.
     """
 
     __slots__ = ("_handshakes", "_timeout", "abandoned")
@@ -41,7 +41,7 @@ class Closing:
     def close(self, transport: Transport, code: int, reason: str) -> None:
         """Close a transport with the handshake, in the background."""
         if len(self._handshakes) >= _MAX_HANDSHAKES:
-            # With no `close_timeout`, a peer that answers no close would have one more of them kept at each reconnect.
+            # Without `close_timeout`, a peer that never answers a close would add one handshake at each reconnect.
             cancel_once(next(iter(self._handshakes)))
         task = start_task(_close(transport, code, reason), name="the closing handshake")
         self._handshakes[task] = None
@@ -50,34 +50,34 @@ class Closing:
     def _ended(self, transport: Transport, task: asyncio.Task[Any]) -> None:
         del self._handshakes[task]
         if task.cancelled():
-            # Perhaps before its first step, so `_close` cannot do it.
+            # A task that is cancelled before its first step never enters `_close`.
             cut(transport)
 
     def abandon(self, run: asyncio.Task[Any]) -> None:
-        """Cancel the run of a client, and keep it until it ends."""
+        """Cancel the run of a client, and keep a reference until it ends."""
         self.abandoned.add(run)
         run.add_done_callback(self.abandoned.discard)
         run.cancel()
 
     async def runs_ended(self, run: asyncio.Task[Any] | None = None) -> None:
-        """Return when the abandoned runs, and this one, have ended, or the time is over."""
-        # One whose loop was closed never ends.
+        """Return when the abandoned runs, and `run`, have ended, or after `close_timeout`."""
+        # A run whose loop was closed never ends.
         loop = asyncio.get_running_loop()
         await self._all_ended([one for one in (*self.abandoned, run) if one is not None and one.get_loop() is loop])
 
     async def finish(self, *functions: asyncio.Task[Any]) -> None:
-        """Return when the handshakes, and these functions of the user's, have ended, or the time is over."""
+        """Return when the handshakes, and these functions of the user's, have ended, or after `close_timeout`."""
         await self._all_ended([*self._handshakes, *functions])
 
     async def _all_ended(self, tasks: list[asyncio.Task[Any]]) -> None:
         if tasks:
             _, running = await asyncio.wait(tasks, timeout=self._timeout)
             for task in running:
-                words = "%s has not ended within close_timeout (%g s) and is let go of"
+                words = "%s has not ended within close_timeout (%g s) and is abandoned"
                 _logger.warning(words, task.get_name(), self._timeout)
 
     def cancel(self) -> None:
-        """Cut what is being closed with a handshake."""
+        """Cut the connections that are in a closing handshake."""
         for task in self._handshakes:
             cancel_once(task)
 
@@ -95,12 +95,12 @@ class Drain:
         self._wakeup = Wakeup()
 
     def end_within(self, seconds: float | None) -> None:
-        """End the wait in so many seconds at the latest; None adds no limit."""
+        """Limit the wait to this many seconds from now; None adds no limit."""
         self._deadline = min(self._deadline, deadline_after(seconds))
         self._wakeup.wake()
 
     async def wait(self, drained: asyncio.Future[None]) -> None:
-        """Return when `drained` is done, or the time is over."""
+        """Return when `drained` is done, or the limit has passed."""
         while not drained.done() and asyncio.get_running_loop().time() < self._deadline:
             await self._wakeup.wait_for(drained, self._deadline)
 

@@ -1,4 +1,4 @@
-"""One attempt to connect: dial, sign in, run the user's setup. The first connect and every reconnect are one."""
+"""One attempt to connect: dial, sign in, run the user's setup. The first connect and every reconnect use it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _AWAITED = {
     "authenticate": "authenticate",
     "setup": "the setup function",
 }
-"""What an attempt waits for in each phase, but for `open`, where the transport says it."""
+"""What an attempt waits for in each phase, for a timeout; in `open` the transport reports it."""
 
 
 class Connector:
@@ -40,11 +40,11 @@ class Connector:
 
     Args:
         config: The options.
-        session: A new one.
-        receiver: Takes what comes in on it.
-        authenticator: Signs in; None for a client without a signer.
+        session: A new session.
+        receiver: The receiver of its messages.
+        authenticator: The sign-in; None for a client without a signer.
         tasks: Runs the user's functions.
-        signing_in: Called when the sign-in begins, with what it has to wait for, or None.
+        signing_in: Called when the sign-in begins, with the reason why it has to wait, or None.
     """
 
     __slots__ = (
@@ -74,12 +74,12 @@ class Connector:
         self._tasks = tasks
         self._signing_in = signing_in
         self._phase: str | None = "open"
-        """None while it signs in."""
+        """None during the sign-in, whose phase the authenticator knows."""
         self._awaited = "the WebSocket to open"
 
     @property
     def phase(self) -> str:
-        """Where it is, as an error names it: `open`, `nonce`, `sign`, `authenticate` or `setup`."""
+        """The phase, for errors: `open`, `nonce`, `sign`, `authenticate` or `setup`."""
         if self._phase is None and self._authenticator is not None:
             return self._authenticator.phase
         return self._phase or "open"
@@ -89,8 +89,8 @@ class Connector:
 
         Raises:
             ConnectionFailed: The attempt failed; another may work.
-            AuthError: Signing in did not work.
-            Exception: What the setup, or a transport, raises beyond that.
+            AuthError: The sign-in failed.
+            Exception: Any other exception of the setup or of a transport.
         """
         session, deadline = self._session, deadline_after(self._config.open_timeout)
         try:
@@ -101,7 +101,7 @@ class Connector:
                 self._phase = None
                 self._signing_in(self._authenticator.expected_delay())
                 deadline = await self._authenticator.sign_in(session, deadline)
-            # Not before the sign-in: until then the user's handlers answer to nobody.
+            # Only after the sign-in: before it, the user's handlers must not run.
             session.take_requests()
             if self._config.setup is not None:
                 self._phase = "setup"
@@ -117,7 +117,7 @@ class Connector:
             if isinstance(error, DeadlinePassed):
                 raise self._too_slow() from None
             if isinstance(error, asyncio.CancelledError) and not is_cancelled():
-                # A transport's own task was cancelled: this attempt failed, and the client goes on.
+                # A task of the transport was cancelled, not the client's: only this attempt has failed.
                 raise ConnectionFailed("the attempt was cancelled from outside", phase=self.phase) from error
             raise
 
@@ -155,7 +155,7 @@ class Connector:
             raise ConnectionFailed("the server closed the connection during the setup", phase="setup") from session.loss
 
     def _lost_at_once(self, loss: ConnectionLost) -> ConnectionFailed:
-        # A server may close in the very packet that opens; the client was never connected then, so the attempt failed.
+        # A server may close in the packet that opens the connection. It never became ready, so the attempt failed.
         soon = "closed the connection as soon as it was open"
         failure = ConnectionFailed(
             f"this client {soon}: {loss}" if loss.local else f"the server {soon}", phase=self.phase
@@ -176,7 +176,7 @@ async def _headers_of(function: HeadersFunction, tasks: UserTasks) -> OpeningHea
     """Return the headers of one attempt from a user's function.
 
     Raises:
-        ConnectionFailed: It failed, or gave what cannot be sent; another attempt may work.
+        ConnectionFailed: It failed, or returned something that cannot be sent; another attempt may work.
     """
 
     async def ask() -> tuple[bool, Any]:
@@ -188,18 +188,18 @@ async def _headers_of(function: HeadersFunction, tasks: UserTasks) -> OpeningHea
     except Interrupted as error:
         raise ConnectionFailed(f"the headers function failed: {error}") from error
     except Exception as error:
-        # Its words are left to the cause: they may hold what it asked with.
+        # The text of the error stays in the cause: it may contain credentials.
         raise ConnectionFailed(f"the headers function raised {type(error).__name__}") from error
     if not is_async:
-        raise ConnectionFailed(f"headers must come from an async function, but it gave {values} at once")
+        raise ConnectionFailed(f"headers must come from an async function, but it returned {values} at once")
     try:
         return OpeningHeaders(values)
     except ConfigError as error:
-        raise ConnectionFailed(f"the headers function gave what cannot be sent: {error}") from error
+        raise ConnectionFailed(f"the headers function returned headers that cannot be sent: {error}") from error
 
 
 class _SetupCalls:
-    """The `SetupSession` of one connection: its requests bypass the queue, in which the user's calls still wait."""
+    """The `SetupSession` of one connection. Its requests bypass the queue, in which the user's calls still wait."""
 
     __slots__ = ("_session",)
 

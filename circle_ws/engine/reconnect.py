@@ -1,4 +1,4 @@
-"""The timer between two attempts to connect: how long it is, and what ends it early."""
+"""The timer between two attempts to connect, and the events that end it early."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ __all__ = ["ReconnectTimer"]
 _logger = logging.getLogger("circle_ws")
 
 _RANDOM = random.SystemRandom()
-"""Draws the delays of every client. It has no state that each would have to hold, or that would be the same in forked
-processes, or that a program sets when it seeds the module `random`."""
+"""Source of all delays. It has no state: none for each client, none that forked processes would share, and none that a
+program sets by seeding the module `random`."""
 _JUST_AWOKE = 10.0
-"""A connection that is lost within so many seconds after the host awoke is dialled anew without a delay."""
+"""If a connection is lost within this time after the host awoke, in seconds, the next attempt has no delay."""
 
 
 class ReconnectTimer:
@@ -38,7 +38,7 @@ class ReconnectTimer:
         config: The options.
 
     Attributes:
-        policy: The policy, with what it has to know of earlier attempts.
+        policy: The policy, with its memory of earlier attempts.
     """
 
     __slots__ = ("_awoke_at", "_config", "_due", "_forced", "_hurried", "_not_before", "_wakeup", "policy")
@@ -50,9 +50,9 @@ class ReconnectTimer:
         )
         self._wakeup = Wakeup()
         self._due: float | None = None
-        """When the next attempt is made, on the event loop's clock; None while none is waited for."""
+        """Time of the next attempt, on the event loop's clock; None unless one is waited for."""
         self._not_before = 0.0
-        """The server asked for no attempt before this time."""
+        """Earliest time of an attempt that the server asked for."""
         self._hurried = False
         self._forced = False
         self._awoke_at = -math.inf
@@ -84,7 +84,7 @@ class ReconnectTimer:
             raise ConnectionFailed("the browser says that it is offline; other machines are dialled when it is online")
 
     async def wait(self, delay: float) -> None:
-        """Wait for `delay` seconds, and on while dialling makes no sense."""
+        """Wait for `delay` seconds, and longer while the browser is offline."""
         loop = asyncio.get_running_loop()
         self._forced = False
         self._not_before = loop.time() + self.policy.at_least
@@ -96,7 +96,7 @@ class ReconnectTimer:
             self._due = None
 
     def _may_dial(self) -> bool:
-        # While a browser says that it is offline, only loopback may work.
+        # While a browser says that it is offline, only loopback can work.
         return not host_events.offline or self._forced or is_loopback(self._config.url)
 
     def skip(self) -> None:
@@ -105,11 +105,11 @@ class ReconnectTimer:
         self._wakeup.wake()
 
     def hurry(self) -> None:
-        """Have the next failure followed by an attempt at once."""
+        """Make an attempt without a delay after the next failure."""
         self._hurried = True
 
     def host_awoke(self) -> None:
-        """Skip the delay once, but for what the server asked for: the host may have slept, or is online again."""
+        """Skip the delay once, down to the server's minimum: the host may have been suspended, or is online again."""
         now = asyncio.get_running_loop().time()
         if self._due is None:
             self._awoke_at = now
@@ -127,12 +127,12 @@ def _guarded(classifier: Classifier | None) -> Classifier | None:
         try:
             verdict: Any = copy_context().run(classifier, failure)
         except (Exception, asyncio.CancelledError):
-            _logger.exception("the classifier raised; the client does what it does without one")
+            _logger.exception("the classifier raised; the default policy decides")
             return None
         if verdict is None or isinstance(verdict, Verdict):
             return verdict
         _logger.error(
-            "the classifier gave %s, and neither a Verdict nor None; the client does what it does without one",
+            "the classifier returned %s instead of a Verdict or None; the default policy decides",
             type(verdict).__name__,
         )
         return None

@@ -34,24 +34,25 @@ _HIGH_WATER = 256 * 1024
 MAX_HELD_REQUESTS = 256
 """Maximum number of the peer's requests that are kept until the sign-in is over."""
 MAX_HELD_BYTES = 1024 * 1024
-"""How large they may be together, in bytes of UTF-8."""
+"""Maximum size of them together, in bytes of UTF-8."""
 MAX_UNREAD_REPLIES = 16 * 1024 * 1024
-"""Bytes of replies that may wait for a peer that asks and does not read: 256 of the largest default size."""
+"""Maximum bytes of replies that wait for a peer that does not read: 256 replies of the default maximum size."""
 _TRY_AGAIN_LATER = 1013
 
 
 class Session:
     """One connection: writes calls to its transport, and gives back those without a reply when it is lost.
 
-    A circle that rejects a call with -32001 has not run it. Then the client re-authenticates on this connection, and
-    writes the call again: once a connection, as each sign-in is a signature that a hostile circle gets.
+    A circle that rejects a call with -32001 has not run it. The client then re-authenticates on this connection and
+    writes the call again. It does so once for each connection, because each sign-in gives a hostile circle one more
+    signature.
 
     Args:
         config: The limits.
-        pending: The requests that are written and unanswered; of one connection after the other.
-        counters: What is written is counted there.
+        pending: The table of unanswered requests, which the connections of a client share one after the other.
+        counters: Counts the written bytes.
         closing: Closes the transport in the background.
-        on_lost: Called once, with the calls that have no reply, at the moment at which the connection is lost.
+        on_lost: Called once, with the unanswered calls, when the connection is lost.
         on_room: Called when there may be room for calls that wait.
     """
 
@@ -116,7 +117,7 @@ class Session:
         self.wakeup = Wakeup()
         """Ends the wait of the task that serves the connection, when there is something to do."""
         self.loss: ConnectionLost | None = None
-        """How the connection was lost; None while it stands."""
+        """The error that the connection was lost with; None while it is up."""
         self.leaving = False
         """Whether this side closes with the handshake, or will as soon as the transport is open."""
         self.takes_requests = False
@@ -124,11 +125,11 @@ class Session:
         self.may_reauthenticate = False
         """Whether a rejection with -32001 may still start the one re-authentication of this connection."""
         self.reauthenticating = False
-        """Whether re-authentication is due or under way; calls wait meanwhile."""
+        """Whether re-authentication is due or in progress; calls wait meanwhile."""
         self.signing_in = False
-        """Whether a sign-in is under way. What the peer says when it closes meanwhile may echo a secret."""
+        """Whether a sign-in is in progress. The reason of a close during it may echo a secret."""
         self.secrets: Hidden[tuple[str, ...]] = Hidden(())
-        """The secrets of that sign-in, which are taken out of what the peer says."""
+        """The secrets of that sign-in, which are redacted from the peer's text."""
         self.answered = False
         """Whether any of the user's calls was answered."""
         self.set_up = False
@@ -154,25 +155,25 @@ class Session:
         """Whether it brought a reply to the setup or a notification."""
         return self.set_up or self._counters.notifications > self._notifications_before
 
-    # Requests of the peer's that come before the sign-in is over.
+    # Requests of the peer that arrive before the sign-in has succeeded.
 
     def hold_requests(self, answer: Callable[[], None], count: int, size: int) -> None:
-        """Keep the requests of one message until the sign-in is over; over the limit they are dropped.
+        """Keep the requests of one message until the sign-in has succeeded; beyond the maximum they are dropped.
 
         Args:
             answer: Starts to answer them.
-            count: How many there are.
-            size: The size of the message in bytes.
+            count: The number of requests.
+            size: The size of the message, in bytes.
         """
         if self._held_count + count <= MAX_HELD_REQUESTS and self._held_bytes + size <= MAX_HELD_BYTES:
             self._held_count += count
             self._held_bytes += size
             self._held.append(answer)
         else:
-            _logger.debug("requests of the circle's are dropped: too many came before the sign-in")
+            _logger.debug("requests of the circle are dropped: too many arrived before the sign-in")
 
     def take_requests(self) -> None:
-        """Answer the peer's requests from now on, those first that were held."""
+        """Answer the peer's requests from now on, starting with the held ones."""
         self.takes_requests = True
         held, self._held = self._held, []
         for answer in held:
@@ -193,9 +194,9 @@ class Session:
         """Write a call; return False if the connection is lost and the call was not written."""
         transport = self._transport
         if self.loss is not None or transport is None:
-            # A transport that is still closing would take it, and never tell of its end.
+            # A transport that is closing would accept the text, and never report its loss again.
             return False
-        # In the table before it is written, so that no reply can come too early.
+        # Added to the table before it is written, so that no reply can arrive before its entry.
         if call.kind is _REQUEST:
             self.pending.add(call.id, call)
         elif call.kind is _BATCH:
@@ -203,7 +204,7 @@ class Session:
         try:
             transport.send(call.text)
         except ConnectionLost as loss:
-            # Where the transport told of the loss before it raised, the call was given back with all the others.
+            # If the transport reported the loss before it raised, the call was given back with all others already.
             given_back = self.loss is not None and bool(call.slots)
             for request in call.requests:
                 self.pending.give_up(request.id)
@@ -243,13 +244,13 @@ class Session:
             self._refused(loss)
             return
         self._counters.bytes_out += size
-        # Calls wait while the peer does not read; replies cannot, so they are counted.
+        # Calls wait while the peer does not read. Replies cannot wait, so their size is bounded.
         self._unread_replies = self._unread_replies + size if transport.buffered > _HIGH_WATER else 0
         if self._unread_replies > MAX_UNREAD_REPLIES:
             words = f"the peer asks and does not read: {self._unread_replies} bytes of answers wait for it"
             self.leave(ConnectionLost.closed(_TRY_AGAIN_LATER, words, local=True))
 
-    # Requests of the client's own: past the queue and the slots.
+    # The client's own requests, which bypass the queue and the slots.
 
     def notify(self, method: str, params: Params) -> None:
         """Write a notification.
@@ -270,7 +271,7 @@ class Session:
         """
         id = self.pending.new_id()
         call = PendingCall(_REQUEST, id, method, messages.request(id, method, params), self._max_request_bytes)
-        # In a sign-in they hold the signature, and the frames of an error may be recorded with their variables.
+        # During a sign-in the params hold the signature, and error trackers record the variables of frames.
         del params
         call.internal = True
         if not self.write(call):
@@ -281,26 +282,26 @@ class Session:
             if self.pending.give_up(call.id):
                 self._on_room()
 
-    # Its end.
+    # The end of the connection.
 
     def _refused(self, refusal: ConnectionLost) -> None:
         """Handle the connection as lost at the end of this turn of the event loop.
 
-        A reply may have led here, by a call that waited for its slot, while the transport still hands over what came
-        before the close: those are replies too, and after them the transport tells the close code.
+        The call may have been written because a reply freed its slot, while the transport still delivers messages that
+        arrived before the close. Those count too, and after them the transport reports the close code.
         """
         if self._refusal is None:
             self._refusal = refusal.with_traceback(None)
             asyncio.get_running_loop().call_soon(self.lost, refusal)
 
     def _loss_of_now(self) -> ConnectionLost:
-        """Return why nothing was written, for the client's own tasks, which no reply leads to."""
+        """Return the loss for a task of the client's own; such a task never runs within a reply."""
         if self.loss is None and self._refusal is not None:
             self.lost(self._refusal)
         return self.loss or ConnectionLost.closed(1006)
 
     def lost(self, cause: ConnectionLost) -> None:
-        """Handle the loss of the connection: what has no reply is given back at once."""
+        """Handle the loss of the connection: unanswered calls are given back at once."""
         if self.loss is not None:
             return
         if self.signing_in and not cause.local:
@@ -308,7 +309,7 @@ class Session:
         self.loss = cause
         if self._congestion is not None:
             cancel_once(self._congestion)
-        # First, so that a caller that is failed with the loss finds the status changed.
+        # First the serving task, so that callers that fail with the loss see the status changed.
         self.wakeup.wake()
         self._on_lost(self, self.pending.take_all())
 
@@ -325,15 +326,15 @@ class Session:
             cut(self._transport)
         self.lost(cause)
 
-    # What its task sees to.
+    # Used by the task that serves the connection.
 
     @property
     def quiet(self) -> bool:
-        """Whether the connection stands and no re-authentication is due."""
+        """Whether the connection is up and no re-authentication is due."""
         return self.loss is None and not self.reauthenticating
 
     def doubt(self) -> None:
-        """Have the connection probed at once: the host may have been suspended."""
+        """Probe the connection at once: the host may have been suspended."""
         if self.quiet:
             self.doubted = True
             self.wakeup.wake()
@@ -348,7 +349,7 @@ class Session:
         return self.reauthenticating or call.id in self._written_before
 
     def reauthenticated(self) -> None:
-        """Let calls be written again: the re-authentication is done."""
+        """Handle the end of re-authentication: calls are written again."""
         self.reauthenticating = False
         self._written_before = frozenset(self.pending.entries)
         self._on_room()

@@ -1,4 +1,4 @@
-"""A standing connection until it is lost: the heartbeat, and re-authentication on the circle's demand."""
+"""The work on an open connection until it is lost: heartbeats, and re-authentication when the circle demands it."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 __all__ = ["PROBE", "SessionLoop"]
 
 PROBE = "rpc.ping"
-"""The request of a heartbeat without ping frames; any reply to it, an error too, is a sign that the peer is there."""
+"""The request of a heartbeat without ping frames; any reply, an error too, proves that the peer is alive."""
 
 
 class SessionLoop:
-    """What the client does on a connection by itself, for one connection after the other.
+    """The client's own work on its connections, one after the other.
 
     Args:
         config: The options.
-        counters: Where round trips are counted.
+        counters: Records round-trip times.
         tasks: Runs the signer's functions.
 
     Attributes:
-        authenticator: Signs in; None without a signer.
+        authenticator: The sign-in; None without a signer.
     """
 
     __slots__ = ("_config", "_counters", "_ping", "authenticator")
@@ -49,21 +49,21 @@ class SessionLoop:
 
     @property
     def public_key(self) -> str | None:
-        """The signer's, as hex in the configured profile's form, once it is known."""
+        """The signer's public key, as hex in the configured profile's form, once it is known."""
         return self.authenticator.public_key if self.authenticator is not None else None
 
     @property
     def positional(self) -> bool:
-        """Whether the circle's own methods take params by position, as configured or as the sign-in found out."""
+        """Whether the circle's own methods take params by position, as configured or as the sign-in detected."""
         return self._config.params == "positional" if self.authenticator is None else self.authenticator.positional
 
     def phase(self, session: Session | None) -> str:
-        """Return what is done while no call can be written, as an error names it: `queue`, or a step of a sign-in."""
+        """Return the phase that an error names while no call can be written: `queue`, or a step of a sign-in."""
         renewing = session is not None and session.loss is None and session.reauthenticating
         return self.authenticator.phase if renewing and self.authenticator is not None else "queue"
 
     async def run(self, session: Session) -> ConnectionLost:
-        """Run until the connection is lost, and return what it was lost with.
+        """Serve the connection until it is lost; return its loss.
 
         Raises:
             CircleWsError: Re-authentication failed; the connection is cut.
@@ -78,7 +78,7 @@ class SessionLoop:
         return session.loss
 
     async def _keep_alive(self, session: Session, keepalive: KeepAlive) -> None:
-        """Probe the peer until the connection is lost, perhaps for its silence, or wants re-authentication."""
+        """Send heartbeats until the connection is lost, dead, or needs re-authentication."""
         loop, transport = asyncio.get_running_loop(), session.transport
         now = loop.time()
         liveness = Liveness(keepalive, ping=self._ping, now=now, wall=time.time(), received=transport.bytes_received)
@@ -97,18 +97,18 @@ class SessionLoop:
                 step = liveness.probe_now(loop.time(), transport.bytes_received)
             else:
                 step = liveness.next(loop.time(), time.time(), transport.bytes_received)
-        # A peer that only answered a request is sent no more ping frames.
+        # A peer that answered the probe but no ping gets no more ping frames, on later connections too.
         self._ping = not liveness.prefers_probe
 
     async def _probe(self, session: Session, step: Step) -> None:
-        """Send a ping frame or a request, and wait for its answer; `Liveness` looks at what comes in, not at this."""
+        """Send a ping frame or a request, and wait; `Liveness` judges by the bytes received, not by this answer."""
         began = asyncio.get_running_loop().time()
         try:
             probe = session.transport.ping() if step.action is Action.PING else session.request(PROBE)
         except ConnectionLost:
             return
         if isinstance(probe, asyncio.Future):
-            # Not waited for: thousands of idle clients would wake up, and set a timer, twice as often.
+            # Not awaited: that would wake each of thousands of idle clients twice as often.
             probe.add_done_callback(partial(self._count, began))
             await session.wakeup.wait(step.until)
             return
@@ -120,7 +120,7 @@ class SessionLoop:
             answer.cancel()
 
     def _count(self, began: float, answer: asyncio.Future[None]) -> None:
-        # An error is an answer, too.
+        # An error is an answer too, so its round trip counts.
         if not answer.cancelled() and isinstance(answer.exception(), RpcError | None):
             self._counters.round_trip(answer.get_loop().time() - began)
 
@@ -150,7 +150,7 @@ def _silence(seconds: float) -> ConnectionLost:
 def _authenticator(config: ClientConfig, tasks: UserTasks) -> Authenticator | None:
     if config.signer is None:
         return None
-    # Loaded on use: a program without a key needs none of what signs in.
+    # Imported on use: a program without a key does not need it.
     from .authenticator import Authenticator
 
     return Authenticator(config, config.signer, tasks)

@@ -2,7 +2,7 @@
 
 start -> connect (dial, sign in, set up) -> serve -> lost -> policy -> give up, or wait -> connect ...
 
-It does not know the client object, so that a client that is dropped can be collected.
+It has no reference to the client object, so that a dropped client can be garbage-collected.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _CANCELLED = "connect() was cancelled before the client was connected"
 
 
 class Phase(Enum):
-    """How a client was started and how far it came: what may be done with it. What it does now is its status."""
+    """How a client was started and how far it came, which decides what may be done with it. The status is separate."""
 
     IDLE = "never started, or the start was abandoned"
     TENTATIVE = "started by connect(), and not connected since: its callers may abandon it"
@@ -62,11 +62,11 @@ _RUNNING = frozenset({Phase.TENTATIVE, Phase.PERSISTENT, Phase.ESTABLISHED})
 
 
 class Supervisor:
-    """The connection of one client: when there is one, and what is known beyond any single one.
+    """The connections of one client, and its state beyond any single one.
 
     Attributes:
-        session_loop: Runs on each connection; knows what the sign-in found out.
-        failure: Why the client gave up, in status FAILED.
+        session_loop: Serves each connection; keeps what the sign-in detected.
+        failure: The error that the client gave up with, in status FAILED.
     """
 
     def __init__(self, config: ClientConfig) -> None:
@@ -86,7 +86,7 @@ class Supervisor:
         self.failure: Exception | None = None
         self._traceback: TracebackType | None = None
         self._callers = 0
-        """How many tasks wait in `connect()`."""
+        """Number of tasks that wait in `connect()`."""
         self._run: asyncio.Task[None] | None = None
         self._attempt = 0
         self._session: Session | None = None
@@ -95,7 +95,7 @@ class Supervisor:
         self._drain = Drain()
         self._shutdown: asyncio.Task[None] | None = None
 
-    # Its state.
+    # State.
 
     @property
     def connected(self) -> bool:
@@ -105,7 +105,7 @@ class Supervisor:
 
     @property
     def just_lost(self) -> bool:
-        """Whether a connection was lost in this iteration of the loop, and what follows is not decided yet."""
+        """Whether a connection was lost in this iteration of the event loop and the policy has not decided yet."""
         return self.publisher.last.status is Status.CONNECTED and not self.connected
 
     @property
@@ -115,11 +115,11 @@ class Supervisor:
 
     @property
     def activity(self) -> str:
-        """What it does while no call can be written, as an error names it: `open`, `nonce`, `queue` ..."""
+        """The phase that an error names while no call can be written: `open`, `nonce`, `queue` ..."""
         return self._connector.phase if self._connector is not None else self.session_loop.phase(self._session)
 
     def stats(self) -> ClientStats:
-        """Return what it has done so far, in numbers."""
+        """Return the present statistics."""
         if self._session is None or not self.connected:
             return self.counters.snapshot(None)
         # Only the transport of a page has a lag.
@@ -133,7 +133,7 @@ class Supervisor:
     # Starting.
 
     async def connect(self) -> None:
-        """Start, unless it was started, and return when connected. The errors are those of `CircleWsClient.connect`."""
+        """Start, unless started; return when connected. The errors are those of `CircleWsClient.connect`."""
         self.check_open()
         self.affinity.bind(anew=self._phase in _STARTABLE)
         try:
@@ -144,7 +144,7 @@ class Supervisor:
                 self._start(persistent=False)
                 await self.ready()
             finally:
-                # Before the run is abandoned: a caller that comes meanwhile must be able to abandon its own.
+                # Before the run is abandoned: a new caller meanwhile must be able to abandon its own run.
                 self._callers -= 1
         except asyncio.CancelledError:
             if not self._callers and self._phase is Phase.TENTATIVE:
@@ -152,7 +152,7 @@ class Supervisor:
             raise
 
     def start(self) -> None:
-        """Start, unless it was started, and keep trying whatever was configured, and whatever its callers do."""
+        """Start, unless started, and keep trying, independently of `first_connect` and of callers of `connect()`."""
         self.check_open()
         self.affinity.bind(anew=self._phase in _STARTABLE)
         self._start(persistent=True)
@@ -167,7 +167,7 @@ class Supervisor:
             policy.persistent = persistent or self.config.first_connect == "retry"
             self._attempt = 0
             self._begin_attempt()
-            # Not in the context of the caller, which may be that of one request of many.
+            # Not in the context of the caller, which may be the context of one request of a server.
             self._run = start_task(self._stay_connected(), context=self._user_tasks.context.copy(), name=_RUN)
             self._run.add_done_callback(self._run_ended)
         elif persistent and self._phase in _RUNNING:
@@ -175,28 +175,28 @@ class Supervisor:
             if self._phase is Phase.TENTATIVE:
                 self._phase = Phase.PERSISTENT
             if self.just_lost:
-                # Another attempt follows, also where the policy says otherwise.
+                # Another attempt follows, even if the policy would give up.
                 self._timer.hurry()
 
     async def ready(self) -> None:
         """Return when connected. The errors are those of `CircleWsClient.wait_until_connected`."""
         connects = self.counters.connects
-        # A connection that was lost again before this task could run counts, too.
+        # A connection that was lost again before this task could run counts as connected too.
         while not self.connected and self.counters.connects == connects:
             self.check_open()
             if self._phase is Phase.IDLE:
                 raise NotConnected(_CANCELLED)
             if self.failure is not None:
-                # With where it came from, but without the frames of the tasks that it was raised in before.
+                # With its original traceback, but without the frames of the tasks that raised it before.
                 raise self.failure.with_traceback(self._traceback)
             await self.publisher.settled()
 
     def reconnect(self) -> None:
-        """Dial now: skip the delay, or leave the present connection for a new one."""
+        """Connect now: skip the delay, or replace the current connection by a new one."""
         if self._timer.waiting:
             self._timer.skip()
         elif self.publisher.status is Status.CONNECTED and self._session is not None:
-            # If the connection was just lost, this makes the next attempt at once.
+            # If the connection was just lost, this starts the next attempt at once.
             self._timer.hurry()
             words = "the client replaced the connection by a new one"
             self._session.leave(ConnectionLost(words, code=1000, local=True))
@@ -205,7 +205,7 @@ class Supervisor:
 
     async def _stay_connected(self) -> None:
         if self._closing.abandoned:
-            # One attempt at a time: they may take their time to end.
+            # One attempt at a time: an abandoned run may need time to end.
             await self._closing.runs_ended()
         self._unwatch = host_events.watch(self._host_awoke)
         while True:
@@ -225,7 +225,7 @@ class Supervisor:
         self.publisher.set(Status.CONNECTING, attempt=self._attempt)
 
     async def _use_connection(self) -> tuple[Exception, str]:
-        """Connect and serve; return what ended it, and in which phase, as `Failure` has it."""
+        """Connect and serve; return the error that ended it, and its phase, as in `Failure`."""
         session = self._session = self.send_queue.new_session()
         receiver = Inbound(session, self.send_queue, self.subscriptions, self.handlers, self.protocol_errors)
         authenticator, policy = self.session_loop.authenticator, self._timer.policy
@@ -235,7 +235,7 @@ class Supervisor:
                 self._timer.check_reachable()
             await self._connector.run()
         except Exception as error:
-            # Also a foreign one, as of a setup: a classifier may think it worth a retry.
+            # Foreign exceptions too, for example of a setup: a classifier may retry them.
             policy.lost(None, answered=False, useful=session.useful)
             return error, self.activity
         finally:
@@ -256,7 +256,7 @@ class Supervisor:
         self.publisher.set(Status.AUTHENTICATING, attempt=self._attempt, cause=delay)
 
     def _connected(self, session: Session) -> None:
-        # First of all: the status is told before any reply over this connection.
+        # First: the status is published before any reply on this connection.
         self.publisher.set(Status.CONNECTED)
         self._attempt = 0
         if self.subscriptions.interrupted_at is not None:
@@ -269,13 +269,13 @@ class Supervisor:
         self.send_queue.attach(session)
 
     def _host_awoke(self) -> None:
-        """Look after the connection: the host may have been suspended, or is online again."""
+        """Probe the connection, or skip the delay: the host may have been suspended, or is online again."""
         self._timer.host_awoke()
         if self.connected and self._session is not None:
             self._session.doubt()
 
     def _run_ended(self, run: asyncio.Task[None]) -> None:
-        """Give up if the run was cancelled from outside, or has a fault of ours: no caller may wait for ever."""
+        """Give up if the run was cancelled from outside or failed by a bug, so that no caller waits for ever."""
         dropped = NotConnected("the client was dropped without close(), or its event loop ended")
         cause = dropped if run.cancelled() else run.exception()
         if run is self._run and self._phase in _RUNNING:
@@ -288,11 +288,11 @@ class Supervisor:
     # Ending.
 
     async def _abandon(self) -> None:
-        """End a start that no caller waits for any more: IDLE at once; return when the run has ended."""
+        """Abandon a start that no caller waits for: IDLE at once; return when the run has ended."""
         run = self._run
         if run is None or run.done():
             return
-        # From here on the client may be started again, however long this run takes to end.
+        # From here on the client may be started again, even while this run is still ending.
         self._run = None
         self._phase = Phase.IDLE
         self._timer.policy.restarted()
@@ -324,28 +324,30 @@ class Supervisor:
         return [*self.handlers.cancel(), *self._user_tasks.cancel()]
 
     def unwatch(self) -> None:
-        """Watch the host no more, whose events keep this alive: a run on a loop that was closed never ends."""
+        """Stop watching host events, which keep this object alive; a run on a closed loop never ends by itself."""
         if self._unwatch is not None:
             self._unwatch()
 
     def forsake(self, words: str) -> None:
-        """Cut everything off, without a closing handshake: the client was dropped."""
+        """Abort everything, without a closing handshake: the client was dropped."""
         if self.handlers or self.publisher.callbacks or self.protocol_errors.callbacks:
-            _logger.warning("%s; its callbacks and handlers are called no more: keep a reference to the client", words)
+            _logger.warning(
+                "%s; its callbacks and handlers are not called any more: keep a reference to the client", words
+            )
         if self._run is not None and not self._run.done():
             self._run.cancel()
 
     # Closing.
 
     async def stop(self, drain: float | None) -> None:
-        """Close, once; every caller returns when it is done.
+        """Close once; every caller returns when that is done.
 
-        Calls in flight are waited for `drain` seconds at most, those of the most impatient caller; None is no limit.
+        Waits for calls in flight for at most `drain` seconds, the minimum over all callers; None means no limit.
         """
         if self._phase is Phase.CLOSED:
             return
         if self.affinity.has_ended:
-            # There is no loop to wait on.
+            # The loop is closed, so nothing can be awaited on it.
             self._end()
             return
         self.affinity.bind(anew=self._phase in _STARTABLE)
@@ -354,9 +356,9 @@ class Supervisor:
         if self._shutdown is None:
             self._phase = Phase.CLOSING
             self._shutdown = start_task(self._shut_down())
-            # One that is cancelled before its first step never gets to do it.
+            # A task that is cancelled before its first step never runs its `finally`.
             self._shutdown.add_done_callback(lambda _: self._end())
-        # Not awaited itself: a caller that is cancelled must not end the wait of the others.
+        # Not awaited directly: a cancelled caller must not cancel the shutdown for the others.
         await asyncio.wait([self._shutdown])
 
     async def _shut_down(self) -> None:
@@ -376,11 +378,11 @@ class Supervisor:
             _logger.exception("closing failed; the connection is cut")
         finally:
             self._end()
-        # Status callbacks run in the next iteration: let them, before `close()` returns and the program may end.
+        # Status callbacks run in the next iteration; they should run before `close()` returns and the program may end.
         await asyncio.sleep(0)
 
     def _end(self) -> None:
-        """Be closed at once, whatever still runs; nothing here waits, so nothing can prevent it."""
+        """Set CLOSED at once, whatever still runs. Nothing here awaits, so it cannot be interrupted."""
         if self._phase is Phase.CLOSED:
             return
         self._phase = Phase.CLOSED
@@ -392,7 +394,7 @@ class Supervisor:
             cancel_once(self._run)
         self._cancel_functions()
         self._closing.cancel()
-        # A connection that was lost may still be flushing its last bytes to a peer that does not read.
+        # A lost connection may still be flushing its last bytes to a peer that does not read.
         self._abort()
         self.send_queue.stop()
         self.subscriptions.end()

@@ -95,11 +95,14 @@ def _at_once() -> dict[str, str]:
         (Tokens(OSError(f"no token for {SECRET}")), "^the headers function raised OSError$"),
         (Tokens(TimeoutError()), "^the headers function raised TimeoutError$"),
         (Tokens(KeyError("token")), "^the headers function raised KeyError$"),
-        (Tokens(None), "gave what cannot be sent: headers must be a mapping of names to values, not NoneType$"),
+        (
+            Tokens(None),
+            "returned headers that cannot be sent: headers must be a mapping of names to values, not NoneType$",
+        ),
         (Tokens([("A", SECRET)]), "must be a mapping of names to values, not list$"),
         (Tokens({"Authorization": SECRET + "\n"}), "a value for 'Authorization' with a line break"),
         (Tokens({"Host": SECRET}), "has 'Host', which the handshake itself sets"),
-        (_at_once, "^headers must come from an async function, but it gave dict at once$"),
+        (_at_once, "^headers must come from an async function, but it returned dict at once$"),
     ],
     ids=lambda value: value[-25:-1] if isinstance(value, str) else "",
 )
