@@ -3,7 +3,6 @@
 import copy
 import pickle
 import re
-import sys
 from typing import Any
 
 import pytest
@@ -97,7 +96,6 @@ def test_nothing_is_raised_that_is_not_exported() -> None:
     assert defined == set(errors.__all__)
 
 
-@pytest.mark.skipif(sys.platform == "emscripten", reason="the wheel for pages has no docstrings")
 def test_the_drawing_shows_every_error() -> None:
     """The tree in the module's docstring names the same errors as `__all__`, each once."""
     drawing = (errors.__doc__ or "").split("```")[1]

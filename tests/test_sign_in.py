@@ -149,7 +149,7 @@ async def test_every_refusal_has_its_own_error(
 async def test_a_silent_circle_costs_the_open_timeout(peers: Peers, step: str, phase: str) -> None:
     """A step that is never answered ends at `open_timeout`, and the error says which it was."""
     peer = await peers.start("scripted", answers={**GOOD, step: None})
-    failure = await refused(peer, open_timeout=0.2)
+    failure = await refused(peer, open_timeout=0.6)
     assert isinstance(failure, ConnectionFailed)
     assert failure.phase == phase
     assert "open_timeout" in str(failure)
