@@ -1,4 +1,4 @@
-"""Signing in over a session: performs the steps of `auth.flow`, which does no I/O, with the circle and the signer."""
+"""The driver of the sign-in: it performs the steps of `auth.flow`, which does no I/O, with circle and signer."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ class Authenticator:
         tasks: Runs the signer's functions.
 
     Attributes:
-        public_key: The signer's, in the configured profile's form, once it is known.
+        public_key: The signer's public key, in the configured profile's form, once it is known.
         phase: The step of the latest sign-in: `nonce`, `sign` or `authenticate`.
-        positional: Whether the circle takes params by position, as configured or found out.
+        positional: Whether the circle takes params by position, as configured or detected.
     """
 
     __slots__ = (
@@ -76,17 +76,17 @@ class Authenticator:
         self._profile = config.signature_profile
         self._signer = signer
         self._limited = signer if isinstance(signer, KeyPairSigner) and signer.limited else None
-        """The signer, if it may only sign so often."""
+        """The signer, if its rate of signatures is limited."""
         self._tasks = tasks
         self._bound = False
-        """Whether a signature was ever bound to the circle: then none is given without that any more."""
+        """Whether a signature was ever bound to the circle: from then on no other is made (no downgrade)."""
         self._warned = False
         self.phase = "sign"
         self.positional = config.params == "positional"
         self.public_key = signer.own_public_key if isinstance(signer, KeyPairSigner) else None
 
     def expected_delay(self) -> CircleWsError | None:
-        """Return what a sign-in that begins now has to wait for before it may sign, or None."""
+        """Return the reason why a sign-in that begins now would have to wait before it may sign, or None."""
         if self._limited is None:
             return None
         delay = self._limited.signing_delay(asyncio.get_running_loop().time())
@@ -97,14 +97,14 @@ class Authenticator:
 
         Args:
             session: The connection.
-            deadline: When the circle must have answered, on the event loop's clock; infinity means no limit.
+            deadline: The deadline for the circle, on the event loop's clock; infinity means no limit.
 
         Returns:
             The deadline, later by the time that the signer took, which has its own `sign_timeout`.
 
         Raises:
             ConnectionFailed: The attempt failed; another may work.
-            AuthError: Signing in did not work.
+            AuthError: The sign-in failed.
             ProtocolError: The circle's offer of a bound profile is incomplete.
             DeadlinePassed: The circle did not answer in time.
         """
@@ -129,8 +129,8 @@ class Authenticator:
                         deadline += loop.time() - began
                 except RpcError as error:
                     refusal = Hidden(error)
-                # Outside of the handler: what the flow raises must not have the refusal, which may echo a secret, as
-                # its context.
+                # Thrown outside of the handler: the refusal, which may echo a secret, must not become the context of
+                # what the flow raises.
                 step = flow.send(answer.value) if refusal is None else flow.throw(refusal.value)
         except StopIteration:
             return deadline
@@ -139,7 +139,7 @@ class Authenticator:
 
     async def _begin(self, session: Session) -> SignIn:
         config, signer = self._config, self._signer
-        # A signer is asked for its key every time: a wallet may have changed its account.
+        # The key is requested every time, because a wallet may have changed its account.
         if self.public_key is None or not isinstance(signer, KeyPairSigner):
             public_key = await self._by_signer(signer.public_key, session)
             try:
@@ -176,7 +176,7 @@ class Authenticator:
             failure, cause = ConnectionFailed(words, phase=step.phase), redacted(error, step.secrets.value)
         except CircleWsError as error:
             failure = redacted(error, step.secrets.value)
-        # Outside of the handlers, and from copies: the frames in which they were raised hold what was sent.
+        # Raised outside of the handlers, and as copies: the frames of the originals hold what was sent.
         raise failure from cause
 
     async def _sign(self, step: Sign, session: Session) -> str:
@@ -184,7 +184,8 @@ class Authenticator:
         if self._limited is not None:
             await self._take_turn(self._limited, session)
         signature = Hidden(await self._by_signer(lambda: self._signer.sign(step.challenge), session))
-        # Before it is sent: a circle that fails then, and offers nothing any more, must not get a bare one.
+        # Set before the signature is sent: a circle that then fails, and no longer offers bound profiles, must not get
+        # a bare signature.
         self._bound = self._bound or step.profile.bound
         return _checked(signature, step.profile)
 
@@ -198,11 +199,11 @@ class Authenticator:
             await session.wakeup.wait(loop.time() + delay)
             if session.loss is not None:
                 raise _hung_up(self.phase) from session.loss
-        # Taken only now, so that a circle that hangs up meanwhile takes no turn without a signature.
+        # Reserved only now, so that a connection that was lost meanwhile uses up no signature.
         signer.wait_to_sign(loop.time())
 
     async def _by_signer(self, ask: Callable[[], Awaitable[str]], session: Session) -> str:
-        # A key in this process answers at once, so that needs no task.
+        # A key in this process signs at once, so it needs no task.
         at_once = isinstance(self._signer, KeyPairSigner)
         task = None if at_once else await self._answered(ask, session)
         try:
@@ -213,15 +214,15 @@ class Authenticator:
             raise SignerFailed(f"the signer failed or refused: {type(error).__name__}: {shown(str(error))}") from error
 
     async def _answered(self, ask: Callable[[], Awaitable[str]], session: Session) -> asyncio.Task[Hidden[str]]:
-        """Return the task in which the signer, perhaps a person, has answered, within `sign_timeout`."""
+        """Return the finished task of a signer, which may be a person, within `sign_timeout`."""
         loop, seconds = asyncio.get_running_loop(), self._config.sign_timeout
         deadline = deadline_after(seconds)
-        # The `repr` of a task that has ended shows its result.
+        # The `repr` of a finished task shows its result, so the task is hidden too.
         task = self._tasks.start("the signer", lambda: _hidden(ask()))
         try:
             while not task.done():
                 await session.wakeup.wait_for(task, deadline)
-                # No signature is of use on a connection that is lost; the person is asked anew on the next one.
+                # A signature is useless on a lost connection; the signer is asked again on the next one.
                 if session.loss is not None:
                     raise _hung_up(self.phase) from session.loss
                 if not task.done() and loop.time() >= deadline:

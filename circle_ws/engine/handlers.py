@@ -1,4 +1,4 @@
-"""Requests from the circle: functions of the program's answer them, each in a task of its own."""
+"""Handlers: the program's functions that answer requests from the circle, each request in a task of its own."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ __all__ = ["Handlers"]
 _logger = logging.getLogger("circle_ws")
 
 MAX_RUNNING = 256
-"""Maximum number of requests that are answered at the same time; one more is refused."""
+"""Maximum number of requests that run at the same time; more are refused."""
 MAX_BYTES = 16 * 1024 * 1024
-"""Maximum size of them together, as the buffers of notifications count it; one alone is always answered."""
+"""Maximum weight of them together, as `weigh` counts it; one alone is always answered."""
 _TOO_LARGE = RpcError(LIMIT_EXCEEDED, "the replies to this batch are too large together; ask for fewer at once")
 
 
 class Handlers:
-    """Functions of the program's that answer requests from the circle, and the tasks in which they run.
+    """The registered functions that answer requests from the circle, and their running tasks.
 
     Args:
         max_reply_bytes: Maximum size of a reply, in bytes of UTF-8; `None` sets no limit.
@@ -44,20 +44,20 @@ class Handlers:
         self._max_reply_bytes = max_reply_bytes
         self._responder = Responder(_logger, max_bytes=max_reply_bytes)
         self._methods: dict[str, tuple[Method, Context]] = {}
-        # A dict, because an empty set takes three times its memory in every client that is asked nothing.
+        # A dict, because an empty set takes three times the memory of an empty dict, in every client.
         self._running: dict[asyncio.Task[None], int] = {}
-        """The tasks that answer, each with the weight of its request."""
+        """The running tasks, each with the weight of its request."""
         self._weight = 0
 
     def __len__(self) -> int:
         return len(self._methods)
 
     def add(self, name: str, function: Callable[..., Any]) -> Callable[[], None]:
-        """Register the function that answers the method `name`; returns a function that removes it.
+        """Register the function that answers the method `name`; return a function that unregisters it.
 
         Raises:
-            InvalidRequest: The name is no text, the function is none, its parameters cannot be known, no value can be
-                converted to an annotation of theirs, or the method is answered already.
+            InvalidRequest: The name is not a text, the function is not callable, its parameters are unknown, JSON
+                cannot be converted to one of its annotations, or the method has a handler already.
         """
         if type(name) is not str or not name:
             raise InvalidRequest(f"a method is named by a text that is not empty, not by {name!r}")
@@ -65,7 +65,7 @@ class Handlers:
             raise InvalidRequest(f"the method {name!r} is answered by a function, not by {function!r}")
         if name in self._methods:
             raise InvalidRequest(f"the method {name!r} is answered already; remove that handler first")
-        # Most clients answer nothing.
+        # Imported here: most clients have no handlers.
         from ..jsonrpc.methods import Method
 
         try:
@@ -81,12 +81,12 @@ class Handlers:
         return remove
 
     def take(self, request: dict[str, Any], reply: Callable[[str], None], weight: int = 0) -> None:
-        """Answer a request, now or later.
+        """Run the handler of a request, or refuse the request.
 
         Args:
-            request: A request whose envelope was checked.
-            reply: Called once, with the reply's text.
-            weight: How much memory the request takes, in bytes.
+            request: A request with a checked envelope.
+            reply: Called once, with the text of the reply.
+            weight: Memory that the request takes, in bytes.
         """
         entry = self._methods.get(request["method"])
         if entry is None:
@@ -109,19 +109,19 @@ class Handlers:
         reply(self._responder.error(request["id"], refusal))
 
     def take_batch(self, requests: list[tuple[dict[str, Any], int]], reply: Callable[[str], None]) -> None:
-        """Answer the requests of one batch with one reply; refuse all of them where it cannot have room for each.
+        """Answer the requests of one batch with one reply; refuse the batch if the replies cannot fit.
 
         Args:
             requests: Requests as for `take`, each with its weight.
             reply: Called once, with the text of the one reply.
         """
         limit, count = self._max_reply_bytes, len(requests)
-        # Kept free for each until its reply is there, so that refusals leave the results of what was run their room.
+        # Reserved for each request until its reply is there, so that refusals never take the room of results.
         reserved = max(len(messages.error(request["id"], _TOO_LARGE).encode()) for request, _ in requests)
         room = ReplyRoom(math.inf if limit is None else limit - 1 - count * (reserved + 1))
         if room.left < 0:
             words = f"the replies to {count} requests are over this client's limit of {limit} bytes together"
-            # Without an id, and so with this code: as for any batch that is refused as a whole.
+            # Without an id and with this code, as for any batch that is refused as a whole.
             reply(self._responder.error(None, RpcError(INVALID_REQUEST, f"{words}; ask for fewer at once")))
             return
         batch = BatchReply(count, room, _TOO_LARGE, reserved=reserved)
@@ -139,7 +139,7 @@ class Handlers:
             self._weight -= self._running.pop(task, 0)
 
     def cancel(self) -> list[asyncio.Task[None]]:
-        """Cancel the running handlers; returns their tasks."""
+        """Cancel the running handlers; return their tasks."""
         for task in self._running:
             cancel_once(task)
         return list(self._running)
@@ -150,7 +150,7 @@ class Handlers:
             if inspect.isawaitable(outcome):
                 outcome = await outcome
         except asyncio.CancelledError as error:
-            # The circle must not wait, nor a batch lose its other replies, whatever it was that was cancelled.
+            # Whatever was cancelled, the circle gets a reply, and a batch keeps its other replies.
             reply(self._responder.failure(request, error, is_cancelled=is_cancelled()))
             if is_cancelled():
                 raise

@@ -1,4 +1,4 @@
-"""Dispatch of what comes in on one connection: replies, notifications, requests, and what breaks JSON-RPC."""
+"""Dispatch of the incoming messages of one connection: replies, notifications, requests, and invalid ones."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 __all__ = ["Inbound"]
 
 _MALFORMED = 4002
-"""The close code for a peer that sends too much that is no JSON-RPC."""
+"""The close code for a peer that sends too many messages that are not JSON-RPC."""
 _MAX_MALFORMED = 5
-"""Number of malformed messages in a row that end a connection."""
+"""Number of malformed messages, without a well-formed one in between, that end a connection."""
 _SHOWN = 200
-"""Characters of a peer's own words that an error repeats."""
+"""Maximum number of characters of a peer's text that an error repeats."""
 
 
 class Inbound:
@@ -40,10 +40,10 @@ class Inbound:
 
     Args:
         session: The connection.
-        send_queue: Has the unanswered calls, and those that wait for their slots.
-        subscriptions: Where notifications go.
-        handlers: Answer the circle's requests.
-        protocol_errors: Reports of what breaks JSON-RPC.
+        send_queue: The unanswered calls, and those that wait for a slot.
+        subscriptions: The buffers for notifications.
+        handlers: The functions that answer the circle's requests.
+        protocol_errors: The reports of violations of JSON-RPC.
     """
 
     __slots__ = (
@@ -74,7 +74,7 @@ class Inbound:
         self._protocol_errors = protocol_errors
         self._counters = protocol_errors.counters
         self._malformed = 0
-        """How many malformed messages came with nothing well-formed between them."""
+        """Number of malformed messages since the last well-formed one."""
         self._too_large: MessageTooLarge | None = None
         """The message over our own limit for which the connection is being closed."""
 
@@ -83,7 +83,7 @@ class Inbound:
     def message(self, text: str) -> None:
         """Handle one text message."""
         if self._session.loss is not None:
-            # The rest of what was read with the message that ended the connection: it could not be answered.
+            # Read together with the message that ended the connection; it could not be answered any more.
             return
         self._counters.bytes_in += len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
         try:
@@ -97,17 +97,17 @@ class Inbound:
             self._take(frame, text)
 
     def invalid(self, cause: ProtocolError) -> None:
-        """Handle what is no text message, or is over the size."""
+        """Handle a binary message, or one over the maximum size."""
         if self._session.loss is not None:
             return
         if isinstance(cause, MessageTooLarge):
             named = self._pending.take_named_in(cause.beginning)
             if self._session.signing_in:
-                # It may repeat the nonce or the signature.
+                # The message may echo the nonce or the signature.
                 cause.beginning = ""
             self._protocol_errors.report(cause)
             self._too_large = cause
-            # Their slots stay taken: the connection is being closed.
+            # Their slots are not freed, because the connection is being closed.
             self._set_error(named, cause)
         elif not self._fail(self._pending.take_only_message(partly_answered=False), cause):
             self._take_malformed(None, cause)
@@ -166,7 +166,7 @@ class Inbound:
                 self._send_queue.retry_rejected(call)
             else:
                 call.fail(error)
-            # Only now: a call that waits for the slot must not go out before re-authentication has begun.
+            # Only now: a call that waits for the slot must not be written before re-authentication has begun.
             self._send_queue.slot_freed()
 
     def _take_stray_reply(self, id: Any) -> None:
@@ -190,7 +190,7 @@ class Inbound:
     # Batches.
 
     def _take_batch(self, frames: list[Any], text: str) -> None:
-        """Handle the members of a batch one by one (JSON-RPC 2.0 section 6): what breaks the protocol last."""
+        """Handle the members of a batch one by one (JSON-RPC 2.0 section 6), malformed ones last."""
         if not frames or len(frames) > MAX_BATCH:
             self._take_bad_batch(len(frames))
             return
@@ -212,7 +212,8 @@ class Inbound:
         if requests:
             self._take_requests(requests, partial(self._answer_batch, requests, text), text)
         for frame in late:
-            # About a member that the peer could not read; by now it is known which ones have no reply.
+            # An error about a member that the peer could not read. Handled after the other replies, when it is known
+            # which members have none.
             self._take_nameless_error(envelope.rpc_error(frame), in_batch=True)
         for frame, error in errors:
             self._take_malformed(frame, error, in_batch=True)
@@ -229,14 +230,14 @@ class Inbound:
         weighed = [(request, weigh(_own_text(request, text))) for request in requests]
         self._handlers.take_batch(weighed, self._session.reply)
 
-    # What breaks JSON-RPC: the call that it is about fails at once, and no other.
+    # Violations of JSON-RPC: the call that the message is about fails at once, and no other.
 
     def _take_nameless_error(self, error: RpcError, *, in_batch: bool = False) -> None:
-        """Handle an error without an id: it is that of the one unanswered message, where there is only one."""
+        """Handle an error without an id: it belongs to the one unanswered message, if there is exactly one."""
         if error.code in UNREAD and self._fail(self._pending.take_unread(partly_answered=in_batch), error):
             return
         unread = ProtocolError(f"the peer could not read one of our messages (code {error.code})")
-        # In a sign-in a peer's own words may echo a secret.
+        # During a sign-in a peer's text may echo a secret.
         unread.__cause__ = None if self._session.signing_in else error
         self._protocol_errors.report(unread)
 
@@ -261,7 +262,7 @@ class Inbound:
         return self._fail(calls, error)
 
     def _fail(self, calls: list[PendingCall], error: ProtocolError | RpcError) -> bool:
-        """Fail calls that were answered in some way, and give their slots to others; return whether there are any."""
+        """Fail calls and free their slots; return whether there are any."""
         self._set_error(calls, error)
         if calls:
             self._send_queue.slot_freed()
@@ -273,7 +274,7 @@ class Inbound:
             call.fail(error)
 
     def _in_its_words(self, error: ProtocolError, said: str) -> ProtocolError:
-        """Add what the peer wrote as its error, but for a sign-in, where its words may echo a secret."""
+        """Add the peer's error to an error of ours, except during a sign-in, when it may echo a secret."""
         if not said or self._session.signing_in:
             return error
         return ProtocolError(f"{error}; the circle wrote {ascii(said[:_SHOWN])[1:-1]}")
@@ -286,7 +287,7 @@ class Inbound:
 
 
 def _own_text(frame: Any, text: str) -> str:
-    """Return the part of a batch that one member is; the whole `text` for one that cannot be written as it was read."""
+    """Return the text of one member of a batch; the whole `text` if the member cannot be encoded again."""
     try:
         return json.encode(frame)
     except ValueError:

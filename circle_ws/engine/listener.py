@@ -1,8 +1,9 @@
-"""A bounded buffer that tasks can wait on: what `notifications()` and `status_changes()` return.
+"""A bounded buffer with an async iterator over it, which `notifications()` and `status_changes()` return.
 
-The producer holds the `Buffer`, and the buffer holds the tasks that wait for its next item; the program holds the
-`Listener`. So a waiting task keeps itself alive with all that its frame refers to, although the event loop holds tasks
-only weakly; and a listener that the program drops while no task waits on it takes its buffer out of the producer.
+The producer references the `Buffer`, and the buffer references the tasks that wait for its next item; the program
+references the `Listener`. So a waiting task stays alive, with everything that its frame references, although the event
+loop references tasks only weakly. A listener that the program drops while no task waits removes its buffer from the
+producer.
 """
 
 from __future__ import annotations
@@ -28,22 +29,22 @@ __all__ = ["LARGE", "MAX_BYTES", "Buffer", "Gap", "Listener", "Overflow", "Sourc
 T = TypeVar("T")
 
 Overflow = Literal["drop_oldest", "drop_newest", "latest", "close"]
-"""What happens to an item for which there is no room."""
+"""The handling of an item for which there is no room."""
 
 MAX_BYTES = 16 * 1024 * 1024
-"""Default of the maximum weight of what is kept for one slow reader, as `weigh` counts it."""
+"""Default maximum weight of the items that are kept for one slow reader, as `weigh` counts it."""
 LARGE = 1024
-"""Size from which on the structure of a text is weighed too, in characters."""
+"""Minimum size of a text whose structure is weighed too, in characters."""
 _ELEMENT_BYTES = 40
-"""About what a member of a list takes in memory beside its text: a reference and the head of an object."""
+"""Approximate memory of a member of a list beside its text: a reference and the header of an object."""
 _CONTAINER_BYTES = 64
-"""About what an empty list takes in memory."""
+"""Approximate memory of an empty list."""
 
 
 def weigh(text: str) -> int:
-    """Return about how much memory a JSON text takes once it is decoded, in bytes; never less than its length.
+    """Return the approximate memory that a JSON text takes once decoded, in bytes; at least its length.
 
-    `[[],[],...]` takes twenty-five times its length, so a maximum for the text alone would bound nothing.
+    `[[],[],...]` takes twenty-five times its length, so a maximum of text alone would not bound memory.
     """
     size = len(text)
     if size < LARGE:
@@ -53,11 +54,11 @@ def weigh(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A place in a stream where something may be missing.
+    """A place in a stream where items may be missing.
 
     Attributes:
-        dropped: How many items were dropped here because the reader was slow.
-        downtime: How long there was no connection here, in seconds.
+        dropped: Number of items that were dropped here because the reader was slow.
+        downtime: Time without a connection here, in seconds.
     """
 
     dropped: int
@@ -68,29 +69,29 @@ class Gap:
 
 
 class Source(Protocol):
-    """What fills a buffer."""
+    """The producer of a buffer's items."""
 
     def remove(self, buffer: Buffer[Any], /) -> None:
         """Stop filling `buffer`; an unknown one is ignored."""
         ...
 
     def drop(self, buffer: Buffer[Any], /) -> None:
-        """Stop filling `buffer` in due time. The garbage collector calls it, in any thread and between any steps."""
+        """Stop filling `buffer` soon. Called by the garbage collector, in any thread and between any two steps."""
         ...
 
 
 class Buffer(Generic[T]):
     """A bounded buffer between a producer that never waits and a reader that may be slow.
 
-    An item that comes while the buffer is empty is always kept, however large: a prompt reader misses nothing.
+    An item that arrives while the buffer is empty is always kept, however large, so a fast reader misses nothing.
 
     Args:
         size: Maximum number of items.
-        overflow: What goes when the buffer is full: the oldest item, the newest, or all but the newest; or the buffer
-            ends and its reader gets an error.
-        gaps: Whether a `Gap` stands where something is missing.
+        overflow: The item that is dropped when the buffer is full: the oldest, the newest, or all but the newest; or
+            the buffer ends and its reader gets an error.
+        gaps: Whether to insert a `Gap` where items are missing.
         max_bytes: Maximum weight of the items together.
-        on_dropped: Called, whenever items were dropped, with how many were dropped so far.
+        on_dropped: Called whenever items were dropped, with their number so far.
     """
 
     __slots__ = (
@@ -126,22 +127,22 @@ class Buffer(Generic[T]):
         self._first = 0
         """Number of the first item, counted from the first that was ever put."""
         self.items: deque[tuple[T, int]] = deque()
-        """Each with its weight."""
+        """The items, each with its weight."""
         self.gaps: dict[int, Gap] | None = {} if gaps else None
-        """By the number of the item before which they are."""
+        """The gaps, by the number of the item that follows."""
         self.readers: list[asyncio.Future[None]] = []
-        """What tasks wait on for the next item."""
+        """The futures of tasks that wait for the next item."""
         self.dropped = 0
-        """How many items were lost because the buffer was full."""
+        """Number of items that were dropped because the buffer was full."""
         self.ended = False
-        """Whether no more items are taken; those that are buffered can still be read."""
+        """Whether no more items are accepted; the buffered ones can still be read."""
         self.failure: Exception | None = None
-        """Why no items come at present; None while some may."""
+        """The reason why no items come at present; None while they may."""
         self.overrun: QueueFull | None = None
-        """Set once it has ended because it was full."""
+        """The error of a buffer that ended because it was full."""
 
     def put(self, item: T, weight: int = 0) -> int:
-        """Add an item, unless the buffer has ended; wake the tasks that wait; return how many items were dropped."""
+        """Add an item, unless the buffer has ended, and wake waiting tasks; return the number of dropped items."""
         if self.ended:
             return 0
         items = self.items
@@ -157,23 +158,23 @@ class Buffer(Generic[T]):
         return dropped
 
     def interrupted(self, downtime: float) -> None:
-        """Mark a gap of `downtime` seconds in which nothing could come."""
+        """Mark a gap of `downtime` seconds without a connection."""
         if self.gaps is not None:
             self._mark(self._first + len(self.items), Gap(0, downtime))
             self._wake()
 
     def fail(self, failure: Exception | None) -> None:
-        """Have the iteration raise `failure` once what is buffered has been read; None takes that back."""
+        """Make the iteration raise `failure` after the buffered items; None undoes that."""
         self.failure = failure
         self._wake()
 
     def end(self) -> None:
-        """Have the iteration end once what is buffered has been read."""
+        """End the iteration after the buffered items."""
         self.ended = True
         self._wake()
 
     def discard(self) -> None:
-        """End, and let go of everything that is buffered."""
+        """End the iteration, and discard the buffered items."""
         self.ended = True
         self.items.clear()
         self._weight = 0
@@ -239,25 +240,25 @@ class Buffer(Generic[T]):
             self.gaps[position] = gap if known is None else known + gap
 
     def _wake(self) -> None:
-        # In a browser a reader may go on within `set_result`, and wait anew.
+        # In a browser a reader may continue within `set_result` and wait again, so the list is replaced first.
         readers, self.readers = self.readers, []
         for reader in readers:
             settle(reader)
 
 
 class Listener(Generic[T]):
-    """An async iterator over what happens, from the moment it was made until `aclose()` or the end of the client.
+    """An async iterator over items, from the moment it was made until `aclose()` or the end of the client.
 
-    It is an async context manager too. Leaving the block, or simply dropping the listener, ends it. Cancelling a task
-    that waits for the next item loses no item. When the client gives up (status FAILED) the iteration raises what it
-    gave up for; after a new `connect()` it goes on.
+    It is also an async context manager. The end of the block, or dropping the listener, ends it. Cancelling a task that
+    waits for the next item loses no item. When the client gives up (status FAILED), the iteration raises the reason;
+    after a new `connect()` it continues.
 
     Args:
-        buffer: What is read.
+        buffer: The buffer to read.
         source: Fills the buffer until the listener is closed or dropped.
-        convert: Converts each item in the reader's own task; None leaves them as they are.
-        owner: Kept alive by the listener: the client, without which nothing comes.
-        affinity: The event loop on which one may wait, and no other; None does not check.
+        convert: Converts each item in the reader's own task; None leaves items unchanged.
+        owner: An object that the listener keeps alive: the client, without which no items come.
+        affinity: The only event loop on which to wait; None does not check.
     """
 
     __slots__ = ("__weakref__", "_buffer", "_convert", "_affinity", "_owner", "_source")
@@ -279,7 +280,7 @@ class Listener(Generic[T]):
 
     @property
     def dropped(self) -> int:
-        """How many items were lost because the buffer was full."""
+        """Number of items that were dropped because the buffer was full."""
         return self._buffer.dropped
 
     def __len__(self) -> int:
@@ -288,9 +289,8 @@ class Listener(Generic[T]):
     async def batch(self) -> list[T]:
         """Wait for at least one item, and return all that are buffered. An empty list means the iteration has ended.
 
-        A reader that takes many at a time follows a flood with less work. The errors are those of the iteration: an
-        item that cannot be converted ends the batch before it, and is raised by the next one. Cancelling it loses no
-        item.
+        Reading many items at a time costs less work at high rates. The errors are those of the iteration: an item that
+        cannot be converted ends the batch before it, and the next call raises. Cancelling it loses no item.
         """
         try:
             items: list[Any] = [await self.__anext__()]
@@ -325,23 +325,23 @@ class Listener(Generic[T]):
             try:
                 await reader
             except BaseException:
-                # One that was woken is no longer there.
+                # A reader that was woken has been removed already.
                 if reader in buffer.readers:
                     buffer.readers.remove(reader)
                 raise
         convert = self._convert
-        # A program that asks for gaps has them in the type of its items.
+        # With gaps=True a `Gap` is part of the type T.
         item: Any = buffer.pop()
         if convert is None or isinstance(item, Gap):
             return item  # type: ignore[no-any-return]
         return convert(item)
 
     def _check(self) -> None:
-        """Raise why nothing comes, or why it cannot be waited for here."""
+        """Raise the reason why no item can be waited for, if there is one."""
         buffer = self._buffer
         failure = buffer.overrun or (None if buffer.ended else buffer.failure)
         if failure is not None:
-            # Without the frames of earlier raises, which would grow in number for ever.
+            # Without the frames of earlier raises, which would accumulate.
             raise failure.with_traceback(None)
         if buffer.ended:
             raise StopAsyncIteration
@@ -357,7 +357,7 @@ class Listener(Generic[T]):
         await self.aclose()
 
     def __del__(self) -> None:
-        # Absent where the constructor was called with wrong arguments.
+        # The attribute is missing if the constructor was called with wrong arguments.
         buffer: Buffer[Any] | None = getattr(self, "_buffer", None)
         if buffer is not None and not buffer.ended:
             buffer.discard()

@@ -1,4 +1,4 @@
-"""One call on its way: a request, a notification, or a batch of them."""
+"""One pending call: a request, a notification, or a batch of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_RETRIES = 3
 
 
 class CallKind(Enum):
-    """What a call is on the wire."""
+    """The kind of a call on the wire."""
 
     REQUEST = "request"
     NOTIFICATION = "notification"
@@ -31,11 +31,11 @@ class PendingCall:
     """A request or a notification that is queued, or written and unanswered.
 
     Args:
-        kind: What it is on the wire.
-        id: The id of a request; 0 for what has none.
+        kind: The kind on the wire.
+        id: The id of a request; 0 for the other kinds.
         method: The method's name, for errors.
         text: The message, as JSON.
-        max_bytes: The largest message that may be written, in bytes of UTF-8; None means no limit.
+        max_bytes: Maximum size of a message, in bytes of UTF-8; None means no limit.
 
     Raises:
         MessageTooLarge: It is over `max_bytes`.
@@ -43,15 +43,15 @@ class PendingCall:
     Attributes:
         id: A new one for each writing.
         size: The size of `text` in bytes of UTF-8.
-        future: What the caller waits on: the result of a request; of what has no reply, None once it is written.
-        slots: How many replies it is owed once it is written.
-        batch: The batch that it is written with; None for a message of its own.
-        timeout: The time that the caller gave it, in seconds, for errors; None means no limit.
-        deadline: When that is over, on the event loop's clock; infinity means never.
+        future: The result of a request; without a reply, None once it is written.
+        slots: The number of replies that it will get.
+        batch: The batch that it is written in; None for a message of its own.
+        timeout: The caller's timeout, in seconds, for errors; None means no limit.
+        deadline: The deadline, on the event loop's clock; infinity means never.
         idempotent: Whether it may run twice, so that it may be written again after a lost connection.
-        retries: How often it was queued again because its connection was lost.
+        retries: How often it was requeued after a lost connection.
         rejected: Whether it was rejected with -32001, and is sent once more after re-authentication.
-        internal: Whether it is the client's own (sign-in, setup, probe), past the queue, and never sent again.
+        internal: Whether it is the client's own (sign-in, setup, probe): it bypasses the queue and is never sent again.
     """
 
     __slots__ = (
@@ -96,21 +96,21 @@ class PendingCall:
 
     @property
     def may_have_run(self) -> bool:
-        """Whether it was written on a connection that was lost, before it was queued again."""
+        """Whether it was written on a connection that was lost, before it was requeued."""
         return self.retries > 0
 
     @property
     def requests(self) -> tuple[PendingCall, ...]:
-        """The requests in it: itself, or those of a batch."""
+        """The requests that it consists of: itself, or the requests of a batch."""
         return (self,) if self.slots else ()
 
     @property
     def written_size(self) -> int:
-        """The size of the message that it was written in, in bytes of UTF-8."""
+        """The size of the message in which it was written, in bytes of UTF-8."""
         return self.size if self.batch is None else self.batch.size
 
     def limit(self, timeout: float | None, deadline: float) -> None:
-        """Set the time that it has; both arguments as the attributes."""
+        """Set timeout and deadline, as in the attributes."""
         self.timeout = timeout
         self.deadline = deadline
 
@@ -124,7 +124,7 @@ class PendingCall:
             try:
                 self.future.set_exception(error)
             except RuntimeError:
-                # Its event loop is closed, and the caller gone with it.
+                # The event loop is closed, so the caller is gone.
                 if not self.future.get_loop().is_closed():
                     raise
 
@@ -136,11 +136,11 @@ class PendingBatch(PendingCall):
     answered, fails, or is sent again by itself.
 
     Args:
-        members: What it is made of.
-        max_bytes: As that of a single call.
+        members: The calls and notifications in it.
+        max_bytes: As for a single call.
 
     Raises:
-        MessageTooLarge: Together they are over `max_bytes`.
+        MessageTooLarge: The message is over `max_bytes`.
     """
 
     __slots__ = ("_requests",)
@@ -155,17 +155,17 @@ class PendingBatch(PendingCall):
 
     @property
     def requests(self) -> tuple[PendingCall, ...]:
-        """Its members but the notifications, which have no reply."""
+        """Its members without the notifications, which have no reply."""
         return self._requests
 
     def limit(self, timeout: float | None, deadline: float) -> None:
-        """Set the time that it and each of its members has."""
+        """Set timeout and deadline of the batch and of each member."""
         super().limit(timeout, deadline)
         for request in self._requests:
             request.limit(timeout, deadline)
 
     def fail(self, error: Exception) -> None:
-        """Fail the future of every request; its own only if there is none that could tell."""
+        """Fail the future of every request; the batch's own only if it has no requests."""
         if not self._requests:
             super().fail(error)
         self.settle()

@@ -29,22 +29,22 @@ if TYPE_CHECKING:
     from .supervisor import Supervisor
 
     _Send: TypeAlias = Callable[[Request, float | None, float], Awaitable[Any]]
-    """Sends a request, given its timeout in seconds, for the words of an error, and its deadline."""
+    """Sends a request with its timeout, in seconds, for the text of an error, and its deadline."""
 
 __all__ = ["Pipeline"]
 
 _TURNS = 10
-"""Turns of the event loop in which middleware may hand on how its request ended, through tasks of its own too."""
+"""Turns of the event loop that middleware gets to pass on the outcome of its request, also through its own tasks."""
 
 
 class Pipeline:
-    """Makes the calls of one client.
+    """The path of every call of one client, up to the send queue.
 
     Args:
-        supervisor: Has the send queue, and knows the status.
+        supervisor: Provides the send queue and the status.
 
     Attributes:
-        middleware: What is around every call, the outermost first.
+        middleware: The middleware around every call, the outermost first.
     """
 
     __slots__ = (
@@ -62,7 +62,7 @@ class Pipeline:
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
-        # These never change, and every call needs them.
+        # Kept as attributes, because every call needs them and they never change.
         self._publisher = supervisor.publisher
         self._counters = supervisor.counters
         self._affinity = supervisor.affinity
@@ -76,7 +76,7 @@ class Pipeline:
     # Checks.
 
     def check_running(self) -> None:
-        """Check that the client is connected, or is going to be.
+        """Check that the client is connected, or is connecting.
 
         Raises:
             ClientClosed: The client is closed.
@@ -97,10 +97,10 @@ class Pipeline:
 
     @staticmethod
     def checked(timeout: float | None, name: str = "timeout") -> float | None:
-        """Check a time that a user gave, and return it.
+        """Check a time given by the user, and return it.
 
         Raises:
-            InvalidRequest: It is no number of seconds.
+            InvalidRequest: It is not a number of seconds.
         """
         if timeout is not None and (type(timeout) not in (int, float) or not 0 <= timeout < inf):
             raise InvalidRequest(
@@ -279,22 +279,23 @@ class Pipeline:
         return call
 
     def _forget(self, call: PendingCall) -> None:
-        """Free what a call holds whose coroutine was cancelled, or closed."""
-        # The garbage collector closes coroutines, too, in any thread; what they hold is garbage with them.
+        """Release a call whose coroutine was cancelled or closed."""
+        # The garbage collector also closes coroutines, in any thread; then the call is garbage too.
         if asyncio._get_running_loop() is self._affinity.loop:
             self._send_queue.forget(call)
 
 
 class _Limit:
-    """Ends a call that goes through middleware at its deadline, whatever the middleware does.
+    """The deadline of a call that goes through middleware, whatever the middleware does.
 
-    A request that was sent has the same deadline, and ends by itself with an error that names its phase. So the caller
-    is only stopped when the time is over and no request is under way, and gets that error if there was one.
+    A request that was sent has the same deadline, and fails by itself with an error that names its phase. So the caller
+    is only interrupted once the deadline has passed and no request is in progress, and gets that error if there was
+    one.
 
     Args:
         method: The method's name.
-        timeout: The time that the user gave, in seconds.
-        deadline: When it is over.
+        timeout: The timeout that the user gave, in seconds.
+        deadline: The deadline, on the event loop's clock.
     """
 
     __slots__ = ("_due", "_failure", "_loop", "_method", "_requests", "_scope", "_timeout", "deadline")
@@ -311,10 +312,10 @@ class _Limit:
 
     @contextmanager
     def sending(self, method: str) -> Iterator[None]:
-        """Mark that a request is under way: any number of them, from any task.
+        """Count a request as in progress: any number of them, from any task.
 
         Raises:
-            CallTimeout: The time is over.
+            CallTimeout: The deadline has passed.
         """
         if self._due or self._loop.time() >= self.deadline:
             raise self._over(method)
@@ -334,9 +335,9 @@ class _Limit:
         """Limit the block.
 
         Raises:
-            CallTimeout: The time was over while no request was under way.
+            CallTimeout: The deadline passed while no request was in progress.
         """
-        # Not `call_at`: that of a page raises where the time is over already.
+        # Not `call_at`, which in a page raises for a time in the past.
         left = max(self.deadline - self._loop.time(), 0)
         timer = None if left == inf else self._loop.call_later(left, self._check)
         self._scope = scope = asyncio.timeout(None)
@@ -353,7 +354,7 @@ class _Limit:
                 timer.cancel()
 
     def _check(self, turns: int = _TURNS) -> None:
-        """Stop the caller, now that the time is over, unless a request is under way."""
+        """Interrupt the caller after the deadline, unless a request is in progress."""
         self._due = True
         if self._scope is None or self._requests or self._scope.when() is not None:
             return

@@ -1,8 +1,8 @@
-"""The calls of one client over all its connections: the queue, the slots, what is written again, the deadlines.
+"""The calls of one client over all its connections: queue, slots, re-sends and deadlines.
 
-A call that was never written waits here for a slot or for a connection. One timer per client ends the calls whose
-deadline is over: it looks at the few hundred that can be in flight, and the queue knows which of its calls is due
-first, so a call costs no timer of its own.
+A call that was not written yet waits here for a slot or for a connection. One timer per client ends overdue calls: it
+checks the few hundred that can be in flight, and the queue knows its earliest deadline. So a call needs no timer of its
+own.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ __all__ = ["SendQueue"]
 
 _MESSAGE_TOO_BIG = 1009
 _EMPTY = CallQueue()
-"""The queue of every client in which no call has waited yet: an empty one takes 800 bytes."""
+"""The shared queue of clients in which no call has waited yet, because an empty one takes 800 bytes."""
 
 
 class SendQueue:
-    """Hands calls to the session in order, decides what becomes of those that a lost one gives back, ends overdue ones.
+    """The calls in order: it passes them to the session, requeues or fails those of a lost one, and ends overdue ones.
 
     Args:
         config: The limits.
-        counters: What sessions write is counted there.
+        counters: Counts what sessions write.
         closing: Closes the transports of sessions in the background.
-        phase: Returns what the client does while nothing can be written, for the words of a timeout.
+        phase: Returns the phase of the client while nothing can be written, for the text of a timeout.
 
     Attributes:
-        pending: The requests that are written and unanswered; it gives each request its id.
+        pending: The table of unanswered requests, which also gives each request its id.
     """
 
     __slots__ = (
@@ -81,7 +81,7 @@ class SendQueue:
     # Sessions.
 
     def new_session(self) -> Session:
-        """Return a session for a new connection, which gives back here what has no reply when it is lost."""
+        """Return a session for a new connection, which gives back its unanswered calls here when it is lost."""
         return Session(
             self._config,
             self.pending,
@@ -92,12 +92,12 @@ class SendQueue:
         )
 
     def attach(self, session: Session) -> None:
-        """Write calls to `session` from now on, those that wait first."""
+        """Write calls to `session` from now on, starting with the waiting ones."""
         self._session = session
         self.flush()
 
     def _take_back(self, session: Session, unanswered: list[PendingCall]) -> None:
-        """Decide what becomes of calls whose connection was lost before their replies came."""
+        """Requeue or fail the calls that have no reply from a lost connection."""
         if self._session is session:
             self._session = None
         loss = session.loss
@@ -109,7 +109,7 @@ class SendQueue:
             local=loss.local,
         )
         unknown.__cause__ = loss.__cause__
-        # The client's own first: one of them may be what the task waits for that changes the status.
+        # The client's own calls first: the task that changes the status may wait for one of them.
         for call in unanswered:
             if call.internal:
                 call.fail(unknown)
@@ -130,12 +130,12 @@ class SendQueue:
         return True
 
     def retry_rejected(self, call: PendingCall) -> None:
-        """Queue a call that the circle rejected with -32001, before all that was never written."""
+        """Queue a call that the circle rejected with -32001, before calls that were not written yet."""
         call.rejected = True
         self._put_with_new_id(call)
 
     def _put_with_new_id(self, call: PendingCall) -> None:
-        # One that was used before could be answered twice.
+        # A reply to the earlier writing may still arrive; a new id keeps it from answering this one.
         id = self.pending.new_id()
         call.text = call.text.replace(f'"id":{call.id},', f'"id":{id},', 1)
         call.id = id
@@ -148,7 +148,7 @@ class SendQueue:
         """Write a new call, or queue it until there is a slot or a connection.
 
         Raises:
-            QueueFull: Too many wait already.
+            QueueFull: Too many calls wait already.
         """
         session = self._session
         if session is None or self._queue.count or not session.has_room(call) or not session.write(call):
@@ -158,7 +158,7 @@ class SendQueue:
 
     def _enqueue(self, call: PendingCall) -> None:
         config, queue = self._config, self._queue
-        # One that waits alone is never too much: it would be written at once if there were a connection.
+        # A call that waits alone is never refused: with a connection it would be written at once.
         if queue.count and (
             queue.count + max(call.slots, 1) > config.max_queued or queue.size + call.size > config.max_queued_bytes
         ):
@@ -174,13 +174,13 @@ class SendQueue:
         self._queue.put(call)
 
     def flush(self) -> None:
-        """Write what waits, as far as there is room."""
+        """Write waiting calls while there is room."""
         queue = self._queue
         while self._session is not None and queue.count:
             call = queue.peek()
             if not self._session.has_room(call) and not call.future.done():
                 break
-            # Out of the queue before it is written: a reply, or a loss, may come back on this very stack.
+            # Taken out of the queue before it is written: a reply or a loss may arrive within `write`.
             queue.pop()
             if not call.future.done() and not self._session.write(call):
                 queue.put_back(call)
@@ -188,30 +188,30 @@ class SendQueue:
         self._tell_drained()
 
     def slot_freed(self) -> None:
-        """Write what waits, as there may be room for it."""
+        """Write waiting calls, as a slot may be free."""
         if self._queue.count or self._drained is not None:
             self.flush()
 
     def forget(self, call: PendingCall) -> None:
-        """Free what a call holds whose caller is gone; its reply will be ignored."""
+        """Release a call whose caller is gone; its reply will be ignored."""
         if self._queue.discard(call):
-            # A notification needs no slot: it may have waited behind this call alone.
+            # A notification needs no slot, so it may have waited only because of this call.
             self.flush()
             return
         for request in call.requests:
             self.pending.give_up(request.id)
         self.slot_freed()
 
-    # Its end.
+    # Ending.
 
     def fail_queued(self, error: Exception) -> None:
-        """Fail everything that waits; what was written before may have run, and fails with `OutcomeUnknown`."""
+        """Fail all waiting calls; those that were written before may have run, and fail with `OutcomeUnknown`."""
         while self._queue:
             call = self._queue.pop()
             call.fail(_unknown(error) if call.may_have_run else error)
 
     def close(self) -> None:
-        """Write nothing again from now on: the client is being closed."""
+        """Fail waiting calls, and requeue nothing from now on: the client is being closed."""
         self._closed = True
         self.fail_queued(ClientClosed("the client was closed before the request was written; it has not run"))
 
@@ -223,7 +223,7 @@ class SendQueue:
             self._timer = None
 
     def drained(self) -> asyncio.Future[None] | None:
-        """Return what is done once no call of the user's waits for its reply, or the connection is lost; None if so."""
+        """Return a future for the end of the user's calls in flight, or of the connection; None if there are none."""
         self._drained = None if self._idle() else asyncio.get_running_loop().create_future()
         return self._drained
 
@@ -241,11 +241,11 @@ class SendQueue:
     def _sweep_then(self, time: float, loop: asyncio.AbstractEventLoop) -> None:
         self.stop()
         self._sweep_at = time
-        # Not `call_at`: that of a page raises where the time is over already.
+        # Not `call_at`, which in a page raises for a time in the past.
         self._timer = loop.call_later(max(time - loop.time(), 0), self._sweep, loop)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        """End the calls whose deadline is over, and set the timer for the next deadline."""
+        """End overdue calls, and set the timer for the next deadline."""
         self.stop()
         now = loop.time()
         waiting = self._queue.overdue(now)
@@ -254,10 +254,10 @@ class SendQueue:
             self._expire(call, written=False)
         for call in written:
             self._expire(call, written=True)
-        # Only now: a slot that is freed must not go to a call that is overdue too.
+        # Released only now: a freed slot must not go to a call that is overdue too.
         for call in (*written, *waiting):
             self.forget(call)
-        # And only now the next time: those that got a slot are in flight.
+        # Computed only now: calls that just got a slot are in flight.
         next_deadline = min((call.deadline for call in self.pending.entries.values()), default=inf)
         next_deadline = min(next_deadline, self._queue.next_deadline)
         if next_deadline < self._sweep_at:
@@ -276,7 +276,7 @@ class SendQueue:
 
 
 def _fail_the_largest(calls: list[PendingCall]) -> None:
-    """Fail the call that the peer most likely found too large, with its whole batch: it would end the next one too."""
+    """Fail the call that was most likely too large, with its whole batch: it would end the next connection too."""
     if not calls:
         return
     largest = max(calls, key=lambda call: call.written_size)
@@ -286,14 +286,14 @@ def _fail_the_largest(calls: list[PendingCall]) -> None:
         call.fail(
             MessageTooLarge(
                 "the peer refused a message as too large (close code 1009); the largest unanswered request was "
-                f"{name} with {size} bytes: send less, or have the circle take more",
+                f"{name} with {size} bytes: send less, or raise the limit of the circle",
                 size=size,
             )
         )
 
 
 def _unknown(cause: Exception) -> OutcomeUnknown:
-    # The words of `ClientClosed` are those for a request that was never written.
+    # The text of `ClientClosed` says that the request was not written, which is wrong here.
     why = "the client was closed" if isinstance(cause, ClientClosed) else cause
     unknown = OutcomeUnknown(f"the request was written before and may have run; it was not written again: {why}")
     unknown.__cause__ = cause
