@@ -1,4 +1,4 @@
-"""Closing when something gets in the way: a shutdown that cancels everything, a transport that raises."""
+"""Closing: what takes its time, and what gets in the way, as a shutdown that cancels everything."""
 
 import asyncio
 import logging
@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 
 from circle_ws import Challenge, CircleWsClient, ClientClosed, ConnectionStatus, InvalidRequest, OutcomeUnknown
+from circle_ws.engine.closing import Closing, Drain
+from circle_ws.engine.tasks import start_task
 from circle_ws.transport import TransportOptions
 from circle_ws.transport.base import Receiver
 from circle_ws.transport.memory import CAPABILITIES, MemoryPeer, MemoryServer, MemoryTransport
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later
 from tests.support.signers import Vault
+from tests.support.virtual import VirtualLoop
 
 S = ConnectionStatus
 URL = "ws://localhost/"
@@ -450,3 +453,49 @@ async def test_a_closing_handshake_ends_with_the_task_of_the_client() -> None:
     await eventually(lambda: dialler.open_connections == 0)
     assert it.status is S.FAILED
     await it.close()
+
+
+@pytest.mark.parametrize(
+    ("patience", "ends"), [((None,), 10.0), ((20.0, None), 10.0), ((7.0, 3.0), 4.0), ((7.0, 9.0), 7.0), ((0.0,), 0.0)]
+)
+def test_a_drain_ends_with_the_most_impatient_caller(patience: tuple[float | None, ...], ends: float) -> None:
+    """Each of them, one second after the other, may only shorten it; the last call in flight ends it, too."""
+    loop = VirtualLoop()
+
+    async def drain() -> None:
+        drained = loop.create_future()
+        loop.call_later(10.0, drained.set_result, None)
+        it = Drain()
+        for after, seconds in enumerate(patience):
+            if after:
+                loop.call_later(after, it.end_within, seconds)
+            else:
+                it.end_within(seconds)
+        await it.wait(drained)
+
+    loop.run(drain())
+    assert loop.time() == ends
+    loop.close()
+
+
+async def test_an_abandoned_run_is_kept_until_it_has_ended(caplog: pytest.LogCaptureFixture) -> None:
+    """It is waited for `close_timeout` seconds; one that takes longer is named in the log."""
+    release = asyncio.Event()
+
+    async def run() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await release.wait()
+
+    closing = Closing(0.01)
+    abandoned = start_task(run(), name="the run")
+    await asyncio.sleep(0)
+    closing.abandon(abandoned)
+    await closing.runs_ended()
+    assert "the run has not ended within close_timeout (0.01 s)" in caplog.text
+    assert closing.abandoned == {abandoned}
+    release.set()
+    await closing.runs_ended()
+    assert not closing.abandoned
+    await closing.runs_ended()

@@ -1,4 +1,4 @@
-"""Connecting in the background, and who may end an attempt, in both runtimes."""
+"""The phases of a client: how it is started, in the background too, and who may end an attempt; in both runtimes."""
 
 import asyncio
 
@@ -15,6 +15,7 @@ from circle_ws import (
     NotConnected,
     StatusChange,
 )
+from circle_ws.engine.supervisor import Phase
 from circle_ws.transport import TransportOptions
 from circle_ws.transport.base import Receiver
 from circle_ws.transport.memory import MemoryPeer, MemoryServer, MemoryTransport
@@ -368,3 +369,57 @@ async def test_a_start_by_a_callback_after_the_task_was_cancelled_from_outside()
     await it.close()
     assert _runs() == 0
     assert all(peer.loss is not None for peer in server.peers)
+
+
+async def test_the_phases_of_a_client_that_connects() -> None:
+    """Its callers may abandon it until it is connected, and never after that."""
+    it = client("ws://localhost/", key=None, transport=MemoryServer(_silent), keepalive=None)
+    phases = [it._supervisor._phase]
+    for _ in range(2):
+        connecting = asyncio.ensure_future(it.connect())
+        await asyncio.sleep(0)
+        phases.append(it._supervisor._phase)
+        connecting.cancel()
+        await asyncio.wait([connecting])
+        phases.append(it._supervisor._phase)
+    await it.connect()
+    phases.append(it._supervisor._phase)
+    it.start()
+    phases.append(it._supervisor._phase)
+    closing = asyncio.ensure_future(it.close())
+    await asyncio.sleep(0)
+    phases.append(it._supervisor._phase)
+    await closing
+    phases.append(it._supervisor._phase)
+    abandoned = [Phase.TENTATIVE, Phase.IDLE]
+    established = [Phase.ESTABLISHED] * 2
+    assert phases == [Phase.IDLE, *abandoned, *abandoned, *established, Phase.CLOSING, Phase.CLOSED]
+
+
+@pytest.mark.parametrize("first", ["connect", "start"])
+async def test_the_phases_of_a_client_that_is_started(first: str) -> None:
+    """`start()` makes a start by `connect()` its own; when it gave up, it can be started anew."""
+    refuse = True
+
+    class Refusing(MemoryServer):
+        async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> MemoryTransport:
+            if refuse:
+                raise AuthRejected("the circle refused the key")
+            return await super().__call__(url, receiver, options)
+
+    it = client("ws://localhost/", key=None, transport=Refusing(_silent), keepalive=None)
+    connecting = later(it.connect()) if first == "connect" else None
+    await asyncio.sleep(0)
+    it.start()
+    started = it._supervisor._phase
+    assert started is Phase.PERSISTENT
+    await eventually(lambda: it.status is S.FAILED)
+    phase = it._supervisor._phase
+    assert phase is Phase.FAILED
+    assert connecting is None or isinstance(await connecting, AuthRejected)
+    refuse = False
+    it.start()
+    await it.wait_until_connected()
+    established = it._supervisor._phase
+    assert established is Phase.ESTABLISHED
+    await it.close()

@@ -90,8 +90,11 @@ class ReconnectTimer:
         self._not_before = loop.time() + self.policy.at_least
         self._due = loop.time() + delay
         try:
-            while not self._forced and (loop.time() < self._due or not self._may_dial()):
-                await self._wakeup.wait(self._due if loop.time() < self._due else math.inf)
+            while not self._forced:
+                is_due = loop.time() >= self._due
+                if is_due and self._may_dial():
+                    break
+                await self._wakeup.wait(math.inf if is_due else self._due)
         finally:
             self._due = None
 

@@ -26,6 +26,9 @@ __all__ = [
 
 _logger = logging.getLogger("circle_ws")
 
+_SOON = 0.001
+"""A deadline that is no further away than this, in seconds, has passed."""
+
 T = TypeVar("T")
 
 
@@ -88,7 +91,9 @@ async def within(deadline: float, work: Awaitable[T]) -> T:
     Raises:
         DeadlinePassed: The deadline passed.
     """
-    limit = asyncio.timeout_at(None if deadline == inf else deadline)
+    now = asyncio.get_running_loop().time()
+    # A page's loop refuses to set a timer in the past, and some time passes until it is set.
+    limit = asyncio.timeout_at(None if deadline == inf else deadline if deadline > now + _SOON else now)
     try:
         async with limit:
             return await work

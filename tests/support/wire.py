@@ -66,7 +66,7 @@ class _Closing:
     def __init__(self, line: "Line") -> None:
         self._line = line
 
-    def say(self, transport: Wire, code: int, reason: str) -> None:
+    def close(self, transport: Wire, code: int, reason: str) -> None:
         transport.closed.append(code)
 
 
