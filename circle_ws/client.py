@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, overload
 
 from .batch import Batch
 from .config import DEFAULT, ClientConfig, Default
-from .engine.listener import MAX_BYTES
-from .engine.notifications import MAX_BUFFERED, listen
+from .engine.notifications import listen
 from .engine.pipeline import Pipeline
 from .engine.supervisor import Supervisor
 from .engine.tasks import DeadlinePassed, deadline_after, within
@@ -18,7 +17,6 @@ from .typed import find_converter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
     from typing import Self, TypedDict, Unpack
 
     from .engine.listener import Listener, Overflow
@@ -113,9 +111,7 @@ class CircleWsClient:
             raise
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         await self.close(drain=DEFAULT if kind is None else 0)
 
     def __del__(self) -> None:
@@ -180,9 +176,8 @@ class CircleWsClient:
                 plain value. Nothing is coerced.
             timeout: Time until the result must be there, in seconds; None means no limit. By default the configured
                 `call_timeout`.
-            idempotent: Whether running the call twice has the same effect as once. If the connection is lost after it
-                was written, it is then written again on the next one, at most three times, instead of failing with
-                `OutcomeUnknown`.
+            idempotent: Whether running it twice has the same effect as once: if the connection is lost after it was
+                written, it is written again on the next one, at most three times, instead of failing.
 
         Returns:
             The result, converted to `returns`; by default plain JSON values.
@@ -223,16 +218,11 @@ class CircleWsClient:
     def batch(self, *, timeout: Timeout = DEFAULT) -> Batch:
         """Return a context manager that collects calls and sends them as one message (JSON-RPC 2.0 section 6).
 
-        ```python
-        async with client.batch() as batch:
-            one = batch.call("echo", [1])
-            two = batch.call("echo", [2])
-        print(await one, await two)
-        ```
-
-        A batch has at most 1,000 members, notifications included, and at most `max_in_flight` calls. The end of the
-        block raises if the whole batch cannot be sent: `NotConnected`, `ClientClosed`, `QueueFull`, `InvalidRequest`,
-        `MessageTooLarge`; for a batch without calls also if it was not written, for example `CallTimeout`.
+        Inside of `async with client.batch() as batch`, `one = batch.call("echo", [1])` adds a call; after the end of
+        the block, `await one` returns its result. A batch has at most 1,000 members, notifications included, and at
+        most `max_in_flight` calls. The end of the block raises if the whole batch cannot be sent: `NotConnected`,
+        `ClientClosed`, `QueueFull`, `InvalidRequest`, `MessageTooLarge`; for a batch without calls also if it was not
+        written, for example `CallTimeout`.
 
         Args:
             timeout: For the whole batch, as for `call`.
@@ -258,14 +248,7 @@ class CircleWsClient:
         self, method: str, *, yields: Function[T], gaps: Literal[False] = ..., **options: Unpack[BufferOptions]
     ) -> Listener[T]: ...
     def notifications(
-        self,
-        method: str | None = None,
-        *,
-        yields: Any = Any,
-        buffer: int = MAX_BUFFERED,
-        buffer_bytes: int = MAX_BYTES,
-        overflow: Overflow = "drop_oldest",
-        gaps: bool = False,
+        self, method: str | None = None, *, yields: Any = Any, gaps: bool = False, **options: Unpack[BufferOptions]
     ) -> Listener[Any]:
         """Listen to notifications of the circle, from now on and across reconnects, until the client closes.
 
@@ -279,30 +262,21 @@ class CircleWsClient:
             method: The name of the notifications; None means all of them, and yields `Notification(method, params)`.
             yields: The type of the params, as `returns` of `call`; only for one method. Params that do not fit raise
                 `InvalidResult` from the iteration, which can continue.
-            buffer: Maximum number of notifications that are buffered for a slow reader.
-            buffer_bytes: Maximum size of the buffered messages together; those over 1 KiB count as about the memory
-                that they take. One message alone is always kept.
-            overflow: Which notifications are dropped when the buffer is full: `drop_oldest`, `drop_newest`, or with
-                `latest` all but the newest one, whatever `buffer` is; `.dropped` counts them. With `close` the
-                iteration ends with `QueueFull` once the buffered ones have been read.
             gaps: Also yield a `Gap(dropped, downtime)` where notifications may be missing: after a reconnect, and where
                 the buffer was full.
+            options: `buffer`: maximum number of notifications that are buffered for a slow reader, 1,024 by default.
+                `buffer_bytes`: maximum size of the buffered messages together, 16 MiB by default; those over 1 KiB
+                count as about the memory that they take; one message alone is always kept.
+                `overflow`: which notifications are dropped when the buffer is full: `drop_oldest` (the default),
+                `drop_newest`, or with `latest` all but the newest one, whatever `buffer` is; `.dropped` counts them.
+                With `close` the iteration ends with `QueueFull` once the buffered ones have been read.
 
         Raises:
             InvalidRequest: An argument is wrong.
         """
         self._supervisor.affinity.check_thread()
-        return listen(
-            self._supervisor.subscriptions,
-            method,
-            yields,
-            buffer=buffer,
-            buffer_bytes=buffer_bytes,
-            overflow=overflow,
-            gaps=gaps,
-            owner=self,
-            affinity=self._supervisor.affinity,
-        )
+        subscriptions, affinity = self._supervisor.subscriptions, self._supervisor.affinity
+        return listen(subscriptions, method, yields, gaps=gaps, owner=self, affinity=affinity, **options)
 
     def handle(self, method: str, function: Callable[..., Any]) -> Callable[[], None]:
         """Answer requests that the circle sends.
@@ -322,20 +296,19 @@ class CircleWsClient:
             A function that unregisters it.
 
         Raises:
-            InvalidRequest: An argument is wrong, JSON cannot be converted to an annotation, or the method has a
-                handler already.
+            InvalidRequest: An argument or an annotation is wrong, or the method has a handler already.
         """
         self._supervisor.affinity.check_thread()
         return self._supervisor.handlers.add(method, function)
 
     async def play(self, script: str, *, timeout: Timeout = DEFAULT) -> str:
         """Run a script on the circle and return its output. The errors are those of `call`."""
-        positional = self._supervisor.session_loop.positional
-        result = await self.call("play", [script] if positional else {"script": script}, timeout=timeout)
+        params: Params = [script] if self._supervisor.session_loop.positional else {"script": script}
+        result = await self.call("play", params, timeout=timeout)
         output = result.get("output") if type(result) is dict else result
-        if type(output) is not str:
-            raise ProtocolError('play answered neither a string nor an object with a string member "output"')
-        return output
+        if type(output) is str:
+            return output
+        raise ProtocolError('play answered neither a string nor an object with a string member "output"')
 
     async def whoami(self, *, timeout: Timeout = DEFAULT) -> Any:
         """Ask the circle who this client is signed in as; the form of the answer depends on the circle."""

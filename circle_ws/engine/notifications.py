@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 
 from ..errors import InvalidRequest
 from ..typed import find_converter
-from .listener import LARGE, Buffer, Listener, Overflow, weigh
+from .listener import LARGE, MAX_BYTES, Buffer, Listener, Overflow, weigh
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -207,10 +207,10 @@ def listen(
     method: str | None,
     yields: Any,
     *,
-    buffer: int,
-    buffer_bytes: int,
-    overflow: Overflow,
-    gaps: bool,
+    buffer: int = MAX_BUFFERED,
+    buffer_bytes: int = MAX_BYTES,
+    overflow: Overflow = "drop_oldest",
+    gaps: bool = False,
     owner: object = None,
     affinity: LoopAffinity | None = None,
 ) -> Listener[Any]:
