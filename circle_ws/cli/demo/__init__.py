@@ -9,8 +9,6 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-import circle_ws
-
 from ...server import CircleServer
 from ..output import fail, leave_the_log_alone, reason, run
 from .browser import Browser, BrowserName, find_browser, running_browser
@@ -21,7 +19,7 @@ from .story import Narrator, tell
 
 __all__ = ["demo"]
 
-PACKAGE = Path(circle_ws.__file__)
+PACKAGE = Path(__file__).parents[2] / "__init__.py"
 """The package that runs, by which its checkout is found."""
 PAGE_LIMIT = 600.0
 """Maximum time of the page in a browser, in seconds; Pyodide starts in some twenty on a slow machine."""
