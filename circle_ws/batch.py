@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from .errors import InvalidRequest, InvalidResult, OutcomeUnknown
 from .hooks import Request
-from .typed import find_converter
+from .jsonrpc.convert import find_converter
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
     from types import TracebackType
     from typing import Self
 
+    from .jsonrpc.convert import TypeForm
     from .jsonrpc.messages import Params
-    from .typed import TypeForm
 
 __all__ = ["Batch", "BatchResult"]
 

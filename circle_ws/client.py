@@ -13,7 +13,7 @@ from .engine.supervisor import Supervisor
 from .engine.tasks import DeadlinePassed, deadline_after, within
 from .errors import CallTimeout, ProtocolError
 from .hooks import Request
-from .typed import find_converter
+from .jsonrpc.convert import find_converter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from .engine.listener import Listener, Overflow
     from .engine.observers import StatusChanges
+    from .jsonrpc.convert import TypeForm
     from .jsonrpc.messages import Params
     from .stats import ClientStats
     from .status import ConnectionStatus as Status
     from .status import StatusChange
     from .transport import Capabilities
-    from .typed import TypeForm
 
     class BufferOptions(TypedDict, total=False):
         """The options of `notifications` that do not change its type."""
@@ -172,7 +172,7 @@ class CircleWsClient:
         Args:
             method: The method's name.
             params: A list or tuple (by position) or a dict (by name) of finite plain JSON values; None leaves them out.
-            returns: What the result must be: a type (see `circle_ws.typed`), or a function that makes something of the
+            returns: What the result must be: a type that msgspec converts to, or a function that makes something of the
                 plain value. Nothing is coerced.
             timeout: Time until the result must be there, in seconds; None means no limit. By default the configured
                 `call_timeout`.

@@ -325,7 +325,7 @@ async def test_results_are_what_was_asked_for(peers: Peers) -> None:
         assert it.stats.failures == 1
         with pytest.raises(InvalidRequest):
             async with it.batch() as batch:
-                batch.call("record", [1], returns=list[bytes])
+                batch.call("record", [1], returns=list[complex])
     assert await circle.ask("runs") == []
 
 

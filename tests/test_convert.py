@@ -161,6 +161,14 @@ def test_a_value_that_does_not_fit(form: Any, value: Any, path: str) -> None:
     assert str(caught.value).startswith(f"{path}: ")
 
 
+def test_the_words() -> None:
+    """What was expected and what came, by their types."""
+    with pytest.raises(InvalidResult, match=r"^\$\.tags\[1\]: expected str, got int$"):
+        converter_for(User)({"id": 1, "tags": ["a", 5]})
+    with pytest.raises(InvalidResult, match=r"^\$: object missing required field id$"):
+        converter_for(User)({})
+
+
 @pytest.mark.parametrize(
     ("form", "value"),
     [(Color, "the secret"), (Level, 7777), (Literal["a"], "the secret"), (Positive, {"number": -7777})],

@@ -176,7 +176,7 @@ async def test_a_listener_for_everything(peers: Peers) -> None:
         {"overflow": "drop"},
         {"overflow": None},
         {"gaps": 1},
-        {"method": "tick", "yields": bytes},
+        {"method": "tick", "yields": complex},
         {"yields": int},
     ],
     ids=repr,

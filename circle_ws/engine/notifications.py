@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 
 from ..errors import InvalidRequest
-from ..typed import find_converter
+from ..jsonrpc.convert import find_converter
 from .listener import LARGE, MAX_BYTES, Buffer, Listener, Overflow, weigh
 
 if TYPE_CHECKING:

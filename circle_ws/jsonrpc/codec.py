@@ -15,7 +15,7 @@ from decimal import Decimal
 from enum import Enum
 from itertools import accumulate
 from math import isfinite
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Union
 
 import msgspec
 
@@ -103,9 +103,8 @@ _read = msgspec.json.Decoder().decode
 
 def _plain_type(levels: int) -> Any:
     """Return the type of finite plain JSON with string keys, so many arrays and objects deep."""
-    scalar: Any = (
-        str | int | Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)] | bool | None
-    )
+    finite = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
+    scalar: Any = Union[str, int, bool, None, finite]  # noqa: UP007
     form = scalar
     for _ in range(levels):
         form = dict[str, form] | list[form] | scalar  # type: ignore[valid-type]

@@ -28,7 +28,10 @@ T = TypeVar("T")
 _MOST_KEPT = 256
 """How many converters are kept; a program that makes types without end must not grow by them."""
 _PLACE = re.compile(r" - at (?:`(?:key|value)` in )?`([^`]*)`$")
-_VALUE = re.compile(r"^(Invalid \w+ value) .*", re.DOTALL)
+# Words of msgspec's that end with what came in.
+_VALUE = re.compile(r"^(Invalid (?:\w+ )?value|Object contains unknown field) .*", re.DOTALL)
+_NEVER_CALLED = ("builtins", "datetime")
+"""The modules whose classes take a value for something else than what JSON means by it: `range(5)`, `complex(2)`."""
 
 
 def find_converter(returns: Any) -> Callable[[Any], Any] | None:
@@ -113,7 +116,7 @@ def _converting(form: Any, *, may_call: bool = True) -> Callable[[Any], Any]:
     if not may_call:
         part = "" if custom is form else f", a part of {_shown(form)}"
         raise InvalidRequest(f"JSON cannot be converted to {_shown(custom)}{part}")
-    if isinstance(described, forms.CustomType) and isinstance(form, type):
+    if isinstance(described, forms.CustomType) and isinstance(form, type) and form.__module__ not in _NEVER_CALLED:
         return _calling(form)
     raise InvalidRequest(
         f"{_shown(form)} has a part of type {_shown(custom)}, which JSON cannot be converted to; "
@@ -144,12 +147,14 @@ def _custom_in(described: Any, custom: type, seen: set[int]) -> Any:
 
 def _by_msgspec(form: Any) -> Callable[[Any], Any]:
     def convert(value: Any) -> Any:
+        cause: BaseException | None
         try:
             return msgspec.convert(value, form, strict=True)
         except msgspec.ValidationError as error:
             mismatch, cause = _mismatch(error), error.__cause__
-        except RecursionError:
-            mismatch, cause = InvalidResult("$: the value is nested too deep to be converted"), None
+        except Exception as error:
+            # Raised by an enum or a `__post_init__`, or of a set whose items cannot be hashed.
+            mismatch, cause = InvalidResult(f"$: the type refused it with {type(error).__name__}"), error
         # Outside of the handler: msgspec's own words, which may hold the value, would be kept as the context.
         raise mismatch from cause
 
@@ -164,7 +169,7 @@ def _mismatch(error: msgspec.ValidationError) -> InvalidResult:
         # A `__post_init__` or the like of the user's; its own words may hold the value.
         return InvalidResult(f"{path}: the type refused it with {type(error.__cause__).__name__}", path=path)
     reason = _VALUE.sub(r"\1", words[: place.start()] if place else words)
-    return InvalidResult(f"{path}: {reason[:1].lower()}{reason[1:]}", path=path)
+    return InvalidResult(f"{path}: {reason[:1].lower()}{reason[1:]}".replace("`", ""), path=path)
 
 
 def _calling(function: Callable[[Any], Any]) -> Callable[[Any], Any]:

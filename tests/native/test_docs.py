@@ -73,7 +73,7 @@ async def test_the_guide_runs(url: str, capsys: pytest.CaptureFixture[str]) -> N
         "a gap: 0 dropped, disconnected for 0.",
         "{'topic': 'weather', 'described by': 'the client'}",
         "the batch returned 1 2",
-        "Ada\n$.tags[1]: expected str, found an integer",
+        "Ada\n$.tags[1]: expected str, got int",
         "LOUD hello you 2\n",
         "sent to 1\nsent to 1\n['for everyone'] ['for you']",
     ):

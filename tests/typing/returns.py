@@ -23,10 +23,10 @@ from typing import (
 )
 
 from circle_ws import BatchResult, CircleWsClient, Listener, StatusChange
-from circle_ws.typed.converter import converter_for
+from circle_ws.jsonrpc.convert import converter_for
 
 if TYPE_CHECKING:
-    from circle_ws.typed import TypeForm
+    from circle_ws.jsonrpc.convert import TypeForm
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""What the tests of the converter share: asking it, and being told where a value does not fit."""
+"""What the tests of the conversion share: a conversion, and the errors of one that fails."""
 
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from circle_ws.errors import InvalidRequest, InvalidResult
-from circle_ws.typed.converter import converter_for
+from circle_ws.jsonrpc.convert import converter_for
 
 
 def convert(form: Any, value: Any) -> Any:
