@@ -99,9 +99,8 @@ class CircleWsClient:
             InvalidRequest: `drain` is not a number of seconds.
             RuntimeError: The client belongs to another event loop that is not closed.
         """
-        if isinstance(drain, Default):
-            drain = self._supervisor.config.drain_timeout
-        await self._supervisor.stop(self._pipeline.checked(drain, "drain"))
+        seconds = self._supervisor.config.drain_timeout if isinstance(drain, Default) else drain
+        await self._supervisor.stop(self._pipeline.checked(seconds, "drain"))
 
     async def __aenter__(self) -> Self:
         try:
@@ -195,7 +194,7 @@ class CircleWsClient:
             ProtocolError: The reply is not valid JSON-RPC 2.0.
             QueueFull: More than `max_queued` calls, or `max_queued_bytes`, already wait for a slot or the connection.
         """
-        convert = find_converter(returns)
+        convert = None if returns is Any else find_converter(returns)
         pipeline = self._pipeline
         if pipeline.middleware:
             return await pipeline.call_wrapped(Request(method, params, idempotent), timeout, convert)
