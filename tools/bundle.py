@@ -12,7 +12,6 @@ import os
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +28,6 @@ BROWSER_PACKAGES = {"ecdsa", "msgspec", "six"}
 LOCK = "pyodide-lock.json"
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """What one bundle is made of."""
-
-    core: pyodide_core.Core
-    extra: list[str] = field(default_factory=list)
-
-
 def build(out: Path, *, pyodide: str | None = None, extra: list[str] | None = None) -> None:
     """Make the bundle in a folder beside `out`, check it and move it there.
 
@@ -51,11 +42,11 @@ def build(out: Path, *, pyodide: str | None = None, extra: list[str] | None = No
     out = out.resolve()
     _refuse_foreign(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    plan = _Plan(_core(pyodide), extra or [])
+    core = _core(pyodide)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as work:
         made = Path(work) / "bundle"
         made.mkdir()
-        _fill(made, plan)
+        _fill(made, core, extra or [])
         check(made)
         _replace(out, made, Path(work) / "old")
     print(f"bundle: {out} is ready", flush=True)
@@ -89,24 +80,24 @@ def _core(pyodide: str | None) -> pyodide_core.Core:
     return pyodide_core.from_cdn() if pyodide == "cdn" else pyodide_core.from_folder(Path(pyodide))
 
 
-def _fill(made: Path, plan: _Plan) -> None:
+def _fill(made: Path, core: pyodide_core.Core, extra: list[str]) -> None:
     """Put everything into the folder `made`."""
     found = interpreters.find((3, 12))
     if found is None:
         raise ToolError("pyodide-build needs Python 3.12 or later and none was found: install one", code=3)
     python = environment(found, "bundle")
-    if plan.core.files:
-        shutil.copytree(plan.core.files, made / "pyodide", ignore=_not_core)
+    if core.files:
+        shutil.copytree(core.files, made / "pyodide", ignore=_not_core)
     print("bundle: building the wheel of circle-ws", flush=True)
     pip = ("-m", "pip", "wheel", "-q", "--disable-pip-version-check", "--no-deps", "--no-build-isolation")
     run(python, *pip, "--wheel-dir", made, CHECKOUT)
     print("bundle: collecting the wheels that run in Pyodide", flush=True)
-    target = ("--python", plan.core.info["python"], "--abi-version", plan.core.info["abi_version"])
-    run(python, Path(__file__).with_name("wheels.py"), *target, made, *plan.extra)
-    if plan.core.files and compiled.is_possible():
-        core = made / "pyodide"
-        compiled.compile_archives([core / compiled.LIBRARY, *sorted(made.glob("*.whl"))], core, plan.core.info)
-    _lock(made, python, plan.core)
+    target = ("--python", core.info["python"], "--abi-version", core.info["abi_version"])
+    run(python, Path(__file__).with_name("wheels.py"), *target, made, *extra)
+    if core.files and compiled.is_possible():
+        home = made / "pyodide"
+        compiled.compile_archives([home / compiled.LIBRARY, *sorted(made.glob("*.whl"))], home, core.info)
+    _lock(made, python, core)
 
 
 def _not_core(folder: str, names: list[str]) -> set[str]:
@@ -134,7 +125,7 @@ def _lock(made: Path, python: Path, core: pyodide_core.Core) -> None:
 
 
 def _binary_entry(wheel: Path) -> tuple[str, dict[str, Any]]:
-    """Return the name and the lock entry of a compiled wheel, which pyodide-lock 0.2 refuses to add."""
+    """Return the name and the lock entry of a compiled wheel: pyodide-lock 0.2.1 refuses its platform tag (PEP 783)."""
     name, version = wheel.name.split("-")[:2]
     return name.lower().replace("_", "-"), {
         "name": name.lower().replace("_", "-"),
