@@ -1,4 +1,4 @@
-"""The choice of the transport, and of what surrounds it: `websockets` natively, the browser's own under Pyodide."""
+"""The choice of the transport and of the host's events: `websockets` natively, the browser's own under Pyodide."""
 
 from __future__ import annotations
 

@@ -189,14 +189,14 @@ class HostEvents:
         """
         return url
 
-    def watch(self, awake: Callable[[], None]) -> Callable[[], None]:
-        """Call `awake` whenever the host may have woken up or its network may have changed; it must not raise.
+    def watch(self, on_wake: Callable[[], None]) -> Callable[[], None]:
+        """Call `on_wake` whenever the host may have woken up or its network may have changed; it must not raise.
 
         Returns:
             A function that stops the calls.
         """
         token = object()
-        self._watchers[token] = awake
+        self._watchers[token] = on_wake
 
         def remove() -> None:
             self._watchers.pop(token, None)
@@ -205,5 +205,5 @@ class HostEvents:
 
     def wake(self) -> None:
         """Call every watcher."""
-        for awake in list(self._watchers.values()):
-            awake()
+        for on_wake in list(self._watchers.values()):
+            on_wake()

@@ -26,7 +26,7 @@ _FIN = 0x80
 _MASKED = 0x80
 _TWO_BYTES = 126
 """Marks a length in the next two bytes, big-endian; 127 marks one in eight bytes."""
-_FOR_EVER = 1 << 64
+_ENDLESS = 1 << 64
 """Longer than any frame."""
 
 
@@ -44,7 +44,7 @@ class FrameSplitter:
     __slots__ = ("_limit", "_missing", "_other", "_partial", "_passing", "_refused", "_text", "beginning")
 
     def __init__(self, limit: int | None, text: Callable[[_Data], bool], other: Callable[[_Data], None]) -> None:
-        self._limit = _FOR_EVER - 1 if limit is None else limit
+        self._limit = _ENDLESS - 1 if limit is None else limit
         self._text = text
         self._other = other
         self._partial = bytearray()
@@ -97,7 +97,7 @@ class FrameSplitter:
                 if data[start] | _FIN == _TEXT:
                     self._refused = True
                     self.beginning = bytes(data[head : head + BEGINNING])
-                self._passing = _FOR_EVER
+                self._passing = _ENDLESS
                 self._other(data[start:])
                 return
             else:
@@ -106,13 +106,14 @@ class FrameSplitter:
             start = stop
         else:
             self._missing = 1
-        self._partial += data[start:]
+        if start < end:
+            self._partial += data[start:]
 
     def _read_length(self, data: _Data, start: int) -> tuple[int, int]:
         """Return the start and the length of a payload whose length does not fit into seven bits."""
         mark = data[start + 1]
         if mark >= _MASKED:
-            return start + 2, _FOR_EVER
+            return start + 2, _ENDLESS
         head = start + (4 if mark == _TWO_BYTES else 10)
         if len(data) < head:
             return head, 0

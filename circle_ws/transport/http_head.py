@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["AnswerHead"]
+__all__ = ["ResponseHead"]
 
-_LONGEST = 64 * 1024
+_MAX_BYTES = 64 * 1024
 """Maximum length of a head, in bytes; a longer one counts as complete after that."""
-_MOST_INTERIM = 20
+_MAX_INTERIM = 20
 """Maximum number of interim answers (1xx); one more counts as the final one."""
 _START = b"HTTP/1."
 _STATUS = re.compile(rb"HTTP/1\.([01]) +([1-5][0-9][0-9])(?: [^\n]*|\r)?(?:\n|$)")
@@ -24,7 +24,7 @@ _REFUSING = frozenset({b"retry-after", b"date"})
 _PLAIN = re.compile(rb"[ -~]{1,100}")
 
 
-class AnswerHead:
+class ResponseHead:
     """The head of one response, after the interim ones before it: 100, 103 ... (RFC 9110 section 15.2).
 
     Attributes:
@@ -49,13 +49,13 @@ class AnswerHead:
         if end is not None:
             self.rest = bytes(seen[end.end() :])
             del seen[end.end() :]
-        elif len(seen) <= _LONGEST and seen[: len(_START)] == _START[: len(seen)]:
+        elif len(seen) <= _MAX_BYTES and seen[: len(_START)] == _START[: len(seen)]:
             return False
         self._read(whole=end is not None)
         return not self._is_interim() or self._begin_anew()
 
     def finish(self) -> bool:
-        """Return whether what was read until the end of the connection is enough to know the status."""
+        """Return whether what came before the end of the connection is enough to know the status."""
         self._read(whole=False)
         return self.status is not None
 
@@ -75,7 +75,7 @@ class AnswerHead:
 
     def _is_interim(self) -> bool:
         # 101 is in the class of interim responses, but final for a client that requested an upgrade.
-        return self.status is not None and self.status < 200 and self.status != 101 and self._interim < _MOST_INTERIM
+        return self.status is not None and self.status < 200 and self.status != 101 and self._interim < _MAX_INTERIM
 
     def _begin_anew(self) -> bool:
         self._interim += 1
@@ -93,7 +93,7 @@ class AnswerHead:
         if status >= 200 or (whole and (status != 101 or found[1] == b"1")):
             self.status = status
             if not whole:
-                # The last line may lack its end.
+                # The last line may be incomplete.
                 del self._seen[max(self._seen.rfind(b"\n"), found.end()) :]
 
     def _pairs(self) -> list[tuple[bytes, bytes]]:

@@ -44,10 +44,12 @@ _AGENT = f"circle-ws {USER_AGENT}"
 class NativeTransport:
     """One open WebSocket of the package `websockets`."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_connection", "send")
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        # The connection's own method: one step less for every message.
+        self.send = connection.send_text
 
     @property
     def buffered(self) -> int:
@@ -58,14 +60,6 @@ class NativeTransport:
     def bytes_received(self) -> int:
         """Number of bytes received so far, control frames included."""
         return self._connection.bytes_received
-
-    def send(self, text: str) -> None:
-        """Send one text message; it may be buffered.
-
-        Raises:
-            ConnectionLost: The connection is known to be lost.
-        """
-        self._connection.send_text(text.encode())
 
     async def drain(self) -> None:
         """Wait until there is room to write more.
@@ -108,7 +102,7 @@ class NativeTransport:
         self._connection.transport.abort()
 
 
-class _Way:
+class _Attempt:
     """The factory of the connection, which knows whether a failure is the proxy's or the server's."""
 
     def __init__(self, proxy: str | None, receiver: Receiver, waiting_for: Callable[[str], None]) -> None:
@@ -120,41 +114,41 @@ class _Way:
             waiting_for(f"the proxy {self._proxy}")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Connection:
-        self.pass_proxy()
+        self.passed_proxy()
         return connection_class()(*args, receiver=self._receiver, **kwargs)
 
-    def pass_proxy(self) -> None:
+    def passed_proxy(self) -> None:
         self._at_proxy = False
         self._waiting_for("the WebSocket to open")
 
-    def describe(self, error: Exception) -> ConnectionFailed:
+    def failure(self, error: Exception) -> ConnectionFailed:
         from .native_errors import network_failure, proxy_failure, retry_after_seconds, upgrade_refusal
 
         if self._at_proxy and self._proxy is not None:
             return proxy_failure(error, self._proxy)
-        way = "" if self._proxy is None else f" (through the proxy {self._proxy})"
+        via = "" if self._proxy is None else f" (through the proxy {self._proxy})"
         if isinstance(error, InvalidStatus):
             # A server may send a header twice, for which `get` raises.
             headers = error.response.headers
             retry_after, date = (next(iter(headers.get_all(name)), None) for name in ("Retry-After", "Date"))
-            return upgrade_refusal(error.response.status_code, retry_after_seconds(retry_after, date), way)
+            return upgrade_refusal(error.response.status_code, retry_after_seconds(retry_after, date), via)
         if isinstance(error, InvalidMessage | EOFError):
-            return ConnectionFailed(f"the server did not answer with HTTP; is this a WebSocket server?{way}")
+            return ConnectionFailed(f"the server did not answer with HTTP; is this a WebSocket server?{via}")
         if isinstance(error, InvalidHandshake):
-            return ConnectionFailed(f"the WebSocket handshake failed: {shown(str(error))}{way}")
-        return network_failure(error, way)
+            return ConnectionFailed(f"the WebSocket handshake failed: {shown(str(error))}{via}")
+        return network_failure(error, via)
 
 
 class _Dial(websockets_client.connect):
     """One attempt of `websockets`, without redirects, and with our own tunnel through an HTTP proxy."""
 
-    def __init__(self, url: str, way: _Way, tls: ssl.SSLContext | None, **options: Any) -> None:
-        self._way = way
+    def __init__(self, url: str, attempt: _Attempt, tls: ssl.SSLContext | None, **options: Any) -> None:
+        self._attempt = attempt
         self._tls = tls
-        # Without a context `websockets` makes the system's own, which checks the certificate and the host name.
+        # Without a context `websockets` makes one that checks the certificate and the host name by the system's store.
         given: dict[str, Any] = {} if tls is None else {"ssl": tls}
         super().__init__(
-            url, create_connection=cast("type[Connection]", way), user_agent_header=_AGENT, **given, **options
+            url, create_connection=cast("type[Connection]", attempt), user_agent_header=_AGENT, **given, **options
         )
 
     async def open_tcp_connection(self) -> websockets_client.ClientConnection:
@@ -164,7 +158,7 @@ class _Dial(websockets_client.connect):
         from .native_proxy import open_tunnel
 
         transport = await open_tunnel(
-            self.proxy, self.uri, tls=self._tls, user_agent=_AGENT, passed=self._way.pass_proxy
+            self.proxy, self.uri, tls=self._tls, user_agent=_AGENT, passed=self._attempt.passed_proxy
         )
         connection = self.factory(self.ws_uri)
         transport.set_protocol(connection)
@@ -218,10 +212,10 @@ class NativeConnect:
             ConfigError: The environment names a proxy that cannot be used.
         """
         proxy = self._find_proxy(url, options.proxy)
-        way = _Way(proxy, receiver, options.waiting_for)
+        attempt = _Attempt(proxy, receiver, options.waiting_for)
         dial = _Dial(
             url,
-            way,
+            attempt,
             options.tls,
             additional_headers=options.headers,
             subprotocols=[Subprotocol(name) for name in options.subprotocols] or None,
@@ -242,7 +236,7 @@ class NativeConnect:
             raise
         except Exception as error:
             # Unexpected exceptions of the library too: another attempt may work, so they must not end the client.
-            raise way.describe(error) from error
+            raise attempt.failure(error) from error
 
     def _find_proxy(self, url: str, option: str | None) -> str | None:
         if is_loopback(url):

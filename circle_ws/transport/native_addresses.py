@@ -26,7 +26,7 @@ Address: TypeAlias = tuple[int, Any]
 
 
 async def find_addresses(host: str, port: int, family: int = socket.AF_UNSPEC) -> list[Address]:
-    """Look up a host.
+    """Return the addresses of a host, in the order in which they are to be tried: at least one.
 
     Args:
         host: A name, or an address, which is not looked up.
@@ -47,8 +47,8 @@ async def find_addresses(host: str, port: int, family: int = socket.AF_UNSPEC) -
             found = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
         except UnicodeError:
             # getaddrinfo encodes the name first, and raises this for a name that the DNS cannot hold.
-            raise socket.gaierror(socket.EAI_NONAME, "the name is none that can be looked up") from None
-        return _taking_turns([(info[0], info[4]) for info in found])
+            raise socket.gaierror(socket.EAI_NONAME, "the name cannot be looked up") from None
+        return _interleaved([(info[0], info[4]) for info in found])
     return [(socket.AF_INET if version == 4 else socket.AF_INET6, (host, port))]
 
 
@@ -104,7 +104,7 @@ async def _connect(address: Address) -> socket.socket:
     return opened
 
 
-def _taking_turns(addresses: list[Address]) -> list[Address]:
+def _interleaved(addresses: list[Address]) -> list[Address]:
     """Return the addresses with alternating families, each once; the system's first one stays first (RFC 8305, 4)."""
     each = list(dict.fromkeys(addresses))
     first = [one for one in each if one[0] == each[0][0]]

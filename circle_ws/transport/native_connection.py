@@ -29,7 +29,7 @@ except ImportError:  # pragma: no cover
 from ..errors import ConnectionLost, MessageTooLarge, ProtocolError
 from .base import BEGINNING
 from .frames import FrameSplitter
-from .http_head import AnswerHead
+from .http_head import ResponseHead
 
 if TYPE_CHECKING:
     from .base import Receiver
@@ -42,13 +42,13 @@ _TEXT = 0x81
 """FIN, no extension, opcode 1: the first byte of a whole text message (RFC 6455 section 5.2)."""
 _MASKED = 0x80
 _SHORT, _MEDIUM, _LONG = (Struct(form) for form in ("!BB4s", "!BBH4s", "!BBQ4s"))
-_MOST_JOINED = 64 * 1024
+_MAX_JOINED = 64 * 1024
 """More bytes than this are written before the end of the turn: one more system call costs little in comparison."""
 _READ_AT_ONCE = 64 * 1024
 """Size of the read buffer, in bytes: about a listener's buffer of short notifications, so that its task gets a turn."""
 _PING_BYTES = 8
 """Size of the random payload of a ping, which the pong repeats, so that each pong is matched to its ping."""
-_MOST_PENDING_PINGS = 8
+_MAX_PENDING_PINGS = 8
 """Maximum number of pings that wait for their pong."""
 
 
@@ -74,7 +74,7 @@ class Connection(websockets_client.ClientConnection):
         # would fill the write buffer.
         self.protocol.send_frame = self._send_frame  # type: ignore[method-assign]
         self._open = False
-        self._head: AnswerHead | None = AnswerHead()
+        self._head: ResponseHead | None = ResponseHead()
         self._ended = False
         self._fragments = bytearray()
         """The received fragments of a message, joined: a list would cost an object for each, even for empty ones."""
@@ -92,7 +92,7 @@ class Connection(websockets_client.ClientConnection):
 
     # Writing.
 
-    def send_text(self, payload: bytes) -> None:
+    def send_text(self, text: str) -> None:
         """Write one text message.
 
         Raises:
@@ -101,6 +101,7 @@ class Connection(websockets_client.ClientConnection):
         protocol = self.protocol
         if protocol.state is not OPEN:
             raise self.loss()
+        payload = text.encode()
         if protocol.extensions:
             protocol.send_text(payload)
             self.send_data()
@@ -109,7 +110,7 @@ class Connection(websockets_client.ClientConnection):
         if self._joining:
             self._joined += (header, masked)
             self.joined_size += len(header) + len(masked)
-            if self.joined_size > _MOST_JOINED:
+            if self.joined_size > _MAX_JOINED:
                 self.write_joined()
         else:
             self._joining = True
@@ -126,7 +127,7 @@ class Connection(websockets_client.ClientConnection):
             raise self.loss()
         pong = self.loop.create_future()
         payload = os.urandom(_PING_BYTES)
-        if len(self.pending_pings) >= _MOST_PENDING_PINGS:
+        if len(self.pending_pings) >= _MAX_PENDING_PINGS:
             # Otherwise a peer that is alive but never answers pings would add one of them at each interval.
             earliest, _ = self.pending_pings.pop(next(iter(self.pending_pings)))
             earliest.cancel()
@@ -200,7 +201,7 @@ class Connection(websockets_client.ClientConnection):
         elif event.opcode is Opcode.PONG:
             self.acknowledge_pings(bytes(event.data))
         elif event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT) and not self.silent:
-            self._take(event)
+            self._take_frame(event)
 
     def _check_subprotocol(self) -> None:
         """Fail the handshake if the server accepted none of the offered subprotocols, as browsers do (WHATWG)."""
@@ -211,7 +212,7 @@ class Connection(websockets_client.ClientConnection):
                 f"the server took none of the subprotocols that were offered: {', '.join(offered)}"
             )
 
-    def _take(self, frame: Frame) -> None:
+    def _take_frame(self, frame: Frame) -> None:
         if frame.opcode is not Opcode.CONT:
             self._text = frame.opcode is Opcode.TEXT
         data: Any = frame.data
@@ -263,7 +264,7 @@ class Connection(websockets_client.ClientConnection):
             self._take_head(self._head)
         super().eof_received()
 
-    def _take_head(self, head: AnswerHead) -> None:
+    def _take_head(self, head: ResponseHead) -> None:
         """Pass only the head of the response to the library, so that its parser is then between frames.
 
         A response that the library would not read whole, or refuse for its form, is rewritten.

@@ -14,20 +14,20 @@ from ..urls import is_socks
 __all__ = ["network_failure", "proxy_failure", "proxy_refusal", "retry_after_seconds", "upgrade_refusal"]
 
 
-def network_failure(error: Exception, way: str = "") -> ConnectionFailed:
+def network_failure(error: Exception, via: str = "") -> ConnectionFailed:
     """Return the error for a failure between this host and the server.
 
     Args:
         error: The system's error.
-        way: Added to the message: the proxy.
+        via: Added to the message: the proxy.
     """
     if isinstance(error, ssl.SSLCertVerificationError):
         return ConnectionFailed(
             f"the server's TLS certificate is not to be trusted: {shown(error.verify_message)}; "
-            f"check the host name in the URL and the server's certificate{way}",
+            f"check the host name in the URL and the server's certificate{via}",
             bad_certificate=True,
         )
-    return ConnectionFailed(f"{_describe(error)}{way}")
+    return ConnectionFailed(f"{_describe(error)}{via}")
 
 
 def _describe(error: Exception) -> str:
@@ -42,22 +42,22 @@ def _describe(error: Exception) -> str:
     return f"the connection could not be made: {shown(str(error)) or type(error).__name__}"
 
 
-def upgrade_refusal(status: int, retry_after: float | None, way: str = "") -> ConnectionFailed:
+def upgrade_refusal(status: int, retry_after: float | None, via: str = "") -> ConnectionFailed:
     """Return the error for an HTTP response of the server other than an upgrade.
 
     Args:
         status: The HTTP status.
         retry_after: The `Retry-After` of the server, in seconds, or None.
-        way: Added to the message: the proxy.
+        via: Added to the message: the proxy.
     """
     if 300 <= status < 400:
         return RedirectRefused(
-            f"the server redirects (HTTP {status}), which is never followed; dial the new address itself{way}",
+            f"the server redirects (HTTP {status}), which is never followed; dial the new address itself{via}",
             http_status=status,
             retry_after=retry_after,
         )
     return ConnectionFailed(
-        f"the server refused the WebSocket with HTTP {status}; {_advice(status)}{way}",
+        f"the server refused the WebSocket with HTTP {status}; {_advice(status)}{via}",
         http_status=status,
         retry_after=retry_after,
     )

@@ -17,7 +17,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from ..errors import ConfigError
 from ..urls import find_proxy_fault, is_socks, shown_proxy
-from .http_head import AnswerHead
+from .http_head import ResponseHead
 from .native_addresses import find_addresses, first_of, open_socket
 from .native_errors import proxy_refusal, retry_after_seconds
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 __all__ = ["environment_proxy", "open_socks", "open_tunnel"]
 
-_LEFT_TO_THE_PROXY = ("socks5h", "socks4a")
+_RESOLVED_BY_PROXY = ("socks5h", "socks4a")
 """Schemes with which the proxy resolves the circle's name."""
 
 
 def environment_proxy(url: str, *, socks: bool) -> str | None:
     """Return the proxy for a `ws://` or `wss://` URL from `WSS_PROXY`, `SOCKS_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`.
 
-    For `ws://` it is `WS_PROXY` first, and `HTTP_PROXY` before `ALL_PROXY`; `NO_PROXY` names the hosts that need none.
+    For `ws://` it is `WS_PROXY` first, and `HTTP_PROXY` before `ALL_PROXY`; `NO_PROXY` names the hosts without a proxy.
     Names in lower case count too, and on macOS and Windows the system's settings.
 
     Args:
@@ -96,16 +96,16 @@ async def open_tunnel(
     loop = asyncio.get_running_loop()
     at, to = urlsplit(proxy), urlsplit(target)
     secure = at.scheme == "https"
-    answer = loop.create_future()
+    response = loop.create_future()
     host = (at.hostname or "").removesuffix(".")
     transport, protocol = await loop.create_connection(
-        lambda: _Connect(_request(at, to, user_agent), answer),
+        lambda: _Connect(_request(at, to, user_agent), response),
         sock=await open_socket(host, at.port or (443 if secure else 80)),
         ssl=ssl.create_default_context() if secure else None,
         server_hostname=host if secure else None,
     )
     try:
-        _check(await answer, proxy)
+        _check(await response, proxy)
         passed()
         if to.scheme == "wss":
             context = tls or ssl.create_default_context()
@@ -122,27 +122,27 @@ async def open_tunnel(
 class _Connect(asyncio.Protocol):
     """The protocol that requests the tunnel and reads the head of the response."""
 
-    def __init__(self, request: bytes, answer: asyncio.Future[AnswerHead]) -> None:
+    def __init__(self, request: bytes, response: asyncio.Future[ResponseHead]) -> None:
         self._request = request
-        self._answer = answer
-        self._head = AnswerHead()
+        self._response = response
+        self._head = ResponseHead()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         cast("asyncio.Transport", transport).write(self._request)
 
     def data_received(self, data: bytes) -> None:
-        if not self._answer.done() and self._head.feed(data):
-            self._answer.set_result(self._head)
+        if not self._response.done() and self._head.feed(data):
+            self._response.set_result(self._head)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._answer.done():
+        if self._response.done():
             return
         if self._head.finish():
-            self._answer.set_result(self._head)
+            self._response.set_result(self._head)
         else:
-            self._answer.set_exception(exc or EOFError())
+            self._response.set_exception(exc or EOFError())
             # Marks the error as retrieved: after a cancelled attempt no task awaits it.
-            self._answer.exception()
+            self._response.exception()
 
 
 def _request(proxy: SplitResult, target: SplitResult, user_agent: str) -> bytes:
@@ -155,7 +155,7 @@ def _request(proxy: SplitResult, target: SplitResult, user_agent: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 
-def _check(head: AnswerHead, proxy: str) -> None:
+def _check(head: ResponseHead, proxy: str) -> None:
     if head.status is None or head.status < 200:
         raise ConnectionResetError
     if head.status >= 300:
@@ -183,7 +183,7 @@ async def open_socks(
     """
     via = await _reachable((proxy.hostname or "").removesuffix("."), proxy.port or 0)
     hosts = [host]
-    if proxy.scheme not in _LEFT_TO_THE_PROXY:
+    if proxy.scheme not in _RESOLVED_BY_PROXY:
         family = socket.AF_INET if proxy.scheme == "socks4" else socket.AF_UNSPEC
         hosts = [where[0] for _, where in await find_addresses(host, port, family)]
     return await first_of([partial(connect, via, one) for one in hosts])

@@ -1,4 +1,4 @@
-// Starts Python in this page and says in words how far it is, or what is missing. All else is in page.py.
+// Starts Python in this page and shows the progress, or what is missing. Everything else is in page.py.
 
 const MODULES = ["view.py", "page.py", "tour.py"];
 
@@ -34,7 +34,7 @@ async function boot() {
   await pyodide.loadPackage(bundle.packages, { messageCallback: () => {} });
   const missing = bundle.packages.filter((name) => !(name in pyodide.loadedPackages));
   if (missing.length > 0) {
-    throw new Error(`The bundle lacks ${missing.join(", ")}: make it again with tools/bundle.py.`);
+    throw new Error(`The bundle lacks ${missing.join(", ")}: build it again with tools/bundle.py.`);
   }
   step(3, "Starting the page.");
   await Promise.all(MODULES.map((name) => install(pyodide, name)));
@@ -48,7 +48,7 @@ async function start(pyodide) {
   element("page").hidden = false;
   await page.start(faults, reporting);
   addEventListener("pagehide", (event) => {
-    // A page that may come back keeps everything; its client reconnects by itself.
+    // A page in the back/forward cache (persisted) may return: it keeps its client, which then reconnects by itself.
     if (!event.persisted) {
       page.stop();
       page.destroy();

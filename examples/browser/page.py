@@ -1,4 +1,4 @@
-"""The page: one client of a circle, what it shows and what its buttons do."""
+"""The page: one client of a circle, its display and the actions of its buttons."""
 
 import asyncio
 import json
@@ -30,28 +30,28 @@ from circle_ws.auth import generate_private_key
 DEFAULT_CIRCLE = "ws://127.0.0.1:8765/"
 STORED = "circle-ws.private-key"
 PROBE = 1.0
-"""Seconds between two measurements of the round trip."""
+"""Seconds between two measurements of the round-trip time."""
 
 RUNTIME = f"Python {sys.version.split()[0]} on Pyodide {pyodide.__version__}"
 
 _DETAILS = {
-    ConnectionStatus.IDLE: "Press Connect to begin.",
+    ConnectionStatus.IDLE: "Press Connect to start.",
     ConnectionStatus.CONNECTING: "Opening a WebSocket.",
     ConnectionStatus.AUTHENTICATING: "Signing the circle's nonce.",
-    ConnectionStatus.CONNECTED: "Signed in. Calls go through.",
-    ConnectionStatus.CLOSING: "Saying goodbye.",
-    ConnectionStatus.CLOSED: "Press Connect to begin anew.",
+    ConnectionStatus.CONNECTED: "Signed in. You can make calls.",
+    ConnectionStatus.CLOSING: "Closing the connection.",
+    ConnectionStatus.CLOSED: "Press Connect to start again.",
 }
 
 
 class Page:
-    """Hold the client, and connect it with the document."""
+    """The client and its display in the document."""
 
     def __init__(self) -> None:
         self.view = View()
         self.client: CircleWsClient | None = None
         self.statuses: list[str] = []
-        """Every status so far, by name."""
+        """Every status so far, by name, for the report of the tour."""
         self.first_tick: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._ticks = 0
         self._trips: deque[float] = deque(maxlen=KEPT)
@@ -60,7 +60,7 @@ class Page:
         self._own: list[asyncio.Task[None]] = []
 
     def open(self) -> None:
-        """Take over the document."""
+        """Fill the document and connect its buttons."""
         asked = js.URLSearchParams.new(js.location.search).get("circle")
         self.view.fill("url", asked or DEFAULT_CIRCLE)
         self.view.write("runtime", RUNTIME)
@@ -75,24 +75,24 @@ class Page:
             self.view.on(id, event, self._starter(action))
 
     def close(self) -> None:
-        """Let go of everything; the browser closes the socket."""
+        """Release everything; the browser closes the socket."""
         self.view.release()
         for task in (*self._tasks, *self._own):
             task.cancel()
 
-    # What the buttons do.
+    # Actions of the buttons.
 
     async def connect(self) -> None:
-        """Begin anew, at the circle that the field names, with this tab's key."""
+        """Connect a new client to the circle in the URL field, with this tab's key."""
         async with self._changing:
             client = await self._replace()
         if client is not None:
-            # The status tells a person what becomes of it.
+            # The page shows the failure as the status.
             with suppress(CircleWsError):
                 await client.connect()
 
     async def disconnect(self) -> None:
-        """Say goodbye to the circle."""
+        """Close the connection to the circle."""
         for task in self._own:
             task.cancel()
         self._own.clear()
@@ -118,25 +118,25 @@ class Page:
         return client
 
     async def renew_key(self) -> None:
-        """Forget the key and sign in with another one."""
+        """Delete the key and sign in with a new one."""
         js.sessionStorage.removeItem(STORED)
         await self.connect()
 
     async def play(self) -> str:
-        """Run the script in the field; give what is shown."""
+        """Run the script in the field; return the text that is shown."""
         return await self._ask("play-output", lambda client: client.play(self.view.value("script")))
 
     async def call(self) -> str:
-        """Call the method in the fields; give what is shown."""
+        """Call the method in the fields; return the text that is shown."""
         try:
             params = json.loads(self.view.value("params") or "null")
         except ValueError as error:
-            self.view.answer("call-output", f"The params are no JSON: {error}", good=False)
+            self.view.answer("call-output", f"The params are not JSON: {error}", good=False)
             return ""
         return await self._ask("call-output", lambda client: client.call(self.view.value("method"), params))
 
     async def drop(self) -> str:
-        """Have the circle hang up; give what the call came to."""
+        """Make the circle drop the connection; return the text that is shown."""
         self.view.enable("drop", enabled=False)
         try:
             return await self._ask("drop-output", lambda client: client.call("drop"))
@@ -162,7 +162,7 @@ class Page:
             self._plot(took)
         return text
 
-    # What happens by itself.
+    # Updates without a click.
 
     def _show(self, change: StatusChange) -> None:
         status = change.status
@@ -170,9 +170,9 @@ class Page:
         if change.retry_in is not None:
             detail = f"Next attempt in {change.retry_in:.1f} s."
         elif status is ConnectionStatus.FAILED:
-            detail = f"{change.cause} Press Connect to begin anew."
+            detail = f"{change.cause} Press Connect to start again."
         elif status is ConnectionStatus.AUTHENTICATING and change.cause is not None:
-            # The key has signed too often: it waits for its turn.
+            # A key in a page may sign only so often; the cause says how long the sign-in waits.
             detail = f"{change.cause}."
         else:
             detail = _DETAILS[status]
@@ -183,7 +183,7 @@ class Page:
         self.view.log(change.at, status.value, cause)
 
     async def _listen(self, client: CircleWsClient) -> None:
-        # When the client gives up, the loop raises why; the status tells a person.
+        # When the client gives up, the loop raises the reason, which the page shows as the status.
         with suppress(CircleWsError):
             async for tick in client.notifications("tick"):
                 if not self.first_tick.done():
@@ -200,7 +200,7 @@ class Page:
                 try:
                     await client.call("rpc.ping", timeout=5)
                 except RpcError:
-                    pass  # An error is an answer too.
+                    pass  # An error is a reply too, so its round trip counts.
                 except CircleWsError:
                     continue
                 self._plot((time.perf_counter() - started) * 1000)
@@ -209,7 +209,7 @@ class Page:
         self._trips.append(trip)
         self.view.plot(self._trips)
 
-    # Tasks: each has an owner, and none ends in silence.
+    # Tasks: the page keeps each one, and shows its failure.
 
     def _starter(self, action: Callable[[], Coroutine[Any, Any, object]]) -> Callable[[], None]:
         return lambda: self._start(action())
@@ -228,7 +228,7 @@ class Page:
 
 
 def _stored_key() -> KeyPair:
-    """Give this tab's key; make it the first time. It ends with the tab."""
+    """Return this tab's key, which is made the first time and deleted with the tab."""
     private_key = js.sessionStorage.getItem(STORED)
     if not private_key:
         private_key = generate_private_key()
@@ -240,7 +240,7 @@ _pages: list[Page] = []
 
 
 async def start(js_faults: Any, reporting: bool) -> None:
-    """Begin: connect; or, with `?report=1`, run the tour and report it to this page's origin."""
+    """Start the page: connect, or with `?report=1` run the tour and report it to this page's origin."""
     page = Page()
     _pages.append(page)
     page.open()
@@ -248,6 +248,6 @@ async def start(js_faults: Any, reporting: bool) -> None:
 
 
 def stop() -> None:
-    """End: the page goes away."""
+    """Close the page's client, when the browser unloads the page."""
     while _pages:
         _pages.pop().close()

@@ -1,4 +1,4 @@
-"""The page uses itself: sign in, ask, listen, be dropped, ask again; then it reports what it saw."""
+"""An automatic tour of the page: sign in, call, listen, lose the connection, call again; then report what happened."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ LIMIT = 60.0
 
 
 async def tour(page: "Page", js_faults: Any, runtime: str) -> None:
-    """Go through everything and POST a report, also of what went wrong."""
+    """Run the tour and POST a report, also of a failure."""
     report: dict[str, Any] = {"runtime": f"{runtime}, {js.navigator.userAgent}", "error": None}
     try:
         async with asyncio.timeout(LIMIT):
@@ -35,5 +35,5 @@ async def _walk(page: "Page", report: dict[str, Any]) -> None:
     report["echo"] = json.loads(await page.call())
     report["tick"] = await page.first_tick
     report["lost"] = await page.drop()
-    # There is no link now: this waits for the next one.
+    # The client is disconnected now: this call waits for the next connection.
     report["after"] = await page.play()

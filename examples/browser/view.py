@@ -1,4 +1,4 @@
-"""The document, as the page uses it: text, state and events of elements with an id."""
+"""Access to the document: text, state and events of elements with an id."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,17 +8,17 @@ import js
 from pyodide.ffi import JsProxy, create_proxy
 
 KEPT = 50
-"""How many points the plot and how many lines the log have."""
+"""Maximum number of points in the plot and of lines in the log."""
 
 
 class View:
-    """Show things in the document and listen to it. Every proxy it makes is destroyed by `release()`."""
+    """The elements and events of the document. `release()` destroys every JavaScript proxy that it made."""
 
     def __init__(self) -> None:
         self._listeners: list[tuple[Any, str, JsProxy]] = []
 
     def on(self, id: str, event: str, function: Callable[[], object]) -> None:
-        """Call a function at an event, instead of what the browser would do."""
+        """Call a function at an event, instead of the browser's default action."""
 
         def handle(js_event: Any) -> None:
             js_event.preventDefault()
@@ -29,7 +29,7 @@ class View:
         self._listeners.append((js_target, event, js_handler))
 
     def release(self) -> None:
-        """Listen no more."""
+        """Remove the event listeners and destroy their proxies."""
         for js_target, event, js_handler in self._listeners:
             js_target.removeEventListener(event, js_handler)
             js_handler.destroy()
@@ -40,19 +40,19 @@ class View:
         _element(id).textContent = text
 
     def value(self, id: str) -> str:
-        """Read a field."""
+        """Return the value of a field."""
         return str(_element(id).value).strip()
 
     def fill(self, id: str, value: str) -> None:
-        """Write into a field."""
+        """Set the value of a field."""
         _element(id).value = value
 
     def enable(self, id: str, *, enabled: bool) -> None:
-        """Let a button be pressed or not."""
+        """Enable or disable a button."""
         _element(id).disabled = not enabled
 
     def answer(self, id: str, text: str, *, good: bool = True, note: str = "") -> None:
-        """Show what came of a call, with a note at its end."""
+        """Show the outcome of a call, with a note at its end."""
         js_output = _element(id)
         js_output.className = "good" if good else "bad"
         js_output.replaceChildren(_made("span", text))
@@ -60,23 +60,23 @@ class View:
             js_output.append(_made("small", note))
 
     def status(self, status: str, detail: str) -> None:
-        """Show the status: in words, and in the colour that style.css has for it."""
+        """Show the status as text, and in its colour of style.css."""
         js.document.body.dataset.status = status
         self.write("status", status.capitalize())
         self.write("status-detail", detail)
 
     def wait(self, seconds: float | None) -> None:
-        """Show for how long the next attempt waits; None hides that."""
+        """Show the delay before the next attempt as a bar; None hides it."""
         js_bar = _element("wait")
         js_bar.hidden = True
         if seconds is not None:
             js_bar.style.animationDuration = f"{seconds}s"
-            # Read the layout in between, so that the animation begins anew.
+            # Reading the layout in between makes the browser restart the animation.
             js_bar.offsetWidth  # noqa: B018
             js_bar.hidden = False
 
     def log(self, at: float, status: str, detail: str) -> None:
-        """Put a line on top of what happened."""
+        """Add a line at the top of the log."""
         clock = time.strftime("%H:%M:%S", time.localtime(at)) + f".{int(at * 1000) % 1000:03}"
         js_line = _made("li")
         js_line.dataset.status = status

@@ -1,9 +1,9 @@
-"""A small service that uses a circle: it signs in, follows `tick`, asks something now and then, and ends cleanly.
+"""A small service that uses a circle: it signs in, follows `tick`, makes a call every few seconds, and ends cleanly.
 
     CIRCLE_URL=ws://127.0.0.1:8765/ CIRCLE_WS_PRIVATE_KEY=... python3 service.py
 
-The circle may come later, restart or be away for a night: the client reconnects and signs in again, and the listener
-goes on. What no waiting can mend, such as a key that the circle does not admit, ends the service with exit code 1.
+The circle may start later, restart or be down for hours: the client reconnects and signs in again, and the listener
+continues. A failure that waiting cannot fix, such as a key that the circle rejects, ends the service with exit code 1.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ log = logging.getLogger("service")
 
 
 async def follow_ticks(client: CircleWsClient) -> None:
-    # Raises what the client gave up for, when it does.
+    # When the client gives up, the loop raises the reason, which ends the service.
     async with client.notifications("tick") as ticks:
         async for tick in ticks:
             log.info("tick %s", tick)
@@ -31,12 +31,12 @@ async def ask(client: CircleWsClient) -> None:
         try:
             log.info("40 + 2 is %s", await client.play("40 + 2", timeout=10))
         except CircleWsError as error:
-            # A timeout while the circle is away, a refusal: the next round asks again.
+            # A timeout while the circle is down, or an error of the circle: try again in the next round.
             log.warning("no answer: %s", error)
         await asyncio.sleep(ASK_EVERY)
 
 
-def tell(change: StatusChange) -> None:
+def log_status(change: StatusChange) -> None:
     later = "" if change.retry_in is None else f", next attempt in {change.retry_in:.1f} s"
     log.info("%s%s%s", change.status.value, later, f" ({change.cause})" if change.cause else "")
 
@@ -55,7 +55,7 @@ async def main() -> int:
         .with_reconnect(first_connect="retry")
         .build()
     )
-    client.on_status(tell)
+    client.on_status(log_status)
     serving = asyncio.create_task(serve(client))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, serving.cancel)

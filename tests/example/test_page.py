@@ -159,7 +159,7 @@ def test_it_calls_methods(shared: Page) -> None:
     expect(shared.locator("#call-output > span")).to_have_text('{"é": [1, null]}')
     shared.get_by_label("Params, as JSON").fill("[")
     shared.get_by_role("button", name="Call").click()
-    expect(shared.locator("#call-output")).to_contain_text("no JSON")
+    expect(shared.locator("#call-output")).to_contain_text("not JSON")
 
 
 def test_what_a_circle_answers_is_text_and_never_html(shared: Page) -> None:

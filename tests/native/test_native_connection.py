@@ -258,7 +258,7 @@ async def test_what_a_peer_does_not_read_is_joined() -> None:
     await eventually(lambda: link.paused)
     begun = link.transport.get_write_buffer_size()
     for number in range(1000):
-        link.send_text(b"%04d" % number)
+        link.send_text(f"{number:04}")
         await asyncio.sleep(0)
     assert link.transport.get_write_buffer_size() <= begun + 100
     assert link.joined_size > 9000
