@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import re
+from copy import copy
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["LONGEST", "PLACEHOLDER", "Hidden", "escaped", "hide_keys", "looks_like_key", "redact", "redacted", "shown"]
+__all__ = [
+    "MAX_SHOWN",
+    "PLACEHOLDER",
+    "Hidden",
+    "escaped",
+    "hide_keys",
+    "looks_like_key",
+    "redact",
+    "redacted",
+    "shown",
+]
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Exception)
 
-LONGEST = 500
+MAX_SHOWN = 500
 """Maximum number of characters of a peer's text that are shown."""
 _LIKE_A_KEY = re.compile(r"[0-9A-Za-z+=_-]{32,}")
 _ESCAPES = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
@@ -30,7 +41,7 @@ _OURS = frozenset({"max_message_bytes", "max_request_bytes", "max_queued_bytes"}
 """Long words in our own errors, which must stay readable."""
 
 
-def shown(text: str, limit: int = LONGEST) -> str:
+def shown(text: str, limit: int = MAX_SHOWN) -> str:
     """Return a text for an error or a log: escaped, and cut with a note about its length.
 
     Args:
@@ -142,9 +153,6 @@ def redacted(error: E, secrets: Collection[str] = ()) -> E:
 
     It has no traceback, cause or context, whose frames and texts may hold what was sent or received.
     """
-    # Imported here: only a failed sign-in needs it.
-    from copy import copy
-
     again = copy(error)
     again.args = redact(error.args, secrets)
     vars(again).update(redact(vars(error), secrets))

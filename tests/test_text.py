@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from circle_ws import ConnectionLost, OutcomeUnknown, RpcError
-from circle_ws.text import LONGEST, escaped, shown
+from circle_ws.text import MAX_SHOWN, escaped, shown
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later
 from tests.support.peers import Peers
@@ -29,23 +29,23 @@ LONG = "a" * 100_000
         ("", ""),
         ("plain", "plain"),
         ("gewöhnlich 中文 🙂", "gewöhnlich 中文 🙂"),
-        ("a" * LONGEST, "a" * LONGEST),
-        ("a" * (LONGEST + 1), "a" * LONGEST + f"... ({LONGEST + 1} characters)"),
+        ("a" * MAX_SHOWN, "a" * MAX_SHOWN),
+        ("a" * (MAX_SHOWN + 1), "a" * MAX_SHOWN + f"... ({MAX_SHOWN + 1} characters)"),
         (NASTY, "".join(ESCAPES)),
         ("\t", r"\t"),
         ("\ud800", r"\ud800"),
         ("\U000e0041", r"\udb40\udc41"),
-        ("\x00" * LONGEST, r"\u0000" * (LONGEST // 6) + r"\u"),
+        ("\x00" * MAX_SHOWN, r"\u0000" * (MAX_SHOWN // 6) + r"\u"),
     ],
     ids=range(10),
 )
 def test_what_is_shown(text: str, expected: str) -> None:
     """Text that is printable and short stays; the rest is on one line, without what a terminal would obey."""
-    if len(expected) == LONGEST and expected != text:
+    if len(expected) == MAX_SHOWN and expected != text:
         expected += f"... ({len(text)} characters)"
     assert shown(text) == expected
     assert shown(text).isprintable()
-    assert len(shown(text)) <= LONGEST + 40
+    assert len(shown(text)) <= MAX_SHOWN + 40
 
 
 def test_what_is_kept() -> None:
@@ -61,7 +61,7 @@ def test_an_error_of_the_server(text: str) -> None:
     error = RpcError(-32000, text, [text])
     for printed in (str(error), repr(error), "".join(traceback.format_exception_only(error)).rstrip("\n")):
         assert printed.isprintable()
-        assert len(printed) < 3 * LONGEST
+        assert len(printed) < 3 * MAX_SHOWN
     assert (error.message, error.data) == (text, [text])
     again = pickle.loads(pickle.dumps(error))
     assert (again.code, again.message, again.data, str(again)) == (-32000, text, [text], str(error))
@@ -103,11 +103,11 @@ async def test_what_comes_in_from_a_circle(peers: Peers, caplog: pytest.LogCaptu
     assert len(told) == 3
     for error in told:
         assert str(error).isprintable()
-        assert len(repr(error)) < 3 * LONGEST
+        assert len(repr(error)) < 3 * MAX_SHOWN
     for record in caplog.records:
         if record.name.startswith("circle_ws"):
             assert record.getMessage().isprintable()
-            assert len(record.getMessage()) < 3 * LONGEST
+            assert len(record.getMessage()) < 3 * MAX_SHOWN
 
 
 @pytest.mark.parametrize("text", [NASTY, LONG], ids=["nasty", "long"])
@@ -129,4 +129,4 @@ async def test_a_method_that_a_circle_asks_for(peers: Peers, text: str, caplog: 
     for record in caplog.records:
         if record.name.startswith("circle_ws"):
             assert record.getMessage().isprintable()
-            assert len(record.getMessage()) < LONGEST
+            assert len(record.getMessage()) < MAX_SHOWN

@@ -6,6 +6,7 @@ It is not constant-time (CVE-2024-23342), which is why nothing native uses it. I
 from __future__ import annotations
 
 from functools import cache
+from hashlib import sha256
 from typing import Any
 
 __all__ = ["CONSTANT_TIME", "convert_public_key", "derive_public_key", "recover", "sign", "verify"]
@@ -44,8 +45,6 @@ def convert_public_key(public_key: bytes, *, compressed: bool) -> bytes:
 
 def sign(secret: bytes, digest: bytes) -> tuple[bytes, int]:
     """Sign a 32-byte digest: deterministic (RFC 6979), low-S. Return r and s, and the recovery id."""
-    from hashlib import sha256
-
     ecdsa = _ecdsa()
     key = ecdsa.SigningKey.from_string(secret, ecdsa.SECP256k1)
     signature = bytes(
