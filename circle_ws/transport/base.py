@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from ..errors import MessageTooLarge, ProtocolError
 from ..urls import ENVIRONMENT
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Awaitable, Callable, Mapping
 
-    from ..errors import ConnectionLost, ProtocolError
+    from ..errors import ConnectionLost
 
 __all__ = ["BEGINNING", "Capabilities", "Connect", "HostEvents", "Receiver", "Transport", "TransportOptions"]
 
@@ -93,6 +94,18 @@ class Receiver(Protocol):
     def lost(self, cause: ConnectionLost) -> None:
         """Handle the loss of the connection: called once for each connection, but not after our own `close()`."""
         ...
+
+
+def binary_message() -> ProtocolError:
+    """Return what a receiver is told of a binary message."""
+    return ProtocolError("a binary message came in; a circle speaks JSON text")
+
+
+def message_too_large(limit: int | None, beginning: str, *, size: int | None = None) -> MessageTooLarge:
+    """Return what a receiver is told of a message over the maximum size, which is known where it came in whole."""
+    which = "an incoming message" if size is None else f"an incoming message of {size} bytes"
+    words = f"{which} is over max_message_bytes ({limit}); raise it with with_limits()"
+    return MessageTooLarge(words, size=size, limit=limit, beginning=beginning)
 
 
 class Transport(Protocol):

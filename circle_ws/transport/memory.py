@@ -15,8 +15,8 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from ..errors import ConnectionFailed, ConnectionLost, MessageTooLarge, ProtocolError
-from .base import BEGINNING, Capabilities, Receiver, TransportOptions
+from ..errors import ConnectionFailed, ConnectionLost, ProtocolError
+from .base import BEGINNING, Capabilities, Receiver, TransportOptions, binary_message, message_too_large
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -94,12 +94,9 @@ class MemoryTransport:
         self.bytes_received += size
         limit = self._options.max_message_bytes
         if isinstance(message, bytes):
-            self._report_invalid(ProtocolError("a binary message came in; a circle speaks JSON text"))
+            self._report_invalid(binary_message())
         elif limit is not None and size > limit:
-            words = (
-                f"an incoming message of {size} bytes is over max_message_bytes ({limit}); raise it with with_limits()"
-            )
-            self._report_invalid(MessageTooLarge(words, size=size, limit=limit, beginning=message[:BEGINNING]))
+            self._report_invalid(message_too_large(limit, message[:BEGINNING], size=size))
             self.end(ConnectionLost.closed(1009, local=True))
         else:
             try:

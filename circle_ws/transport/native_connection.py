@@ -26,8 +26,8 @@ except ImportError:  # pragma: no cover
     # A platform for which `websockets` has no compiled wheel.
     from websockets.utils import apply_mask
 
-from ..errors import ConnectionLost, MessageTooLarge, ProtocolError
-from .base import BEGINNING
+from ..errors import ConnectionLost
+from .base import BEGINNING, binary_message, message_too_large
 from .frames import FrameSplitter
 from .http_head import ResponseHead
 
@@ -241,7 +241,7 @@ class Connection(websockets_client.ClientConnection):
             if text:
                 self.receiver.message(str(data, "utf-8"))
             else:
-                self.receiver.invalid(ProtocolError("a binary message came in; a circle speaks JSON text"))
+                self.receiver.invalid(binary_message())
         except UnicodeDecodeError:
             self.protocol.fail(1007, "invalid UTF-8")
             self.send_data()
@@ -308,7 +308,7 @@ class Connection(websockets_client.ClientConnection):
             return
         try:
             if isinstance(self.protocol.parser_exc, PayloadTooBig):
-                self.receiver.invalid(_too_large(self.protocol.max_message_size, self._beginning()))
+                self.receiver.invalid(message_too_large(self.protocol.max_message_size, self._beginning()))
             self.receiver.lost(self.loss())
         except Exception:
             _logger.exception("a receiver raised; the connection is down all the same")
@@ -316,11 +316,6 @@ class Connection(websockets_client.ClientConnection):
     def _beginning(self) -> str:
         """Return the beginning of the message that is too large, from its fragments or its frame."""
         return str(self._fragments[:BEGINNING] or self._splitter.beginning, "utf-8", "ignore")
-
-
-def _too_large(limit: int | None, beginning: str) -> MessageTooLarge:
-    words = f"an incoming message is over max_message_bytes ({limit}); raise it with with_limits()"
-    return MessageTooLarge(words, limit=limit, beginning=beginning)
 
 
 class _BufferedConnection(Connection, asyncio.BufferedProtocol):

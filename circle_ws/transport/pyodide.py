@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import js
 from pyodide.ffi import JsException, JsProxy, create_proxy, to_js
 
-from ..errors import ConnectionFailed, ConnectionLost, MessageTooLarge, ProtocolError, UnsupportedRuntime
-from .base import BEGINNING, Capabilities, Receiver, TransportOptions
+from ..errors import ConnectionFailed, ConnectionLost, UnsupportedRuntime
+from .base import BEGINNING, Capabilities, Receiver, TransportOptions, binary_message, message_too_large
 from .pyodide_events import PolicyWatch
 from .pyodide_messages import LOOK_EVERY, Flood, reader_of_large
 from .waiter import deliver
@@ -227,7 +227,7 @@ class PyodideTransport:
                 return
             text = self._read_large(js_event) if self._large else js_event.data
             if type(text) is not str:
-                self._receiver.invalid(_binary())
+                self._receiver.invalid(binary_message())
                 return
             size = len(text)
             self._large = size > _LARGE
@@ -251,7 +251,7 @@ class PyodideTransport:
             if self._silent or self._loss is not None:
                 return
             if text is None:
-                self._receiver.invalid(_binary())
+                self._receiver.invalid(binary_message())
                 return
             self.bytes_received += len(text)
             if self._relief is not None:
@@ -289,10 +289,9 @@ class PyodideTransport:
         return False
 
     def _refuse(self, size: int, limit: int, beginning: str) -> None:
-        words = f"an incoming message of {size} bytes is over max_message_bytes ({limit})"
-        words_for_us = f"{words}; raise it with with_limits()"
-        self._receiver.invalid(MessageTooLarge(words_for_us, size=size, limit=limit, beginning=beginning))
+        self._receiver.invalid(message_too_large(limit, beginning, size=size))
         self._js_socket.close(_TOO_LARGE, "message too large")
+        words = f"an incoming message of {size} bytes is over max_message_bytes ({limit})"
         self._end(ConnectionLost.closed(_TOO_LARGE, words, local=True))
 
     def _end(self, loss: ConnectionLost) -> None:
@@ -361,10 +360,6 @@ def _refused() -> ConnectionFailed:
         "the WebSocket could not be opened; a browser does not tell why (unknown host, refused port, HTTP error, "
         "certificate, content security policy, no WebSocket server, none of the subprotocols): its console may"
     )
-
-
-def _binary() -> ProtocolError:
-    return ProtocolError("a binary message came in; a circle speaks JSON text")
 
 
 def _settle(future: asyncio.Future[None]) -> None:

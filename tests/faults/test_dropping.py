@@ -109,7 +109,7 @@ async def test_row_35_what_was_to_be_called_is_told_of(
     told = [
         record.getMessage()
         for record in caplog.records
-        if record.levelno == logging.WARNING and "called no more" in record.getMessage()
+        if record.levelno == logging.WARNING and "not called any more" in record.getMessage()
     ]
     assert len(told) == (0 if what == "nothing" else 1)
     assert all("keep a reference to the client" in words for words in told)

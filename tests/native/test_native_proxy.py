@@ -544,7 +544,7 @@ async def test_an_environment_that_cannot_be_used(monkeypatch: pytest.MonkeyPatc
     ) as caught:
         await it.connect()
     assert caught.value.option == "proxy"
-    assert "say proxy=None" in str(caught.value)
+    assert "set proxy=None" in str(caught.value)
     assert "hunter2" not in str(caught.value)
     assert it.status is ConnectionStatus.FAILED
     await it.close()
