@@ -58,7 +58,8 @@ class Method:
             self._place = annotations.index(connection_type)
             self._connection = self._offered.pop(self._place)
             del annotations[self._place]
-        self._converters = _Converters(self._offered, annotations)
+        converters = _Converters(self._offered, annotations)
+        self._converters = converters if converters.has_any() else None
 
     def call(self, params: Any, connection: object = None) -> Any:
         """Call the function; returns its result, or the coroutine that will.
@@ -73,7 +74,7 @@ class Method:
         if why := "; ".join(_mismatches(self._offered, params)):
             raise _invalid(why)
         positional, named = ([], params) if type(params) is dict else (list(params or ()), {})
-        if self._converters:
+        if self._converters is not None:
             positional, named = self._converters.convert(positional, named)
         if self._connection is not None:
             named = self._add_connection(self._connection, connection, positional, named)
@@ -95,7 +96,7 @@ class Method:
 
 
 class _Converters:
-    """The conversions of a function's params to its annotations; false where it has none."""
+    """The conversions of a function's params to its annotations."""
 
     __slots__ = ("_by_name", "_by_position", "_other_names", "_other_positions")
 
@@ -115,11 +116,13 @@ class _Converters:
             elif parameter.kind is Parameter.VAR_KEYWORD:
                 self._other_names = converter
 
-    def __bool__(self) -> bool:
+    def has_any(self) -> bool:
+        """Return whether there is a parameter that does not take every value as it is."""
         others = (self._other_positions, self._other_names)
         return any((*self._by_position, *self._by_name.values(), *others))
 
     def convert(self, positional: list[Any], named: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Return the arguments; raises RpcError with code -32602 where a value does not fit its annotation."""
         by_position = self._by_position
         others = [self._other_positions] * (len(positional) - len(by_position))
         return (

@@ -134,7 +134,7 @@ class BatchReply:
         return f"[{','.join(self._texts)}]" if not self._missing and self._texts else None
 
     def release(self) -> None:
-        """Give back the room, once the whole reply was sent."""
+        """Free the room, once the whole reply was sent."""
         self._room.left += self._taken
         self._taken = 0
 
