@@ -25,7 +25,16 @@ OUTSIDE = {"chromium": "chromium", "firefox": "firefox", "node": "not chromium a
 """Which of the tests that start a runtime themselves belong to each."""
 MEASURED = VERSIONS[0] if FOUND[VERSIONS[0]] else HERE
 """The native version whose run counts for coverage: the oldest, which runs all, and for which coincurve has wheels."""
-BETWEEN = ["tests/contract", "tests/faults", "tests/native", "tests/test_methods.py", "tests/test_convert.py"]
+BETWEEN = [
+    "tests/contract",
+    "tests/faults",
+    "tests/test_convert.py",
+    "tests/test_methods.py",
+    "tests/native/test_eager_tasks.py",
+    "tests/native/test_native_connection.py",
+    "tests/native/test_server.py",
+    "tests/native/test_tls.py",
+]
 """What the versions between the oldest and the newest, which run all, may do differently."""
 PAGES_PART = ["tests/contract", "tests/faults", "tests/wasm", "tests/test_waiter.py"]
 """What Firefox and Node, which run the same Pyodide as Chromium, may do differently."""
