@@ -69,8 +69,7 @@ def request(id: int, method: str, params: Params = None) -> str:
     Raises:
         InvalidRequest: The method is no text, or the params are not finite plain JSON with string keys.
     """
-    params = _checked(method, params)
-    return f'{{"jsonrpc":"2.0","id":{id},"method":{_encoded(method)}{_member(params)}}}'
+    return f'{{"jsonrpc":"2.0","id":{id},{_members(method, params)}}}'
 
 
 def notification(method: str, params: Params = None) -> str:
@@ -79,8 +78,7 @@ def notification(method: str, params: Params = None) -> str:
     Raises:
         InvalidRequest: The method is no text, or the params are not finite plain JSON with string keys.
     """
-    params = _checked(method, params)
-    return f'{{"jsonrpc":"2.0","method":{_encoded(method)}{_member(params)}}}'
+    return f'{{"jsonrpc":"2.0",{_members(method, params)}}}'
 
 
 def result(id: Any, value: Any) -> str:
@@ -160,11 +158,18 @@ def _check_error(body: Any) -> None:
         raise ProtocolError("a reply's error is not an object with an integer code and a string message")
 
 
-def _checked(method: str, params: Params) -> Params:
+def _members(method: str, params: Params) -> str:
+    """Return the members `method` and `params`; without the latter if there are none."""
     if type(method) is not str or not method:
         raise InvalidRequest(f"a method is named by a text that is not empty, not by {method!r}")
-    if params is None or isinstance(params, _CONTAINERS):
-        return params
+    if params is not None and not isinstance(params, _CONTAINERS):
+        params = _from_javascript(params)
+    if params is None:
+        return f'"method":{_encoded(method)}'
+    return f'"method":{_encoded(method)},"params":{json.encode(params)}'
+
+
+def _from_javascript(params: Any) -> Params:
     converted: Params = json.from_javascript(params)
     if converted is not None and not isinstance(converted, _CONTAINERS):
         advice = (
@@ -180,7 +185,3 @@ def _checked(method: str, params: Params) -> Params:
 def _encoded(method: str) -> str:
     """Encode a method's name, of which a program uses few."""
     return json.encode(method, "the method")
-
-
-def _member(params: Params) -> str:
-    return "" if params is None else f',"params":{json.encode(params)}'
