@@ -170,9 +170,8 @@ class CircleWsClient:
 
         Args:
             method: The method's name.
-            params: A list or tuple (by position) or a dict (by name) of finite plain JSON values; None leaves them out.
-            returns: What the result must be: a type that msgspec converts to, or a function that makes something of the
-                plain value. Nothing is coerced.
+            params: A list or tuple (by position) or a dict (by name) of values that msgspec writes; None omits them.
+            returns: The type of the result, as msgspec converts to it, strictly; or a function of the plain value.
             timeout: Time until the result must be there, in seconds; None means no limit. By default the configured
                 `call_timeout`.
             idempotent: Whether running it twice has the same effect as once: if the connection is lost after it was
@@ -188,7 +187,7 @@ class CircleWsClient:
                 `MessageTooLarge` if another message was over `max_message_bytes`.
             NotConnected: The client was never started, or gave up.
             ClientClosed: It is closed.
-            InvalidRequest: The params are not finite plain JSON with string keys, or `returns` can be no result.
+            InvalidRequest: The params cannot be written as JSON, or JSON cannot be converted to `returns`.
             InvalidResult: The result does not fit `returns`; `path` says where.
             MessageTooLarge: The request is over `max_request_bytes`, or the reply over `max_message_bytes`.
             ProtocolError: The reply is not valid JSON-RPC 2.0.
@@ -288,8 +287,8 @@ class CircleWsClient:
 
         Args:
             method: The method's name.
-            function: Sync or async; receives the request's params as its arguments, by position or by name, and returns
-                plain JSON values. A sync one must not block.
+            function: Sync or async; receives the request's params as arguments, by position or by name, and returns a
+                value that msgspec writes. A sync one must not block.
 
         Returns:
             A function that unregisters it.

@@ -198,8 +198,7 @@ class Supervisor:
         elif self.publisher.status is Status.CONNECTED and self._session is not None:
             # If the connection was just lost, this starts the next attempt at once.
             self._timer.hurry()
-            words = "the client replaced the connection by a new one"
-            self._session.leave(ConnectionLost(words, code=1000, local=True))
+            self._session.leave(ConnectionLost("the client replaced the connection", code=1000, local=True))
 
     # The run: one task, until its start is abandoned, it gives up, or the client is closed.
 

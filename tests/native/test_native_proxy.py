@@ -536,7 +536,7 @@ async def test_this_machine_is_not_proxied_by_the_environment(
 
 
 async def test_an_environment_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy that is none is fatal, as it mends itself by no waiting; the words say where it stands."""
+    """An unusable proxy is fatal, as waiting does not fix it; the error says where it comes from."""
     monkeypatch.setenv("HTTPS_PROXY", "gopher://name:hunter2@proxy.example:70")
     it = client("wss://circle.test/", first_connect="retry")
     with pytest.raises(
