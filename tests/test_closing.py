@@ -494,7 +494,7 @@ async def test_an_abandoned_run_is_kept_until_it_has_ended(caplog: pytest.LogCap
     closing.abandon(abandoned)
     await closing.runs_ended()
     assert "the run has not ended within close_timeout (0.01 s)" in caplog.text
-    assert closing.abandoned == {abandoned}
+    assert list(closing.abandoned) == [abandoned]
     release.set()
     await closing.runs_ended()
     assert not closing.abandoned

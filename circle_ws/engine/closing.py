@@ -36,7 +36,7 @@ class Closing:
     def __init__(self, timeout: float | None) -> None:
         self._timeout = timeout
         self._handshakes: dict[asyncio.Task[Any], None] = {}
-        self.abandoned: set[asyncio.Task[Any]] = set()
+        self.abandoned: dict[asyncio.Task[Any], None] = {}
 
     def close(self, transport: Transport, code: int, reason: str) -> None:
         """Close a transport with the handshake, in the background."""
@@ -55,8 +55,8 @@ class Closing:
 
     def abandon(self, run: asyncio.Task[Any]) -> None:
         """Cancel the run of a client, and keep a reference until it ends."""
-        self.abandoned.add(run)
-        run.add_done_callback(self.abandoned.discard)
+        self.abandoned[run] = None
+        run.add_done_callback(self.abandoned.pop)
         run.cancel()
 
     async def runs_ended(self, run: asyncio.Task[Any] | None = None) -> None:

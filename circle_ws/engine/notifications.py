@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
@@ -80,8 +79,8 @@ class Subscriptions:
         self._topics: dict[str | None, Topic] = {}
         self._ended = False
         self._failure: Exception | None = None
-        self.dropped: deque[tuple[Topic, Buffer[Any]]] = deque()
-        """Buffers whose listeners were dropped by the program, to be removed."""
+        self.dropped: list[tuple[Topic, Buffer[Any]]] = []
+        """Buffers whose listeners were dropped by the program, to be removed; an empty deque would take 700 bytes."""
         self.interrupted_at: float | None = None
         """Since when there has been no connection, until `resume` is called."""
 
@@ -169,7 +168,7 @@ class Subscriptions:
 
     def _sweep(self) -> None:
         while self.dropped:
-            topic, buffer = self.dropped.popleft()
+            topic, buffer = self.dropped.pop()
             topic.remove(buffer)
 
 

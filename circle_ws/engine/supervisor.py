@@ -119,11 +119,10 @@ class Supervisor:
         return self._connector.phase if self._connector is not None else self.session_loop.phase(self._session)
 
     def stats(self) -> ClientStats:
-        """Return the present statistics."""
-        if self._session is None or not self.connected:
-            return self.counters.snapshot(None)
-        # Only the transport of a page has a lag.
-        return self.counters.snapshot(self.publisher.last.at, getattr(self._session.transport, "lag", None))
+        """Return the present statistics; only the transport of a page has a lag."""
+        session = self._session if self.connected else None
+        lag = getattr(session.transport, "lag", None) if session is not None else None
+        return self.counters.snapshot(None if session is None else self.publisher.last.at, lag)
 
     def check_open(self) -> None:
         """Raise `ClientClosed` if `close()` was called."""
@@ -158,20 +157,19 @@ class Supervisor:
         self._start(persistent=True)
 
     def _start(self, *, persistent: bool) -> None:
-        policy = self._timer.policy
         if self._phase in _STARTABLE:
             if self._phase is Phase.FAILED:
                 self.failure = None
                 self.subscriptions.revive()
             self._phase = Phase.PERSISTENT if persistent else Phase.TENTATIVE
-            policy.persistent = persistent or self.config.first_connect == "retry"
+            self._timer.policy.persistent = persistent or self.config.first_connect == "retry"
             self._attempt = 0
             self._begin_attempt()
             # Not in the context of the caller, which may be the context of one request of a server.
             self._run = start_task(self._stay_connected(), context=self._user_tasks.context.copy(), name=_RUN)
             self._run.add_done_callback(self._run_ended)
         elif persistent and self._phase in _RUNNING:
-            policy.persistent = True
+            self._timer.policy.persistent = True
             if self._phase is Phase.TENTATIVE:
                 self._phase = Phase.PERSISTENT
             if self.just_lost:
@@ -228,17 +226,19 @@ class Supervisor:
         session = self._session = self.send_queue.new_session()
         receiver = Inbound(session, self.send_queue, self.subscriptions, self.handlers, self.protocol_errors)
         authenticator, policy = self.session_loop.authenticator, self._timer.policy
-        self._connector = Connector(self.config, session, receiver, authenticator, self._user_tasks, self._signing_in)
+        connector = Connector(self.config, session, receiver, authenticator, self._user_tasks, self._signing_in)
+        self._connector = connector
         try:
             if host_events.offline:
                 self._timer.check_reachable()
-            await self._connector.run()
+            await connector.run()
         except Exception as error:
             # Foreign exceptions too, for example of a setup: a classifier may retry them.
             policy.lost(None, answered=False, useful=session.useful)
-            return error, self.activity
+            return error, connector.phase
         finally:
-            self._connector = None
+            if self._connector is connector:  # An abandoned run may end after the next one began.
+                self._connector = None
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
