@@ -135,7 +135,7 @@ def test_giving_up_is_one_error(told: Told) -> None:
     log.go(S.CONNECTING)
     log.go(S.CONNECTED)
     log.go(S.FAILED, LOST)
-    words = "the client gave up: {}; connect() starts it anew"
+    words = "the client gave up: {}; connect() starts it again"
     assert told.lines() == [
         ("ERROR", f"{SHOWN}: {words.format('the circle refused the key')}"),
         ("ERROR", f"{SHOWN}: {words.format(LOST)}"),
@@ -156,7 +156,7 @@ def test_a_connection_that_is_left_on_purpose_is_no_loss(told: Told) -> None:
     log = Log()
     log.go(S.CONNECTING)
     log.go(S.CONNECTED)
-    log.go(S.WAITING, ConnectionLost("the client replaced the connection by a new one", code=1000, local=True), 0.0)
+    log.go(S.WAITING, ConnectionLost("the client replaced the connection", code=1000, local=True), 0.0)
     assert told.levels() == ["INFO"]
 
 

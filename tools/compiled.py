@@ -1,4 +1,4 @@
-"""Compile what a bundle has for its pages, which would else compile everything that they import anew, each time.
+"""Compile the modules of a bundle for its pages, which would otherwise compile everything that they import, each time.
 
 It takes a Python of the very version, and the bundle's Pyodide is one: it runs in Node.
 """

@@ -23,7 +23,7 @@ __all__ = ["Trace", "trace_call", "trace_connect"]
 _PACKAGE = Path(circle_ws.__file__).parent
 _KEY = "01" * 32
 _CALLBACKS = 0.05
-"""Seconds in which what a finished call or connection has left to do is done."""
+"""Seconds in which the rest of the work of a finished call or connection is done."""
 
 
 @dataclass(frozen=True)

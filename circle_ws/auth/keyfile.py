@@ -88,7 +88,7 @@ def read_key_file(path: Path, password: Password | None = None) -> bytes:
         if not secret.value:
             return key
         del key
-        fault = "this key is not encrypted; leave the password out, or write the key anew with a password"
+        fault = "this key is not encrypted; omit the password, or write the key again with a password"
     wanted = "the password is wrong, or this is no encrypted PKCS#8 key file; " if secret.value else ""
     raise InvalidKey(f"{shown_path(where.value)}: {wanted}{fault}")
 

@@ -66,7 +66,7 @@ def keygen(
         bool, typer.Option("--encrypt", help=f"Encrypt the file with a password that is asked for, or in ${PASSWORD}.")
     ] = False,
 ) -> None:
-    """Make a private key. It goes to stdout, or to a file; its public key is told."""
+    """Make a private key. It goes to stdout, or to a file; its public key is printed."""
     private_key = generate_private_key()
     public_key = derive_public_key(private_key)
     if encrypt:
@@ -114,7 +114,7 @@ def _encrypted(file: Path, private_key: str) -> None:
 
 @contextmanager
 def _writing(file: Path) -> Iterator[None]:
-    """Say in words why a key file cannot be written."""
+    """Return why a key file cannot be written."""
     try:
         yield
     except FileExistsError:

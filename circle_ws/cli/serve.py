@@ -30,7 +30,7 @@ def serve(
         list[str] | None,
         typer.Option(
             metavar="ORIGIN",
-            help="Let in pages of this origin, as https://app.example, or of any (*); repeat it. Else, on loopback, "
+            help="Accept pages of this origin, as https://app.example, or of any (*); repeat it. Else, on loopback, "
             "pages of this machine and of URL's host.",
         ),
     ] = None,

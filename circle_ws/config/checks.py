@@ -150,7 +150,7 @@ def secure(url: str) -> None:
 
 def headers_function(function: Callable[..., Any]) -> None:
     """Check that a source of headers can be called without arguments."""
-    words = "headers must be a mapping of names to values, or an async function without arguments that gives one"
+    words = "headers must be a mapping of names to values, or an async function without arguments that returns one"
     if not callable(function):
         raise ConfigError(f"{words}, not {type(function).__name__}", option="headers")
     try:

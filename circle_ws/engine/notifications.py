@@ -1,4 +1,4 @@
-"""Notifications: which listeners get which, and `listen()`, which makes a listener."""
+"""Notifications: the registry of listeners by method, and `listen()`, which makes a listener."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _logger = logging.getLogger("circle_ws")
 
 @dataclass(frozen=True, slots=True)
 class Notification(Generic[T]):
-    """One notification, as a listener for all of them gets it.
+    """One notification, as yielded by a listener to all of them.
 
     Attributes:
         method: Its name.
@@ -143,11 +143,11 @@ class Subscriptions:
                 buffer.interrupted(downtime)
 
     def fail(self, failure: Exception) -> None:
-        """Have every listener raise `failure`, until `revive`."""
+        """Make every listener raise `failure`, until `revive`."""
         self._set_failure(failure)
 
     def revive(self) -> None:
-        """Have every listener wait again."""
+        """Make every listener wait again."""
         self._set_failure(None)
 
     def end(self) -> None:

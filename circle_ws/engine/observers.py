@@ -1,4 +1,4 @@
-"""What a client tells of itself: its status, to listeners, callbacks, waiting tasks and the log; and protocol errors.
+"""The observers of a client: listeners, callbacks, waiting tasks and the log, for its status and protocol errors.
 
 The supervisor alone writes the status. The log is the logger `circle_ws`: one line for each lost connection, failed
 attempt and end of a client. What can repeat without end is logged once a minute. URLs are logged without their query,
@@ -280,7 +280,7 @@ class ConnectionLog:
             _logger.info("%s: connected, after %.1f s without", shown(self._url), self._clock() - self._since)
             self._since = None
         elif status is Status.FAILED:
-            words = "%s: the client gave up: %s; connect() starts it anew"
+            words = "%s: the client gave up: %s; connect() starts it again"
             # That it was dropped, or its event loop ended, is the program's own doing, and warned of elsewhere.
             level = logging.INFO if isinstance(change.cause, NotConnected) else logging.ERROR
             _logger.log(level, words, shown(self._url), _described(change.cause))

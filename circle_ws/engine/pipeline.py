@@ -92,7 +92,7 @@ class Pipeline:
                     "the client is not connected; use `async with client:` or await client.connect() first"
                 )
             if status is Status.FAILED:
-                raise NotConnected(f"the client gave up: {failure}; connect() starts it anew") from failure
+                raise NotConnected(f"the client gave up: {failure}; connect() starts it again") from failure
         self._affinity.check()
 
     @staticmethod
@@ -252,7 +252,7 @@ class Pipeline:
             self._send_queue.submit(message)
             await asyncio.wait([call.future for call in message.requests] or [message.future])
             if not message.requests:
-                # Of notifications alone there are no outcomes that could tell that it was never written.
+                # A batch of notifications has no outcomes, so that it was not written must be raised.
                 message.future.result()
         except (asyncio.CancelledError, GeneratorExit):
             for call in (message, *message.requests):

@@ -227,7 +227,7 @@ class Session:
             if is_cancelled():
                 raise
             # A transport that breaks its contract must not keep calls from going out.
-            _logger.warning("the transport could not tell when to write on: %s: %s", type(error).__name__, error)
+            _logger.warning("waiting until the transport can write failed: %s: %s", type(error).__name__, error)
         self._congestion = None
         self._on_room()
 

@@ -81,7 +81,7 @@ def result_of(task: asyncio.Task[T]) -> T:
 
 
 def deadline_after(seconds: float | None) -> float:
-    """Return the time on the event loop's clock in so many seconds; infinity for None, which means no limit."""
+    """Return the event loop's time in `seconds`; infinity for None, which means no limit."""
     return inf if seconds is None else asyncio.get_running_loop().time() + seconds
 
 

@@ -1,1 +1,1 @@
-"""JSON-RPC 2.0 without I/O: codec, envelopes, pending calls, subscriptions."""
+"""JSON-RPC 2.0 without I/O, for client and server: codec, messages, pending requests, methods, replies."""

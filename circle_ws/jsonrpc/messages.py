@@ -92,7 +92,7 @@ def result(id: Any, value: Any) -> str:
 
 
 def error(id: Any, failure: RpcError) -> str:
-    """Write a reply that tells of a failure.
+    """Write an error reply.
 
     Raises:
         InvalidRequest: The error's data is not finite plain JSON with string keys.
@@ -105,7 +105,7 @@ def error(id: Any, failure: RpcError) -> str:
 
 
 def kind_of(message: Any) -> Kind:
-    """Check the envelope of a decoded message and tell what it is.
+    """Check the envelope of a decoded message and return its kind.
 
     Raises:
         ProtocolError: It is no JSON-RPC 2.0 message; the text says which member is wrong.

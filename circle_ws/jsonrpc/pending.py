@@ -24,12 +24,12 @@ class Pending(Generic[T]):
 
     A request goes through it like this:
 
-    1. `new_id()` gives its id, which no other request of this table ever has.
+    1. `new_id()` returns its id, which no other request of this table ever has.
     2. `add(id, entry)`, or `add_batch({id: entry, ...})` for several in one message, *before* the text is written: a
        reply must not come too early.
     3. `take(id)` when its reply comes: returns the entry and forgets it. `None` means that the reply is to be ignored;
        then `take_almost(id)` finds the request whose id came back with another type, which is a `ProtocolError`
-       (JSON-RPC 2.0 section 5), and `was_sent(id)` tells a late reply from one to nothing that was ever asked.
+       (JSON-RPC 2.0 section 5), and `was_sent(id)` distinguishes a late reply from one to no request.
     4. `give_up(id)` when its caller waits no longer (it was cancelled, or ran out of time); a late reply is ignored.
     5. `take_all()` when the connection is lost.
 

@@ -73,7 +73,7 @@ def _find_id(text: str, start: int, end: int, id: int | None) -> int | None:
 
 
 def is_nameless_error(text: str) -> bool:
-    """Tell whether it is in plain sight that a peer could not read a message: code -32700 or -32600, and no id."""
+    """Return whether a text is visibly an error, without an id, of a peer that could not read a message."""
     beginning = text[:LOOKED_AT].lstrip("\ufeff \t\r\n").removeprefix("[")
     start = _ERROR.match(beginning)
     return (
@@ -84,6 +84,6 @@ def is_nameless_error(text: str) -> bool:
 
 
 def reply_error(text: str, length: int) -> str:
-    """Return so many characters of the error in a reply that cannot be parsed; empty where none is in plain sight."""
+    """Return up to `length` characters of the error in a reply that cannot be parsed; empty if none can be found."""
     found = _ERROR.match(text)
     return text[found.end() : found.end() + length] if found is not None else ""

@@ -26,7 +26,7 @@ class Responder:
     Args:
         logger: Takes what functions raise and return that the peer is not told.
         max_bytes: Maximum size of a reply, in bytes of UTF-8; `None` sets no limit.
-        unwritable: What the peer is told of a result that cannot be written; `{}` stands for the method.
+        unwritable: The error message for a result that cannot be written; `{}` stands for the method.
     """
 
     __slots__ = ("_logger", "_max_bytes", "_unwritable")

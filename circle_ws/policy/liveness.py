@@ -74,7 +74,7 @@ class Step(NamedTuple):
     """What to do now, and when to ask `Liveness` again.
 
     Attributes:
-        action: Wait, send a ping, send a probe, or give the connection up.
+        action: Wait, send a ping, send a probe, or close the connection.
         until: When to ask again, in seconds of the clock that was passed in.
     """
 

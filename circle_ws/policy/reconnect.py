@@ -62,7 +62,7 @@ class ReconnectPolicy:
         self._consecutive = 0
 
     def lost(self, uptime: float | None, *, answered: bool, useful: bool) -> None:
-        """Take note of a connection that ended; call it before `plan`.
+        """Record a connection that ended; call it before `plan`.
 
         Args:
             uptime: How long the client was connected, in seconds; None if the attempt failed before that.

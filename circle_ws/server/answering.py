@@ -178,7 +178,7 @@ class MethodRunner:
     Args:
         rules: The circle's.
         connection: The client's.
-        reject: Called with the reason, in words, when the client must go.
+        reject: Called with the reason when the client must be disconnected.
 
     Attributes:
         connection: The connection as the next method will see it.

@@ -30,7 +30,7 @@ class Requests:
         socket: The client's.
 
     Attributes:
-        pending: Those without a reply; each entry is set to the result, which is plain JSON, or to an error.
+        pending: The unanswered requests; each entry is set to the result, which is plain JSON, or to an error.
     """
 
     __slots__ = ("_open", "_socket", "pending")
@@ -58,7 +58,7 @@ class Requests:
         return await self._exchange(text, [id for id, _, _ in numbered], timeout, "a batch")
 
     def settle(self, reply: dict[str, Any], kind: Kind) -> None:
-        """Take a checked reply; one to nothing that was asked is ignored."""
+        """Handle a checked reply; a reply to no request is ignored."""
         id = reply["id"]
         outcome = messages.rpc_error(reply) if kind is Kind.ERROR else reply["result"]
         if (future := self.pending.take(id)) is not None:
@@ -71,7 +71,7 @@ class Requests:
             _fail(self.pending.take_unread(), outcome)
 
     def settle_broken(self, frame: Any, error: ProtocolError, *, alone: bool) -> bool:
-        """Take what may be a reply that breaks JSON-RPC; return whether it is about a request of ours.
+        """Handle a message that may be a malformed reply; return whether it is about a request of ours.
 
         Args:
             frame: What came.
@@ -83,11 +83,11 @@ class Requests:
         return _fail(self.pending.take_broken(frame), error)
 
     def settle_undecoded(self, text: str, error: ProtocolError) -> bool:
-        """Take a message that is not strict JSON; return whether it is plainly a reply to a request of ours."""
+        """Handle a message that is not strict JSON; return whether the id of a request of ours was found in it."""
         return _fail(self.pending.take_undecoded(text), error)
 
     def settle_empty(self, error: ProtocolError) -> bool:
-        """Take an empty array, which may be a reply; return whether it is about the one unanswered message of ours."""
+        """Handle an empty array; return whether it answers the one unanswered message of ours."""
         return _fail(self.pending.take_only_message(), error)
 
     def end(self) -> None:

@@ -73,7 +73,7 @@ class SignIn:
     Args:
         rules: The circle's.
         accept: Called with the key that signed in, 66 hex characters.
-        reject: Called with the reason, in words, when the client must go.
+        reject: Called with the reason when the client must be disconnected.
     """
 
     __slots__ = ("_accept", "_failures", "_nonces", "_reject", "_rules")

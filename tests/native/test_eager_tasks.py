@@ -86,7 +86,7 @@ async def test_a_drain_that_raises_keeps_nothing_from_going_out(caplog: pytest.L
     async with client("ws://localhost/", key=None, transport=Dialler(Faulty)) as it:
         for number in range(3):
             assert await asyncio.wait_for(it.call("f", [number]), 5) == [number]
-    assert "could not tell when to write on: OSError" in caplog.text
+    assert "waiting until the transport can write failed: OSError" in caplog.text
 
 
 async def test_no_function_of_the_users_runs_on_the_reader() -> None:

@@ -139,7 +139,7 @@ def _holds_password(name: str, value: str) -> bool:
 
 
 def _foreign(path: Path) -> str | None:
-    """Return in words who else can have changed a file or a folder; None where only the user can."""
+    """Return a description of who else can have changed a file or a folder; None if only the user can."""
     if not hasattr(os, "geteuid"):  # Windows: its rights are not told by these numbers.
         return None
     found = path.stat()

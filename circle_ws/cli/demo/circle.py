@@ -1,4 +1,4 @@
-"""The circle of `serve` and `demo`: arithmetic, an echo, ticks, a question back, and a way to be dropped."""
+"""The circle of `serve` and `demo`: arithmetic, an echo, ticks, a request to the caller, and a dropped connection."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -17,7 +17,7 @@ GOING_AWAY = 1001
 TICK = 1.0
 """Seconds between two ticks."""
 MOST_TICKS = 1000
-"""So many may be asked for at once."""
+"""Maximum number of ticks for one request."""
 
 
 @asynccontextmanager
@@ -70,7 +70,7 @@ async def _ask_back(connection: Connection, topic: str) -> Any:
 
 
 def _tick_at_once(connection: Connection, count: int = 1) -> None:
-    """Push so many ticks to the caller, before the answer."""
+    """Push `count` ticks to the caller, before the answer."""
     if not 0 <= count <= MOST_TICKS:
         raise RpcError(INVALID_PARAMS, f"invalid params: count is a whole number up to {MOST_TICKS}")
     for number in range(count):

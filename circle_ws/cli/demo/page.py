@@ -213,7 +213,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
 
 def judge(report: Report) -> Iterator[tuple[bool, str]]:
-    """Yield whether the page did each of the things that it should, and the thing in words."""
+    """Yield each expectation of the page: whether it was met, and its description."""
     for words, holds in _CHECKS:
         try:
             good = holds(report)
