@@ -54,6 +54,10 @@ PAGES = ["--pages", "4"]
 # test, and longer than all that those wait for themselves.
 WATCHED = ["-o", "faulthandler_timeout=600", "-o", "faulthandler_exit_on_timeout=true"]
 
+MSGSPEC = ["0.18.6", "0.19.0", "0.20.0"]
+"""The versions in Pyodide 0.26 to 314; newer ones are tested everywhere."""
+CODEC = sorted(str(path) for pattern in ("test_codec*.py", "test_convert*.py") for path in Path("tests").glob(pattern))
+
 _NOT_HERE = 3
 """The code of a `ToolError` that says what this machine cannot do, or lacks."""
 
@@ -161,6 +165,18 @@ def tests(session: nox.Session, version: str) -> None:
         environ["COVERAGE_FILE"] = str(NATIVE_DATA.resolve())
         command += ["--cov", "--cov-report="]
     session.run(*command, *(session.posargs or ([] if runs_all else BETWEEN)), env=environ)
+
+
+@nox.session
+def codec_versions(session: nox.Session) -> None:
+    """Run the codec's tests with each msgspec that a Pyodide distributes, on a Python that all support."""
+    python = _environment(session, "test", version="3.12")
+    for version in MSGSPEC:
+        home = (CACHE / "msgspec" / version).resolve()
+        if not home.exists():
+            target = ["--no-deps", "--target", str(home)]
+            session.run(*python, "-m", "pip", "install", "-q", *target, f"msgspec=={version}")
+        session.run(*python, "-m", "pytest", *WATCHED, *CODEC, env={**SAME_ORDER, "PYTHONPATH": str(home)})
 
 
 @nox.session(default=False)

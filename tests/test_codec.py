@@ -565,3 +565,16 @@ def test_long_integers_are_found_everywhere(place: str, before: int) -> None:
     with pytest.raises(ProtocolError, match=r"integer|digits"):
         codec.decode(padding + place.format(long, long))
     assert codec.decode(f'{padding}["{long}","\\"{long}"]') == [long, '"' + long]
+
+
+class _Half(enum.Enum):
+    HALF = 0.5
+
+
+def test_what_older_versions_of_msgspec_do_not_write() -> None:
+    """Members of an Enum that are neither integers nor texts (0.18); docs/reference.md has the table."""
+    if msgspec.__version__.startswith("0.18."):
+        with pytest.raises(InvalidRequest):
+            codec.encode([_Half.HALF])
+    else:
+        assert codec.encode([_Half.HALF]) == "[0.5]"

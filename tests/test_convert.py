@@ -110,7 +110,7 @@ _UUID = "12345678-1234-5678-1234-567812345678"
         (Pair, [1], Pair(1)),
         (Color, "red", Color.RED),
         (Level, 1, Level.LOW),
-        (Literal["a", 1], 1, 1),
+        (Literal["a", "b"], "b", "b"),
         (int | str, "a", "a"),
         (User | None, None, None),
         (UserId, 1, 1),

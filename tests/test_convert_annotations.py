@@ -220,6 +220,8 @@ type Names = list[str]
 type Maybe[T] = T | None
 type More[T] = Maybe[Box[T]]
 type Endless = list[Endless] | str
+type Nested[T] = T | list[Nested[T]]
+type Loop = Loop
 
 @dataclass
 class Box[T]:
@@ -244,7 +246,8 @@ def test_aliases_and_classes_of_the_new_syntax(new: dict[str, Any]) -> None:
     box = convert(new["Box"][int], {"content": 1, "more": {"content": 2}})
     assert box == new["Box"](1, new["Box"](2))
     assert mismatch(new["Box"][int], {"content": 1, "more": {"content": "x"}}).path == "$.more.content"
-    assert "recursion" in refusal(new["Endless"])
+    for endless in (new["Endless"], new["Nested"][int], new["Loop"] | None):
+        assert "holds itself" in refusal(endless)
 
 
 @pytest.mark.parametrize("depth", [10, 511])

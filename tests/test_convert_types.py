@@ -331,3 +331,12 @@ def test_an_error_of_the_types_own_is_the_cause() -> None:
 def test_what_msgspec_cannot_convert_to_is_refused_at_once(form: Any) -> None:
     """Before anything is sent; two alternatives must be told apart by their kind, or by the tags of Structs."""
     assert refusal(form)
+
+
+def test_what_older_versions_of_msgspec_do_not_convert_to() -> None:
+    """Constants that are booleans (up to 0.20); docs/reference.md has the table."""
+    version = tuple(map(int, msgspec.__version__.split(".")[:2]))
+    if version > (0, 20):
+        assert convert(Literal[True], True) is True
+    else:
+        assert "Literal" in refusal(Literal[True])

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import inspect
 import re
+from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar, get_origin, overload
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, overload
 
 import msgspec
 
@@ -104,13 +105,16 @@ def _converting(form: Any, *, may_call: bool = True) -> Callable[[Any], Any]:
 
     if form is object:
         return _as_it_is
+    _refuse_endless(form, ())
     try:
-        described = forms.type_info(form)
-        custom = _custom_in(described, forms.CustomType, set())
-    except InvalidRequest:
-        raise
+        msgspec.json.Decoder(form)
     except Exception as error:
         raise InvalidRequest(f"{_shown(form)} is no type that JSON can be converted to: {error}") from error
+    described = custom = None
+    # Up to 0.20 it fails to sort a Literal of different types.
+    with suppress(TypeError):
+        described = forms.type_info(form)
+        custom = _custom_in(described, forms.CustomType, set())
     if custom is None:
         return _by_msgspec(form)
     if not may_call:
@@ -129,6 +133,17 @@ _kept = lru_cache(_MOST_KEPT)(_converting)
 
 def _as_it_is(value: Any) -> Any:
     return value
+
+
+def _refuse_endless(form: Any, within: tuple[Any, ...]) -> None:
+    """Refuse a `type X = ...` that holds itself: msgspec follows it for ever, which ends a Pyodide interpreter."""
+    alias = get_origin(form) or form
+    if hasattr(alias, "__value__"):
+        if any(alias is one for one in within):
+            raise InvalidRequest(f"{alias} holds itself: only a dataclass, a Struct or the like may")
+        _refuse_endless(alias.__value__, (*within, alias))
+    for part in get_args(form):
+        _refuse_endless(part, within)
 
 
 def _custom_in(described: Any, custom: type, seen: set[int]) -> Any:
