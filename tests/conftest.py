@@ -18,6 +18,8 @@ pytest_plugins = [
 
 _HERE = Path(__file__).parent
 _IN_WASM = sys.platform == "emscripten"
+_LONG = {"test_backends.py", "test_crowds.py", "test_herd.py", "test_properties.py", "test_stateful.py"}
+"""What takes longest in a page: each page of a run begins with one of them."""
 _LEFT_OUT = {"native" if _IN_WASM else "wasm", "harness", "peers", "support"}
 
 
@@ -40,7 +42,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave to other pages the files that are theirs: `CIRCLE_WS_PART` is `1/2` for the first half."""
     part, _, parts = os.environ.get("CIRCLE_WS_PART", "1/1").partition("/")
-    mine = set(sorted({item.path for item in items})[int(part) - 1 :: int(parts)])
+    files = sorted({item.path for item in items}, key=lambda path: (path.name not in _LONG, path))
+    mine = set(files[int(part) - 1 :: int(parts)])
     if others := [item for item in items if item.path not in mine]:
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if item.path in mine]
