@@ -134,7 +134,7 @@ def test_annotations_that_nothing_can_be_converted_to() -> None:
     it.handle("f", subtract)
 
 
-async def test_what_nobody_answers(peers: Peers) -> None:
+async def test_requests_without_a_handler(peers: Peers) -> None:
     """-32601, also after the handler was removed; the same method can then be answered anew."""
     circle = await peers.start("circle")
     async with client(circle.url) as it:
@@ -176,7 +176,7 @@ async def test_a_handler_may_use_the_client(peers: Peers) -> None:
         assert await circle.ask("ask_client", method="around", params=["x"]) == {"result": ["x"]}
 
 
-async def test_a_slow_handler_holds_nobody_up(peers: Peers) -> None:
+async def test_a_slow_handler_blocks_nothing(peers: Peers) -> None:
     """While it runs calls are answered, and so are other requests."""
     circle = await peers.start("circle")
     release = asyncio.Event()

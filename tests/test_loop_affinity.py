@@ -280,7 +280,7 @@ def test_a_client_that_is_dropped_after_its_event_loop_ended_is_held_by_nothing(
 
 @pytest.mark.native_only("the page's loop never ends")
 def test_a_client_that_lost_its_event_loop_can_begin_on_another_one() -> None:
-    """The end of the loop made it FAILED; `connect()` starts it anew, where it then belongs."""
+    """The end of the loop made it FAILED; `connect()` starts it again, on the new loop."""
     it = memory_client()
 
     async def use() -> Any:

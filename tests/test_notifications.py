@@ -20,7 +20,7 @@ def _read(buffer: Buffer[object]) -> list[object]:
 
 
 def test_by_method() -> None:
-    """A notification goes to all who listen to its method, and to nobody else."""
+    """A notification goes to all listeners of its method, and to no other."""
     subscriptions, one, two, other = Subscriptions(), Buffer[object](9), Buffer[object](9), Buffer[object](9)
     subscriptions.add("price", one)
     subscriptions.add("price", two)

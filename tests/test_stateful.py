@@ -129,7 +129,7 @@ CLIENTS = st.fixed_dictionaries(
 
 
 def check(story: Story) -> None:
-    check_that_nobody_complains(story)
+    check_that_nothing_was_logged(story)
     for one in story.calls:
         if one.deadline is not None:
             assert (story.loop.time() if one.ended is None else one.ended) <= one.deadline + SLACK, f"too late: {one}"
@@ -141,7 +141,7 @@ def check(story: Story) -> None:
         check_that_nothing_waits_without_need(story)
 
 
-def check_that_nobody_complains(story: Story) -> None:
+def check_that_nothing_was_logged(story: Story) -> None:
     """No exception in a callback, or in a task that is not awaited."""
     for report in story.loop.reports:
         raise AssertionError(report["message"]) from report.get("exception")
@@ -204,7 +204,7 @@ def check_the_end(story: Story) -> None:
     assert not supervisor._closing
     assert not supervisor.publisher._waiters
     gc.collect()
-    check_that_nobody_complains(story)
+    check_that_nothing_was_logged(story)
 
 
 def check_how_it_ended(story: Story, one: Made) -> None:

@@ -25,7 +25,7 @@ async def sent(peer: RemotePeer, *names: str) -> list[list[str]]:
 
 
 async def test_a_circle_gets_the_headers(peers: Peers) -> None:
-    """They are sent as they are, once each, beside those of the handshake, and again on the way back."""
+    """They are sent as they are, once each, beside those of the handshake, and again on a reconnect."""
     peer = await peers.start("opening")
     headers = {"Authorization": SECRET, "Cookie": "a=b; c=d", "X-Empty": ""}
     async with client(peer.url, key=None, headers=headers) as it:

@@ -160,7 +160,7 @@ async def test_what_only_quotes_an_id_is_no_reply(client: ClientConnection, conn
 async def test_an_error_without_an_id_is_that_of_the_only_call(
     client: ClientConnection, connection: Connection, code: int
 ) -> None:
-    """As a client answers that cannot read what it was asked, or knows no batches; with two open it is nobody's."""
+    """As a client answers that cannot read what it was asked, or knows no batches; with two open it belongs to none."""
     error = {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": "words"}}
     call = later(connection.call("add"))
     await asked(client)
@@ -194,7 +194,7 @@ async def test_an_error_without_an_id_is_that_of_the_only_call(
 async def test_a_broken_error_without_an_id_is_that_of_the_only_call(
     client: ClientConnection, connection: Connection, text: str
 ) -> None:
-    """It need not wait for its time; with a notification under way, or two open, it is nobody's and is answered."""
+    """It need not wait for its time; with a notification under way, or two open, it belongs to none and is answered."""
     call = later(connection.call("add"))
     await asked(client)
     await client.send(text)
