@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConnectionLost, MessageTooLarge, ProtocolError
 from ..jsonrpc import codec as json
 from ..jsonrpc import messages as envelope
+from ..jsonrpc.lenient import reply_error
 from ..jsonrpc.messages import AUTHENTICATION_REQUIRED, MAX_BATCH, Kind
 from ..jsonrpc.pending import UNREAD
-from ..jsonrpc.plain_sight import reply_error
 from .listener import weigh
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from .lenient import is_nameless_error, reply_ids
 from .messages import INVALID_REQUEST, PARSE_ERROR
-from .plain_sight import is_nameless_error, reply_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

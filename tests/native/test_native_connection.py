@@ -9,7 +9,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from circle_ws import ConnectionFailed, ConnectionLost, MessageTooLarge
-from circle_ws.jsonrpc.plain_sight import reply_ids
+from circle_ws.jsonrpc.lenient import reply_ids
 from circle_ws.transport import Transport, TransportOptions
 from circle_ws.transport.native import connect
 from tests.native.test_frames import frame

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circle_ws.jsonrpc import codec as json
-from circle_ws.jsonrpc.plain_sight import LOOKED_AT, is_nameless_error, reply_ids
+from circle_ws.jsonrpc.lenient import LOOKED_AT, is_nameless_error, reply_ids
 from tests.support.cpu import spent
 
 FOUND: list[tuple[str, list[int]]] = [

@@ -1,4 +1,4 @@
-"""The ids of replies that cannot be parsed: not strict JSON, or cut off after a beginning.
+"""Lenient look at replies that cannot be parsed, because they are no strict JSON or cut off: the ids of their calls.
 
 The call that such a reply is about fails at once instead of waiting for its time.
 """
