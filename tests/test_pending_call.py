@@ -85,6 +85,7 @@ async def test_a_batch_that_fails() -> None:
         await batch.future
 
 
+@pytest.mark.native_only("the page's loop never ends")
 def test_its_event_loop_has_ended() -> None:
     """Who waited is gone with it: nothing is raised."""
 
