@@ -69,8 +69,10 @@ class Waiter(asyncio.Future[Any]):
         else:
             self._wake_up = callback
             self._context = context
-            if _event.hooks is None:
-                _event.hooks = _known_hooks()
+            # A task waits in a step of its loop, which has set them; another loop may have run before.
+            hooks = sys.get_asyncgen_hooks()
+            if hooks.firstiter is not None:
+                _event.hooks = hooks
 
     def set_result(self, result: Any, /) -> None:
         """Set the result, and resume the task: now, where that is legal."""
@@ -127,11 +129,6 @@ def deliver(take: Callable[[str], object], text: str) -> None:
         take(text)
     finally:
         _event.free = False
-
-
-def _known_hooks() -> Any:
-    hooks = sys.get_asyncgen_hooks()
-    return None if hooks.firstiter is None else hooks
 
 
 def _raise(error: BaseException) -> None:
