@@ -54,10 +54,9 @@ def _described(browser: str, bundle: Path, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _sizes(bundle: Path) -> dict[str, int]:
-    """Give what of ours a page loads, in bytes: the wheel, and the code beside it, of which there may be none."""
-    wheels = {"wheel": "circle_ws-*.whl", "code": "circle_ws_code-*.whl"}
-    return {name: sum(path.stat().st_size for path in bundle.glob(pattern)) for name, pattern in wheels.items()}
+def _wheel_size(bundle: Path) -> int:
+    """Return the size of our wheel, as a page loads it, in bytes."""
+    return next(bundle.glob("circle_ws-*.whl")).stat().st_size
 
 
 def _write(result: dict[str, Any], out: Path) -> None:
@@ -93,7 +92,7 @@ def main() -> int:
     except PageFailed as failed:
         print(f"benchmark: {failed}", file=sys.stderr)
         return 1
-    result = _described(options.browser, bundle, plan) | summary(found, _sizes(bundle))
+    result = _described(options.browser, bundle, plan) | summary(found, {"wheel": _wheel_size(bundle)})
     print(tables(result))
     if options.out:
         _write(result, options.out)

@@ -90,7 +90,7 @@ def tables(result: dict[str, Any]) -> str:
         "",
         f"after loadPyodide: wheels {load['wheels']} ms, import {load['import']} ms, together {load['total']} ms",
     ]
-    return "\n".join([*lines, f"the wheel: {load['wheel'] / 1000:.1f} kB, its code: {load['code'] / 1000:.1f} kB"])
+    return "\n".join([*lines, f"the wheel: {load['wheel'] / 1000:.1f} kB"])
 
 
 def _figures(figures: dict[str, float]) -> str:
