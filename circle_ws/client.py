@@ -170,7 +170,7 @@ class CircleWsClient:
 
         Args:
             method: The method's name.
-            params: A list or tuple (by position) or a dict (by name) of values that msgspec writes; None omits them.
+            params: A list or tuple (by position), or a dict, dataclass or Struct (by name); None omits them.
             returns: The type of the result, as msgspec converts to it, strictly; or a function of the plain value.
             timeout: Time until the result must be there, in seconds; None means no limit. By default the configured
                 `call_timeout`.

@@ -2,9 +2,11 @@
 
 import json as reference
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from circle_ws.errors import InvalidRequest, ProtocolError, RpcError
@@ -12,6 +14,17 @@ from circle_ws.jsonrpc import messages as envelope
 from circle_ws.jsonrpc.messages import Kind, kind_of
 
 _Write = Callable[[], str]
+
+
+@dataclass
+class _Point:
+    x: int
+    y: float | None = None
+
+
+class _User(msgspec.Struct, tag=True):
+    name: str
+
 
 _PARAMS: list[Any] = [None, [], {}, [1, None, "x"], (1, 2), {"a": {"b": [True]}}, {"": "😀"}]
 
@@ -46,6 +59,23 @@ def test_a_notification(params: Any) -> None:
     message = _read(envelope.notification("update", params))
     assert message == _with_params({"jsonrpc": "2.0", "method": "update"}, params)
     assert kind_of(message) is Kind.NOTIFICATION
+
+
+@pytest.mark.parametrize(
+    ("params", "members"), [(_Point(1), {"x": 1, "y": None}), (_User("ada"), {"type": "_User", "name": "ada"})]
+)
+def test_one_object_of_a_class_is_params_by_name(params: Any, members: dict[str, Any]) -> None:
+    """A dataclass or a Struct is written as the object that it is, with its fields as the names."""
+    assert _read(envelope.request(1, "move", params))["params"] == members
+    assert _read(envelope.notification("move", params))["params"] == members
+
+
+def test_what_is_wrong_in_an_object_of_a_class_is_named() -> None:
+    """A number that is not finite is refused in a dataclass, too, and the class itself is no params."""
+    with pytest.raises(InvalidRequest, match=r"params\.y is nan"):
+        envelope.request(1, "move", _Point(1, float("nan")))
+    with pytest.raises(InvalidRequest, match="not type; put a single value into a list"):
+        envelope.request(1, "move", _Point)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("id", [0, 7, 2**53, "x", "", 1.5, None])

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import is_dataclass
 from enum import Enum
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
 
 from ..errors import InvalidRequest, ProtocolError, RpcError
 from . import codec as json
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 __all__ = [
     "AUTHENTICATION_REQUIRED",
@@ -31,8 +37,8 @@ __all__ = [
     "rpc_error",
 ]
 
-Params: TypeAlias = list[Any] | tuple[Any, ...] | dict[str, Any] | None
-"""What `params` may be: by position, by name, or left out."""
+Params: TypeAlias = "list[Any] | tuple[Any, ...] | dict[str, Any] | DataclassInstance | msgspec.Struct | None"
+"""What `params` may be: a list or a tuple (by position), a dict, a dataclass or a Struct (by name), or left out."""
 MAX_BATCH = 1000
 """How many members a batch may have, either way."""
 MAX_ID = 1024
@@ -163,20 +169,24 @@ def _members(method: str, params: Params) -> str:
     if type(method) is not str or not method:
         raise InvalidRequest(f"a method is named by a text that is not empty, not by {method!r}")
     if params is not None and not isinstance(params, _CONTAINERS):
-        params = _from_javascript(params)
+        params = _other_params(params)
     if params is None:
         return f'"method":{_encoded(method)}'
     return f'"method":{_encoded(method)},"params":{json.encode(params)}'
 
 
-def _from_javascript(params: Any) -> Params:
+def _other_params(params: Any) -> Params:
+    """Return params that are no plain container: a dataclass or a Struct as it is, JavaScript's converted."""
+    if isinstance(params, msgspec.Struct) or (is_dataclass(params) and not isinstance(params, type)):
+        return params
     converted: Params = json.from_javascript(params)
     if converted is not None and not isinstance(converted, _CONTAINERS):
         advice = (
             "make one of it, with .to_py() or by hand" if hasattr(params, "to_py") else "put a single value into a list"
         )
         raise InvalidRequest(
-            f"params are a list or a tuple (by position) or a dict (by name), not {type(params).__name__}; {advice}"
+            "params are a list or a tuple (by position), or a dict, a dataclass or a Struct (by name), "
+            f"not {type(params).__name__}; {advice}"
         )
     return converted
 
