@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from inspect import Parameter
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, ForwardRef, TypeAlias, get_type_hints
 
 from ..errors import InvalidRequest, InvalidResult, RpcError
@@ -17,7 +18,7 @@ from .convert import param_converter
 from .messages import INVALID_PARAMS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Iterable
 
 __all__ = ["Function", "Method"]
 
@@ -26,6 +27,7 @@ _Converter: TypeAlias = Callable[[Any], Any] | None
 
 _BY_POSITION = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _BY_NAME = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+_OTHERS = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 _MAX_NAMES = 5
 """Maximum number of the caller's names that an error repeats."""
 _MAX_NAME = 40
@@ -43,7 +45,7 @@ class Method:
         InvalidRequest: The function's parameters cannot be known, or no value can be converted to an annotation.
     """
 
-    __slots__ = ("_connection", "_converters", "_function", "_offered", "_place")
+    __slots__ = ("_by_name", "_by_position", "_connection", "_converts", "_function", "_offered", "_others", "_place")
 
     def __init__(self, function: Function, connection_type: type | None = None) -> None:
         self._function = function
@@ -58,8 +60,13 @@ class Method:
             self._place = annotations.index(connection_type)
             self._connection = self._offered.pop(self._place)
             del annotations[self._place]
-        converters = _Converters(self._offered, annotations)
-        self._converters = converters if converters.has_any() else None
+        converters = [_converter(it.name, form) for it, form in zip(self._offered, annotations, strict=True)]
+        pairs = list(zip(self._offered, converters, strict=True))
+        self._converts = any(converters)
+        self._by_position = [converter for it, converter in pairs if it.kind in _BY_POSITION]
+        self._by_name = {it.name: converter for it, converter in pairs if it.kind in _BY_NAME}
+        self._others = {it.kind: converter for it, converter in pairs}
+        """The converters by kind, of use for `*args` and `**kwargs`, of which a function has one each at most."""
 
     def call(self, params: Any, connection: object = None) -> Any:
         """Call the function; returns its result, or the coroutine that will.
@@ -74,8 +81,17 @@ class Method:
         if why := "; ".join(_mismatches(self._offered, params)):
             raise _invalid(why)
         positional, named = ([], params) if type(params) is dict else (list(params or ()), {})
-        if self._converters is not None:
-            positional, named = self._converters.convert(positional, named)
+        if self._converts:
+            by_position = chain(self._by_position, repeat(self._others.get(Parameter.VAR_POSITIONAL)))
+            positional = [
+                _converted(converter, value, f"[{place}]")
+                for place, (value, converter) in enumerate(zip(positional, by_position, strict=False))
+            ]
+            other = self._others.get(Parameter.VAR_KEYWORD)
+            named = {
+                name: _converted(self._by_name.get(name, other), value, f".{name[:_MAX_NAME]}")
+                for name, value in named.items()
+            }
         if self._connection is not None:
             named = self._add_connection(self._connection, connection, positional, named)
         return self._function(*positional, **named)
@@ -93,48 +109,6 @@ class Method:
         positional.extend(it.default for it in self._offered[len(positional) : self._place])
         positional.insert(self._place, connection)
         return named
-
-
-class _Converters:
-    """The conversions of a function's params to its annotations."""
-
-    __slots__ = ("_by_name", "_by_position", "_other_names", "_other_positions")
-
-    def __init__(self, parameters: Sequence[Parameter], annotations: Sequence[Any]) -> None:
-        self._by_position: list[_Converter] = []
-        self._by_name: dict[str, _Converter] = {}
-        self._other_positions: _Converter = None
-        self._other_names: _Converter = None
-        for parameter, annotation in zip(parameters, annotations, strict=True):
-            converter = _converter(parameter.name, annotation)
-            if parameter.kind in _BY_POSITION:
-                self._by_position.append(converter)
-            if parameter.kind in _BY_NAME:
-                self._by_name[parameter.name] = converter
-            elif parameter.kind is Parameter.VAR_POSITIONAL:
-                self._other_positions = converter
-            elif parameter.kind is Parameter.VAR_KEYWORD:
-                self._other_names = converter
-
-    def has_any(self) -> bool:
-        """Return whether there is a parameter that does not take every value as it is."""
-        others = (self._other_positions, self._other_names)
-        return any((*self._by_position, *self._by_name.values(), *others))
-
-    def convert(self, positional: list[Any], named: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        """Return the arguments; raises RpcError with code -32602 where a value does not fit its annotation."""
-        by_position = self._by_position
-        others = [self._other_positions] * (len(positional) - len(by_position))
-        return (
-            [
-                _converted(converter, value, f"[{place}]")
-                for place, (converter, value) in enumerate(zip([*by_position, *others], positional, strict=False))
-            ],
-            {
-                name: _converted(self._by_name.get(name, self._other_names), value, f".{name[:_MAX_NAME]}")
-                for name, value in named.items()
-            },
-        )
 
 
 def _parameters(function: Function) -> list[Parameter]:
@@ -210,37 +184,25 @@ def _converted(converter: _Converter, value: Any, path: str) -> Any:
     raise _invalid(f"params{path}{words}")
 
 
-def _mismatches(parameters: Collection[Parameter], params: Any) -> Iterable[str]:
+def _mismatches(parameters: list[Parameter], params: Any) -> Iterable[str]:
     """Describe what is missing, not expected, or too many."""
-    return _of_named(parameters, params) if type(params) is dict else _of_positional(parameters, len(params or ()))
-
-
-def _of_positional(parameters: Collection[Parameter], count: int) -> Iterable[str]:
-    places = [it for it in parameters if it.kind in _BY_POSITION]
-    only_named = [it for it in parameters if it.kind is Parameter.KEYWORD_ONLY]
-    if missing := [it.name for it in places[count:] if _is_required(it)]:
+    is_named = type(params) is dict
+    count = len(params or ())
+    kinds = _BY_NAME if is_named else _BY_POSITION
+    names = [it.name for it in parameters if it.kind in kinds]
+    given = params if is_named else names[:count]
+    required = [it for it in parameters if it.default is Parameter.empty and it.kind not in _OTHERS]
+    if missing := [it.name for it in required if it.kind in kinds and it.name not in given]:
         yield f"missing {_names(missing)}"
-    if missing := [it.name for it in only_named if _is_required(it)]:
-        yield f"missing {_names(missing)}, by name"
-    if count > len(places) and not any(it.kind is Parameter.VAR_POSITIONAL for it in parameters):
-        most = f"at most {len(places)}" if places else "none"
-        yield f"takes {most}{' by position' if len(parameters) > len(places) else ''}, not {count}"
-
-
-def _of_named(parameters: Collection[Parameter], params: dict[str, Any]) -> Iterable[str]:
-    known = {it.name for it in parameters if it.kind in _BY_NAME}
-    if missing := [it.name for it in parameters if it.name in known - params.keys() and _is_required(it)]:
-        yield f"missing {_names(missing)}"
-    unnamed = [it for it in parameters if it.kind is Parameter.POSITIONAL_ONLY]
-    if missing := [it.name for it in unnamed if _is_required(it)]:
-        yield f"missing {_names(missing)}, by position"
-    takes_any = any(it.kind is Parameter.VAR_KEYWORD for it in parameters)
-    if not takes_any and (unexpected := [name for name in params if name not in known.union(missing)]):
+    if elsewhere := [it.name for it in required if it.kind not in kinds]:
+        yield f"missing {_names(elsewhere)}, by {'position' if is_named else 'name'}"
+    if any(it.kind is _OTHERS[is_named] for it in parameters):
+        return
+    if not is_named and count > len(names):
+        most = f"at most {len(names)}" if names else "none"
+        yield f"takes {most}{' by position' if len(parameters) > len(names) else ''}, not {count}"
+    if is_named and (unexpected := [name for name in params if name not in {*names, *elsewhere}]):
         yield f"unexpected {_names(unexpected)}"
-
-
-def _is_required(parameter: Parameter) -> bool:
-    return parameter.default is Parameter.empty
 
 
 def _names(names: list[str]) -> str:
