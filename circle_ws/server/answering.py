@@ -23,14 +23,14 @@ from ..jsonrpc.messages import (
 from ..jsonrpc.responder import BatchReply, ReplyRoom, Responder
 from .concurrency import ConcurrencyLimit
 from .connection import Connection
-from .requests import Requests
+from .requests import Requests, fail
 from .sign_in import RESERVED, SIGN_IN, SignIn, is_bound
 
 if TYPE_CHECKING:
     from .rules import Rules
     from .socket import ClientSocket
 
-__all__ = ["MAX_MALFORMED", "MAX_RUNNING", "ClientSession", "MethodRunner"]
+__all__ = ["MAX_MALFORMED", "MAX_RUNNING", "ClientSession"]
 
 _logger = logging.getLogger("circle_ws.server")
 
@@ -42,7 +42,8 @@ _TURN = 16
 """Number of members of a batch that are taken before the other clients have their turn."""
 _NOT_SIGNED_IN = 1008
 """The close code for clients that do not sign in: a violated policy (RFC 6455 section 7.4.1)."""
-_FORMS = {"named": "by name", "positional": "by position"}
+_REFUSED = {"named": (list, "by name"), "positional": (dict, "by position")}
+"""By the form of params that a circle takes alone: the type that is refused, and the words for the other."""
 
 _Reply: TypeAlias = Callable[[str | None], Awaitable[object]]
 """Takes the text of a reply; None where there is none to send."""
@@ -56,27 +57,40 @@ class ClientSession:
     Args:
         rules: The circle's.
         socket: The client's.
+
+    Attributes:
+        connection: The connection as the next method will see it.
     """
 
-    __slots__ = ("_left_out", "_methods", "_requests", "_room", "_rules", "_socket")
+    __slots__ = (
+        "_is_over",
+        "_left_out",
+        "_limit",
+        "_requests",
+        "_room",
+        "_rules",
+        "_sign_in",
+        "_socket",
+        "_tasks",
+        "connection",
+    )
 
     def __init__(self, rules: Rules, socket: ClientSocket) -> None:
         self._rules = rules
         self._socket = socket
         self._requests = Requests(socket)
-        self._methods = MethodRunner(rules, Connection(socket, self._requests), self._reject)
+        self.connection = Connection(socket, self._requests)
+        self._sign_in = SignIn(rules, self._accept, self._reject)
+        self._limit = ConcurrencyLimit(MAX_RUNNING)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_over = False
         most = rules.max_batch_reply_bytes
         self._room = ReplyRoom(most)
         words = f"the response is left out: those of your open batches are over {most} bytes together; it has run"
         self._left_out = RpcError(LIMIT_EXCEEDED, words)
 
-    @property
-    def connection(self) -> Connection:
-        """The connection as the next method will see it."""
-        return self._methods.connection
-
     async def serve(self) -> None:
-        """Read and answer until the client is gone."""
+        """Read and answer until the client is gone and no method of its runs any more."""
         self._socket.when_lost = self._end
         limit = self._rules.sign_in_timeout
         timer = None if limit is None else self._socket.loop.call_later(limit, self._reject_unless_signed_in, limit)
@@ -87,11 +101,24 @@ class ClientSession:
             if timer is not None:
                 timer.cancel()
             self._end()
-            await self._methods.ended()
+            while self._tasks:
+                await asyncio.wait(self._tasks)
 
     def _end(self) -> None:
-        self._methods.end()
+        self._is_over = True
+        self._limit.close()
+        for task in self._tasks:
+            # Once: a second time would interrupt what a method does about the first.
+            if not task.cancelling():
+                task.cancel()
         self._requests.end()
+
+    def _accept(self, key: str) -> None:
+        if self.connection.public_key in (None, key):
+            self.connection.public_key = key
+        else:
+            # Running methods go on in the name of the key that called them.
+            self.connection = Connection(self._socket, self._requests, key)
 
     def _reject_unless_signed_in(self, limit: float) -> None:
         if self.connection.public_key is None:
@@ -119,7 +146,8 @@ class ClientSession:
         try:
             frame = codec.decode(text)
         except ProtocolError as error:
-            await self._reply(None if self._requests.settle_undecoded(text, error) else _PARSE_ERROR)
+            is_reply = fail(self._requests.pending.take_undecoded(text), error)
+            await self._reply(None if is_reply else _PARSE_ERROR)
             return
         if type(frame) is list:
             await self._take_batch(frame)
@@ -130,7 +158,7 @@ class ClientSession:
         most = self._rules.max_batch
         if not members:
             error = ProtocolError("the client answered with an empty array")
-            is_reply = self._requests.settle_empty(error)
+            is_reply = fail(self._requests.pending.take_only_message(), error)
             await self._reply(None if is_reply else _invalid_request("a batch without members"))
         elif len(members) > most:
             await self._reply(_invalid_request(f"a batch has at most {most} members, not {len(members)}"))
@@ -145,7 +173,7 @@ class ClientSession:
                     await asyncio.sleep(0)
 
     def _kinds_of(self, members: list[Any]) -> list[Kind | str | None] | None:
-        """Return the kind of every member, before the first is run; None when too many are malformed."""
+        """Return the kind of every member, before the first is run; None as soon as too many are malformed."""
         malformed = 0
         kinds: list[Kind | str | None] = []
         for member in members:
@@ -156,53 +184,31 @@ class ClientSession:
         return kinds
 
     def _kind_of(self, frame: Any, *, alone: bool) -> Kind | str | None:
-        """Return what a frame is; for what is no JSON-RPC the reply to it, or None where it fails a request of ours."""
+        """Return what a frame is; for what is no JSON-RPC the reply to it, or None where it fails a request of ours.
+
+        Args:
+            frame: What came.
+            alone: Whether nothing came with it that may be the reply to another request of the same message.
+        """
         try:
             return messages.kind_of(frame)
         except ProtocolError as error:
-            return None if self._requests.settle_broken(frame, error, alone=alone) else _invalid_request(str(error))
+            may_be_reply = type(frame) is dict and "method" not in frame and (alone or frame.get("id") is not None)
+            if may_be_reply and fail(self._requests.pending.take_broken(frame), error):
+                return None
+            return _invalid_request(str(error))
 
     async def _take_one(self, frame: Any, kind: Kind | str | None, reply: _Reply, *, alone: bool) -> None:
         if kind is Kind.REQUEST or kind is Kind.NOTIFICATION:
-            await self._methods.take(frame, reply, alone=alone)
+            await self._run(frame, reply, alone=alone)
         elif isinstance(kind, Kind):
             self._requests.settle(frame, kind)
             await reply(None)
         else:
             await reply(kind)
 
-
-class MethodRunner:
-    """The methods that one client calls: found, run and answered.
-
-    Args:
-        rules: The circle's.
-        connection: The client's.
-        reject: Called with the reason when the client must be disconnected.
-
-    Attributes:
-        connection: The connection as the next method will see it.
-    """
-
-    __slots__ = ("_is_over", "_limit", "_refused_params", "_rules", "_sign_in", "_tasks", "connection")
-
-    def __init__(self, rules: Rules, connection: Connection, reject: Callable[[str], object]) -> None:
-        self._rules = rules
-        self.connection = connection
-        self._sign_in = SignIn(rules, self._accept, reject)
-        self._refused_params = rules.refused_params
-        self._is_over = False
-        self._limit = ConcurrencyLimit(MAX_RUNNING)
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def take(self, request: dict[str, Any], reply: _Reply, *, alone: bool) -> None:
-        """Run a request, or start to; returns when the next one may be read.
-
-        Args:
-            request: A checked request; without an id it is a notification.
-            reply: Takes the reply, or None for a notification.
-            alone: Whether it is not a member of a batch.
-        """
+    async def _run(self, request: dict[str, Any], reply: _Reply, *, alone: bool) -> None:
+        """Run a request or a notification, or start to; returns when the next message may be read."""
         try:
             outcome = self._start(request["method"], request.get("params"), alone)
         except (Exception, asyncio.CancelledError) as error:
@@ -217,32 +223,13 @@ class MethodRunner:
         task.add_done_callback(partial(self._ended, outcome))
         await self._limit.wait_for_space()
 
-    def end(self) -> None:
-        """Cancel the running methods: the client is gone."""
-        self._is_over = True
-        self._limit.close()
-        for task in self._tasks:
-            # Once: a second time would interrupt what a method does about the first.
-            if not task.cancelling():
-                task.cancel()
-
-    async def ended(self) -> None:
-        """Return when no method runs any more."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
-
-    def _accept(self, key: str) -> None:
-        if self.connection.public_key not in (None, key):
-            # Running methods go on in the name of the key that called them.
-            self.connection = self.connection.for_another_key()
-        self.connection.public_key = key
-
     def _start(self, name: str, params: Any, alone: bool) -> Any:
         if name in SIGN_IN and not alone:
             # The members of a batch may run in any order, and all of them were sent before the sign-in.
             raise RpcError(INVALID_REQUEST, f"invalid request: {name} is a message of its own, not part of a batch")
-        if type(params) is self._refused_params and not is_bound(name, params):
-            raise RpcError(INVALID_PARAMS, f"invalid params: this circle takes them {_FORMS[self._rules.params]} only")
+        refused, form = _REFUSED.get(self._rules.params, (None, ""))
+        if type(params) is refused and not is_bound(name, params):
+            raise RpcError(INVALID_PARAMS, f"invalid params: this circle takes them {form} only")
         if name in RESERVED:
             return self._sign_in.call(name, params)
         if self.connection.public_key is None:
@@ -257,11 +244,11 @@ class MethodRunner:
         try:
             text = _success(request, await outcome)
         except asyncio.CancelledError as error:
-            # By `end`; or by code of the method's own, or something that it awaited was cancelled: its client waits.
+            # By `_end`; or by code of the method's own, or something that it awaited was cancelled: its client waits.
             if self._is_over:
                 raise
             await reply(_failure(request, error))
-            if _is_cancelled():
+            if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
             return
         except Exception as error:
@@ -286,11 +273,6 @@ def _failure(request: dict[str, Any], error: BaseException) -> str | None:
     # Also of a notification it is logged.
     text = _RESPONDER.failure(request, error)
     return text if "id" in request else None
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 _PARSE_ERROR = _RESPONDER.error(None, RpcError(PARSE_ERROR, "parse error: the message is not strict JSON"))

@@ -13,9 +13,11 @@ from threading import Semaphore, get_ident
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.protocol import State
 
 from ..auth.crypto_utils import format_public_key
 from ..auth.profiles import PROFILES, audience, find_profile
+from ..config import checks
 from ..errors import ConfigError, InvalidRequest, RpcError
 from ..jsonrpc import messages
 from ..jsonrpc.messages import EXECUTION_FAILED
@@ -23,7 +25,7 @@ from ..jsonrpc.methods import Function, Method
 from .answering import ClientSession
 from .concurrency import MAX_THREADS, in_thread
 from .connection import POLL_INTERVAL, Connection
-from .rules import DIALECTS, PARAMS, Admit, Origins, Rules, ServedDialect, ServedParams
+from .rules import Admit, Origins, Rules, ServedDialect, ServedParams
 from .sign_in import RESERVED
 from .socket import ClientSocket, opening_response
 
@@ -112,23 +114,21 @@ class CircleServer:
         stall_timeout: float = 20.0,
         close_timeout: float = 2.0,
     ) -> None:
-        _seconds("stall_timeout", stall_timeout)
-        if sign_in_timeout is not None:
-            _seconds("sign_in_timeout", sign_in_timeout)
-        _choice("dialect", dialect, DIALECTS)
-        _choice("params", params, PARAMS)
+        # None would be no limit, which this one has to have.
+        checks.seconds("stall_timeout", stall_timeout or 0)
+        checks.count("max_backlog_bytes", max_backlog_bytes, 1)
         self._rules = Rules(
             dialect,
             tuple(find_profile(profile).name for profile in profiles),
             None if public_url is None else _audience(public_url),
             None if keys is None else frozenset(format_public_key(key, compressed=True) for key in keys),
             nonce_lifetime,
-            _whole("max_batch", max_batch),
+            max_batch,
             set() if signed_bound is None else signed_bound,
             params=params,
             admit=_asked(admit),
             sign_in_timeout=sign_in_timeout,
-            max_batch_reply_bytes=_whole("max_batch_reply_bytes", max_batch_reply_bytes),
+            max_batch_reply_bytes=max_batch_reply_bytes,
         )
         self._host, self._port = host, port
         self._origins = Origins(origins, public_url)
@@ -139,7 +139,7 @@ class CircleServer:
         self._new_socket = partial(
             ClientSocket,
             sockets=self._sockets,
-            max_backlog=_whole("max_backlog_bytes", max_backlog_bytes),
+            max_backlog=max_backlog_bytes,
             stall_timeout=stall_timeout,
         )
         self._sessions: dict[ServerConnection, ClientSession] = {}
@@ -281,14 +281,14 @@ class CircleServer:
             server.close()
             for socket in self._sockets:
                 # It cannot be closed with a code yet, and could take its time to shake hands.
-                if socket.is_opening:
-                    socket.abort()
+                if socket.state is State.CONNECTING:
+                    socket.transport.abort()
             await server.wait_closed()
 
     async def kill(self) -> None:
         """Cut every connection off, without a closing handshake, and stop listening: as when a process is killed."""
         for socket in self._sockets:
-            socket.abort()
+            socket.transport.abort()
         await self.stop()
 
     async def serve_forever(self) -> None:
@@ -330,17 +330,6 @@ def _asked(admit: Any) -> Admit | None:
     raise ConfigError(f"admit must be an async function of a public key, or None, not {admit!r}", option="admit")
 
 
-def _whole(option: str, value: Any) -> int:
-    if type(value) is not int or value < 1:
-        raise ConfigError(f"{option} is a whole number from 1, not {value!r}", option=option)
-    return value
-
-
-def _choice(option: str, value: Any, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ConfigError(f"{option} must be one of {', '.join(choices)}, not {value!r}", option=option)
-
-
 def _whoami_text(connection: Connection) -> str | None:
     return connection.public_key
 
@@ -359,8 +348,3 @@ def _player(play: Callable[[str], Any], *, as_text: bool) -> Function:
             raise RpcError(EXECUTION_FAILED, f"execution failed: {error}") from error
 
     return run
-
-
-def _seconds(option: str, value: Any) -> None:
-    if not value > 0:
-        raise ConfigError(f"{option} is a number of seconds over 0, not {value!r}", option=option)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import math
 import threading
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -35,12 +36,11 @@ class ConcurrencyLimit:
         maximum: How many may run before the reader waits.
     """
 
-    __slots__ = ("_closed", "_has_space", "_maximum", "_running")
+    __slots__ = ("_has_space", "_maximum", "_running")
 
-    def __init__(self, maximum: int) -> None:
+    def __init__(self, maximum: float) -> None:
         self._maximum = maximum
         self._running = 0
-        self._closed = False
         self._has_space = asyncio.Event()
         self._has_space.set()
 
@@ -65,11 +65,11 @@ class ConcurrencyLimit:
 
     def close(self) -> None:
         """End every wait, now and later: the client is gone."""
-        self._closed = True
+        self._maximum = math.inf
         self._update()
 
     def _update(self) -> None:
-        if self._closed or self._running <= self._maximum:
+        if self._running <= self._maximum:
             self._has_space.set()
         else:
             self._has_space.clear()

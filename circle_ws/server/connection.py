@@ -45,11 +45,7 @@ class Connection:
         Raises:
             InvalidRequest: The params cannot be written as JSON.
         """
-        text = messages.notification(method, params).encode()
-        if get_ident() == self._socket.thread:
-            self.push(text)
-        else:
-            self._socket.run_on_its_loop(self.push, text)
+        self._socket.run_on_its_loop(self.push, messages.notification(method, params).encode())
 
     async def call(self, method: str, params: Params = None, *, timeout: float | None = 30.0) -> Any:
         """Send this client, signed in or not, a request and return its result: plain JSON values. May be cancelled.
@@ -97,11 +93,7 @@ class Connection:
 
     def abort(self) -> None:
         """Cut this connection off, without a closing handshake."""
-        self._socket.run_on_its_loop(self._socket.abort)
-
-    def for_another_key(self) -> Connection:
-        """Return another view of the same connection, without a key."""
-        return Connection(self._socket, self._requests)
+        self._socket.run_on_its_loop(self._socket.transport.abort)
 
     def push(self, text: bytes) -> bool:
         """Send a notification (UTF-8) without waiting, on the circle's loop; returns whether that was possible."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..jsonrpc.messages import Params
     from .socket import ClientSocket
 
-__all__ = ["MAX_OPEN", "Requests"]
+__all__ = ["MAX_OPEN", "Requests", "fail"]
 
 MAX_OPEN = 256
 """Maximum number of requests to one client that wait to be sent or to be answered."""
@@ -68,27 +68,7 @@ class Requests:
             words = f"the client answered with the id {id!r:.50} where {almost[0]} was asked"
             almost[1].set_result(ProtocolError(words))
         elif kind is Kind.ERROR and id is None and outcome.code in UNREAD:
-            _fail(self.pending.take_unread(), outcome)
-
-    def settle_broken(self, frame: Any, error: ProtocolError, *, alone: bool) -> bool:
-        """Handle a message that may be a malformed reply; return whether it is about a request of ours.
-
-        Args:
-            frame: What came.
-            error: What is wrong with it.
-            alone: Whether nothing came with it that may be the reply to another request of the same message.
-        """
-        if type(frame) is not dict or "method" in frame or (frame.get("id") is None and not alone):
-            return False
-        return _fail(self.pending.take_broken(frame), error)
-
-    def settle_undecoded(self, text: str, error: ProtocolError) -> bool:
-        """Handle a message that is not strict JSON; return whether the id of a request of ours was found in it."""
-        return _fail(self.pending.take_undecoded(text), error)
-
-    def settle_empty(self, error: ProtocolError) -> bool:
-        """Handle an empty array; return whether it answers the one unanswered message of ours."""
-        return _fail(self.pending.take_only_message(), error)
+            fail(self.pending.take_unread(), outcome)
 
     def end(self) -> None:
         """Fail all requests that have no reply, because the client is gone."""
@@ -135,7 +115,8 @@ class Requests:
         return None
 
 
-def _fail(futures: list[asyncio.Future[Any]], error: CircleWsError) -> bool:
+def fail(futures: list[asyncio.Future[Any]], error: CircleWsError) -> bool:
+    """Fail requests with an error; return whether there were any."""
     for future in futures:
         future.set_result(error)
     return bool(futures)

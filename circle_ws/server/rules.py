@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
 from ..auth.profiles import BOUND
+from ..config import checks
 from ..errors import ConfigError
 from ..urls import is_loopback
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from ..jsonrpc.methods import Method
 
-__all__ = ["DIALECTS", "PARAMS", "Admit", "Origins", "Rules", "ServedDialect", "ServedParams"]
+__all__ = ["Admit", "Origins", "Rules", "ServedDialect", "ServedParams"]
 
 _logger = logging.getLogger("circle_ws.server")
 
@@ -29,10 +30,6 @@ ServedParams: TypeAlias = Literal["any", "named", "positional"]
 Admit: TypeAlias = Callable[[str], Awaitable[bool]]
 """An async function that decides whether a public key may sign in."""
 
-DIALECTS: tuple[ServedDialect, ...] = get_args(ServedDialect)
-PARAMS: tuple[ServedParams, ...] = get_args(ServedParams)
-_REFUSED: dict[ServedParams, type] = {"named": list, "positional": dict}
-
 _ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://(?:[^\s/?#@:*\[\]A-Z]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?|file://")
 """What may be named: any page, one without an origin of its own, or `scheme://host[:port]` as browsers write it."""
 _MAX_LOGGED = 100
@@ -41,22 +38,12 @@ _MAX_LOGGED = 100
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of one circle.
+    """The options of `CircleServer` that every connection is held to; see there.
 
     Attributes:
-        dialect: Which published form is spoken.
-        profiles: The signature profiles that are accepted.
         audience: The circle's public URL, normalised, that a bound signature must name; None offers no bound profile.
         keys: The public keys (66 hex characters) that may sign in; None admits every key.
-        nonce_lifetime: How long a nonce is valid, in seconds.
-        max_batch: Maximum number of members of a batch.
-        signed_bound: The keys (66 hex characters) that ever signed in bound: a legacy signature of theirs is refused,
-            it may have been relayed.
         methods: The functions that answer, by the method's name.
-        params: Which forms of params are taken.
-        admit: Decides at each sign-in whether a key (66 hex characters) may; None admits all.
-        sign_in_timeout: How long a client may stay without signing in, in seconds; None sets no limit.
-        max_batch_reply_bytes: Maximum size of the replies to the open batches of one client together.
     """
 
     dialect: ServedDialect
@@ -72,24 +59,17 @@ class Rules:
     sign_in_timeout: float | None = None
     max_batch_reply_bytes: int = 10 * 1024 * 1024
 
-    @property
-    def refused_params(self) -> type | None:
-        """The type of params, as decoded, that is answered with -32602; None refuses neither form."""
-        return _REFUSED.get(self.params)
-
-    @property
-    def legacy(self) -> tuple[str, ...]:
-        """The accepted profiles that do not name the circle."""
-        return tuple(name for name in self.profiles if name not in BOUND)
+    def __post_init__(self) -> None:
+        checks.choice("dialect", self.dialect, get_args(ServedDialect))
+        checks.choice("params", self.params, get_args(ServedParams))
+        checks.seconds("sign_in_timeout", self.sign_in_timeout)
+        checks.count("max_batch", self.max_batch, 1)
+        checks.count("max_batch_reply_bytes", self.max_batch_reply_bytes, 1)
 
     @property
     def offered(self) -> list[str]:
         """The bound profiles that `fetch_nonce` offers."""
         return [name for name in BOUND if name in self.profiles] if self.audience is not None else []
-
-    def lists(self, public_key: str) -> bool:
-        """Return whether `keys` has this key (66 hex characters), or admits every key."""
-        return self.keys is None or public_key in self.keys
 
 
 class Origins:
@@ -121,32 +101,26 @@ class Origins:
         """
         if len(headers) < 2 and self._is_admitted(headers[0] if headers else None):
             return True
-        self._log(", ".join(headers) if headers else None)
+        refused = ", ".join(headers) if headers else None
+        if refused not in self._logged and len(self._logged) < _MAX_LOGGED:
+            self._logged.add(refused)
+            if refused is None:
+                _logger.warning("a client without an Origin was refused: add None to origins= to let programs in")
+            else:
+                how = "name it in origins= (on the command line: --origin) to let it in"
+                _logger.warning("a page of the origin %.200r was refused: %s", refused, how)
         return False
 
     def _is_admitted(self, origin: str | None) -> bool:
         if self._admitted is not None:
             return origin in self._admitted or (origin is not None and "*" in self._admitted)
-        return origin is None or not self.is_local or self._is_near(origin)
-
-    def _is_near(self, origin: str) -> bool:
+        if origin is None or not self.is_local:
+            return True
         try:
             host = _host(origin)
             return host != "" and (host == self._public_host or is_loopback(origin))
         except ValueError:
             return False
-
-    def _log(self, origin: str | None) -> None:
-        if origin in self._logged or len(self._logged) >= _MAX_LOGGED:
-            return
-        self._logged.add(origin)
-        if origin is None:
-            _logger.warning("a client without an Origin was refused: add None to origins= to let programs in")
-            return
-        _logger.warning(
-            "a page of the origin %.200r was refused: name it in origins= (on the command line: --origin) to let it in",
-            origin,
-        )
 
 
 def _checked(origins: Sequence[str | None]) -> tuple[str | None, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..auth.crypto_utils import format_public_key, verify_signature
-from ..auth.profiles import PROFILES, bound_statement
+from ..auth.profiles import BOUND, PROFILES, bound_statement
 from ..errors import InvalidKey, RpcError
 from ..jsonrpc.messages import AUTHENTICATION_REQUIRED, INVALID_CREDENTIALS, INVALID_PARAMS
 from ..jsonrpc.methods import Method
@@ -182,11 +182,12 @@ class Nonces:
         if nonce is None or now >= nonce.expires_at or proof.nonce not in (None, nonce.value):
             return None
         verify = self._verify_legacy if proof.profile is None else self._verify_bound
-        return key if verify(key, nonce, proof) and self._rules.lists(key) else None
+        is_listed = self._rules.keys is None or key in self._rules.keys
+        return key if verify(key, nonce, proof) and is_listed else None
 
     def _verify_legacy(self, key: str, nonce: IssuedNonce, proof: Proof) -> bool:
-        for profile in self._rules.legacy:
-            if verify_signature(key, nonce.value, proof.signature, profile):
+        for profile in self._rules.profiles:
+            if profile not in BOUND and verify_signature(key, nonce.value, proof.signature, profile):
                 # A client that can sign bound does: a bare signature of such a key was relayed by a circle that
                 # stripped the offer.
                 return key not in self._rules.signed_bound

@@ -67,23 +67,14 @@ class ClientSocket(ServerConnection):
         self._max_backlog = max_backlog
         self._stall_timeout = stall_timeout
         self._written = 0
-        # In one piece: asyncio's buffer goes through all its pieces whenever it is written to or asked for its size.
+        # What waits for a client that does not keep up. In one piece: asyncio's buffer goes through all its pieces
+        # whenever it is written to or asked for its size.
         self._held = bytearray()
         self._held_pong: bytes | None = None
         # The library itself writes a pong for each ping, however many the client leaves unread.
         self.protocol.send_frame = self._send_frame  # type: ignore[method-assign]
         self._hang_up: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
-
-    @property
-    def is_opening(self) -> bool:
-        """Whether the opening handshake is not over yet."""
-        return self.protocol.state is CONNECTING
-
-    @property
-    def backlog(self) -> int:
-        """How much was sent while the client did not keep up, and still waits here, in bytes."""
-        return len(self._held)
 
     def run_on_its_loop(self, function: Callable[..., object], *arguments: object) -> None:
         """Call a function: at once on the loop's own thread, soon from another, never when the loop has ended."""
@@ -134,10 +125,6 @@ class ClientSocket(ServerConnection):
         self.protocol.send_close(code, why)
         self.send_data()
 
-    def abort(self) -> None:
-        """Cut the connection off, without a closing handshake."""
-        self.transport.abort()
-
     def loss(self) -> ConnectionLost:
         """Return how the connection ended."""
         received, sent = self.protocol.close_rcvd, self.protocol.close_sent
@@ -164,11 +151,11 @@ class ClientSocket(ServerConnection):
             self._held = bytearray()
             self.protocol.writes.append(b"")
             super().send_data()
-        if not self._is_open():
-            if self._hang_up is None:
-                self._begin_to_hang_up()
-        elif self.backlog > self._max_backlog:
-            self.drop("too slow: more waits for you than max_backlog_bytes")
+        if self._is_open():
+            if len(self._held) > self._max_backlog:
+                self.drop("too slow: more waits for you than max_backlog_bytes")
+        elif self._hang_up is None and self.state is not CONNECTING and self.close_timeout is not None:
+            self._hang_up = self.loop.call_later(self.close_timeout, self.transport.abort)
 
     def _write(self, data: bytes | bytearray) -> None:
         self._written += len(data)
@@ -219,11 +206,7 @@ class ClientSocket(ServerConnection):
             self.when_lost()
 
     def _is_open(self) -> bool:
-        return self.protocol.state is OPEN
-
-    def _begin_to_hang_up(self) -> None:
-        if not self.is_opening and self.close_timeout is not None:
-            self._hang_up = self.loop.call_later(self.close_timeout, self.transport.abort)
+        return self.state is OPEN
 
     def _watch(self) -> None:
         taken = self._written - self.transport.get_write_buffer_size()

@@ -429,7 +429,7 @@ async def test_methods_that_ask_their_caller_do_not_fill_the_room() -> None:
         async with signed_in(server) as socket:
             questions = [request("ask_back", None, number) for number in range(MAX_RUNNING)]
             await send_all(socket, [request("hold"), *questions])
-            await eventually(lambda: len(next(iter(server._sessions.values()))._methods._tasks) == MAX_RUNNING + 1)
+            await eventually(lambda: len(next(iter(server._sessions.values()))._tasks) == MAX_RUNNING + 1)
             everybody_is_here.set()
             answered: set[int] = set()
             while len(answered) < MAX_RUNNING:
