@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -32,16 +32,10 @@ ProfileName = Annotated[
     Literal["eip191", "eip191-v0", "sha256-compact", "sha256-der"],
     typer.Option(help="How the sign-in is signed where it is not bound to the circle."),
 ]
-PolicyName = Annotated[
-    Literal["prefer-bound", "require-bound", "legacy-only"],
-    typer.Option(help="Whether the signature names the circle."),
-]
-DialectName = Annotated[
-    Literal["auto", "hero-0.2", "circles-1.0", "baobab"], typer.Option(help="Which form of authenticate is spoken.")
-]
+PolicyName = Annotated[Policy, typer.Option(help="Whether the signature names the circle.")]
+DialectName = Annotated[Dialect, typer.Option(help="Which form of authenticate is spoken.")]
 ParamsName = Annotated[
-    Literal["auto", "named", "positional"],
-    typer.Option("--params", help="How the sign-in and play send params; PARAMS go as they are."),
+    ParamsForm, typer.Option("--params", help="How the sign-in and play send params; PARAMS go as they are.")
 ]
 AllowInsecure = Annotated[bool, typer.Option("--allow-insecure", help="Sign in over ws:// to other machines too.")]
 
@@ -60,7 +54,7 @@ def call(
 ) -> None:
     """Call a method and print its result as JSON."""
     asked = None if params is None else _decoded(params)
-    auth = _Auth(profile, policy, dialect, form, allow_insecure)
+    auth = {"profile": profile, "policy": policy, "dialect": dialect, "params": form, "allow_insecure": allow_insecure}
     client = _client(url, key_file, timeout, auth)
     _show(run(_ask(client, lambda: client.call(method, asked))))
 
@@ -80,7 +74,7 @@ def play(
     """Run a script on a circle and print its output, a string, as JSON."""
     if script == "-" and str(key_file) == "-":
         fail("the script and the key cannot both come from stdin", code=USAGE)
-    auth = _Auth(profile, policy, dialect, form, allow_insecure)
+    auth = {"profile": profile, "policy": policy, "dialect": dialect, "params": form, "allow_insecure": allow_insecure}
     client = _client(url, key_file, timeout, auth)
     text = sys.stdin.read() if script == "-" else script
     output = run(_ask(client, lambda: client.play(text)))
@@ -90,23 +84,13 @@ def play(
         _show(output)
 
 
-class _Auth(NamedTuple):
-    """How it signs in."""
-
-    profile: str
-    policy: Policy
-    dialect: Dialect
-    params: ParamsForm
-    allow_insecure: bool
-
-
-def _client(url: str, key_file: Path | None, timeout: float | None, auth: _Auth) -> CircleWsClient:
+def _client(url: str, key_file: Path | None, timeout: float | None, auth: dict[str, Any]) -> CircleWsClient:
     leave_the_log_alone()
     key = read_key(key_file)
     seconds = DEFAULT if timeout is None else timeout
     try:
         builder = CircleWsClientBuilder(url).without_reconnect().with_timeouts(open=seconds, call=seconds)
-        builder = builder.with_auth(**auth._asdict())
+        builder = builder.with_auth(**auth)
         return (builder if key is None else builder.with_keypair(key)).build()
     except CircleWsError as error:
         fail(str(error), code=USAGE)

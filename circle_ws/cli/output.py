@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from typing import Any, NoReturn, TypeVar
 
 import typer
@@ -12,29 +12,14 @@ import typer
 from ..errors import CircleWsError, ConfigError, InvalidRequest
 from ..text import escaped, hide_keys
 
-__all__ = [
-    "FAILURE",
-    "INTERRUPTED",
-    "MAX_CHARACTERS",
-    "MAX_DEPTH",
-    "USAGE",
-    "fail",
-    "laid_out",
-    "leave_the_log_alone",
-    "printable",
-    "reason",
-    "run",
-]
+__all__ = ["USAGE", "fail", "laid_out", "leave_the_log_alone", "printable", "reason", "run"]
 
-FAILURE = 1
 USAGE = 2
-INTERRUPTED = 130
+"""The exit code for wrong arguments."""
 
 T = TypeVar("T")
 _NOWHERE = logging.NullHandler()
 
-MAX_DEPTH = 8
-"""Maximum depth that is indented; deeper values stand in one line, as each level makes every line longer."""
 MAX_CHARACTERS = 100_000
 """Maximum length of a result printed for a person, in characters."""
 
@@ -44,7 +29,7 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(main)
     except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(130) from None
     except (ConfigError, InvalidRequest) as error:
         fail(str(error), code=USAGE)
     except CircleWsError as error:
@@ -56,7 +41,7 @@ def leave_the_log_alone() -> None:
     logging.getLogger("circle_ws").addHandler(_NOWHERE)
 
 
-def fail(words: str, *, code: int = FAILURE) -> NoReturn:
+def fail(words: str, *, code: int = 1) -> NoReturn:
     """End the command with one line on stderr, in which anything like a private key is hidden."""
     typer.echo(printable(hide_keys(" ".join(words.split()))), err=True)
     raise typer.Exit(code)
@@ -73,29 +58,12 @@ def reason(error: OSError) -> str:
 
 
 def laid_out(result: Any) -> str:
-    """Return a JSON value as text, indented by 2 up to `MAX_DEPTH` and cut at `MAX_CHARACTERS`."""
-    parts: list[str] = []
-    size = 0
-    for part in _parts(result, 0):
-        parts.append(part)
-        size += len(part)
-        if size > MAX_CHARACTERS:
+    """Return a JSON value as text, indented and cut at `MAX_CHARACTERS`."""
+    text = ""
+    # Piece by piece: a result that is cut, perhaps deep or long, is never rendered whole.
+    for part in json.JSONEncoder(ensure_ascii=False, indent=2).iterencode(result):
+        text += part
+        if len(text) > MAX_CHARACTERS:
             words = f"\n... and more: over {MAX_CHARACTERS} characters are left out here; | or > gets all of it"
-            return "".join(parts)[:MAX_CHARACTERS] + words
-    return "".join(parts)
-
-
-def _parts(value: Any, depth: int) -> Iterator[str]:
-    """Yield the text piece by piece, so that a result that is cut is never rendered whole."""
-    if not value or not isinstance(value, dict | list) or depth == MAX_DEPTH:
-        yield json.dumps(value, ensure_ascii=False)
-    else:
-        is_dict = isinstance(value, dict)
-        margin = "\n" + "  " * (depth + 1)
-        yield "{" if is_dict else "["
-        for number, item in enumerate(value):
-            yield ("," if number else "") + margin
-            if is_dict:
-                yield json.dumps(item, ensure_ascii=False) + ": "
-            yield from _parts(value[item] if is_dict else item, depth + 1)
-        yield "\n" + "  " * depth + ("}" if is_dict else "]")
+            return text[:MAX_CHARACTERS] + words
+    return text

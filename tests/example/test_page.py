@@ -76,12 +76,12 @@ def address() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The machine's Chromium."""
-    found = find_browser(["chromium"])
+    found = find_browser("chromium")
     if found is None:
         pytest.fail("no chromium was found on this machine")
     switches = ["--no-sandbox", "--disable-background-networking"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found.program, args=switches)
+        browser = playwright.chromium.launch(executable_path=found, args=switches)
         yield browser
         browser.close()
 
@@ -286,7 +286,7 @@ def test_it_fits_every_width_and_pictures_are_kept(page: Page, tmp_path: Path) -
 
 @pytest.mark.parametrize("name", ["chromium", "firefox"])
 def test_the_demo_drives_the_page_by_itself(name: BrowserName) -> None:
-    if find_browser([name]) is None:
+    if find_browser(name) is None:
         pytest.skip(f"no {name} on this machine")
     process = start("demo", "--once", "--page", "--browser", name, cwd=ROOT, env=environ())
     output, errors = process.communicate(timeout=PATIENCE)

@@ -7,13 +7,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from circle_ws.auth import derive_public_key, generate_private_key
-from circle_ws.cli.output import MAX_CHARACTERS, MAX_DEPTH, laid_out
+from circle_ws.cli.output import MAX_CHARACTERS, laid_out
 from circle_ws.server import CircleServer
 from tests.native.command_line import circle_in_thread, environ, invoke, start
 from tests.support.limits import PATIENCE
@@ -169,17 +170,20 @@ def test_on_a_terminal_a_result_is_bounded(circle: CircleServer) -> None:
     primary, secondary = os.openpty()
     process = start("call", circle.url, "echo", deep, env=environ(**SIGNED), stdout=secondary)
     os.close(secondary)
-    assert process.wait(timeout=30) == 0
-    told = os.read(primary, 100_000).decode()
+    told = ""
+    with suppress(OSError):  # Linux ends a terminal whose other side is closed with EIO.
+        while part := os.read(primary, 100_000).decode():
+            told += part
     os.close(primary)
     process.communicate()
-    assert len(told) < 1200
-    assert told.count("[") == 400
+    assert process.returncode == 0
+    assert len(told) < MAX_CHARACTERS + 2000
+    assert "left out" in told
     assert invoke("call", circle.url, "echo", deep, env=SIGNED).stdout == "[" * 400 + "]" * 400 + "\n"
 
 
 def test_a_result_is_laid_out_for_a_person() -> None:
-    """As the standard library indents, up to a depth; over a length it is cut, with words."""
+    """As the standard library indents; over a length it is cut, with words, however deep it is."""
     flat = {"a": [1, "é", None, {}, []], "b": {"c": 1.5}}
     assert laid_out(flat) == json.dumps(flat, indent=2, ensure_ascii=False)
     plain: Any
@@ -188,11 +192,7 @@ def test_a_result_is_laid_out_for_a_person() -> None:
     deep: Any = 7
     for _ in range(500):
         deep = [deep, 1]
-    lines = laid_out(deep).splitlines()
-    assert len(lines) == 2 * MAX_DEPTH + 1 + MAX_DEPTH
-    assert max(len(line) - len(line.lstrip()) for line in lines) == 2 * MAX_DEPTH
-    assert json.loads(laid_out(deep)) == deep
-    for long in ("x" * 10_000_000, [1] * 5_000_000, {str(number): number for number in range(100_000)}):
+    for long in (deep, "x" * 10_000_000, [1] * 5_000_000, {str(number): number for number in range(100_000)}):
         text = laid_out(long)
         assert len(text) < MAX_CHARACTERS + 200
         assert "left out" in text

@@ -17,8 +17,8 @@ from typer.testing import Result
 
 import circle_ws
 from circle_ws.auth import derive_public_key, generate_private_key
-from circle_ws.cli.demo.browser import Browser, find_browser
-from circle_ws.cli.demo.checkout import BundleError, Checkout, find_checkout, harmless
+from circle_ws.cli.demo.browser import find_browser, running_browser
+from circle_ws.cli.demo.checkout import BundleError, find_checkout, harmless, make_bundle
 from circle_ws.cli.demo.page import judge
 from tests.native.command_line import environ, invoke, start
 from tests.support.limits import PATIENCE
@@ -252,7 +252,7 @@ def test_a_checkout_that_others_can_change_is_not_run(checkout: Path, changed: s
     for name in ("other.py", "in_pyodide.mjs"):
         (checkout / "tools" / name).touch(0o644)
     (checkout / "tools" / "folder").mkdir(0o755)
-    assert (Checkout(checkout).bundle() / "bundle.json").is_file()
+    assert (make_bundle(checkout) / "bundle.json").is_file()
     shutil.rmtree(checkout / ".cache")
     path = checkout / changed
     if how == "mode":
@@ -262,7 +262,7 @@ def test_a_checkout_that_others_can_change_is_not_run(checkout: Path, changed: s
     else:
         pytest.skip("only root can give files away")
     with pytest.raises(BundleError, match=words) as caught:
-        Checkout(checkout).bundle()
+        make_bundle(checkout)
     assert str(path) in str(caught.value)
     assert not (checkout / ".cache").exists()
 
@@ -272,7 +272,7 @@ def test_a_cache_that_others_can_change_is_not_served(checkout: Path) -> None:
     (checkout / ".cache").mkdir()
     (checkout / ".cache").chmod(0o777)
     with pytest.raises(BundleError, match="written by other users"):
-        Checkout(checkout).bundle()
+        make_bundle(checkout)
 
 
 @pytest.mark.parametrize("is_private", [True, False])
@@ -284,10 +284,10 @@ def test_a_private_group_has_no_other_member(checkout: Path, is_private: bool) -
     os.chown(tools, -1, 0 if is_private else 12345)
     tools.chmod(0o775)
     if is_private:
-        Checkout(checkout).bundle()
+        make_bundle(checkout)
         return
     with pytest.raises(BundleError, match="written by other users"):
-        Checkout(checkout).bundle()
+        make_bundle(checkout)
 
 
 def test_the_bundler_gets_no_secrets(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,7 +306,7 @@ def test_the_bundler_gets_no_secrets(checkout: Path, monkeypatch: pytest.MonkeyP
         monkeypatch.setenv(name, value)
     (checkout / "tools" / "bundle.py").write_text("import os, sys, json; sys.exit(json.dumps(dict(os.environ)))")
     with pytest.raises(BundleError) as caught:
-        Checkout(checkout).bundle()
+        make_bundle(checkout)
     given = json.loads(str(caught.value))
     assert not set(given) & set(secrets)
     assert {"PATH", "HOME", "HTTPS_PROXY", "PIP_INDEX_URL"} <= set(given)
@@ -354,44 +354,46 @@ def test_a_port_that_is_taken_is_one_sentence(checkout: Path) -> None:
 
 def test_the_checkout_is_the_one_of_the_package(checkout: Path, tmp_path: Path) -> None:
     package = checkout / "circle_ws" / "__init__.py"
-    assert find_checkout(package) == Checkout(checkout.resolve())
+    assert find_checkout(package) == checkout.resolve()
     assert find_checkout(tmp_path / "circle_ws" / "__init__.py") is None
     assert find_checkout(checkout / "examples" / "browser" / "circle_ws" / "__init__.py") is None
-    (checkout / "pyproject.toml").write_text('[project]\nname = "another"\n')
-    assert find_checkout(package) is None
-    (checkout / "pyproject.toml").write_text("no toml")
-    assert find_checkout(package) is None
 
 
 def test_this_package_has_its_checkout() -> None:
     """The suite runs from one."""
-    found = find_checkout(Path(circle_ws.__file__))
-    assert found is not None
-    assert found.root == Path(__file__).parents[2]
+    assert find_checkout(Path(circle_ws.__file__)) == Path(__file__).parents[2]
 
 
 def test_the_bundler_gets_the_pyodide_that_is_named(checkout: Path, tmp_path: Path) -> None:
-    assert (Checkout(checkout).bundle() / "bundle.json").is_file()
+    assert (make_bundle(checkout) / "bundle.json").is_file()
     (checkout / "tools" / "bundle.py").write_text("import sys; sys.exit(' '.join(sys.argv[1:]))")
     with pytest.raises(BundleError, match=f"--pyodide {re.escape(str(tmp_path))}$"):
-        Checkout(checkout).bundle(tmp_path)
+        make_bundle(checkout, tmp_path)
 
 
 def test_without_npm_the_page_loads_pyodide_from_the_cdn(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (checkout / "tools" / "bundle.py").write_text("import sys; sys.exit(' '.join(sys.argv[1:]))")
     monkeypatch.setenv("PATH", str(checkout))
     with pytest.raises(BundleError, match="--pyodide cdn$"):
-        Checkout(checkout).bundle()
+        make_bundle(checkout)
 
 
 def test_a_browser_is_found_by_name(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in = checkout.parent / "browser"
-    assert find_browser() == Browser("chromium", stand_in)
-    monkeypatch.setenv("CIRCLE_WS_FIREFOX", str(stand_in))
-    assert find_browser(["firefox"]) == Browser("firefox", stand_in)
+    stand_in = str(checkout.parent / "browser")
+    assert find_browser("chromium") == stand_in
+    monkeypatch.setenv("CIRCLE_WS_FIREFOX", stand_in)
+    assert find_browser("firefox") == stand_in
 
 
-def test_firefox_gets_a_profile_of_its_own(tmp_path: Path) -> None:
-    command = Browser("firefox", Path("/firefox")).command("http://127.0.0.1/", tmp_path)
-    assert command[-3:] == ["--profile", str(tmp_path), "http://127.0.0.1/"]
-    assert "user_pref" in (tmp_path / "user.js").read_text()
+async def test_firefox_gets_a_profile_of_its_own(tmp_path: Path) -> None:
+    program = tmp_path / "firefox"
+    program.write_text(
+        f'#!/bin/sh\nprintf "%s\\n" "$@" > {tmp_path}/arguments\ncat "$4/user.js" >> {tmp_path}/arguments\n'
+    )
+    program.chmod(0o755)
+    async with running_browser("firefox", str(program), "http://127.0.0.1/") as process:
+        await process.wait()
+    *options, profile, url, preferences = (tmp_path / "arguments").read_text().split("\n", 5)
+    assert (options, url) == (["--headless", "--no-remote", "--profile"], "http://127.0.0.1/")
+    assert profile
+    assert "user_pref" in preferences

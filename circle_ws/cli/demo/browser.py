@@ -5,13 +5,12 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["Browser", "BrowserName", "find_browser", "running_browser"]
+__all__ = ["BrowserName", "find_browser", "running_browser"]
 
 BrowserName = Literal["chromium", "firefox"]
 
@@ -43,49 +42,27 @@ user_pref("services.settings.server", "data:,");
 """
 
 
-@dataclass(frozen=True)
-class Browser:
-    """A browser on this machine.
-
-    Attributes:
-        name: Its kind.
-        program: The program.
-    """
-
-    name: BrowserName
-    program: Path
-
-    def command(self, url: str, profile: Path) -> list[str]:
-        """Return the command that opens `url` with the empty folder `profile`."""
-        if self.name == "firefox":
-            (profile / "user.js").write_text(_FIREFOX)
-            return [str(self.program), "--headless", "--no-remote", "--profile", str(profile), url]
-        # Chromium's sandbox refuses to run as root; the page is our own.
-        as_root = ["--no-sandbox"] if os.name == "posix" and os.geteuid() == 0 else []
-        return [str(self.program), *_CHROMIUM, *as_root, f"--user-data-dir={profile}", url]
-
-
-def find_browser(names: Sequence[BrowserName] = ("chromium", "firefox")) -> Browser | None:
-    """Return the first of these browsers that is installed; CIRCLE_WS_CHROMIUM and CIRCLE_WS_FIREFOX name programs."""
-    for name in names:
-        told = os.environ.get(f"CIRCLE_WS_{name.upper()}")
-        for command in (told,) if told else _COMMANDS[name]:
-            program = shutil.which(command)
-            if program is not None:
-                return Browser(name, Path(program))
-    return None
+def find_browser(name: BrowserName) -> str | None:
+    """Return the program of a browser, if it is installed; CIRCLE_WS_CHROMIUM and CIRCLE_WS_FIREFOX name programs."""
+    named = os.environ.get(f"CIRCLE_WS_{name.upper()}")
+    found = map(shutil.which, [named] if named else _COMMANDS[name])
+    return next((program for program in found if program), None)
 
 
 @asynccontextmanager
-async def running_browser(browser: Browser, url: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run it on `url` for the length of a block."""
-    with tempfile.TemporaryDirectory(prefix="circle-ws-", ignore_cleanup_errors=True) as folder:
+async def running_browser(name: BrowserName, program: str, url: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a browser on `url` for the length of a block."""
+    with tempfile.TemporaryDirectory(prefix="circle-ws-", ignore_cleanup_errors=True) as profile:
+        if name == "firefox":
+            (Path(profile) / "user.js").write_text(_FIREFOX)
+            options = ["--headless", "--no-remote", "--profile", profile]
+        else:
+            # Chromium's sandbox refuses to run as root; the page is our own.
+            as_root = ["--no-sandbox"] if os.name == "posix" and os.geteuid() == 0 else []
+            options = [*_CHROMIUM, *as_root, f"--user-data-dir={profile}"]
+        null = asyncio.subprocess.DEVNULL
         process = await asyncio.create_subprocess_exec(
-            *browser.command(url, Path(folder)),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
+            program, *options, url, stdin=null, stdout=null, stderr=null, start_new_session=True
         )
         try:
             yield process

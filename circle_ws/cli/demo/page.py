@@ -17,7 +17,7 @@ from ...auth.crypto_utils import format_public_key
 from ...errors import InvalidKey, ProtocolError
 from ...jsonrpc.codec import decode
 
-__all__ = ["Report", "Site", "judge", "serving"]
+__all__ = ["Report", "Site", "judge"]
 
 MAX_REPORT_BYTES = 1024 * 1024
 
@@ -25,7 +25,7 @@ Report = dict[str, Any]
 """What the page saw: statuses, results, errors. Whether that is right is decided by `judge`."""
 
 
-class Site:
+class Site(ThreadingHTTPServer):
     """The origin of the page: an HTTP server on loopback.
 
     Args:
@@ -37,82 +37,42 @@ class Site:
         OSError: The port is taken.
     """
 
+    daemon_threads = True
+
     def __init__(self, page: Path, bundle: Path, port: int = 0) -> None:
-        loop = asyncio.get_running_loop()
+        super().__init__(("127.0.0.1", port), _Handler)
         self.page, self.bundle = page, bundle
-        self.report: asyncio.Future[dict[str, Any]] = loop.create_future()
+        self._loop = asyncio.get_running_loop()
+        self.report: asyncio.Future[Report] = self._loop.create_future()
         """The page's report, once it has come."""
-        self._loop = loop
-        self.policy_addition = _cdn_origin(bundle)
-        """Where the page loads Pyodide from, when that is not here; its content security policy must allow it."""
-        self._server = _Server(("127.0.0.1", port), _Handler)
-        self._server.site = self
-
-    @property
-    def origin(self) -> str:
+        self.origin = f"http://127.0.0.1:{self.server_port}"
         """The URL, without a slash at the end."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        hosts = {"127.0.0.1", "localhost"}
+        self.hosts = {f"{host}:{self.server_port}" for host in hosts} | (hosts if self.server_port == 80 else set())
+        """The values of the header `Host` that are accepted; browsers leave out port 80."""
+        pyodide = urlsplit(json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["index_url"])
+        self.cdn = f"{pyodide.scheme}://{pyodide.netloc}" if pyodide.netloc else None
+        """Where the page loads Pyodide from, when that is not here; its content security policy must allow it."""
 
-    @property
-    def hosts(self) -> list[list[str]]:
-        """The values of the header `Host` that are accepted."""
-        port = self._server.server_port
-        names = ("127.0.0.1", "localhost")
-        # Port 80 goes without saying.
-        return [[f"{name}:{port}"] for name in names] + [[name] for name in names if port == 80]
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """Serve from a thread for the length of a block."""
+        thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self.shutdown()
+            self.server_close()
+            thread.join()
 
-    def serve(self) -> None:
-        """Serve until `close()`; for a thread."""
-        self._server.serve_forever(poll_interval=0.05)
-
-    def close(self) -> None:
-        """Stop serving; blocks until it has."""
-        self._server.shutdown()
-        self._server.server_close()
-
-    def take(self, report: dict[str, Any]) -> None:
-        """Set the page's report; may be called from any thread."""
+    def take(self, report: Report) -> None:
+        """Set the page's report, unless there is one; may be called from any thread."""
         self._loop.call_soon_threadsafe(self._settle, report)
 
-    def _settle(self, report: dict[str, Any]) -> None:
+    def _settle(self, report: Report) -> None:
         if not self.report.done():
             self.report.set_result(report)
-
-
-@asynccontextmanager
-async def serving(site: Site) -> AsyncIterator[None]:
-    """Serve from a thread for the length of a block."""
-    thread = threading.Thread(target=site.serve, name="circle-ws demo page", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        site.close()
-        thread.join()
-
-
-def _cdn_origin(bundle: Path) -> str | None:
-    parts = urlsplit(json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["index_url"])
-    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else None
-
-
-def _size(header: str | None) -> int | None:
-    """Return the value of a header `Content-Length`; None when it is no number, or missing."""
-    return int(header) if header is not None and re.fullmatch("[0-9]{1,9}", header) else None
-
-
-def _report(body: bytes) -> dict[str, Any] | None:
-    """Return the report in a request's body; None when it is no JSON object."""
-    try:
-        report = decode(body.decode())
-    except (ProtocolError, UnicodeDecodeError):
-        return None
-    return report if type(report) is dict else None
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    site: Site
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore lost connections: every browser hangs up when it ends."""
@@ -123,22 +83,18 @@ class _Server(ThreadingHTTPServer):
 class _Handler(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 30
-    # Said here because a machine's own table may lack them, and browsers insist on some.
+    # Said here because a machine's own table may lack them or say otherwise, and browsers insist on them.
     extensions_map = {
-        "": "application/octet-stream",
-        ".css": "text/css; charset=utf-8",
-        ".html": "text/html; charset=utf-8",
-        ".json": "application/json",
-        ".mjs": "text/javascript; charset=utf-8",
-        ".py": "text/x-python; charset=utf-8",
+        **SimpleHTTPRequestHandler.extensions_map,
+        ".css": "text/css",
+        ".mjs": "text/javascript",
         ".wasm": "application/wasm",
-        ".zip": "application/zip",
     }
 
     @property
     def site(self) -> Site:
-        assert isinstance(self.server, _Server)
-        return self.server.site
+        assert isinstance(self.server, Site)
+        return self.server
 
     def translate_path(self, path: str) -> str:
         in_bundle = path.startswith("/bundle/")
@@ -162,7 +118,7 @@ class _Handler(SimpleHTTPRequestHandler):
         """
         if not super().parse_request():
             return False
-        if self.headers.get_all("Host") not in self.site.hosts:
+        if self.headers["Host"] not in self.site.hosts:
             self.close_connection = True
             self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
             return False
@@ -178,15 +134,15 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Serve a file; the page itself with a policy that lets Pyodide come from where the bundle says."""
-        if self.site.policy_addition is None or self.path.partition("?")[0] not in ("/", "/index.html"):
+        if self.site.cdn is None or self.path.partition("?")[0] not in ("/", "/index.html"):
             super().do_GET()
             return
         text = (self.site.page / "index.html").read_text(encoding="utf-8")
         for directive in ("script-src", "connect-src"):
-            text = text.replace(f"{directive} 'self'", f"{directive} 'self' {self.site.policy_addition}")
+            text = text.replace(f"{directive} 'self'", f"{directive} 'self' {self.site.cdn}")
         body = text.encode()
         self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", self.extensions_map[".html"])
+        self.send_header("Content-Type", "text/html")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -195,12 +151,17 @@ class _Handler(SimpleHTTPRequestHandler):
         """Accept the page's report, from this origin only."""
         # A body that is left unread would be parsed as the next request.
         self.close_connection = True
-        size = _size(self.headers.get("Content-Length"))
-        if self.path != "/report" or self.headers.get("Origin") != self.site.origin or (size or 0) > MAX_REPORT_BYTES:
+        length = self.headers.get("Content-Length", "")
+        if self.path != "/report" or self.headers["Origin"] != self.site.origin:
             self.send_error(HTTPStatus.FORBIDDEN)
             return
-        report = None if size is None else _report(self.rfile.read(size))
-        if report is None:
+        try:
+            if not re.fullmatch("[0-9]{1,9}", length) or int(length) > MAX_REPORT_BYTES:
+                raise ValueError
+            report = decode(self.rfile.read(int(length)).decode())
+            if not isinstance(report, dict):
+                raise TypeError
+        except (ValueError, TypeError, ProtocolError):
             self.send_error(HTTPStatus.BAD_REQUEST)
             return
         self.close_connection = False
@@ -214,17 +175,12 @@ class _Handler(SimpleHTTPRequestHandler):
 
 def judge(report: Report) -> Iterator[tuple[bool, str]]:
     """Yield each expectation of the page: whether it was met, and its description."""
-    for words, holds in _CHECKS:
+    for words, name, holds in _CHECKS:
         try:
             good = holds(report)
         except (InvalidKey, LookupError, TypeError, ValueError, AttributeError):
             good = False
-        yield good, words.format_map(_Shown(report))
-
-
-class _Shown(dict[str, Any]):
-    def __missing__(self, key: str) -> str:
-        return "nothing"
+        yield good, f"{words} {report.get(name, 'nothing')!r}" if name else words
 
 
 def _same_key(told: Report) -> bool:
@@ -232,22 +188,17 @@ def _same_key(told: Report) -> bool:
 
 
 def _reconnected(told: Report) -> bool:
-    statuses = told["statuses"]
-    after = statuses[statuses.index("waiting") :]
-    return "connected" in statuses[: statuses.index("waiting")] and after[-3:] == [
-        "connecting",
-        "authenticating",
-        "connected",
-    ]
+    before, _, after = " ".join(told["statuses"]).partition("waiting")
+    return "connected" in before and after.endswith("connecting authenticating connected")
 
 
-_CHECKS: tuple[tuple[str, Callable[[Report], bool]], ...] = (
-    ("signed in with its own key", _same_key),
-    ('play("40 + 2") gave {play!r}', lambda told: told["play"] == "42"),
-    ("echo gave back {echo!r}", lambda told: told["echo"] == {"value": ["é", None, 1.5]}),
-    ("a notification came in: {tick!r}", lambda told: told["tick"]["n"] > 0),
-    ("the circle dropped it: {lost}", lambda told: told["lost"].startswith("OutcomeUnknown")),
-    ("it reconnected and signed in again", _reconnected),
-    ("a call made meanwhile was answered: {after!r}", lambda told: told["after"] == "42"),
-    ("no errors and no violations of its content security policy: {faults!r}", lambda told: told["faults"] == []),
+_CHECKS: tuple[tuple[str, str, Callable[[Report], bool]], ...] = (
+    ("signed in with its own key", "", _same_key),
+    ('play("40 + 2") gave', "play", lambda told: told["play"] == "42"),
+    ("echo gave back", "echo", lambda told: told["echo"] == {"value": ["é", None, 1.5]}),
+    ("a notification came in:", "tick", lambda told: told["tick"]["n"] > 0),
+    ("the circle dropped it:", "lost", lambda told: told["lost"].startswith("OutcomeUnknown")),
+    ("it reconnected and signed in again", "", _reconnected),
+    ("a call made meanwhile was answered:", "after", lambda told: told["after"] == "42"),
+    ("no errors and no violations of its content security policy:", "faults", lambda told: told["faults"] == []),
 )

@@ -16,7 +16,7 @@ from ...errors import OutcomeUnknown
 from ...status import ConnectionStatus, StatusChange
 from ..output import printable
 
-__all__ = ["Narrator", "shortened", "tell"]
+__all__ = ["Narrator", "tell"]
 
 _COLOURS = {
     ConnectionStatus.CONNECTING: "yellow",
@@ -53,6 +53,10 @@ class Narrator:
         """Print what came back."""
         self.line(words, mark="→", style="cyan")
 
+    def link(self, address: str) -> None:
+        """Print an address by itself, not wrapped at any width, so that it can be clicked and copied."""
+        self._console.print(Text(f"\n  {address}\n", style="bold cyan"), soft_wrap=True)
+
     def status(self, change: StatusChange) -> None:
         """Print a change of status."""
         words = change.status.value
@@ -63,7 +67,7 @@ class Narrator:
         self.line(words, mark="●", style=_COLOURS.get(change.status, "dim"))
 
 
-def shortened(public_key: str) -> str:
+def _shortened(public_key: str) -> str:
     """Return the two ends of a public key."""
     return f"{public_key[:10]}…{public_key[-8:]}"
 
@@ -84,7 +88,7 @@ async def tell(narrator: Narrator, url: str) -> None:
 
 async def _sign_in(narrator: Narrator, client: CircleWsClient) -> None:
     narrator.chapter("Connect and sign in")
-    narrator.line(f"a fresh key, {shortened(client.public_key or '')}")
+    narrator.line(f"a fresh key, {_shortened(client.public_key or '')}")
     await client.connect()
     await _settle()
 
@@ -92,9 +96,8 @@ async def _sign_in(narrator: Narrator, client: CircleWsClient) -> None:
 async def _ask(narrator: Narrator, client: CircleWsClient) -> None:
     narrator.chapter("Ask")
     await _timed(narrator, 'client.play("40 + 2")', client.play("40 + 2"))
-    await _timed(
-        narrator, 'client.call("echo", {"value": [1, "two", None]})', client.call("echo", {"value": [1, "two", None]})
-    )
+    words = 'client.call("echo", {"value": [1, "two", None]})'
+    await _timed(narrator, words, client.call("echo", {"value": [1, "two", None]}))
 
 
 async def _timed(narrator: Narrator, words: str, asked: Awaitable[Any]) -> None:
@@ -121,7 +124,7 @@ async def _be_dropped(narrator: Narrator, client: CircleWsClient) -> None:
     await _settle()
     narrator.line('client.call("whoami"), asked while there is no connection: it waits for the next one')
     answer = await client.call("whoami")
-    narrator.result(f"signed in again as {shortened(answer['pubkey'])} (the same key, compressed)")
+    narrator.result(f"signed in again as {_shortened(answer['pubkey'])} (the same key, compressed)")
 
 
 async def _settle() -> None:
