@@ -182,7 +182,7 @@ def codec_versions(session: nox.Session) -> None:
 @nox.session(default=False)
 def wheels(session: nox.Session) -> None:
     """Ask the package index for which Pythons and platforms what circle-ws needs has wheels: some minutes."""
-    session.run(*_environment(session, "wheels"), "tools/wheel_table.py", *VERSIONS)
+    session.run(*_environment(session, "wheels"), "-m", "tools.wheel_table", *VERSIONS)
 
 
 @nox.session(name="bundle")

@@ -82,7 +82,7 @@ def _core(pyodide: str | None) -> pyodide_core.Core:
 
 def _fill(made: Path, core: pyodide_core.Core, extra: list[str]) -> None:
     """Put everything into the folder `made`."""
-    found = interpreters.find((3, 12))
+    found = interpreters.find()
     if found is None:
         raise ToolError("pyodide-build needs Python 3.12 or later and none was found: install one", code=3)
     python = environment(found, "bundle")

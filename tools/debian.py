@@ -2,7 +2,7 @@
 
 mmdebstrap makes the folder once, on Debian and as root, and it is kept in the cache. It has programs and settings of
 its own; all else (the checkout, the home, the network) is the machine's, mounted for one command alone: when that ends
-the mounts are gone, whatever became of it. `python3 -m tools.debian 3.15 -c 'import sys; print(sys.version)'`
+the mounts are gone, whatever became of it.
 """
 
 import hashlib
@@ -10,21 +10,18 @@ import os
 import platform
 import shutil
 import subprocess
-import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tools import browsers
 from tools.cache import CHECKOUT, ToolError, locked, run
 
-__all__ = ["PYTHONS", "inside"]
+__all__ = ["inside"]
 
-PYTHONS = ("3.14", "3.15")
+_PYTHONS = ("3.14", "3.15")
 """The versions that the folder has, each as `/usr/bin/python3.14`."""
 
 _SUITE = "forky"
-_PACKAGES = ["ca-certificates", *(f"python{version}{part}" for version in PYTHONS for part in ("", "-venv"))]
+_PACKAGES = ["ca-certificates", *(f"python{version}{part}" for version in _PYTHONS for part in ("", "-venv"))]
 
 _ENTER = Path(__file__).with_name("enter_debian.sh")
 
@@ -39,7 +36,7 @@ def inside(version: str) -> list[str]:
         ToolError: (3) when there can be no folder here, or none with this Python; the text says why.
         browsers.Missing: when mmdebstrap cannot be installed.
     """
-    if version not in PYTHONS:
+    if version not in _PYTHONS:
         raise ToolError(f"Debian {_SUITE} has no CPython {version}", code=3)
     _refuse_elsewhere()
     browsers.ensure("mmdebstrap")
@@ -82,18 +79,3 @@ def _apt_options() -> list[str]:
     """Copy this machine's setting for the age of Debian's package lists, because some mirrors are not updated."""
     done = subprocess.run(["apt-config", "dump", "Acquire::Check-Valid-Until"], capture_output=True, text=True)
     return [f"--aptopt={line.rstrip(';')}" for line in done.stdout.splitlines()]
-
-
-def main() -> int:
-    """Run the Python that the command line names, with the arguments after it."""
-    version, *arguments = sys.argv[1:]
-    try:
-        command = [*inside(version), f"/usr/bin/python{version}", *arguments]
-    except (ToolError, browsers.Missing) as error:
-        print(error, file=sys.stderr)
-        return 3
-    os.execvp(command[0], command)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -7,11 +7,10 @@ once, however often it runs; constructors, lambdas and comprehensions do not cou
 import asyncio
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType
 from typing import Any
 
 import circle_ws
@@ -26,30 +25,12 @@ _CALLBACKS = 0.05
 """Seconds in which the rest of the work of a finished call or connection is done."""
 
 
-@dataclass(frozen=True)
 class Trace:
-    """Functions of circle_ws, as `module:function`, in the order in which they ran first."""
+    """Functions of circle_ws, as `module:function`, and their modules, in the order in which they ran first."""
 
-    functions: list[str]
-
-    @property
-    def modules(self) -> list[str]:
-        """The modules that the functions are in, in the same order."""
-        return list(dict.fromkeys(function.partition(":")[0] for function in self.functions))
-
-
-class _Tracer:
-    """Notes the functions that run in this thread, for `sys.setprofile`."""
-
-    def __init__(self) -> None:
-        self._codes: dict[CodeType, None] = {}
-
-    def __call__(self, frame: FrameType, event: str, _argument: object) -> None:
-        if event == "call":
-            self._codes[frame.f_code] = None
-
-    def trace(self) -> Trace:
-        return Trace([_name(code) for code in self._codes if _is_ours(code)])
+    def __init__(self, codes: Iterable[CodeType]) -> None:
+        self.functions = [_name(code) for code in codes if _is_ours(code)]
+        self.modules = list(dict.fromkeys(function.partition(":")[0] for function in self.functions))
 
 
 def _is_ours(code: CodeType) -> bool:
@@ -61,13 +42,14 @@ def _name(code: CodeType) -> str:
 
 
 async def _traced(run: Callable[[], Awaitable[Any]]) -> Trace:
-    tracer = _Tracer()
-    sys.setprofile(tracer)
+    """Note the functions that run in this thread meanwhile."""
+    codes: dict[CodeType, None] = {}
+    sys.setprofile(lambda frame, event, _: codes.setdefault(frame.f_code) if event == "call" else None)
     try:
         await run()
     finally:
         sys.setprofile(None)
-    return tracer.trace()
+    return Trace(codes)
 
 
 def trace_call() -> Trace:

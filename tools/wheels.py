@@ -8,23 +8,26 @@ import argparse
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterable
 from email.parser import Parser
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
-__all__ = ["collect", "requires"]
+__all__ = ["collect", "plain", "requires"]
 
 
-def requires(wheel: Path, marker: dict[str, str], extras: set[str]) -> list[Requirement]:
-    """Return what a wheel requires where the marker environment is `marker`."""
-    with zipfile.ZipFile(wheel) as archive:
-        name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
-        metadata = Parser().parsestr(archive.read(name).decode())
-    found = [Requirement(text) for text in metadata.get_all("Requires-Dist", [])]
+def requires(texts: list[str], marker: dict[str, str], extras: Iterable[str]) -> list[Requirement]:
+    """Return those of some requirements that hold where the marker environment is `marker`."""
     contexts = [marker | {"extra": extra} for extra in (extras or {""})]
+    found = map(Requirement, texts)
     return [one for one in found if not one.marker or any(one.marker.evaluate(each) for each in contexts)]
+
+
+def plain(requirement: Requirement) -> str:
+    """Return the requirement without its marker, which pip would evaluate for the wrong platform."""
+    return f"{requirement.name}{requirement.specifier}"
 
 
 def collect(folder: Path, wanted: list[Requirement], marker: dict[str, str], platform: str) -> None:
@@ -32,7 +35,7 @@ def collect(folder: Path, wanted: list[Requirement], marker: dict[str, str], pla
     read: set[tuple[Path, frozenset[str]]] = set()
     while True:
         wheels = {parse_wheel_filename(path.name)[0]: path for path in folder.glob("*.whl")}
-        missing = [str(_plain(one)) for one in wanted if canonicalize_name(one.name) not in wheels]
+        missing = [plain(one) for one in wanted if canonicalize_name(one.name) not in wheels]
         if missing:
             _download(folder, missing, marker["python_version"], platform)
             continue
@@ -41,14 +44,13 @@ def collect(folder: Path, wanted: list[Requirement], marker: dict[str, str], pla
         if not new:
             return
         read |= new
-        wanted = [*wanted, *(one for path, extras in new for one in requires(path, marker, set(extras)))]
+        wanted = [*wanted, *(one for path, extras in new for one in requires(_metadata(path), marker, extras))]
 
 
-def _plain(requirement: Requirement) -> Requirement:
-    """Return the requirement without its marker, which pip would evaluate for the wrong platform."""
-    plain = Requirement(str(requirement))
-    plain.marker = None
-    return plain
+def _metadata(wheel: Path) -> list[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        return Parser().parsestr(archive.read(name).decode()).get_all("Requires-Dist", [])
 
 
 def _download(folder: Path, wanted: list[str], python: str, platform: str) -> None:
@@ -65,18 +67,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("wanted", nargs="*", type=Requirement)
-    parser.add_argument("--python", default="3.14.2", help="the full version of the foreign Python")
-    parser.add_argument("--abi-version", default="2026_0", help="of Pyodide's platform (PEP 783)")
+    parser.add_argument("--python", required=True, help="the full version of the foreign Python")
+    parser.add_argument("--abi-version", required=True, help="of Pyodide's platform (PEP 783)")
     options = parser.parse_args()
+    # What is left out is as here: CPython, POSIX.
     marker = {
-        "implementation_name": "cpython",
         "implementation_version": options.python,
-        "os_name": "posix",
         "platform_machine": "wasm32",
-        "platform_python_implementation": "CPython",
-        "platform_release": "",
         "platform_system": "Emscripten",
-        "platform_version": "#1",
         "python_full_version": options.python,
         "python_version": options.python.rpartition(".")[0],
         "sys_platform": "emscripten",

@@ -395,5 +395,5 @@ async def test_firefox_gets_a_profile_of_its_own(tmp_path: Path) -> None:
         await process.wait()
     *options, profile, url, preferences = (tmp_path / "arguments").read_text().split("\n", 5)
     assert (options, url) == (["--headless", "--no-remote", "--profile"], "http://127.0.0.1/")
-    assert profile
+    assert "circle-ws-" in profile
     assert "user_pref" in preferences

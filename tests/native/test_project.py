@@ -13,6 +13,7 @@ import pytest
 from tools import debian, interpreters, wheel_table
 from tools.cache import ToolError
 from tools.wheel_table import PLATFORMS, Target
+from tools.wheels import requires
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _PROJECT = tomllib.loads((_CHECKOUT / "pyproject.toml").read_text())["project"]
@@ -76,7 +77,7 @@ def test_each_version_has_one_library_that_signs() -> None:
     """Whatever the version and the platform, exactly one of the two over libsecp256k1 is installed."""
     for version in _PROMISED:
         for name in PLATFORMS:
-            names = {it.name for it in wheel_table.needed(_PROJECT["dependencies"], Target(version, name))}
+            names = {it.name for it in requires(_PROJECT["dependencies"], Target(version, name).markers(), ())}
             later = tuple(map(int, version.split("."))) >= (3, 14)
             assert names & {"coincurve", "btclib-secp256k1"} == {"btclib-secp256k1" if later else "coincurve"}
             assert "ecdsa" not in names
@@ -126,10 +127,8 @@ def test_wheels_are_asked_for_with_all_they_need(monkeypatch: pytest.MonkeyPatch
         "c": [],
     }
 
-    def ask(target: Target, wanted: list[Any]) -> list[dict[str, Any]] | None:
-        if any(one.name not in index for one in wanted):
-            return None
-        return [{"name": one.name, "requires_dist": index[one.name]} for one in wanted]
+    def ask(_: Target, wanted: Any) -> dict[str, Any] | None:
+        return {"requires_dist": index[wanted.name]} if wanted.name in index else None
 
     monkeypatch.setattr(Target, "ask", ask)
     needs = ["a>=1", "gone; sys_platform != 'emscripten'"]
