@@ -76,6 +76,7 @@ _FOREIGN: dict[str, tuple[str, ...]] = {
     "msgspec": ("jsonrpc/codec.py", "jsonrpc/messages.py", "jsonrpc/convert.py"),
     "js": ("transport/pyodide*.py", "transport/waiter.py", "auth/wallet.py"),
     "pyodide": ("transport/pyodide*.py", "transport/waiter.py", "auth/wallet.py"),
+    "_typeshed": ("jsonrpc/messages.py",),
     "typing_extensions": ("jsonrpc/convert.py", "client.py", "batch.py", "engine/listener.py"),
     "typer": ("cli/*", "cli/demo/*"),
     "rich": ("cli/*", "cli/demo/*"),
