@@ -62,19 +62,6 @@ class ClientSession:
         connection: The connection as the next method will see it.
     """
 
-    __slots__ = (
-        "_is_over",
-        "_left_out",
-        "_limit",
-        "_requests",
-        "_room",
-        "_rules",
-        "_sign_in",
-        "_socket",
-        "_tasks",
-        "connection",
-    )
-
     def __init__(self, rules: Rules, socket: ClientSocket) -> None:
         self._rules = rules
         self._socket = socket
@@ -184,15 +171,11 @@ class ClientSession:
         return kinds
 
     def _kind_of(self, frame: Any, *, alone: bool) -> Kind | str | None:
-        """Return what a frame is; for what is no JSON-RPC the reply to it, or None where it fails a request of ours.
-
-        Args:
-            frame: What came.
-            alone: Whether nothing came with it that may be the reply to another request of the same message.
-        """
+        """Return what a frame is; for what is no JSON-RPC the reply to it, or None where it fails a request of ours."""
         try:
             return messages.kind_of(frame)
         except ProtocolError as error:
+            # Of a batch without an id it is unknown to which of our requests it would be the reply.
             may_be_reply = type(frame) is dict and "method" not in frame and (alone or frame.get("id") is not None)
             if may_be_reply and fail(self._requests.pending.take_broken(frame), error):
                 return None

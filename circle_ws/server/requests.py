@@ -83,36 +83,29 @@ class Requests:
             raise QueueFull(f"over {MAX_OPEN} requests to this client have no reply; wait for some of them")
         loop = asyncio.get_running_loop()
         replies = {id: loop.create_future() for id in ids}
+        failure: CircleWsError | None = None
+        phase = "queue"
         self._open += len(ids)
         try:
             with not_counted():
-                failure = await self._send_and_wait(text, replies, timeout, what)
+                async with asyncio.timeout(timeout):
+                    await self._socket.wait_until_read()
+                    phase = "reply"
+                    self.pending.add_batch(replies)
+                    if self._socket.push(text.encode()):
+                        await asyncio.wait(replies.values())
+                    else:
+                        failure = self._socket.loss()
+        except TimeoutError:
+            words = f"{what}: the client did not reply within {timeout} s; it may have run"
+            if phase == "queue":
+                words = f"{what}: the client did not read what came before within {timeout} s; this was not sent"
+            failure = CallTimeout(words, phase=phase)
         finally:
             self._open -= len(ids)
             for id in ids:
                 self.pending.give_up(id)
         return [reply.result() if reply.done() else failure for reply in replies.values()]
-
-    async def _send_and_wait(
-        self, text: str, replies: dict[int, asyncio.Future[Any]], timeout: float | None, what: str
-    ) -> CircleWsError | None:
-        """Return when all replies are here, or return the error of those that are not."""
-        phase = "queue"
-        try:
-            async with asyncio.timeout(timeout):
-                await self._socket.wait_until_read()
-                phase = "reply"
-                self.pending.add_batch(replies)
-                if not self._socket.push(text.encode()):
-                    return self._socket.loss()
-                await asyncio.wait(replies.values())
-        except TimeoutError:
-            if phase == "queue":
-                words = f"{what}: the client did not read what came before within {timeout} s; this was not sent"
-            else:
-                words = f"{what}: the client did not reply within {timeout} s; it may have run"
-            return CallTimeout(words, phase=phase)
-        return None
 
 
 def fail(futures: list[asyncio.Future[Any]], error: CircleWsError) -> bool:
