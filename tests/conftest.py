@@ -59,7 +59,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(autouse=True)
 def fresh_turns() -> None:
     """Reset the signing limit, so that no test waits for the signatures of another one in a page."""
-    keypair._rates.clear()
+    keypair._full_at.clear()
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 
 from circle_ws import CircleWsError, ConnectionStatus, KeyPair
 from circle_ws.auth import PROFILES, backend, keypair
-from circle_ws.auth.keypair import BURST, INTERVAL, SigningRate
+from circle_ws.auth.keypair import BURST, INTERVAL, reserve_signature, signing_delay
 from tests.support.clients import KEY, client
 from tests.support.outcomes import eventually, later
 from tests.support.peers import Peers
@@ -29,36 +29,32 @@ def test_the_documented_numbers() -> None:
 @pytest.mark.parametrize("start", [0.0, 1.5, 1e9])
 def test_a_burst_and_then_one_after_the_other(start: float) -> None:
     """The first five need not wait; each one after them waits for an interval more."""
-    turns = SigningRate()
-    assert [turns.reserve(start) for _ in range(9)] == [0, 0, 0, 0, 0, 10, 20, 30, 40]
+    assert [reserve_signature("key", start) for _ in range(9)] == [0, 0, 0, 0, 0, 10, 20, 30, 40]
 
 
 def test_time_gives_turns_back() -> None:
     """For each interval that passes there is one more turn, up to the burst and no further."""
-    turns = SigningRate()
     for _ in range(5):
-        assert turns.reserve(100) == 0
-    assert turns.reserve(110) == 0
-    assert turns.reserve(110) == 10
-    assert [turns.reserve(130) for _ in range(3)] == [0, 10, 20]
-    assert [turns.reserve(100_000) for _ in range(6)] == [0, 0, 0, 0, 0, 10]
+        assert reserve_signature("key", 100) == 0
+    assert reserve_signature("key", 110) == 0
+    assert reserve_signature("key", 110) == 10
+    assert [reserve_signature("key", 130) for _ in range(3)] == [0, 10, 20]
+    assert [reserve_signature("key", 100_000) for _ in range(6)] == [0, 0, 0, 0, 0, 10]
 
 
 def test_a_part_of_an_interval_counts() -> None:
     """Who comes before the next turn waits for the rest of the interval only."""
-    turns = SigningRate()
     for _ in range(5):
-        turns.reserve(0)
-    assert turns.reserve(7.5) == 2.5
-    assert turns.reserve(9) == 11
+        reserve_signature("key", 0)
+    assert reserve_signature("key", 7.5) == 2.5
+    assert reserve_signature("key", 9) == 11
 
 
 def test_a_clock_that_goes_back_gives_nothing() -> None:
     """An earlier time gives no turn away."""
-    turns = SigningRate()
     for _ in range(5):
-        turns.reserve(1000)
-    assert turns.reserve(500) >= 10
+        reserve_signature("key", 1000)
+    assert reserve_signature("key", 500) >= 10
 
 
 def test_where_it_counts() -> None:
@@ -71,12 +67,11 @@ def test_where_it_counts() -> None:
 
 def test_looking_takes_no_turn() -> None:
     """Who only asks how long it would take does not make it longer."""
-    turns = SigningRate()
-    assert [turns.delay(0) for _ in range(9)] == [0] * 9
+    assert [signing_delay("key", 0) for _ in range(9)] == [0] * 9
     for _ in range(5):
-        turns.reserve(0)
-    assert [turns.delay(0) for _ in range(9)] == [10] * 9
-    assert turns.reserve(10) == 0
+        reserve_signature("key", 0)
+    assert [signing_delay("key", 0) for _ in range(9)] == [10] * 9
+    assert reserve_signature("key", 10) == 0
 
 
 def test_each_key_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,9 +89,9 @@ def test_a_key_is_forgotten_once_its_turns_are_back(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(backend, "CONSTANT_TIME", False)
     for number in range(20):
         KeyPair.generate().wait_to_sign(number * 4)
-    assert len(keypair._rates) == 3
-    KeyPair(KEY).signing_delay(1000)
-    assert len(keypair._rates) == 1
+    assert len(keypair._full_at) == 3
+    KeyPair(KEY).wait_to_sign(1000)
+    assert len(keypair._full_at) == 1
 
 
 # Signing in. The interval is short, so that a test is.

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from circle_ws.auth import PROFILES, Profile, SignatureEncoding, backend_ecdsa, crypto_utils
+from circle_ws.auth import PROFILES, Profile, SignatureEncoding, backend_ecdsa, crypto_utils, keypair
 from circle_ws.auth.crypto_utils import derive_public_key, recover_public_key, sign_message, verify_signature
 from circle_ws.auth.flow import read_nonce
-from circle_ws.auth.keypair import BURST, INTERVAL, SigningRate
+from circle_ws.auth.keypair import BURST, INTERVAL, reserve_signature
 from circle_ws.auth.profiles import BOUND, audience, bound_statement
 from circle_ws.auth.signature import HALF_ORDER, ORDER, decode, encode
 from circle_ws.errors import ConfigError, InvalidNonce
@@ -245,11 +245,12 @@ def test_what_is_read_as_a_nonce_is_in_the_grammar(text: str) -> None:
 @given(waits=st.lists(st.one_of(st.just(0.0), st.floats(0, 5), st.floats(0, 500)), max_size=60))
 def test_turns_to_sign_are_bounded(waits: list[float]) -> None:
     """In any stretch of time there are at most the burst and one for each interval, however often it is asked."""
-    rate, now = SigningRate(), 1000.0
+    keypair._full_at.clear()
+    now = 1000.0
     turns = list[float]()
     for wait in waits:
         now += wait
-        delay = rate.reserve(now)
+        delay = reserve_signature("key", now)
         assert delay >= 0
         turns.append(now + delay)
     for first, last in itertools.combinations(range(len(turns)), 2):
@@ -259,7 +260,8 @@ def test_turns_to_sign_are_bounded(waits: list[float]) -> None:
 @given(waits=st.lists(st.floats(INTERVAL, 100), max_size=30))
 def test_rare_signatures_never_wait(waits: list[float]) -> None:
     """Who asks no more often than once in an interval never waits."""
-    rate, now = SigningRate(), 0.0
+    keypair._full_at.clear()
+    now = 0.0
     for wait in waits:
         now += wait
-        assert rate.reserve(now) == 0
+        assert reserve_signature("key", now) == 0

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from .types import Challenge, Profile
 
-__all__ = ["BURST", "INTERVAL", "KeyPair", "KeyPairSigner", "SigningRate", "rate_of"]
+__all__ = ["BURST", "INTERVAL", "KeyPair", "KeyPairSigner", "reserve_signature", "signing_delay"]
 
 BURST = 5
 """Number of signatures that a key may make in quick succession."""
@@ -29,18 +29,21 @@ class KeyPair:
     Args:
         private_key: 64 hex characters, in upper or lower case, with or without `0x`; or 32 bytes.
 
+    Attributes:
+        limited: Whether the key may only sign so often, because signing is not constant-time here.
+
     Raises:
         InvalidKey: It is not a private key; the message does not contain it.
     """
 
-    __slots__ = ("_constant_time", "_point", "_secret")
+    __slots__ = ("_point", "_secret", "limited")
 
     def __init__(self, private_key: str | bytes) -> None:
         given = Hidden(private_key)
         del private_key
         self._secret = parse_private_key(given.value)
         # This loads the signing library, so a broken installation fails here, not in the middle of a sign-in.
-        self._constant_time = backend.CONSTANT_TIME
+        self.limited = not backend.CONSTANT_TIME
         self._point: bytes | None = None
 
     @classmethod
@@ -115,20 +118,12 @@ class KeyPair:
         return sign_digest(self._secret, digest, profile)
 
     def wait_to_sign(self, now: float) -> float:
-        """Reserve the next signature; return the seconds until then, always 0 where signing is constant-time.
-
-        Args:
-            now: A clock, in seconds.
-        """
-        return 0.0 if self._constant_time else rate_of(self.public_key, now).reserve(now)
+        """Reserve the next signature; return the seconds until then, always 0 where signing is constant-time."""
+        return reserve_signature(self.public_key, now) if self.limited else 0.0
 
     def signing_delay(self, now: float) -> float:
-        """Return the seconds until the next signature is allowed, always 0 where signing is constant-time.
-
-        Args:
-            now: A clock, in seconds.
-        """
-        return 0.0 if self._constant_time else rate_of(self.public_key, now).delay(now)
+        """Return the seconds until the next signature is allowed, always 0 where signing is constant-time."""
+        return signing_delay(self.public_key, now) if self.limited else 0.0
 
     def __repr__(self) -> str:
         return "KeyPair(private_key=<hidden>)"
@@ -141,19 +136,19 @@ class KeyPairSigner:
     """A signer with a key pair that this process holds.
 
     Args:
-        keypair: The key.
+        keypair: The key, also an attribute.
         profile: The profile to sign, given as an object so that users' own profiles work too.
     """
 
-    __slots__ = ("_keypair", "_profile")
+    __slots__ = ("_profile", "keypair")
 
     def __init__(self, keypair: KeyPair, profile: Profile) -> None:
-        self._keypair = keypair
+        self.keypair = keypair
         self._profile = profile
 
     def for_profile(self, profile: Profile) -> KeyPairSigner:
         """Return a signer of the same key for another profile."""
-        return self if profile == self._profile else KeyPairSigner(self._keypair, profile)
+        return self if profile == self._profile else KeyPairSigner(self.keypair, profile)
 
     @property
     def profiles(self) -> frozenset[str]:
@@ -163,89 +158,40 @@ class KeyPairSigner:
     @property
     def own_public_key(self) -> str:
         """The public key in the profile's form, without awaiting."""
-        return self._keypair.format_public_key(compressed=self._profile.compressed)
+        return self.keypair.format_public_key(compressed=self._profile.compressed)
 
     async def public_key(self) -> str:
         """Return the public key in the profile's form."""
         return self.own_public_key
 
-    @property
-    def limited(self) -> bool:
-        """Whether the key may only sign so often, because signing is not constant-time here."""
-        return not self._keypair._constant_time
-
-    def wait_to_sign(self, now: float) -> float:
-        """Reserve the next signature; return the seconds until then."""
-        return self._keypair.wait_to_sign(now)
-
-    def signing_delay(self, now: float) -> float:
-        """Return the seconds until the next signature is allowed."""
-        return self._keypair.signing_delay(now)
-
     async def sign(self, challenge: Challenge) -> str:
         """Sign the challenge's digest."""
-        if challenge.profile == self._profile.name:
-            return self._keypair.sign(challenge.digest, self._profile)
-        return self._keypair.sign(challenge.digest, PROFILES[challenge.profile])
+        own = challenge.profile == self._profile.name
+        return self.keypair.sign(challenge.digest, self._profile if own else PROFILES[challenge.profile])
 
     def __repr__(self) -> str:
         return f"KeyPairSigner({self._profile.name})"
 
 
-class SigningRate:
-    """A token bucket for the signatures of one key (`BURST` at once, then one each `INTERVAL`)."""
-
-    __slots__ = ("_full_at",)
-
-    def __init__(self) -> None:
-        self._full_at: float | None = None
-
-    def reserve(self, now: float) -> float:
-        """Reserve the next signature; return the seconds until then.
-
-        Args:
-            now: A clock, in seconds.
-        """
-        full_at = self._full_after_next(now)
-        self._full_at = full_at
-        return self._wait(full_at, now)
-
-    def delay(self, now: float) -> float:
-        """Return the seconds until the next signature is allowed, without reserving it.
-
-        Args:
-            now: A clock, in seconds.
-        """
-        return self._wait(self._full_after_next(now), now)
-
-    def is_full(self, now: float) -> bool:
-        """Return whether the bucket is full again, so that it can be forgotten.
-
-        Args:
-            now: A clock, in seconds.
-        """
-        return self._full_at is None or self._full_at <= now
-
-    def _full_after_next(self, now: float) -> float:
-        # The bucket is stored as the time at which it will be full again: each signature adds one interval.
-        return max(now if self._full_at is None else self._full_at, now) + INTERVAL
-
-    @staticmethod
-    def _wait(full_at: float, now: float) -> float:
-        return max(0.0, full_at - now - BURST * INTERVAL)
+_full_at: dict[str, float] = {}
+"""When each key, by its public key, may make a whole burst again; all clients of this process share a key's limit."""
 
 
-_rates: dict[str, SigningRate] = {}
-"""Buckets by public key. They cover about a minute: a bucket that is full again is forgotten."""
-
-
-def rate_of(public_key: str, now: float) -> SigningRate:
-    """Return the bucket that all clients of this process share for a key.
+def signing_delay(public_key: str, now: float) -> float:
+    """Return the seconds until the next signature of a key is allowed.
 
     Args:
         public_key: Hex, always in the same form.
         now: A clock, in seconds.
     """
-    for key in [key for key, rate in _rates.items() if rate.is_full(now)]:
-        del _rates[key]
-    return _rates.setdefault(public_key, SigningRate())
+    for key in [key for key, full_at in _full_at.items() if full_at <= now]:
+        del _full_at[key]
+    return max(0.0, _full_at.get(public_key, now) - now - (BURST - 1) * INTERVAL)
+
+
+def reserve_signature(public_key: str, now: float) -> float:
+    """Reserve the next signature of a key; return the seconds until then, as `signing_delay` does."""
+    delay = signing_delay(public_key, now)
+    # A token bucket, stored as the time at which it will be full again: each signature adds one interval.
+    _full_at[public_key] = _full_at.get(public_key, now) + INTERVAL
+    return delay

@@ -28,6 +28,7 @@ from .tasks import cancel_once, deadline_after, result_of, within
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from ..auth.keypair import KeyPair
     from ..auth.types import Profile, Signer
     from ..config import ClientConfig
     from .session import Session
@@ -75,8 +76,8 @@ class Authenticator:
         self._config = config
         self._profile = config.signature_profile
         self._signer = signer
-        self._limited = signer if isinstance(signer, KeyPairSigner) and signer.limited else None
-        """The signer, if its rate of signatures is limited."""
+        self._limited = signer.keypair if isinstance(signer, KeyPairSigner) and signer.keypair.limited else None
+        """The key, if its rate of signatures is limited."""
         self._tasks = tasks
         self._bound = False
         """Whether a signature was ever bound to the circle: from then on no other is made (no downgrade)."""
@@ -189,18 +190,18 @@ class Authenticator:
         self._bound = self._bound or step.profile.bound
         return _checked(signature, step.profile)
 
-    async def _take_turn(self, signer: KeyPairSigner, session: Session) -> None:
+    async def _take_turn(self, keypair: KeyPair, session: Session) -> None:
         """Wait, while the connection stands, until the key may sign again."""
         loop = asyncio.get_running_loop()
-        if (delay := signer.signing_delay(loop.time())) > 0:
+        if (delay := keypair.signing_delay(loop.time())) > 0:
             _logger.log(logging.INFO if self._warned else logging.WARNING, "%s", _delayed(delay))
             self._warned = True
-        while (delay := signer.signing_delay(loop.time())) > 0:
+        while (delay := keypair.signing_delay(loop.time())) > 0:
             await session.wakeup.wait(loop.time() + delay)
             if session.loss is not None:
                 raise _hung_up(self.phase) from session.loss
         # Reserved only now, so that a connection that was lost meanwhile uses up no signature.
-        signer.wait_to_sign(loop.time())
+        keypair.wait_to_sign(loop.time())
 
     async def _by_signer(self, ask: Callable[[], Awaitable[str]], session: Session) -> str:
         # A key in this process signs at once, so it needs no task.
