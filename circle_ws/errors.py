@@ -150,12 +150,8 @@ class ConnectionLost(CircleWsError, ConnectionError):
         if code == 1006:
             # RFC 6455 section 7.4.1: never sent; it stands for a connection that ended without a close frame.
             words = "the connection ended without a closing handshake (1006)"
-        return cls(
-            f"{words}{': ' + shown(reason) if reason else ''}",
-            code=code,
-            reason=reason,
-            local=local,
-        )
+        words += f": {shown(reason)}" if reason else ""
+        return cls(words, code=code, reason=reason, local=local)
 
 
 class OutcomeUnknown(ConnectionLost):
@@ -172,23 +168,23 @@ class AuthError(CircleWsError):
         phase: `key`, `nonce`, `sign` or `authenticate`.
     """
 
-    def __init__(self, message: str, *, phase: str = "authenticate") -> None:
+    _usual_phase = "authenticate"
+
+    def __init__(self, message: str, *, phase: str | None = None) -> None:
         super().__init__(message)
-        self.phase = phase
+        self.phase = phase or self._usual_phase
 
 
 class InvalidKey(AuthError, ValueError):
     """Raised when a text or bytes are not a secp256k1 key; the message never contains them."""
 
-    def __init__(self, message: str, *, phase: str = "key") -> None:
-        super().__init__(message, phase=phase)
+    _usual_phase = "key"
 
 
 class InvalidNonce(AuthError):
     """Raised when the circle's nonce must not be signed; nothing was signed."""
 
-    def __init__(self, message: str, *, phase: str = "nonce") -> None:
-        super().__init__(message, phase=phase)
+    _usual_phase = "nonce"
 
 
 class AuthRejected(AuthError):
@@ -198,15 +194,13 @@ class AuthRejected(AuthError):
 class SignerFailed(AuthError):
     """Raised when the signer fails, refuses, or takes longer than `sign_timeout`."""
 
-    def __init__(self, message: str, *, phase: str = "sign") -> None:
-        super().__init__(message, phase=phase)
+    _usual_phase = "sign"
 
 
 class DowngradeDetected(AuthError):
     """Raised when the circle does not offer bound signatures, although the policy requires it or it did before."""
 
-    def __init__(self, message: str, *, phase: str = "nonce") -> None:
-        super().__init__(message, phase=phase)
+    _usual_phase = "nonce"
 
 
 class RpcError(CircleWsError):
