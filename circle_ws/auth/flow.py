@@ -114,26 +114,23 @@ def sign_in(options: SignInOptions, public_key: str) -> SignIn:
         ProtocolError: The circle offers a bound profile without the required time of expiry.
         ConnectionFailed: The circle had an internal error; another attempt may work.
     """
-    answer, asked = yield from _asked(*_nonce_forms(options.params, public_key))
+    named = Ask("nonce", "fetch_nonce", {"pubkey": public_key})
+    positional = Ask("nonce", "fetch_nonce", [public_key])
+    nonce_forms = {"auto": (named, positional), "named": (named,), "positional": (positional,)}
+    answer, asked = yield from _asked(*nonce_forms[options.params])
     nonce = read_nonce(answer.value)
     profile = _choose(options, nonce)
     if profile.bound:
-        result = yield from _prove_bound(options, profile, public_key, nonce)
+        forms: tuple[Ask, ...] = ((yield from _prove_bound(options, profile, public_key, nonce)),)
     else:
-        form = _Form(options.dialect, positional=type(asked.params) is list, plain=_is_plain(answer.value))
-        result = yield from _prove(options, profile, public_key, nonce, form)
+        if profile.bare:
+            refuse_digest(nonce)
+        credentials = AuthCredentials(public_key, (yield _sign(options, profile, nonce, Hidden(nonce.value.encode()))))
+        plain = type(answer.value) is dict and "auth_profiles" not in answer.value
+        forms = _legacy_forms(options.dialect, credentials, nonce, positional=type(asked.params) is list, plain=plain)
+    result, _ = yield from _asked(*forms)
     _check_result(result)
     return profile.bound
-
-
-def _nonce_forms(params: ParamsForm, public_key: str) -> tuple[Ask, ...]:
-    named = Ask("nonce", "fetch_nonce", {"pubkey": public_key})
-    positional = Ask("nonce", "fetch_nonce", [public_key])
-    return {"auto": (named, positional), "named": (named,), "positional": (positional,)}[params]
-
-
-def _is_plain(answer: Any) -> bool:
-    return type(answer) is dict and "auth_profiles" not in answer
 
 
 def _choose(options: SignInOptions, nonce: Nonce) -> Profile:
@@ -157,55 +154,39 @@ def _choose(options: SignInOptions, nonce: Nonce) -> Profile:
     return options.profile
 
 
-class _Form(NamedTuple):
-    """The settings that decide the forms in which `authenticate` is sent.
+def _legacy_forms(
+    dialect: Dialect, credentials: AuthCredentials, nonce: Nonce, *, positional: bool, plain: bool
+) -> tuple[Ask, ...]:
+    """Return `authenticate` in each form to try, in order, all with the same signature.
 
-    Attributes:
+    A hostile circle gains nothing by refusing one: it gets no second signature.
+
+    Args:
         dialect: The configured one.
+        credentials: Key and signature.
+        nonce: The signed nonce.
         positional: Whether the circle takes params by position.
         plain: Whether the nonce came as an object without an offer of bound profiles.
     """
-
-    dialect: Dialect
-    positional: bool
-    plain: bool
-
-    def of(self, credentials: AuthCredentials, nonce: Nonce) -> tuple[Ask, ...]:
-        """Return `authenticate` in each form to try, in order, all with the same signature.
-
-        A hostile circle gains nothing by refusing one: it gets no second signature.
-        """
-        flat = {"pubkey": credentials.public_key, "signature": credentials.signature}
-        nested = {"credentials": flat}
-        with_nonce = {**flat, "nonce": nonce.value}
-        fixed: dict[str, dict[str, Any]] = {"hero-0.2": flat, "circles-1.0": nested, "baobab": with_nonce}
-        forms: tuple[dict[str, Any], ...]
-        if self.dialect != "auto":
-            forms = (fixed[self.dialect],)
-        elif self.positional:
-            forms = (flat, with_nonce)
-        else:
-            forms = (nested, flat, with_nonce) if self.plain else (flat, nested, with_nonce)
-        secrets = Hidden[tuple[str, ...]]((nonce.value, credentials.signature))
-        return tuple(
-            Ask("authenticate", "authenticate", list(form.values()) if self.positional else form, secrets)
-            for form in forms
-        )
+    flat = {"pubkey": credentials.public_key, "signature": credentials.signature}
+    nested = {"credentials": flat}
+    with_nonce = {**flat, "nonce": nonce.value}
+    fixed: dict[str, dict[str, Any]] = {"hero-0.2": flat, "circles-1.0": nested, "baobab": with_nonce}
+    forms: tuple[dict[str, Any], ...]
+    if dialect != "auto":
+        forms = (fixed[dialect],)
+    elif positional:
+        forms = (flat, with_nonce)
+    else:
+        forms = (nested, flat, with_nonce) if plain else (flat, nested, with_nonce)
+    secrets = Hidden[tuple[str, ...]]((nonce.value, credentials.signature))
+    return tuple(
+        Ask("authenticate", "authenticate", list(form.values()) if positional else form, secrets) for form in forms
+    )
 
 
-def _prove(
-    options: SignInOptions, profile: Profile, public_key: str, nonce: Nonce, form: _Form
-) -> Generator[Step, Any, Hidden[Any]]:
-    if profile.bare:
-        refuse_digest(nonce)
-    credentials = AuthCredentials(public_key, (yield _sign(options, profile, nonce, Hidden(nonce.value.encode()))))
-    result, _ = yield from _asked(*form.of(credentials, nonce))
-    return result
-
-
-def _prove_bound(
-    options: SignInOptions, profile: Profile, public_key: str, nonce: Nonce
-) -> Generator[Step, Any, Hidden[Any]]:
+def _prove_bound(options: SignInOptions, profile: Profile, public_key: str, nonce: Nonce) -> Generator[Step, Any, Ask]:
+    """Sign the statement of a bound profile; return `authenticate`."""
     if nonce.expires_at is None:
         raise ProtocolError(
             f"the circle offers {profile.name} without expires_at, a whole number of seconds, which belongs to it"
@@ -232,8 +213,7 @@ def _prove_bound(
     )
     proof.value["signature"] = yield _sign(options, profile, nonce, statement)
     secrets = Hidden[tuple[str, ...]]((nonce.value, proof.value["signature"], proof.value["client_nonce"]))
-    result, _ = yield from _asked(Ask("authenticate", "authenticate", proof.value, secrets))
-    return result
+    return Ask("authenticate", "authenticate", proof.value, secrets)
 
 
 def _sign(options: SignInOptions, profile: Profile, nonce: Nonce, statement: Hidden[bytes]) -> Sign:
@@ -296,28 +276,21 @@ def read_nonce(answer: Any) -> Nonce:
     Raises:
         InvalidNonce: It must not be signed.
     """
-    given, answer = Hidden(answer), None
-    fault = _find_fault(_value(given.value))
-    if fault is not None:
-        raise InvalidNonce(fault)
-    return _taken(given.value)
-
-
-def _value(answer: Any) -> Any:
-    return answer.get("nonce") if type(answer) is dict else answer
-
-
-def _find_fault(value: Any) -> str | None:
-    if type(value) is not str:
-        return "fetch_nonce answered neither a string nor an object with a string member 'nonce'"
+    given = Hidden[dict[str, Any]](answer if type(answer) is dict else {"nonce": answer})
+    del answer
+    value = Hidden(given.value.get("nonce"))
+    if type(value.value) is not str:
+        raise InvalidNonce("fetch_nonce answered neither a string nor an object with a string member 'nonce'")
     # fullmatch, because "$" also matches before a final newline.
-    if re.fullmatch(_GRAMMAR, value) is None:
-        return "the circle's nonce is not 8 to 256 characters of A-Z a-z 0-9 _ - + / = : ; nothing was signed"
-    return None
-
-
-def _taken(answer: Any) -> Nonce:
-    return Nonce(answer) if type(answer) is str else Nonce(_value(answer), _expiry(answer), _offered(answer))
+    if re.fullmatch(_GRAMMAR, value.value) is None:
+        raise InvalidNonce(
+            "the circle's nonce is not 8 to 256 characters of A-Z a-z 0-9 _ - + / = : ; nothing was signed"
+        )
+    expires_at, names = given.value.get("expires_at"), given.value.get("auth_profiles")
+    # Above 2^53 JavaScript cannot represent every integer, and would echo another one.
+    known = type(expires_at) is int and 0 <= expires_at < 2**53
+    offered = [name for name in names if type(name) is str] if type(names) is list else ()
+    return Nonce(value.value, expires_at if known else None, frozenset(offered))
 
 
 def refuse_digest(nonce: Nonce) -> None:
@@ -330,14 +303,3 @@ def refuse_digest(nonce: Nonce) -> None:
     """
     if len(nonce.value) == 32 and re.fullmatch(_HEX, nonce.value) is None:
         raise InvalidNonce("the circle's nonce is 32 characters but not hexadecimal; nothing was signed")
-
-
-def _expiry(answer: dict[str, Any]) -> int | None:
-    # Above 2^53 JavaScript cannot represent every integer, and would echo another one.
-    expires_at = answer.get("expires_at")
-    return expires_at if type(expires_at) is int and 0 <= expires_at < 2**53 else None
-
-
-def _offered(answer: dict[str, Any]) -> frozenset[str]:
-    names = answer.get("auth_profiles")
-    return frozenset(name for name in names if type(name) is str) if type(names) is list else frozenset()
