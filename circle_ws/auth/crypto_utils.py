@@ -173,16 +173,10 @@ def verify_signature(public_key: str, message: str | bytes, signature: str, prof
 
 
 def recover_public_key(message: str | bytes, signature: str, profile: str | Profile = "eip191") -> str:
-    """Recover the public key that signed `message`; return 130 lower-case hex characters.
-
-    Args:
-        message: The signed message; a str is taken as UTF-8.
-        signature: Hex, in the encoding of a profile that has v.
-        profile: A `Profile` or its name.
+    """Return the public key, 130 hex characters, that signed a message in a profile whose encoding has v.
 
     Raises:
         ValueError: It is not a low-S signature in this encoding, or no key can have made it.
-        ConfigError: There is no such profile.
     """
     given = Hidden((message, signature))
     del message, signature

@@ -33,23 +33,14 @@ _LONGEST = 64 * 1024
 
 
 def write_key_file(path: Path, secret: bytes, password: Password) -> None:
-    """Write a private key, encrypted, to a new file of mode 0600.
-
-    Args:
-        path: The new file; an existing one is never overwritten.
-        secret: 32 bytes.
-        password: Of 8 characters or more; a str is taken as UTF-8.
-
-    Raises:
-        ConfigError: The password is too short or cannot be encoded, the extra `keyfile` is not installed, or the path
-            is a private key.
-        FileExistsError: There is a file already.
-        OSError: It cannot be written.
-    """
+    """Write a private key of 32 bytes, encrypted, to a new file of mode 0600, as `KeyPair.to_file` describes."""
     given, where = Hidden((secret, password)), Hidden(path)
     del secret, password, path
     refuse_key(where.value)
-    encoded = _encoded(Hidden(given.value[1]))
+    encoded = Hidden(_encoded(given.value[1]))
+    if encoded.value is None:
+        # Raised here: Python's own error holds the password.
+        raise ConfigError("the password of a key file is bytes, or a str without lone surrogates", option="password")
     if len(given.value[1]) < SHORTEST_PASSWORD:
         raise ConfigError(f"a key file needs a password of {SHORTEST_PASSWORD} characters or more", option="password")
     _libraries()
@@ -61,20 +52,7 @@ def write_key_file(path: Path, secret: bytes, password: Password) -> None:
 
 
 def read_key_file(path: Path, password: Password | None = None) -> bytes:
-    """Read a private key from a file.
-
-    Args:
-        path: A PKCS#8 file in PEM, or one that holds the key as hex and nothing else, of mode 0600 or stricter.
-        password: A str is taken as UTF-8; None for a file that is not encrypted.
-
-    Returns:
-        32 bytes, big-endian.
-
-    Raises:
-        InvalidKey: The file is another user's, others may read it, the password is wrong, or it holds no secp256k1 key.
-        ConfigError: The password is missing, or the extra `keyfile` is not installed.
-        OSError: It cannot be read.
-    """
+    """Return the 32 bytes of the private key in a file, as `KeyPair.from_file` describes."""
     secret, where = Hidden(password), Hidden(path)
     del password, path
     text = Hidden(_read(where))
@@ -130,12 +108,7 @@ def _looks_like_key(path: Path) -> bool:
 
 
 def _read(where: Hidden[Path]) -> bytes:
-    """Read a file that belongs to this user and that no other user may read or change.
-
-    Raises:
-        InvalidKey: It is not.
-        OSError: It cannot be read.
-    """
+    """Read a file that belongs to this user and that no other user may read or change."""
     try:
         # Checked by its descriptor: the path may name another file a moment later (TOCTOU).
         with open(where.value, "rb") as file:
@@ -150,11 +123,7 @@ def _read(where: Hidden[Path]) -> bytes:
 
 
 def _check_owner(path: Path, status: os.stat_result) -> None:
-    """Check that a file is this user's, and that only its owner may read and change it (on POSIX).
-
-    Raises:
-        InvalidKey: It is not; the message says how to fix it.
-    """
+    """Check that a file is this user's, and that only its owner may read and change it (on POSIX)."""
     if os.name != "posix":
         return
     mode = stat.S_IMODE(status.st_mode)
@@ -191,10 +160,10 @@ def _decrypted(where: Hidden[Path], text: Hidden[bytes], password: Hidden[Passwo
     if not password.value:
         raise ConfigError(f"{shown_path(where.value)} is encrypted and needs its password", option="password")
     libraries = _libraries()
-    ec = libraries.ec
     key, fault = None, "the password is wrong, or this is no encrypted PKCS#8 key file"
     try:
-        key = libraries.serialization.load_pem_private_key(text.value, _bytes(password.value))
+        given = Hidden(password.value.encode() if isinstance(password.value, str) else password.value)
+        key = libraries.serialization.load_pem_private_key(text.value, given.value)
     except (ValueError, TypeError):
         pass
     except libraries.UnsupportedAlgorithm:
@@ -202,28 +171,18 @@ def _decrypted(where: Hidden[Path], text: Hidden[bytes], password: Hidden[Passwo
     if key is None:
         # Not chained: the text of the original error differs by version, and its cause quotes the file.
         raise InvalidKey(f"{shown_path(where.value)}: {fault}")
+    ec = libraries.ec
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256K1):
         raise InvalidKey(f"{shown_path(where.value)} holds a key, but not one of secp256k1")
     return bytes(key.private_numbers().private_value.to_bytes(32, "big"))
 
 
-def _encoded(password: Hidden[Password]) -> Hidden[bytes]:
-    """Return the password of a new file, encoded.
-
-    Raises:
-        ConfigError: It is neither bytes nor a text that UTF-8 can encode.
-    """
+def _encoded(password: Any) -> bytes | None:
+    """Return the password of a new file as bytes; None if it is neither bytes nor a text that UTF-8 can encode."""
     try:
-        if isinstance(password.value, str | bytes):
-            return Hidden(_bytes(password.value))
+        return password.encode() if isinstance(password, str) else password if isinstance(password, bytes) else None
     except UnicodeEncodeError:
-        pass
-    # Raised outside of the handler: Python's own error holds the password.
-    raise ConfigError("the password of a key file is bytes, or a str without lone surrogates", option="password")
-
-
-def _bytes(password: Password) -> bytes:
-    return password.encode() if isinstance(password, str) else password
+        return None
 
 
 def _libraries() -> Any:

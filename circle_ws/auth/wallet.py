@@ -25,14 +25,12 @@ INTRODUCTION = (
 )
 """The text that the wallet shows and signs once, so that the public key can be recovered."""
 
-_USER_REFUSED = 4001
-_UNAUTHORISED = 4100
-_ALREADY_ASKING = -32002
 _WORDS = {
-    _USER_REFUSED: "the person refused in the wallet",
-    _UNAUTHORISED: "the wallet does not allow this page to use the account; connect the page in the wallet",
-    _ALREADY_ASKING: "the wallet is asking already; open it and answer there",
+    4001: "the person refused in the wallet",
+    4100: "the wallet does not allow this page to use the account; connect the page in the wallet",
+    -32002: "the wallet is asking already; open it and answer there",
 }
+"""By error code (EIP-1193 and EIP-1474)."""
 
 
 class Eip1193Signer:
