@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from ..errors import ConnectionFailed, ConnectionLost, ProtocolError
+from ..errors import ConnectionFailed, ConnectionLost
 from .base import BEGINNING, Capabilities, Receiver, TransportOptions, binary_message, message_too_large
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["MemoryPeer", "MemoryServer", "MemoryTransport"]
 
 CAPABILITIES = Capabilities(ping=True, headers=False, proxy=False, tls=False, http_status=False)
+T = TypeVar("T")
 _logger = logging.getLogger("circle_ws.transport")
 
 
@@ -61,7 +62,7 @@ class MemoryTransport:
         Raises:
             ConnectionLost: The connection went down meanwhile.
         """
-        await self.peer.caught_up()
+        await self.peer._idle.wait()
         if self._loss is not None:
             raise self._loss
 
@@ -94,21 +95,12 @@ class MemoryTransport:
         self.bytes_received += size
         limit = self._options.max_message_bytes
         if isinstance(message, bytes):
-            self._report_invalid(binary_message())
+            _hand_over(self._receiver.invalid, binary_message())
         elif limit is not None and size > limit:
-            self._report_invalid(message_too_large(limit, message[:BEGINNING], size=size))
+            _hand_over(self._receiver.invalid, message_too_large(limit, message[:BEGINNING], size=size))
             self.end(ConnectionLost.closed(1009, local=True))
         else:
-            try:
-                self._receiver.message(message)
-            except Exception:
-                _logger.exception("a receiver raised; the connection goes on")
-
-    def _report_invalid(self, cause: ProtocolError) -> None:
-        try:
-            self._receiver.invalid(cause)
-        except Exception:
-            _logger.exception("a receiver raised; the connection goes on")
+            _hand_over(self._receiver.message, message)
 
     def end(self, loss: ConnectionLost) -> None:
         """End the connection, once, and report it to both ends."""
@@ -116,12 +108,8 @@ class MemoryTransport:
             return
         self._loss = loss
         self.peer.ended(loss)
-        if self._silent:
-            return
-        try:
-            self._receiver.lost(loss)
-        except Exception:
-            _logger.exception("a receiver raised; the connection is down all the same")
+        if not self._silent:
+            _hand_over(self._receiver.lost, loss)
 
 
 class MemoryPeer:
@@ -140,11 +128,8 @@ class MemoryPeer:
         self._transport: MemoryTransport | None = None
         self._inbox: asyncio.Queue[str | None] = asyncio.Queue()
         self._idle = asyncio.Event()
+        """Set while everything has been received, and when the connection has ended."""
         self._idle.set()
-
-    def attach(self, transport: MemoryTransport) -> None:
-        """Connect to the client's end."""
-        self._transport = transport
 
     def send(self, message: str | bytes) -> None:
         """Send to the client; it arrives in the next turn of the event loop."""
@@ -184,10 +169,6 @@ class MemoryPeer:
         self.unread_bytes += len(text.encode())
         self._idle.clear()
         self._inbox.put_nowait(text)
-
-    async def caught_up(self) -> None:
-        """Return when everything has been received, or the connection has ended."""
-        await self._idle.wait()
 
     def ended(self, loss: ConnectionLost) -> None:
         """Handle the end of the connection."""
@@ -231,7 +212,7 @@ class MemoryServer:
             raise self.refusal
         peer = MemoryPeer(url)
         transport = MemoryTransport(receiver, options, peer)
-        peer.attach(transport)
+        peer._transport = transport
         self.peers.append(peer)
         task = asyncio.get_running_loop().create_task(self._run(peer))
         self._tasks.add(task)
@@ -247,3 +228,10 @@ class MemoryServer:
             _logger.exception("the server's end of a memory transport raised")
         finally:
             peer.close(1000)
+
+
+def _hand_over(receive: Callable[[T], None], what: T) -> None:
+    try:
+        receive(what)
+    except Exception:
+        _logger.exception("a receiver raised, which does not change the connection")
