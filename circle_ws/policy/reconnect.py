@@ -122,12 +122,9 @@ class ReconnectPolicy:
         )
 
     def _delay(self, verdict: Verdict, backoff: Backoff) -> float:
-        if verdict.between is not None:
-            delay = self._rng.uniform(*verdict.between)
-            if verdict.grows and self._delays:
-                delay += backoff.delay(self._delays, self._rng)
-        else:
-            delay = backoff.delay(self._delays, self._rng)
+        delay = 0.0 if verdict.between is None else self._rng.uniform(*verdict.between)
+        if verdict.between is None or (verdict.grows and self._delays):
+            delay += backoff.delay(self._delays, self._rng)
         self._delays += 1
         self.at_least = verdict.at_least
         return max(delay, verdict.at_least)

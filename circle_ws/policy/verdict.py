@@ -107,7 +107,13 @@ def classify(failure: Failure) -> Verdict:
     reason = reason_of(cause)
     if reason is not None and not _is_worth_a_retry(reason, failure):
         return Verdict(retry=False)
-    return _retry(cause)
+    code = _close_code(cause)
+    if code == 1012:
+        return Verdict(retry=True, between=RESTART_DELAY, grows=True)
+    if code == 1013:
+        return Verdict(retry=True, at_least=TRY_AGAIN_LATER_DELAY)
+    retry_after = cause.retry_after if isinstance(cause, ConnectionFailed) else None
+    return Verdict(retry=True, at_least=min(retry_after or 0.0, MAX_RETRY_AFTER))
 
 
 def reason_of(cause: Exception) -> Reason | None:
@@ -145,13 +151,3 @@ def _is_worth_a_retry(reason: Reason, failure: Failure) -> bool:
     return (failure.ever_connected or failure.persistent) and not (
         failure.consecutive >= ENOUGH_FAILURES and failure.seconds >= ENOUGH_SECONDS
     )
-
-
-def _retry(cause: Exception) -> Verdict:
-    code = _close_code(cause)
-    if code == 1012:
-        return Verdict(retry=True, between=RESTART_DELAY, grows=True)
-    if code == 1013:
-        return Verdict(retry=True, at_least=TRY_AGAIN_LATER_DELAY)
-    retry_after = cause.retry_after if isinstance(cause, ConnectionFailed) else None
-    return Verdict(retry=True, at_least=min(retry_after or 0.0, MAX_RETRY_AFTER))
