@@ -131,6 +131,10 @@ class MemoryPeer:
         """Set while everything has been received, and when the connection has ended."""
         self._idle.set()
 
+    def attach(self, transport: MemoryTransport) -> None:
+        """Connect to the client's end."""
+        self._transport = transport
+
     def send(self, message: str | bytes) -> None:
         """Send to the client; it arrives in the next turn of the event loop."""
         if self._transport is not None and self.loss is None:
@@ -212,7 +216,7 @@ class MemoryServer:
             raise self.refusal
         peer = MemoryPeer(url)
         transport = MemoryTransport(receiver, options, peer)
-        peer._transport = transport
+        peer.attach(transport)
         self.peers.append(peer)
         task = asyncio.get_running_loop().create_task(self._run(peer))
         self._tasks.add(task)
