@@ -42,7 +42,7 @@ def build(out: Path, *, pyodide: str | None = None, extra: list[str] | None = No
     out = out.resolve()
     _refuse_foreign(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    core = _core(pyodide)
+    core = pyodide_core.release(pyodide)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as work:
         made = Path(work) / "bundle"
         made.mkdir()
@@ -74,12 +74,6 @@ def check(bundle: Path) -> None:
         )
 
 
-def _core(pyodide: str | None) -> pyodide_core.Core:
-    if pyodide is None:
-        return pyodide_core.from_npm()
-    return pyodide_core.from_cdn() if pyodide == "cdn" else pyodide_core.from_folder(Path(pyodide))
-
-
 def _fill(made: Path, core: pyodide_core.Core, extra: list[str]) -> None:
     """Put everything into the folder `made`."""
     found = interpreters.find()
@@ -87,7 +81,9 @@ def _fill(made: Path, core: pyodide_core.Core, extra: list[str]) -> None:
         raise ToolError("pyodide-build needs Python 3.12 or later and none was found: install one", code=3)
     python = environment(found, "bundle")
     if core.files:
-        shutil.copytree(core.files, made / "pyodide", ignore=_not_core)
+        (made / "pyodide").mkdir()
+        for name in pyodide_core.FILES:
+            shutil.copy(core.files / name, made / "pyodide")
     print("bundle: building the wheel of circle-ws", flush=True)
     pip = ("-m", "pip", "wheel", "-q", "--disable-pip-version-check", "--no-deps", "--no-build-isolation")
     run(python, *pip, "--wheel-dir", made, CHECKOUT)
@@ -100,10 +96,6 @@ def _fill(made: Path, core: pyodide_core.Core, extra: list[str]) -> None:
     _lock(made, python, core)
 
 
-def _not_core(folder: str, names: list[str]) -> set[str]:
-    return set(names) - set(pyodide_core.FILES)
-
-
 def _lock(made: Path, python: Path, core: pyodide_core.Core) -> None:
     """Write a lock file of the wheels in `made` and nothing else, and the description of the bundle."""
     wheels = sorted(made.glob("*.whl"))
@@ -113,28 +105,23 @@ def _lock(made: Path, python: Path, core: pyodide_core.Core) -> None:
     files = ("--input", begun, "--output", made / LOCK, "--base-path", made)
     run(python.with_name("pyodide"), "lockfile", "add-wheels", *files, *(set(wheels) - set(binary)))
     begun.unlink()
-    lock = json.loads((made / LOCK).read_text())
-    packages = sorted(lock["packages"])
-    described = {
-        "pyodide_version": core.version,
-        "index_url": core.index_url,
-        "lock": LOCK,
-        "packages": packages,
-    }
+    packages = sorted(json.loads((made / LOCK).read_text())["packages"])
+    described = {"pyodide_version": core.version, "index_url": core.index_url, "lock": LOCK, "packages": packages}
     (made / "bundle.json").write_text(json.dumps(described, indent=2) + "\n")
 
 
 def _binary_entry(wheel: Path) -> tuple[str, dict[str, Any]]:
     """Return the name and the lock entry of a compiled wheel: pyodide-lock 0.2.1 refuses its platform tag (PEP 783)."""
-    name, version = wheel.name.split("-")[:2]
-    return name.lower().replace("_", "-"), {
-        "name": name.lower().replace("_", "-"),
+    module, version = wheel.name.split("-")[:2]
+    name = module.lower().replace("_", "-")
+    return name, {
+        "name": name,
         "version": version,
         "file_name": wheel.name,
         "install_dir": "site",
         "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(),
         "package_type": "package",
-        "imports": [name],
+        "imports": [module],
         "depends": [],
         "unvendored_tests": False,
     }

@@ -7,13 +7,12 @@ from pathlib import Path
 from tools import npm
 from tools.cache import ToolError
 
-__all__ = ["FILES", "VERSION", "Core", "from_cdn", "from_folder", "from_npm"]
+__all__ = ["FILES", "VERSION", "Core", "release"]
 
 VERSION = "314.0.7"
 FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "package.json")
 
 _INFO = {"abi_version": "2026_0", "arch": "wasm32", "platform": "emscripten_5_0_3", "python": "3.14.2"}
-_CDN = "https://cdn.jsdelivr.net/pyodide/v{version}/full/"
 
 
 @dataclass(frozen=True)
@@ -26,42 +25,37 @@ class Core:
     files: Path | None
 
 
-def from_cdn() -> Core:
-    """Return the pinned release as the official CDN serves it."""
-    return Core(VERSION, _INFO, _CDN.format(version=VERSION), None)
+def release(wanted: str | None) -> Core:
+    """Return a release.
 
-
-def from_folder(path: Path) -> Core:
-    """Return the release in an unpacked `pyodide` npm package.
-
-    Raises:
-        ToolError: when a file is missing there.
-    """
-    absent = [name for name in FILES if not (path / name).is_file()]
-    if absent:
-        raise ToolError(f"{path} is no unpacked pyodide package: {', '.join(absent)} missing")
-    version = str(json.loads((path / "package.json").read_text())["version"])
-    return Core(version, _info(path, version), "pyodide/", path)
-
-
-def from_npm() -> Core:
-    """Return the pinned release, taken from npm the first time and from the cache later.
+    Args:
+        wanted: the folder of an unpacked `pyodide` npm package; "cdn" for the pinned release as the official CDN
+            serves it; `None` for the pinned one from npm, or from the cache after the first time.
 
     Raises:
-        ToolError: (3) when there is no npm.
+        ToolError: when a file is missing in the folder; (3) when there is no npm.
     """
+    if wanted == "cdn":
+        return Core(VERSION, _INFO, f"https://cdn.jsdelivr.net/pyodide/v{VERSION}/full/", None)
+    if wanted is not None:
+        return _in_folder(Path(wanted))
     try:
-        return from_folder(npm.package("pyodide", VERSION))
+        return _in_folder(npm.package("pyodide", VERSION))
     except ToolError as error:
         hint = "; or give an unpacked package with --pyodide DIR, or use --pyodide cdn" if error.code == 3 else ""
         raise ToolError(f"{error}{hint}", code=error.code) from None
 
 
-def _info(path: Path, version: str) -> dict[str, str]:
-    """Return the `info` part of the release's lock file."""
+def _in_folder(path: Path) -> Core:
+    absent = [name for name in FILES if not (path / name).is_file()]
+    if absent:
+        raise ToolError(f"{path} is no unpacked pyodide package: {', '.join(absent)} missing")
+    version = str(json.loads((path / "package.json").read_text())["version"])
     stock = path / "pyodide-lock.json"
     if stock.is_file():
-        return dict(json.loads(stock.read_text())["info"])
-    if version != VERSION:
+        info = dict(json.loads(stock.read_text())["info"])
+    elif version == VERSION:
+        info = _INFO
+    else:
         raise ToolError(f"{path} holds pyodide {version} without its pyodide-lock.json")
-    return _INFO
+    return Core(version, info, "pyodide/", path)

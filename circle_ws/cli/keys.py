@@ -2,8 +2,6 @@
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -69,17 +67,30 @@ def keygen(
     """Make a private key. It goes to stdout, or to a file; its public key is printed."""
     private_key = generate_private_key()
     public_key = derive_public_key(private_key)
-    if encrypt:
-        if out is None:
+    if out is None:
+        if encrypt:
             fail("--encrypt needs --out FILE", code=USAGE)
-        _encrypted(out, private_key)
-        typer.echo(public_key)
-    elif out is None:
         typer.echo(private_key)
         typer.echo(f"its public key is {public_key}", err=True)
-    else:
-        _write(out, private_key)
-        typer.echo(public_key)
+        return
+    try:
+        if encrypt:
+            question = f"password for {shown_path(out)}"
+            password = os.environ.get(PASSWORD) or typer.prompt(
+                question, hide_input=True, confirmation_prompt=True, err=True
+            )
+            KeyPair(private_key).to_file(out, password)
+        else:
+            refuse_key(out)
+            with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
+                opened.write(private_key + "\n")
+    except FileExistsError:
+        fail(f"{shown_path(out)} is there already and is not overwritten: a key that is gone cannot be made again")
+    except OSError as error:
+        fail(f"{shown_path(out)} cannot be written: {reason(error)}")
+    except ConfigError as error:
+        fail(str(error))
+    typer.echo(public_key)
 
 
 def pubkey(
@@ -95,31 +106,3 @@ def pubkey(
             code=USAGE,
         )
     typer.echo(key.format_public_key(compressed=compressed))
-
-
-def _write(file: Path, private_key: str) -> None:
-    with _writing(file):
-        refuse_key(file)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
-            opened.write(private_key + "\n")
-
-
-def _encrypted(file: Path, private_key: str) -> None:
-    password = os.environ.get(PASSWORD) or typer.prompt(
-        f"password for {shown_path(file)}", hide_input=True, confirmation_prompt=True, err=True
-    )
-    with _writing(file):
-        KeyPair(private_key).to_file(file, password)
-
-
-@contextmanager
-def _writing(file: Path) -> Iterator[None]:
-    """Return why a key file cannot be written."""
-    try:
-        yield
-    except FileExistsError:
-        fail(f"{shown_path(file)} is there already and is not overwritten: a key that is gone cannot be made again")
-    except OSError as error:
-        fail(f"{shown_path(file)} cannot be written: {reason(error)}")
-    except ConfigError as error:
-        fail(str(error))
