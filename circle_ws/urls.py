@@ -19,6 +19,7 @@ __all__ = [
     "find_fault",
     "find_length_fault",
     "find_proxy_fault",
+    "host_of",
     "is_loopback",
     "is_plain",
     "is_relative",
@@ -75,7 +76,7 @@ def check_url(url: str) -> None:
 @lru_cache
 def is_loopback(url: str) -> bool:
     """Return whether a checked URL names this machine: 127.0.0.0/8, ::1 or localhost."""
-    host = _host_of(urlsplit(url))
+    host = host_of(urlsplit(url))
     if host == "localhost":
         return True
     address = _address(host)
@@ -97,13 +98,14 @@ def normalised(url: str) -> str:
 
 def place_of(parts: SplitResult) -> str:
     """Return host and port of a checked URL as in `normalised`, without the default port."""
-    host = _host_of(parts)
+    host = host_of(parts)
     if ":" in host:
         host = f"[{_compressed(host)}]"
     return host if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) else f"{host}:{parts.port}"
 
 
-def _host_of(parts: SplitResult) -> str:
+def host_of(parts: SplitResult) -> str:
+    """Return the host in the form in which it is compared; empty where there is none."""
     return (parts.hostname or "").removesuffix(".")
 
 

@@ -175,7 +175,7 @@ class ClientSession:
         try:
             return messages.kind_of(frame)
         except ProtocolError as error:
-            # Of a batch without an id it is unknown to which of our requests it would be the reply.
+            # A member of a batch that has no id may be the reply to any of our requests.
             may_be_reply = type(frame) is dict and "method" not in frame and (alone or frame.get("id") is not None)
             if may_be_reply and fail(self._requests.pending.take_broken(frame), error):
                 return None

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from ..auth.profiles import BOUND
 from ..config import checks
 from ..errors import ConfigError
-from ..urls import is_loopback
+from ..urls import host_of, is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import MutableSet, Sequence
@@ -90,7 +90,7 @@ class Origins:
     def __init__(self, admitted: Sequence[str | None] | None, public_url: str | None) -> None:
         self.is_local = True
         self._admitted = None if admitted is None else _checked(admitted)
-        self._public_host = None if public_url is None else _host(public_url)
+        self._public_host = None if public_url is None else host_of(urlsplit(public_url))
         self._logged: set[str | None] = set()
 
     def admit(self, headers: list[str]) -> bool:
@@ -117,7 +117,7 @@ class Origins:
         if origin is None or not self.is_local:
             return True
         try:
-            host = _host(origin)
+            host = host_of(urlsplit(origin))
             return host != "" and (host == self._public_host or is_loopback(origin))
         except ValueError:
             return False
@@ -134,8 +134,3 @@ def _checked(origins: Sequence[str | None]) -> tuple[str | None, ...]:
                 option="origins",
             )
     return tuple(origins)
-
-
-def _host(url: str) -> str:
-    """Return the host in the form in which it is compared; empty where there is none."""
-    return (urlsplit(url).hostname or "").removesuffix(".")
