@@ -128,11 +128,7 @@ def sign_message(private_key: str | bytes, message: str | bytes, profile: str | 
 
 
 def sign_digest(secret: bytes, digest: bytes, profile: Profile) -> str:
-    """Sign a 32-byte digest; return lower-case hex in the profile's encoding.
-
-    Raises:
-        ConfigError: A profile of the user's makes a digest of another size, or a v that is not a byte.
-    """
+    """Sign a 32-byte digest; return lower-case hex in the profile's encoding."""
     given = Hidden(secret)
     del secret
     if len(digest) != 32 or not 0 <= profile.v_offset <= 252:

@@ -72,12 +72,7 @@ def read_key_file(path: Path, password: Password | None = None) -> bytes:
 
 
 def is_encrypted(path: Path) -> bool:
-    """Return whether reading a key file needs a password.
-
-    Raises:
-        InvalidKey: It is another user's, or others may read it.
-        OSError: It cannot be read.
-    """
+    """Return whether reading a key file needs a password; raises as `read_key_file` does."""
     where = Hidden(path)
     del path
     return _read(where).startswith(_PEM)
@@ -89,11 +84,7 @@ def shown_path(path: Path) -> str:
 
 
 def refuse_key(path: Path) -> None:
-    """Check that the path of a new file is not a private key, which the file name would then reveal.
-
-    Raises:
-        ConfigError: It looks like one.
-    """
+    """Check that the path of a new file is not a private key, which the file name would then reveal."""
     where = Hidden(path)
     del path
     if _looks_like_key(where.value):
