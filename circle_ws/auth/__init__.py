@@ -3,6 +3,7 @@
 Importing it loads no signing library; `backend` loads one with the first key.
 """
 
+from ..errors import AuthError, AuthRejected, DowngradeDetected, InvalidKey, InvalidNonce, SignerFailed
 from .crypto_utils import (
     derive_public_key,
     format_public_key,
@@ -14,21 +15,7 @@ from .crypto_utils import (
 from .keypair import KeyPair
 from .profiles import PROFILES
 from .signature import SignatureEncoding
-from .types import (
-    AuthCredentials,
-    AuthError,
-    AuthRejected,
-    Challenge,
-    Dialect,
-    DowngradeDetected,
-    InvalidKey,
-    InvalidNonce,
-    Nonce,
-    Policy,
-    Profile,
-    Signer,
-    SignerFailed,
-)
+from .types import AuthCredentials, Challenge, Dialect, Nonce, Policy, Profile, Signer
 
 __all__ = [
     "PROFILES",

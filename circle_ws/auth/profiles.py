@@ -36,17 +36,13 @@ def _keccak_256(message: bytes) -> bytes:
     return backend.keccak_256(message)
 
 
-def _itself(statement: bytes) -> bytes:
-    return statement
-
-
 _COMPACT, _DER, _RECOVERABLE = SignatureEncoding.COMPACT, SignatureEncoding.DER, SignatureEncoding.RECOVERABLE
 _ALL = (
     Profile("eip191", _personal_message, _keccak_256, _RECOVERABLE, compressed=False),
     Profile("eip191-v0", _personal_message, _keccak_256, _RECOVERABLE, compressed=False, v_offset=0),
-    Profile("sha256-compact", _itself, _sha256, _COMPACT, compressed=True, bare=True),
-    Profile("sha256-der", _itself, _sha256, _DER, compressed=True, bare=True),
-    Profile("circle-bound-v1", _itself, _sha256, _COMPACT, compressed=True, bound=True),
+    Profile("sha256-compact", bytes, _sha256, _COMPACT, compressed=True, bare=True),
+    Profile("sha256-der", bytes, _sha256, _DER, compressed=True, bare=True),
+    Profile("circle-bound-v1", bytes, _sha256, _COMPACT, compressed=True, bound=True),
     Profile("circle-bound-eip191-v1", _personal_message, _keccak_256, _RECOVERABLE, compressed=True, bound=True),
 )
 
