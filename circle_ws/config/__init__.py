@@ -248,11 +248,11 @@ class ClientConfig(_HiddenKey):
         for option, choice in _CHOICES.items():
             checks.choice(option, getattr(self, option), get_args(choice))
         for option in ("setup", "classifier"):
-            checks.function(option, getattr(self, option))
+            checks.optional(option, getattr(self, option), "function", fits=callable(getattr(self, option)))
         for option in ("allow_insecure", "compression"):
             checks.switch(option, getattr(self, option))
-        checks.instance("keepalive", self.keepalive, KeepAlive)
-        checks.instance("backoff", self.backoff, Backoff)
+        checks.optional("keepalive", self.keepalive, "KeepAlive", fits=isinstance(self.keepalive, KeepAlive))
+        checks.optional("backoff", self.backoff, "Backoff", fits=isinstance(self.backoff, Backoff))
         for option in ("open_timeout", "call_timeout", "close_timeout", "sign_timeout"):
             checks.seconds(option, getattr(self, option))
         checks.seconds("drain_timeout", self.drain_timeout, zero=True)

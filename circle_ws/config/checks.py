@@ -21,11 +21,10 @@ if TYPE_CHECKING:
 __all__ = [
     "choice",
     "count",
-    "function",
     "headers_function",
-    "instance",
     "is_signer",
     "middleware",
+    "optional",
     "profile",
     "proxy",
     "seconds",
@@ -56,22 +55,16 @@ def choice(option: str, value: Any, choices: Sequence[str]) -> None:
         raise ConfigError(f"{option} must be one of {', '.join(choices)}, not {value!r}", option=option)
 
 
-def function(option: str, value: Any) -> None:
-    """Check an option that is a function or None."""
-    if value is not None and not callable(value):
-        raise ConfigError(f"{option} must be a function or None, not {value!r}", option=option)
-
-
 def switch(option: str, value: Any) -> None:
     """Check an option that is True or False."""
     if type(value) is not bool:
         raise ConfigError(f"{option} must be True or False, not {value!r}", option=option)
 
 
-def instance(option: str, value: Any, kind: type) -> None:
-    """Check an option that is an instance of a class or None."""
-    if value is not None and not isinstance(value, kind):
-        raise ConfigError(f"{option} must be a {kind.__name__} or None, not {value!r}", option=option)
+def optional(option: str, value: Any, kind: str, *, fits: bool) -> None:
+    """Check an option that is of a kind or None; `fits` says whether the value is of that kind."""
+    if value is not None and not fits:
+        raise ConfigError(f"{option} must be a {kind} or None, not {value!r}", option=option)
 
 
 def seconds(option: str, value: Any, *, zero: bool = False) -> None:
@@ -113,13 +106,7 @@ def is_signer(given: Hidden[Any]) -> None:
 
 
 def profile(profile: Profile, policy: Policy, signable: frozenset[str] | None) -> None:
-    """Check that profile, policy and signer fit each other.
-
-    Args:
-        profile: The configured profile.
-        policy: Whether the signature must name the circle.
-        signable: The names of the profiles that the signer can sign; None without a signer.
-    """
+    """Check that profile, policy and the profiles that the signer can sign (None without a signer) fit each other."""
     if policy == "legacy-only" and profile.bound:
         raise ConfigError(
             f"profile {profile.name} names the circle, which policy legacy-only never does", option="policy"
@@ -175,11 +162,7 @@ def transport(transport: Any) -> None:
 
 
 def supported(capabilities: Capabilities, options: Iterable[str]) -> None:
-    """Check that the transport can do what these options ask for.
-
-    Raises:
-        UnsupportedRuntime: It cannot.
-    """
+    """Check that the transport can do what these options ask for; else it is an `UnsupportedRuntime`."""
     for option in options:
         capability, words = _UNSUPPORTED[option]
         if not getattr(capabilities, capability):
@@ -195,12 +178,7 @@ def tls(tls: Any, url: str) -> None:
 
 
 def proxy(proxy: Any, *, socks: bool) -> None:
-    """Check the option `proxy`.
-
-    Args:
-        proxy: The URL of a proxy, `environment` or None.
-        socks: Whether a SOCKS proxy can be used.
-    """
+    """Check the option `proxy`; `socks` says whether the transport can use a SOCKS proxy."""
     if proxy is None or proxy == ENVIRONMENT:
         return
     if not isinstance(proxy, str):
