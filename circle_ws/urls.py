@@ -33,7 +33,6 @@ __all__ = [
 _HOST = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?"
 _LONGEST_LABEL, _LONGEST_NAME = 63, 253
 """Maximum lengths in the DNS, of a part between two dots and of the whole name (RFC 1035, section 2.3.4)."""
-_HEXADECIMAL = r"0x[0-9a-f]*"
 _USER = (
     "holds a user name or password, which browsers refuse; a circle knows its users by their keys, and what a server "
     "before it asks for goes into a header: with_headers({'Authorization': ...})"
@@ -79,10 +78,12 @@ def is_loopback(url: str) -> bool:
     host = host_of(urlsplit(url))
     if host == "localhost":
         return True
-    address = _address(host)
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
     # To older versions of Python ::ffff:127.0.0.1 is no loopback address.
-    mapped = getattr(address, "ipv4_mapped", None)
-    return address is not None and (mapped or address).is_loopback
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 @lru_cache
@@ -107,13 +108,6 @@ def place_of(parts: SplitResult) -> str:
 def host_of(parts: SplitResult) -> str:
     """Return the host in the form in which it is compared; empty where there is none."""
     return (parts.hostname or "").removesuffix(".")
-
-
-def _address(host: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(host)
-    except ValueError:
-        return None
 
 
 def _compressed(host: str) -> str:
@@ -191,7 +185,7 @@ def _host_fault(host: str) -> str | None:
     if not re.fullmatch(_HOST, host):
         return "has a host with other characters than letters, digits, hyphens, underscores and dots"
     last = host.removesuffix(".").rpartition(".")[2]
-    if last.isdigit() or re.fullmatch(_HEXADECIMAL, last):
+    if last.isdigit() or re.fullmatch(r"0x[0-9a-f]*", last):
         try:
             IPv4Address(host.removesuffix("."))
         except ValueError:

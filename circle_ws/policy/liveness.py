@@ -150,7 +150,9 @@ class Liveness:
     def _decide(self, now: float, received: int) -> Step:
         if self._asked is not None:
             if received != self._mark:
-                self._settle()
+                self.prefers_probe = self.prefers_probe or self._second_chance
+                self._asked = None
+                self._overtaken = self._second_chance = False
             elif now >= self._limit:
                 return self._unanswered(now, received)
             else:
@@ -158,12 +160,6 @@ class Liveness:
         if now >= self._next:
             return self._ask(Action.PROBE if self.prefers_probe else Action.PING, now, received)
         return Step(Action.WAIT, self._next)
-
-    def _settle(self) -> None:
-        if self._second_chance:
-            self.prefers_probe = True
-        self._asked = None
-        self._overtaken = self._second_chance = False
 
     def _unanswered(self, now: float, received: int) -> Step:
         if self._asked is Action.PING and self._keepalive.mode == "auto":
