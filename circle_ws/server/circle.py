@@ -17,7 +17,6 @@ from websockets.protocol import State
 
 from ..auth.crypto_utils import format_public_key
 from ..auth.profiles import PROFILES, audience, find_profile
-from ..config import checks
 from ..errors import ConfigError, InvalidRequest, RpcError
 from ..jsonrpc import messages
 from ..jsonrpc.messages import EXECUTION_FAILED
@@ -25,7 +24,7 @@ from ..jsonrpc.methods import Function, Method
 from .answering import ClientSession
 from .concurrency import MAX_THREADS, in_thread
 from .connection import POLL_INTERVAL, Connection
-from .rules import Admit, Origins, Rules, ServedDialect, ServedParams
+from .rules import Admit, Origins, Rules, ServedDialect, ServedParams, check_count, check_seconds
 from .sign_in import RESERVED
 from .socket import ClientSocket, opening_response
 
@@ -114,9 +113,8 @@ class CircleServer:
         stall_timeout: float = 20.0,
         close_timeout: float = 2.0,
     ) -> None:
-        # None would be no limit, which this one has to have.
-        checks.seconds("stall_timeout", stall_timeout or 0)
-        checks.count("max_backlog_bytes", max_backlog_bytes, 1)
+        check_seconds("stall_timeout", stall_timeout)
+        check_count("max_backlog_bytes", max_backlog_bytes)
         self._rules = Rules(
             dialect,
             tuple(find_profile(profile).name for profile in profiles),

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
 from ..auth.profiles import BOUND
-from ..config import checks
 from ..errors import ConfigError
 from ..urls import host_of, is_loopback
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..jsonrpc.methods import Method
 
-__all__ = ["Admit", "Origins", "Rules", "ServedDialect", "ServedParams"]
+__all__ = ["Admit", "Origins", "Rules", "ServedDialect", "ServedParams", "check_count", "check_seconds"]
 
 _logger = logging.getLogger("circle_ws.server")
 
@@ -60,11 +59,13 @@ class Rules:
     max_batch_reply_bytes: int = 10 * 1024 * 1024
 
     def __post_init__(self) -> None:
-        checks.choice("dialect", self.dialect, get_args(ServedDialect))
-        checks.choice("params", self.params, get_args(ServedParams))
-        checks.seconds("sign_in_timeout", self.sign_in_timeout)
-        checks.count("max_batch", self.max_batch, 1)
-        checks.count("max_batch_reply_bytes", self.max_batch_reply_bytes, 1)
+        for option, choices in (("dialect", get_args(ServedDialect)), ("params", get_args(ServedParams))):
+            value = getattr(self, option)
+            _check(option, value, value in choices, f"one of {', '.join(choices)}")
+        check_count("max_batch", self.max_batch)
+        check_count("max_batch_reply_bytes", self.max_batch_reply_bytes)
+        if self.sign_in_timeout is not None:
+            check_seconds("sign_in_timeout", self.sign_in_timeout)
 
     @property
     def offered(self) -> list[str]:
@@ -121,6 +122,22 @@ class Origins:
             return host != "" and (host == self._public_host or is_loopback(origin))
         except ValueError:
             return False
+
+
+def _check(option: str, value: object, good: bool, kind: str) -> None:
+    """Raise a `ConfigError` that names the option, unless its value is good."""
+    if not good:
+        raise ConfigError(f"{option} must be {kind}, not {value!r}", option=option)
+
+
+def check_count(option: str, value: object) -> None:
+    """Check an option that is a maximum."""
+    _check(option, value, type(value) is int and value >= 1, "a whole number from 1")
+
+
+def check_seconds(option: str, value: object) -> None:
+    """Check an option that is a time limit."""
+    _check(option, value, type(value) in (int, float) and value > 0, "a positive number of seconds")  # type: ignore[operator]
 
 
 def _checked(origins: Sequence[str | None]) -> tuple[str | None, ...]:

@@ -32,7 +32,7 @@ _MAY_IMPORT: dict[str, set[str]] = {
     "batch": _CLIENT,
     "client": _CLIENT | {"batch"},
     "builder": {"client", "config", "auth", "policy", "transport", "hooks", "errors", "text"},
-    "server": {"auth", "config", "jsonrpc", "urls", "errors", "text"},
+    "server": {"auth", "jsonrpc", "urls", "errors", "text"},
     "cli": _CLIENT | {"builder", "client", "batch", "server"},
     "__init__": _CLIENT | {"builder", "client", "batch"},
     "__main__": {"cli"},
