@@ -18,8 +18,8 @@ class Request:
 
     Attributes:
         method: The method's name; of a batch, the text `batch`.
-        params: A list, a tuple, a dict or None, as they were given; of a batch, None. No `repr` shows them: they may
-            hold secrets.
+        params: A list, a tuple, a dict, a dataclass, a Struct or None, as given; of a batch, None. No `repr` shows
+            them: they may hold secrets.
         idempotent: Whether the call may run twice.
         notification: Whether it is a notification, which has no reply; only in a batch.
         batch: The members of a batch, in order; empty for a single call.

@@ -35,7 +35,7 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Serve a circle that knows play (arithmetic), echo, whoami, ask_back and drop, and that ticks, until Ctrl-C."""
+    """Serve a circle with play (arithmetic), echo, whoami, ask_back, tick and drop, until Ctrl-C."""
     # Programs send no Origin; whom `--origin` is about are pages.
     origins = [*origin, None] if origin else None
     options = {"dialect": dialect, "params": params, "keys": key or None, "public_url": public_url, "origins": origins}

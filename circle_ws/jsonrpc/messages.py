@@ -61,7 +61,7 @@ _BOTH_OR_NEITHER = "a reply has both a result and an error, or neither"
 
 
 class Kind(Enum):
-    """Name what an incoming message is (JSON-RPC 2.0 sections 4 and 5)."""
+    """The kind of an incoming message (JSON-RPC 2.0 sections 4 and 5)."""
 
     RESULT = "result"
     ERROR = "error"
@@ -73,7 +73,7 @@ def request(id: int, method: str, params: Params = None) -> str:
     """Write a request.
 
     Raises:
-        InvalidRequest: The method is no text, or the params are not finite plain JSON with string keys.
+        InvalidRequest: The method is not a text, or the params cannot be written as JSON.
     """
     return f'{{"jsonrpc":"2.0","id":{id},{_members(method, params)}}}'
 
@@ -82,7 +82,7 @@ def notification(method: str, params: Params = None) -> str:
     """Write a notification: a request that is not answered.
 
     Raises:
-        InvalidRequest: The method is no text, or the params are not finite plain JSON with string keys.
+        InvalidRequest: The method is not a text, or the params cannot be written as JSON.
     """
     return f'{{"jsonrpc":"2.0",{_members(method, params)}}}'
 
@@ -91,7 +91,7 @@ def result(id: Any, value: Any) -> str:
     """Write a successful reply.
 
     Raises:
-        InvalidRequest: `value` is not finite plain JSON with string keys.
+        InvalidRequest: `value` cannot be written as JSON.
     """
     text = json.encode(value, "the result")
     return f'{{"jsonrpc":"2.0","id":{json.encode(id)},"result":{text}}}'
@@ -101,7 +101,7 @@ def error(id: Any, failure: RpcError) -> str:
     """Write an error reply.
 
     Raises:
-        InvalidRequest: The error's data is not finite plain JSON with string keys.
+        InvalidRequest: The error's data cannot be written as JSON.
     """
     body: dict[str, Any] = {"code": failure.code, "message": failure.message}
     if failure.data is not None:

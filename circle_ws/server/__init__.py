@@ -11,7 +11,7 @@ async with server:
     await server.serve_forever()
 ```
 
-`CircleServer` needs the package `websockets` and sockets, and so a native Python; all else here runs anywhere.
+`CircleServer` and `ClientSocket` need the package `websockets`, and so native Python; all other modules run anywhere.
 """
 
 from __future__ import annotations
