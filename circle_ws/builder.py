@@ -49,7 +49,7 @@ class CircleWsClientBuilder:
         """Sign in with this private key: 64 hex characters, 32 bytes, or a `KeyPair`.
 
         Raises:
-            InvalidKey: It is none; the message does not hold it.
+            InvalidKey: It is not a private key; the message does not contain it.
         """
         given = Hidden(private_key)
         del private_key

@@ -18,7 +18,7 @@ __all__ = ["app"]
 
 
 class _Commands(TyperGroup):
-    """The commands. What is said of wrong arguments repeats no private key that was typed in the wrong place."""
+    """The commands; error messages never repeat a private key that was typed in the wrong place."""
 
     def make_context(self, *arguments: Any, **named: Any) -> Any:
         with _hidden_keys():

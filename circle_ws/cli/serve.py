@@ -36,7 +36,7 @@ def serve(
     ] = None,
 ) -> None:
     """Serve a circle with play (arithmetic), echo, whoami, ask_back, tick and drop, until Ctrl-C."""
-    # Programs send no Origin; whom `--origin` is about are pages.
+    # Programs send no Origin; `--origin` is about pages.
     origins = [*origin, None] if origin else None
     options = {"dialect": dialect, "params": params, "keys": key or None, "public_url": public_url, "origins": origins}
     run(_serve(host, port, **options))

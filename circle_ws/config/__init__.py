@@ -116,7 +116,7 @@ class ClientConfig(_HiddenKey):
         dialect: The form of `authenticate`; `auto` tries them.
         params: Whether the sign-in, `play` and `whoami` send params by name or by position; `auto` finds it out with
             the sign-in. Params of calls are sent as they are given.
-        allow_insecure: Sign in over `ws://` to other machines too. Anybody on the path can take the session over.
+        allow_insecure: Sign in over `ws://` to other machines too. An attacker on the path can take over the session.
         tls: An `ssl.SSLContext`, for instance with a CA of your own; None is the system's. Natively only.
         headers: Additional headers of the opening handshake: a mapping, or an async function that returns one and is
             called at every attempt, within `open_timeout`. The values are shown nowhere. Natively only.
@@ -150,7 +150,7 @@ class ClientConfig(_HiddenKey):
     Raises:
         ConfigError: An option is wrong; the message names it.
         UnsupportedRuntime: This runtime cannot do what an option asks for.
-        InvalidKey: The private key is none.
+        InvalidKey: It is not a private key.
     """
 
     url: str

@@ -129,7 +129,7 @@ def secure(url: str) -> None:
     """Check that signing in at `url` is safe: over TLS, or on this machine."""
     if is_plain(url) and not is_loopback(url):
         raise ConfigError(
-            "signing in over ws:// to another machine lets anybody on the path take the session over; "
+            "signing in over ws:// to another machine lets an attacker on the path take over the session; "
             "use wss://, or allow_insecure=True where you know the network",
             option="allow_insecure",
         )

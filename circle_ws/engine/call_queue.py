@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["CallQueue"]
 
 _STALE = 64
-"""How many deadlines of calls that no longer wait are kept, beyond as many as calls wait."""
+"""Maximum number of kept deadlines of calls that no longer wait, above the number of waiting calls."""
 
 
 class CallQueue:

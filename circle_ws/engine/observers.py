@@ -266,7 +266,7 @@ class ConnectionLog:
         self._url = url
         self._clock = clock
         self._since: float | None = None
-        """Since when a connection is wanted and there is none; None where nothing went wrong."""
+        """Time at which the connection was lost, or the first attempt failed; None while connected."""
         self._next_warning = clock()
 
     def note(self, change: StatusChange) -> None:

@@ -37,7 +37,7 @@ class DeadlinePassed(Exception):
 
 
 class Interrupted(Exception):
-    """A function of the user's ended with a cancellation that was not its own task's."""
+    """A user function ended with a cancellation that was not its own task's."""
 
     def __init__(self) -> None:
         super().__init__("something that it awaited was cancelled")
@@ -105,7 +105,7 @@ async def within(deadline: float, work: Awaitable[T]) -> T:
 
 
 class UserTasks:
-    """Functions of the user's that the client awaits: the signer, the setup, the headers function.
+    """User functions that the client awaits: the signer, the setup, the headers function.
 
     Each runs in a task of its own, in a fresh copy of the context in which the client was made. So one that does not
     end at once when it is cancelled delays neither the deadline of an attempt nor `close()`.

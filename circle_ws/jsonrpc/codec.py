@@ -1,8 +1,8 @@
 """JSON text and Python values: msgspec, held to the rules of the wire (docs/protocol.md).
 
 Incoming text is strict JSON with at most 512 levels and no number beyond a float or 1,000 digits. Outgoing values are
-whatever msgspec writes, but numbers are finite and keys are strings: msgspec would write `null` for a NaN and the text
-of a key that is none.
+whatever msgspec writes, but numbers are finite and keys are strings: msgspec would write `null` for a NaN, and turn
+other keys into text.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ _read = msgspec.json.Decoder().decode
 
 
 def _plain_type(levels: int) -> Any:
-    """Return the type of finite plain JSON with string keys, so many arrays and objects deep."""
+    """Return the type of finite plain JSON with string keys, nested at most so many levels deep."""
     finite = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
     scalar: Any = Union[str, int, bool, None, finite]  # noqa: UP007
     form = scalar
@@ -112,7 +112,7 @@ def _plain_type(levels: int) -> Any:
 
 
 class _Plain(msgspec.Struct, array_like=True):
-    """What needs no closer look; msgspec keeps how the types of a Struct are checked, but not of other types."""
+    """A value that needs no closer look; a Struct, because msgspec caches the type information of Structs only."""
 
     value: _plain_type(4)  # type: ignore[valid-type]
 
@@ -200,8 +200,8 @@ def _check_other(value: Any, path: str) -> None:
         pass
     how = "with .to_py(), or by hand" if hasattr(value, "to_py") else "first"
     raise InvalidRequest(
-        f"{path} is a {type(value).__name__}: convert it to plain JSON {how} "
-        "(None, bool, int, float, str, list, tuple, dict)"
+        f"{path} is a {type(value).__name__}, which cannot be written as JSON: convert it {how} "
+        "(to plain values, a dataclass or a Struct)"
     )
 
 
@@ -229,7 +229,7 @@ def _has_few(text: str, character: str) -> bool:
 
 
 def _is_deep(text: str) -> bool:
-    """Return whether brackets outside of strings are nested too deep, in passes that take a nanosecond a byte or so."""
+    """Return whether brackets outside of strings are nested too deep; takes about a nanosecond a byte."""
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return False
     data = text.encode(errors="surrogatepass")

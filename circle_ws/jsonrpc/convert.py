@@ -27,7 +27,7 @@ __all__ = ["converter_for", "find_converter", "param_converter"]
 T = TypeVar("T")
 
 _MOST_KEPT = 256
-"""How many converters are kept; a program that makes types without end must not grow by them."""
+"""Maximum number of cached converters: types that are made at run time must not fill the memory."""
 _PLACE = re.compile(r" - at (?:`(?:key|value)` in )?`([^`]*)`$")
 # Words of msgspec's that end with what came in.
 _VALUE = re.compile(r"^(Invalid (?:\w+ )?value|Object contains unknown field) .*", re.DOTALL)
@@ -100,7 +100,7 @@ def _is_form(returns: Any) -> bool:
 
 
 def _converting(form: Any, *, may_call: bool = True) -> Callable[[Any], Any]:
-    # Used by programs that ask for types only.
+    # Imported here, because only typed calls need it.
     from msgspec import inspect as forms
 
     if form is object:
@@ -181,7 +181,7 @@ def _mismatch(error: msgspec.ValidationError) -> InvalidResult:
     place = _PLACE.search(words)
     path = place[1] if place else "$"
     if error.__cause__ is not None:
-        # A `__post_init__` or the like of the user's; its own words may hold the value.
+        # An exception of a user's `__post_init__`; its text may contain the value.
         return InvalidResult(f"{path}: the type refused it with {type(error.__cause__).__name__}", path=path)
     reason = _VALUE.sub(r"\1", words[: place.start()] if place else words)
     return InvalidResult(f"{path}: {reason[:1].lower()}{reason[1:]}".replace("`", ""), path=path)

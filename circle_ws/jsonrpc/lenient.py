@@ -1,4 +1,4 @@
-"""Lenient look at replies that cannot be parsed, because they are no strict JSON or cut off: the ids of their calls.
+"""A lenient search for the ids in replies that are invalid JSON, or truncated.
 
 The call that such a reply is about fails at once instead of waiting for its time.
 """
@@ -36,7 +36,7 @@ def reply_ids(text: str) -> list[int]:
     An id is the member `id` of the outermost object, or of those in the outermost array; strings and nesting are
     respected. What has a member `method` there is no reply. The time is linear in the beginning that is looked at.
     """
-    # A byte order mark may be what makes it no JSON.
+    # A byte order mark may be the reason that it is invalid JSON.
     beginning = text[:LOOKED_AT].lstrip("\ufeff \t\r\n")
     if beginning[:1] not in ("{", "["):
         return []

@@ -38,11 +38,11 @@ __all__ = [
 ]
 
 Params: TypeAlias = "list[Any] | tuple[Any, ...] | dict[str, Any] | DataclassInstance | msgspec.Struct | None"
-"""What `params` may be: a list or a tuple (by position), a dict, a dataclass or a Struct (by name), or left out."""
+"""The types of `params`: a list or a tuple (by position), a dict, a dataclass or a Struct (by name), or left out."""
 MAX_BATCH = 1000
-"""How many members a batch may have, either way."""
+"""Maximum number of members of a batch, in both directions."""
 MAX_ID = 1024
-"""How many characters the id of a request may have that comes in: it is in the reply, which is bounded."""
+"""Maximum length of an incoming request's id, in characters: the reply, which is bounded, repeats it."""
 
 # JSON-RPC 2.0 section 5.1, and those of circles.
 PARSE_ERROR = -32700
@@ -114,7 +114,7 @@ def kind_of(message: Any) -> Kind:
     """Check the envelope of a decoded message and return its kind.
 
     Raises:
-        ProtocolError: It is no JSON-RPC 2.0 message; the text says which member is wrong.
+        ProtocolError: It is not a valid JSON-RPC 2.0 message; the error names the member.
     """
     if type(message) is not dict:
         raise ProtocolError("a message is not a JSON object")

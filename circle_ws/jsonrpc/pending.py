@@ -1,4 +1,4 @@
-"""The table of requests that have no reply yet, and which of them a broken reply is about. Client and server use it."""
+"""The table of unanswered requests of a client or a server; it also finds the request of a malformed reply."""
 
 from __future__ import annotations
 
@@ -119,11 +119,11 @@ class Pending(Generic[T]):
         return self._remove_all()
 
     def take_unread(self, *, partly_answered: bool = True) -> list[T]:
-        """Do as `take_only_message`; empty also where what the peer could not read may be a message without a reply."""
+        """Do as `take_only_message`, but return nothing if a message without a reply was sent since the last reply."""
         return [] if self.notified else self.take_only_message(partly_answered=partly_answered)
 
     def take_broken(self, reply: dict[str, Any], *, partly_answered: bool = True) -> list[T]:
-        """Remove and return the requests that a reply is about which is no JSON-RPC; empty where there are none."""
+        """Remove and return the requests that a reply of invalid JSON-RPC belongs to."""
         id, said = reply.get("id"), reply.get("error")
         entry = self.take(id)
         if entry is None and (almost := self.take_almost(id)) is not None:
@@ -135,7 +135,7 @@ class Pending(Generic[T]):
         return self.take_unread(partly_answered=partly_answered)
 
     def take_undecoded(self, text: str) -> list[T]:
-        """Remove and return the requests that a message is plainly a reply to which is no strict JSON."""
+        """Remove and return the requests that a reply of invalid JSON belongs to."""
         named = self.take_named_in(text)
         if named or not self.entries or not is_nameless_error(text):
             return named

@@ -1,4 +1,4 @@
-"""Replies: what a function came to is written as the text of its reply, and the replies to a batch as one.
+"""Replies: the outcome of a function is written as the text of its reply, and the replies to a batch as one text.
 
 Client and server use the same. Nothing here runs a function or knows a task: the caller hands in the outcome.
 """
@@ -24,7 +24,7 @@ class Responder:
     """Writer of the replies to one peer's requests.
 
     Args:
-        logger: Takes what functions raise and return that the peer is not told.
+        logger: Logs exceptions and results whose details are not sent to the peer.
         max_bytes: Maximum size of a reply, in bytes of UTF-8; `None` sets no limit.
         unwritable: The error message for a result that cannot be written; `{}` stands for the method.
     """
@@ -37,12 +37,12 @@ class Responder:
         self._max_bytes = max_bytes
 
     def result(self, request: dict[str, Any], value: Any) -> str:
-        """Return the reply with what the function returned; an error where that cannot be written, or is too large."""
+        """Return the reply with a result, or with an error if it cannot be written or is too large."""
         try:
             return self._bounded(messages.result(request["id"], value))
         except Exception as error:
-            # For the codec's own errors one line: the stack is of no use to the author of the function. What else
-            # is raised comes from a class of the author's.
+            # The codec's own errors take one line: their stack does not help the author of the function. All other
+            # exceptions come from the author's own classes.
             fault = None if isinstance(error, CircleWsError) else error
             self._logger.error(
                 "method %r gave a result that cannot be sent: %s", request["method"], error, exc_info=fault
@@ -60,7 +60,7 @@ class Responder:
         if not isinstance(error, RpcError) or not _is_well_formed(error):
             if not is_cancelled:
                 self._logger.error("method %r raised", request["method"], exc_info=error)
-            # What went wrong here is not the peer's to know.
+            # Details of an internal failure are not sent to the peer.
             error = RpcError(INTERNAL_ERROR, _INTERNAL)
         return self.error(request.get("id"), error)
 

@@ -1,4 +1,4 @@
-"""How the messages of one client are read, and its requests answered."""
+"""One client's session: reads its messages and answers its requests."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ _REFUSED = {"named": (list, "by name"), "positional": (dict, "by position")}
 """By the form of params that a circle takes alone: the type that is refused, and the words for the other."""
 
 _Reply: TypeAlias = Callable[[str | None], Awaitable[object]]
-"""Takes the text of a reply; None where there is none to send."""
+"""Sends the text of a reply; None means that there is no reply."""
 
 _RESPONDER = Responder(_logger, unwritable="internal error: the result of {} cannot be written as JSON")
 
 
 class ClientSession:
-    """The circle's end of one client's connection, for as long as that lasts.
+    """The circle's end of one client's connection.
 
     Args:
         rules: The circle's.
@@ -77,7 +77,7 @@ class ClientSession:
         self._left_out = RpcError(LIMIT_EXCEEDED, words)
 
     async def serve(self) -> None:
-        """Read and answer until the client is gone and no method of its runs any more."""
+        """Read and answer messages until the connection and all its methods have ended."""
         self._socket.when_lost = self._end
         limit = self._rules.sign_in_timeout
         timer = None if limit is None else self._socket.loop.call_later(limit, self._reject_unless_signed_in, limit)
@@ -128,7 +128,7 @@ class ClientSession:
                 batch.release()
 
     async def _take(self, message: str | bytes) -> None:
-        # What is no UTF-8 is no JSON either: the codec says so of half a surrogate.
+        # Invalid UTF-8 becomes lone surrogates, which the codec refuses as invalid JSON.
         text = message if isinstance(message, str) else message.decode(errors="surrogateescape")
         try:
             frame = codec.decode(text)
@@ -171,7 +171,7 @@ class ClientSession:
         return kinds
 
     def _kind_of(self, frame: Any, *, alone: bool) -> Kind | str | None:
-        """Return what a frame is; for what is no JSON-RPC the reply to it, or None where it fails a request of ours."""
+        """Return the kind of a frame; of invalid JSON-RPC the error reply, or None if it ended a request of ours."""
         try:
             return messages.kind_of(frame)
         except ProtocolError as error:
@@ -227,7 +227,7 @@ class ClientSession:
         try:
             text = _success(request, await outcome)
         except asyncio.CancelledError as error:
-            # By `_end`; or by code of the method's own, or something that it awaited was cancelled: its client waits.
+            # By `_end`, or something that the method awaited was cancelled: then the client still needs a reply.
             if self._is_over:
                 raise
             await reply(_failure(request, error))
@@ -242,7 +242,7 @@ class ClientSession:
         self._tasks.discard(task)
         self._limit.leave()
         if inspect.iscoroutine(outcome):
-            # One whose task was cancelled before its first step would be warned about as never awaited.
+            # A task that was cancelled before its first step never awaits its coroutine, and Python would warn.
             outcome.close()
         if not task.cancelled() and (error := task.exception()) is not None:
             _logger.error("a response could not be sent", exc_info=error)
@@ -253,7 +253,7 @@ def _success(request: dict[str, Any], result: Any) -> str | None:
 
 
 def _failure(request: dict[str, Any], error: BaseException) -> str | None:
-    # Also of a notification it is logged.
+    # A notification's exception is logged too.
     text = _RESPONDER.failure(request, error)
     return text if "id" in request else None
 

@@ -1,4 +1,4 @@
-"""How many methods run at the same time: async ones of each client, and all those in threads."""
+"""Limits on methods that run at the same time: the async ones of each client, and all those in threads."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def not_counted() -> Iterator[None]:
     try:
         yield
     finally:
-        # At once, and not when there is space: others may wait for this method. New requests wait instead.
+        # Counted again at once: waiting for space could block other methods for ever. New requests wait instead.
         limit.enter()
 
 

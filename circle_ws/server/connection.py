@@ -62,8 +62,8 @@ class Connection:
             RpcError: The client answered with an error; raised on from a method, it is that method's answer.
             ProtocolError: What the client answered is no JSON-RPC.
             CallTimeout: The time is over; the client may have run it, unless `phase` is `queue`.
-            ConnectionLost: The client is gone, and was never asked.
-            OutcomeUnknown: The client went after it was asked; it may have run it.
+            ConnectionLost: The connection was lost before the request was sent.
+            OutcomeUnknown: The connection was lost after the request was sent; it may have run.
             QueueFull: 256 requests to this client have no reply.
         """
         return await self._on_its_loop(self._requests.call(method, params, timeout))

@@ -1,4 +1,4 @@
-"""What a circle demands of its clients and offers them: the same for every connection."""
+"""The options of a circle that all its connections share."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ class SignIn:
         dialect = "hero-0.2" if is_bound("authenticate", params) else self._rules.dialect
         proof = _PROOFS[dialect].call(params)
         key = self._nonces.redeem(proof, time.time())
-        # Counted as a failure until it is decided: others may come in while `admit` is asked, or it may raise.
+        # Counted as a failure until decided: more sign-ins may arrive while `admit` runs, and it may raise.
         self._failures += 1
         if key is None or self._rules.admit is None:
             return self._settle(proof, key, dialect)

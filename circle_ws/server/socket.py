@@ -1,4 +1,4 @@
-"""The socket of one client: what waits to be read is bounded, and a client that never reads or hangs up is cut off."""
+"""The socket of one client, with a bounded backlog; a client that does not react is disconnected."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class ClientSocket(ServerConnection):
         """
         if not self._is_open():
             return
-        # Any stranger can connect and not sign in, as often as it likes: that is no warning.
+        # No warning: any stranger can connect and not sign in, as often as it likes.
         _logger.log(logging.WARNING if code == TRY_AGAIN_LATER else logging.INFO, "a client is dropped: %s", why)
         self.protocol.send_close(code, why)
         self.send_data()

@@ -97,12 +97,12 @@ class Receiver(Protocol):
 
 
 def binary_message() -> ProtocolError:
-    """Return what a receiver is told of a binary message."""
+    """Return the error for a binary message."""
     return ProtocolError("a binary message came in; a circle speaks JSON text")
 
 
 def message_too_large(limit: int | None, beginning: str, *, size: int | None = None) -> MessageTooLarge:
-    """Return what a receiver is told of a message over the maximum size, which is known where it came in whole."""
+    """Return the error for a message over the maximum size; `size` is None if it is unknown."""
     which = "an incoming message" if size is None else f"an incoming message of {size} bytes"
     words = f"{which} is over max_message_bytes ({limit}); raise it with with_limits()"
     return MessageTooLarge(words, size=size, limit=limit, beginning=beginning)

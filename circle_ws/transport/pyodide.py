@@ -1,6 +1,6 @@
 """The transport in browsers, and in all other hosts of Pyodide, over their own `WebSocket`.
 
-What JavaScript calls must never raise, and every proxy that is made for it is destroyed when the socket has ended.
+Functions that JavaScript calls never raise, and all proxies are destroyed when the socket has ended.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _LARGE = 1024
 _MAX_CHARACTER_BYTES = 4
 """Maximum length of a character in UTF-8."""
 _POLICY_TIMEOUT = 0.1
-"""How long after the constructor threw the event that says that the page's policy was why may come, in seconds."""
+"""Maximum delay of the `securitypolicyviolation` event after the constructor threw, in seconds."""
 _POLL = 0.01
 """Interval of polling `bufferedAmount`, for which browsers have no event, in seconds; each message looks at it too."""
 
@@ -314,7 +314,7 @@ _CAPABILITIES = Capabilities(ping=False, headers=False, proxy=False, tls=False, 
 
 
 class PyodideConnect:
-    """What opens WebSockets of the browser."""
+    """The `Connect` of browsers and of other hosts of Pyodide."""
 
     @property
     def capabilities(self) -> Capabilities:

@@ -1,4 +1,4 @@
-"""How the texts of message events cross from JavaScript to Python: large ones as bytes, those of a flood together.
+"""The transfer of message texts from JavaScript to Python: large ones as bytes, those of a flood together.
 
 Entering Python for a message event takes some seventy microseconds with all that follows. At thousands of notifications
 a second no time is left for painting, and what Python has no time for queues up in the browser, beyond the reach of our
@@ -44,7 +44,7 @@ _PORTION = 256
 so that a buffer of notifications overflows only where its reader is slow."""
 
 _SEPARATOR = "\0"
-"""Between messages that cross together: it is not part of any JSON."""
+"""The separator of messages that are transferred together; no JSON text contains it."""
 _BINARY = "[object ArrayBuffer]"
 """What JavaScript converts a binary message to; that is no JSON either."""
 

@@ -74,8 +74,8 @@ _FOREIGN: dict[str, tuple[str, ...]] = {
     "Crypto": ("auth/keccak_native.py", "auth/keyfile.py"),
     "ecdsa": ("auth/backend_ecdsa.py",),
     "msgspec": ("jsonrpc/codec.py", "jsonrpc/messages.py", "jsonrpc/convert.py"),
-    "js": ("transport/pyodide*.py", "transport/waiter.py", "auth/wallet.py"),
-    "pyodide": ("transport/pyodide*.py", "transport/waiter.py", "auth/wallet.py"),
+    "js": ("transport/pyodide*.py", "auth/wallet.py"),
+    "pyodide": ("transport/pyodide*.py", "auth/wallet.py"),
     "_typeshed": ("jsonrpc/messages.py",),
     "typing_extensions": ("jsonrpc/convert.py", "client.py", "batch.py", "engine/listener.py"),
     "typer": ("cli/*", "cli/demo/*"),
@@ -259,7 +259,7 @@ def _function_sizes(file: str) -> Iterator[int]:
 
 @pytest.mark.parametrize("file", _files())
 def test_foreign_libraries_have_their_place(file: str) -> None:
-    """A foreign library is imported by the files that may, and no unknown one by anybody."""
+    """A foreign library is imported by the files that may, and no other foreign library is imported."""
     # annotationlib is new in Python 3.14; its import is guarded by the version.
     known = sys.stdlib_module_names | set(_FOREIGN) | {"circle_ws", "annotationlib"}
     for found in _imports(file):

@@ -56,7 +56,7 @@ def find_checkout(package: Path) -> Path | None:
     """Return the folder of the checkout that a package is in; None when it was installed from a wheel.
 
     Args:
-        package: The `__init__.py` of `circle_ws`; never the working directory, which may be anybody's.
+        package: The `__init__.py` of `circle_ws`; never the working directory, which may belong to another user.
     """
     root = package.resolve().parent.parent
     parts = (root / "examples" / "browser" / "index.html", root / "tools" / "bundle.py")
