@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from circle_ws.errors import InvalidRequest, InvalidResult
-from circle_ws.jsonrpc.convert import converter_for, find_converter
+from circle_ws.jsonrpc.convert import converter_for, find_converter, param_converter
 
 T = TypeVar("T")
 
@@ -29,6 +29,43 @@ class User:
 class Tree:
     name: str
     children: list["Tree"] = field(default_factory=list)
+
+
+@dataclass
+class Holder:
+    data: object
+
+
+@dataclass(frozen=True)
+class Frozen:
+    number: int
+
+
+@dataclass(init=False)
+class Guarded:
+    number: int
+
+    def __init__(self, number: int) -> None:
+        if number < 0:
+            raise ValueError("negative")
+        self.number = number
+
+
+@dataclass
+class Boxed(Generic[T]):
+    first: T
+
+
+@dataclass
+class GuardedBox(Generic[T]):
+    content: T
+
+    def __init__(self, content: T) -> None:
+        self.content = content
+
+
+class Rank(enum.IntEnum):
+    LOW = 1
 
 
 @dataclass
@@ -145,7 +182,7 @@ def test_a_value_that_fits(form: Any, value: Any, result: Any) -> None:
         (list[User], [{"id": 1}, {"id": None}], "$[1].id"),
         (Tree, {"name": "a", "children": [{"name": 1}]}, "$.children[0].name"),
         (dict[str, int], {"a": "b"}, "$[...]"),
-        (dict[int, int], {"1": 2}, "$"),
+        (dict[uuid.UUID, int], {"1": 2}, "$"),
         (Literal["a"], "b", "$"),
         (int | None, "x", "$"),
         (Annotated[int, msgspec.Meta(gt=10)], 5, "$"),
@@ -226,6 +263,14 @@ async def _async(value: Any) -> Any:
         (list[Model], "list.* has a part of type Model"),
         (_async, "_async is async"),
         (lambda: None, "cannot be called with the plain value"),
+        (list[Guarded], "list.* has a part of type Guarded, .* give a function of the plain value"),
+        (dict[int, str], "keys of JSON objects are strings; ask for str, or an Enum or Literal of strings"),
+        (list[Mapping[Rank | None, int]], "keys of JSON objects are strings"),
+        (dict[Literal[1], int], "keys of JSON objects are strings"),
+        (set[list[int]], "cannot be hashed; ask for a list"),
+        (set[Boxed[int]], "cannot be hashed; ask for a list"),
+        (list[GuardedBox[int]], "list.* has a part of type .*GuardedBox"),
+        (dict[str, frozenset[User | tuple[User, int]]], "cannot be hashed; ask for a list"),
         (list["Unknown"], "no type that JSON can be converted to"),  # type: ignore[name-defined]  # noqa: F821
     ],
 )
@@ -233,6 +278,33 @@ def test_what_cannot_be_is_refused_at_once(returns: Any, words: str) -> None:
     """A type or a function that no value can be converted with is refused before anything is sent."""
     with pytest.raises(InvalidRequest, match=words):
         converter_for(returns)
+
+
+def test_object_takes_every_value_within_other_types() -> None:
+    """As `Any` does."""
+    cases: list[tuple[Any, Any]] = [(dict[str, object], {"a": [1]}), (list[object], [{}, None]), (object | None, 1.5)]
+    for form, value in cases:
+        assert converter_for(form)(value) == value
+    assert converter_for(Holder)({"data": [1]}) == Holder([1])
+
+
+def test_keys_and_items_of_sets_that_fit() -> None:
+    """Keys that are read from text, and items that can be hashed."""
+    day = date(2025, 1, 2)
+    assert converter_for(dict[date, int])({"2025-01-02": 1}) == {day: 1}
+    assert converter_for(dict[str | int, int])({"a": 1}) == {"a": 1}
+    assert converter_for(set[Frozen])([{"number": 1}]) == {Frozen(1)}
+    assert converter_for(set[tuple[int, ...]])([[1, 2]]) == {(1, 2)}
+
+
+def test_an_init_of_a_dataclasss_own_is_called() -> None:
+    """What it checks is not skipped; it gets the members as they are."""
+    assert converter_for(Guarded)({"number": 1}).number == 1
+    for value in ({"number": -1}, {"number": 1, "other": 2}, [1], None):
+        with pytest.raises(InvalidResult, match=r"^\$: Guarded refused it with (Value|Type)Error$"):
+            converter_for(Guarded)(value)
+    with pytest.raises(InvalidRequest, match="JSON cannot be converted to Guarded"):
+        param_converter(Guarded)
 
 
 def test_any_needs_no_converter() -> None:

@@ -439,6 +439,20 @@ def test_annotations_that_params_cannot_be_converted_to() -> None:
         assert caught.value.__cause__ is None
 
 
+def test_parameters_that_take_any_value() -> None:
+    """`object` within another type, and a type parameter, also where annotations are texts."""
+
+    def found(filter: dict[str, object]) -> object:
+        return filter
+
+    assert Method(found).call([{"a": [1]}]) == {"a": [1]}
+    if sys.version_info >= (3, 12):
+        names: dict[str, Any] = {}
+        source = "from __future__ import annotations\ndef same[T](x: T, y: list[T]): return x, y"
+        exec(compile(source, "new syntax", "exec", dont_inherit=True), names)
+        assert Method(names["same"]).call(["a", [1]]) == ("a", [1])
+
+
 def test_what_is_returned_may_be_annotated_with_anything() -> None:
     """Only parameters matter."""
 

@@ -17,7 +17,7 @@ import msgspec
 from ..errors import InvalidRequest, InvalidResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     # Type checkers know it of themselves; nothing need be installed.
     from typing_extensions import TypeForm as TypeForm
@@ -110,20 +110,26 @@ def _converting(form: Any, *, may_call: bool = True) -> Callable[[Any], Any]:
         msgspec.json.Decoder(form)
     except Exception as error:
         raise InvalidRequest(f"{_shown(form)} is no type that JSON can be converted to: {error}") from error
-    described = custom = None
+    described, parts = None, []
     # Up to 0.20 it fails to sort a Literal of different types.
     with suppress(TypeError):
         described = forms.type_info(form)
-        custom = _custom_in(described, forms.CustomType, set())
-    if custom is None:
+        parts = list(_parts_of(described, set()))
+    for part in parts:
+        if why := _never_fits(part, forms):
+            raise InvalidRequest(f"no JSON fits {_shown(form)}: {why}")
+    foreign = next((part.cls for part in parts if _is_foreign(part, forms)), None)
+    if foreign is None:
         return _by_msgspec(form)
     if not may_call:
-        part = "" if custom is form else f", a part of {_shown(form)}"
-        raise InvalidRequest(f"JSON cannot be converted to {_shown(custom)}{part}")
+        place = "" if foreign is form else f", a part of {_shown(form)}"
+        raise InvalidRequest(f"JSON cannot be converted to {_shown(foreign)}{place}")
+    if isinstance(described, forms.DataclassType) and foreign is described.cls:
+        return _calling_with_members(foreign)
     if isinstance(described, forms.CustomType) and isinstance(form, type) and form.__module__ not in _NEVER_CALLED:
         return _calling(form)
     raise InvalidRequest(
-        f"{_shown(form)} has a part of type {_shown(custom)}, which JSON cannot be converted to; "
+        f"{_shown(form)} has a part of type {_shown(foreign)}, which JSON cannot be converted to; "
         "give a function of the plain value instead"
     )
 
@@ -146,18 +152,75 @@ def _refuse_endless(form: Any, within: tuple[Any, ...]) -> None:
         _refuse_endless(part, within)
 
 
-def _custom_in(described: Any, custom: type, seen: set[int]) -> Any:
-    """Return the first class within a described type that msgspec does not know, or None."""
-    if isinstance(described, custom):
-        return described.cls  # type: ignore[attr-defined]
+def _parts_of(described: Any, seen: set[int]) -> Iterator[Any]:
+    """Yield a type that `msgspec.inspect` described, and all that it is made of."""
     if isinstance(described, tuple):
-        parts = described
+        for part in described:
+            yield from _parts_of(part, seen)
     elif isinstance(described, msgspec.Struct) and id(described) not in seen:
         seen.add(id(described))
-        parts = tuple(getattr(described, name) for name in described.__struct_fields__)
-    else:
-        return None
-    return next((found for part in parts if (found := _custom_in(part, custom, seen)) is not None), None)
+        yield described
+        for name in described.__struct_fields__:
+            yield from _parts_of(getattr(described, name), seen)
+
+
+def _is_foreign(part: Any, forms: Any) -> bool:
+    """Return whether msgspec does not make a part as its class would: it does not know it, or skips its `__init__`."""
+    if isinstance(part, forms.CustomType):
+        return part.cls is not object
+    # An attrs class is described as a dataclass too.
+    if not isinstance(part, forms.DataclassType) or not hasattr(cls := _class_of(part), "__dataclass_fields__"):
+        return False
+    written = getattr(cls.__init__, "__code__", None)
+    return hasattr(cls, "__pydantic_validator__") or (
+        # What `dataclass` generates it within, in all versions.
+        written is not None and not written.co_qualname.startswith("__create_fn__.")
+    )
+
+
+def _class_of(part: Any) -> Any:
+    # That of a generic class is an alias, such as `Box[int]`.
+    return get_origin(part.cls) or part.cls
+
+
+def _never_fits(part: Any, forms: Any) -> str | None:
+    """Return why no value, or only an empty one, can be converted to a part."""
+    if isinstance(part, forms.DictType) and not _is_key(part.key_type, forms):
+        return "the keys of JSON objects are strings; ask for str, or an Enum or Literal of strings"
+    if isinstance(part, forms.SetType | forms.FrozenSetType) and _is_unhashable(part.item_type, forms):
+        return "the items of one of its sets cannot be hashed; ask for a list"
+    return None
+
+
+def _is_key(key: Any, forms: Any) -> bool:
+    if isinstance(key, forms.Metadata):
+        return _is_key(key.type, forms)
+    if isinstance(key, forms.UnionType):
+        return any(_is_key(one, forms) for one in key.types)
+    if isinstance(key, forms.LiteralType):
+        return any(isinstance(value, str) for value in key.values)
+    if isinstance(key, forms.EnumType):
+        return any(isinstance(member.value, str) for member in key.cls)
+    from_text = (forms.DateTimeType, forms.DateType, forms.TimeType, forms.TimeDeltaType, forms.UUIDType)
+    others = (forms.StrType, forms.DecimalType, forms.BytesType, forms.AnyType, forms.CustomType)
+    return isinstance(key, from_text + others)
+
+
+def _is_unhashable(item: Any, forms: Any) -> bool:
+    if isinstance(item, forms.Metadata):
+        return _is_unhashable(item.type, forms)
+    if isinstance(item, forms.UnionType):
+        return all(_is_unhashable(one, forms) for one in item.types)
+    if isinstance(item, forms.VarTupleType):
+        return _is_unhashable(item.item_type, forms)
+    if isinstance(item, forms.TupleType):
+        return any(_is_unhashable(one, forms) for one in item.item_types)
+    if isinstance(item, forms.StructType):
+        config = _class_of(item).__struct_config__
+        return config.eq and not config.frozen and _class_of(item).__hash__ is msgspec.Struct.__hash__
+    if isinstance(item, forms.DataclassType):
+        return _class_of(item).__hash__ is None
+    return isinstance(item, forms.ListType | forms.SetType | forms.DictType | forms.TypedDictType | forms.ByteArrayType)
 
 
 def _by_msgspec(form: Any) -> Callable[[Any], Any]:
@@ -198,6 +261,14 @@ def _calling(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
             raise InvalidResult(f"$: {_shown(function)} refused it with {type(error).__name__}") from error
 
     return convert
+
+
+def _calling_with_members(cls: Any) -> Callable[[Any], Any]:
+    def made(members: Any) -> Any:
+        return cls(**members)
+
+    made.__qualname__ = _shown(cls)
+    return _calling(made)
 
 
 def _check_takes_one(function: Callable[[Any], Any]) -> None:

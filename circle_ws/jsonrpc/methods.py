@@ -133,10 +133,12 @@ def _globals_of(function: Any) -> dict[str, Any]:
     function = inspect.unwrap(function)
     while isinstance(function, partial):
         function = inspect.unwrap(function.func)
+    # Those of `def f[T](...)`.
+    own = {it.__name__: it for it in getattr(function, "__type_params__", ())}
     if isinstance(function, type):
-        return vars(sys.modules[function.__module__])
+        return {**vars(sys.modules[function.__module__]), **own}
     names: dict[str, Any] | None = getattr(function, "__globals__", None)
-    return getattr(type(function).__call__, "__globals__", {}) if names is None else names
+    return {**(getattr(type(function).__call__, "__globals__", {}) if names is None else names), **own}
 
 
 def _resolved(parameter: Parameter, names: dict[str, Any], connection_type: type | None) -> Any:
