@@ -578,3 +578,33 @@ def test_what_older_versions_of_msgspec_do_not_write() -> None:
             codec.encode([_Half.HALF])
     else:
         assert codec.encode([_Half.HALF]) == "[0.5]"
+
+
+def test_what_is_deeper_than_one_pass_is_checked_by_its_parts() -> None:
+    """Nearly all parts of a deep value are shallow: what is good in them is not walked, what is bad has its path."""
+    good: Any = [0.5] * 10
+    for _ in range(20):
+        good = {"a": good, "b": [1]}
+    assert codec.decode(codec.encode(good)) == good
+    for depth in (3, 9, 480):
+        bad: Any = [0.5, float("inf")]
+        for _ in range(depth):
+            bad = {"a": bad}
+        with pytest.raises(InvalidRequest, match=r"a\[1\] is inf"):
+            codec.encode(bad)
+
+
+def test_a_stack_that_is_deep_already_is_told_of() -> None:
+    """What does not fit on what is left of it is refused in words, not by a `RecursionError`."""
+    value: Any = [1]
+    for _ in range(500):
+        value = [value]
+
+    def descend(levels: int) -> None:
+        if levels:
+            descend(levels - 1)
+        else:
+            codec.encode(value)
+
+    with pytest.raises(InvalidRequest, match="nested too deep"):
+        descend(sys.getrecursionlimit() - 200)

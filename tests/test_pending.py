@@ -227,3 +227,17 @@ def test_an_error_that_is_no_json_is_about_the_only_message() -> None:
     batch.take(2)
     assert batch.take_undecoded(error) == []
     assert batch.take_undecoded(f" [{error}]") == ["entry 1", "entry 3"]
+
+
+def test_a_request_that_was_not_written_is_not_given_up() -> None:
+    """Its removal leaves no doubt which of the others an error without an id is about."""
+    pending: Pending[str] = Pending()
+    pending.add(1, "written")
+    pending.add(2, "refused")
+    assert pending.remove(2)
+    assert not pending.remove(2)
+    assert pending.take_only_message() == ["written"]
+    pending.add_batch({3: "a", 4: "b"})
+    assert all([pending.remove(3), pending.remove(4)])
+    pending.add(5, "next")
+    assert pending.take_unread() == ["next"]

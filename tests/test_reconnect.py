@@ -15,7 +15,10 @@ from circle_ws import (
     NotConnected,
     OutcomeUnknown,
 )
-from circle_ws.transport.memory import MemoryPeer, MemoryServer
+from circle_ws.policy import Verdict
+from circle_ws.transport import TransportOptions
+from circle_ws.transport.base import Receiver
+from circle_ws.transport.memory import CAPABILITIES, MemoryPeer, MemoryServer, MemoryTransport
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later, until
 from tests.support.peers import Peers
@@ -214,3 +217,29 @@ async def test_the_first_connect_may_keep_trying(peers: Peers) -> None:
     assert await connecting is None
     assert await waiting == "early"
     await it.close()
+
+
+class Refusal:
+    """A transport whose attempts fail without a turn of the event loop."""
+
+    capabilities = CAPABILITIES
+
+    async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> MemoryTransport:
+        raise ConnectionFailed("refused")
+
+
+async def test_attempts_without_a_delay_let_others_run() -> None:
+    """Each waits for a turn of the loop, also where the classifier wants no delay and the attempt takes no time."""
+    it = client(
+        "ws://localhost/",
+        key=None,
+        transport=Refusal(),
+        first_connect="retry",
+        classifier=lambda failure: Verdict(retry=True, between=(0.0, 0.0)),
+    )
+    connecting = later(it.connect())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert it.status in (S.CONNECTING, S.WAITING)
+    await it.close()
+    assert connecting.done()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from ..errors import AuthError, AuthRejected, DowngradeDetected, InvalidKey, InvalidNonce, SignerFailed
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -12,13 +14,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AuthCredentials",
+    "AuthError",
+    "AuthRejected",
     "Challenge",
     "Dialect",
+    "DowngradeDetected",
+    "InvalidKey",
+    "InvalidNonce",
     "Nonce",
     "ParamsForm",
     "Policy",
     "Profile",
     "Signer",
+    "SignerFailed",
 ]
 
 Dialect = Literal["auto", "hero-0.2", "circles-1.0", "baobab"]

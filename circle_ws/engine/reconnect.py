@@ -90,6 +90,8 @@ class ReconnectTimer:
         self._not_before = loop.time() + self.policy.at_least
         self._due = loop.time() + delay
         try:
+            # At least one turn of the loop: without a delay, attempts that fail at once would never let others run.
+            await asyncio.sleep(0)
             while not self._forced:
                 is_due = loop.time() >= self._due
                 if is_due and self._may_dial():

@@ -207,7 +207,7 @@ class Session:
             # If the transport reported the loss before it raised, the call was given back with all others already.
             given_back = self.loss is not None and bool(call.slots)
             for request in call.requests:
-                self.pending.give_up(request.id)
+                self.pending.remove(request.id)
             self._refused(loss)
             return given_back
         self._counters.bytes_out += call.size

@@ -114,6 +114,9 @@ class SessionLoop:
             return
         answer = start_task(_awaited(probe))
         answer.add_done_callback(partial(self._count, began))
+        if asyncio.iscoroutine(probe):
+            # A task that is cancelled before its first step never awaits it, and Python would warn.
+            answer.add_done_callback(lambda _: probe.close())
         try:
             await session.wakeup.wait_for(answer, step.until)
         finally:

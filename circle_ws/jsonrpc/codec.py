@@ -22,7 +22,7 @@ import msgspec
 from ..errors import InvalidRequest, ProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
 __all__ = ["MAX_DEPTH", "MAX_INTEGER_DIGITS", "decode", "encode", "from_javascript"]
 
@@ -42,13 +42,13 @@ def encode(value: Any, name: str = "params") -> str:
         InvalidRequest: It cannot be written so; the message says where in it, but for text that is no UTF-8.
     """
     if not _is_plain(value):
-        _check(value, name, 1)
+        _refuse_bad(value, name)
     try:
         return _write(value).decode()
     except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
         reason = str(error)
     # Outside of the handler: some of those errors keep the whole text, which may hold a secret, and so would a context.
-    _check(value, name, 1)
+    _refuse_bad(value, name)
     raise InvalidRequest(f"{name} cannot be written as JSON: {reason}")
 
 
@@ -101,6 +101,10 @@ _write = msgspec.json.Encoder(enc_hook=_write_other).encode
 _read = msgspec.json.Decoder().decode
 
 
+_LEVELS = 4
+"""The depth up to which a value is checked in one pass."""
+
+
 def _plain_type(levels: int) -> Any:
     """Return the type of finite plain JSON with string keys, nested at most so many levels deep."""
     finite = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
@@ -114,7 +118,7 @@ def _plain_type(levels: int) -> Any:
 class _Plain(msgspec.Struct, array_like=True):
     """A value that needs no closer look; a Struct, because msgspec caches the type information of Structs only."""
 
-    value: _plain_type(4)  # type: ignore[valid-type]
+    value: _plain_type(_LEVELS)  # type: ignore[valid-type]
 
 
 def _is_plain(value: Any) -> bool:
@@ -131,44 +135,66 @@ def _is_plain(value: Any) -> bool:
     return True
 
 
-_SCALARS = frozenset({str, int, bool, type(None)})
-
-
-def _check(value: Any, path: str, depth: int) -> None:
-    """Check value by value what is not surely plain.
+def _refuse_bad(value: Any, name: str) -> None:
+    """Check a value that is not surely plain.
 
     Raises:
         InvalidRequest: A part cannot be written; the message names its path.
     """
-    if type(value) in _SCALARS:
+    try:
+        if not _is_good(value, 1):
+            _check(value, name, 1)
         return
+    except RecursionError:
+        # Outside of the handler, as in `encode`.
+        pass
+    raise InvalidRequest(f"{name} is nested too deep to be written from here, where the program's own stack is deep")
+
+
+_SCALARS = frozenset({str, int, bool, type(None)})
+_CONTAINERS = frozenset({dict, list, tuple})
+
+
+def _is_good(value: Any, depth: int) -> bool:
+    """Return whether a part needs no check of its own: nearly all do not, so no path is written for them."""
+    kind = type(value)
+    if kind in _SCALARS:
+        return True
+    if kind is float:
+        return isfinite(value)
+    # Each part is in at most as many of these passes as they go deep. None may go beyond the maximum.
+    return kind in _CONTAINERS and depth + _LEVELS <= MAX_DEPTH and _is_plain(value)
+
+
+def _check(value: Any, path: str, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise InvalidRequest(f"{path[:80]}... is nested more than {MAX_DEPTH} deep, or contains itself")
     parts = _parts(value, path)
     if parts is not None:
-        for place, part in parts:
-            _check(part, place, depth + 1)
+        for key, part in parts:
+            if not _is_good(part, depth + 1):
+                _check(part, f"{path}[{key}]" if type(key) is int else f"{path}.{key}", depth + 1)
     elif not _is_finite(value):
         raise InvalidRequest(f"{path} is {value}: JSON has no NaN and no Infinity; send null or a string")
     elif isinstance(value, Enum):
         _check(value.value, path, depth + 1)
     elif (converted := from_javascript(value)) is not value:
         _check(converted, path, depth + 1)
-    else:
+    elif type(value) not in _SCALARS:
         _check_other(value, path)
 
 
-def _parts(value: Any, path: str) -> Iterator[tuple[str, Any]] | None:
-    """Return the parts of an array or an object, each with its path; None for anything else."""
+def _parts(value: Any, path: str) -> Iterable[tuple[int | str, Any]] | None:
+    """Return the parts of an array or an object, each with its index or its key; None for anything else."""
     if isinstance(value, dict):
         for key in value:
             if not isinstance(key, str):
                 raise InvalidRequest(
                     f"{path} has the key {key!r}: JSON object keys are strings, not {type(key).__name__}"
                 )
-        return ((f"{path}.{key}", part) for key, part in value.items())
+        return value.items()
     if isinstance(value, list | tuple | set | frozenset):
-        return ((f"{path}[{index}]", part) for index, part in enumerate(value))
+        return enumerate(value)
     if isinstance(value, msgspec.Struct):
         names = value.__struct_fields__
     elif is_dataclass(value) and not isinstance(value, type):
@@ -177,7 +203,7 @@ def _parts(value: Any, path: str) -> Iterator[tuple[str, Any]] | None:
         names = tuple(field.name for field in getattr(type(value), "__attrs_attrs__", ()))
         if not names:
             return None
-    parts = ((f"{path}.{name}", getattr(value, name, msgspec.UNSET)) for name in names)
+    parts = ((name, getattr(value, name, msgspec.UNSET)) for name in names)
     return (part for part in parts if part[1] is not msgspec.UNSET)
 
 

@@ -149,11 +149,14 @@ class Pending(Generic[T]):
 
     def give_up(self, id: int) -> bool:
         """Remove a request whose caller waits no longer; return whether it had no reply until now."""
-        if self.entries.pop(id, None) is None:
-            return False
+        removed = self.remove(id)
+        self._gave_up = self._gave_up or removed
+        return removed
+
+    def remove(self, id: int) -> bool:
+        """Undo `add` for a request that was not written after all; return whether it was there."""
         self._batches.pop(id, None)
-        self._gave_up = True
-        return True
+        return self.entries.pop(id, None) is not None
 
     def take_all(self) -> list[T]:
         """Remove and return all requests, because the connection was lost; the next one begins with an empty table."""
