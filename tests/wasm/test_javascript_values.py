@@ -35,7 +35,7 @@ def test_null_and_undefined_are_no_params() -> None:
     ("make", "words"),
     [
         (lambda: js.Date.new(0), r"not JsProxy; make one of it, with \.to_py\(\)"),
-        (lambda: js.Array.of(1, js.Date.new(0)), r"params\[1\] is a JsProxy: .* with \.to_py\(\), or by hand"),
+        (lambda: js.Array.of(1, js.Date.new(0)), r"params\[1\] is a JsProxy, .* with \.to_py\(\), or by hand"),
         (lambda: [js.Array.of(js.parseInt)], r"params\[0\]\[0\] is a JsProxy"),
         (lambda: js.Array.of(js.Number.NaN), r"params\[0\] is nan"),
         (lambda: js.Uint8Array.new(2), "not JsProxy; make one of it"),
