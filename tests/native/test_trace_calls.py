@@ -3,8 +3,8 @@
 from tools.trace_calls import Trace, trace_call, trace_connect
 
 _CALL = (28, 11)
-_CONNECT = (106, 29)
-"""The maximum numbers of functions and of modules."""
+_CONNECT = (112, 29)
+"""The maximum numbers of functions and of modules. How a handshake is read depends on how its bytes come in."""
 
 
 def _sizes(trace: Trace) -> tuple[int, int]:
