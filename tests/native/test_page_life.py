@@ -124,8 +124,8 @@ import os
 import circle_ws
 client = await circle_ws.connect("ws://localhost:8765", private_key=os.environ["KEY"])
 print(await client.play("40 + 2"))
-async for news in client.notifications("news"):
-    print(news)
+async for tick in client.notifications("tick"):
+    print(tick)
 """
 
 
@@ -152,7 +152,7 @@ async def test_row_43_the_loop_of_the_readme(browser: str, wheels: Path, peers: 
             page.order("collect")
             await page.told(collected=True)
             await until(circle, "public_keys", lambda keys: len(keys) == 1 and keys[0])
-            await circle.ask("push", method="news", params=[words])
+            await circle.ask("push", method="tick", params=[words])
             await page.told(said=f"['{words}']")
             await circle.ask("cut_all")
             await until(circle, "public_keys", lambda keys: not keys)
