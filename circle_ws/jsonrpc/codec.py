@@ -142,8 +142,7 @@ def _refuse_bad(value: Any, name: str) -> None:
         InvalidRequest: A part cannot be written; the message names its path.
     """
     try:
-        if not _is_good(value, 1):
-            _check(value, name, 1)
+        _check(value, name, 1)
         return
     except RecursionError:
         # Outside of the handler, as in `encode`.

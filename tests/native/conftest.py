@@ -1,12 +1,28 @@
 """What native tests share."""
 
 import os
+import ssl
 from pathlib import Path
 
 import pytest
+import trustme
 
 from tools import bundle
 from tools.cache import requirements
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """A certificate authority of the tests' own."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def trusting(authority: trustme.CA) -> ssl.SSLContext:
+    """The context of a client that trusts this CA and no other."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    authority.configure_trust(context)
+    return context
 
 
 @pytest.fixture(scope="session")

@@ -44,19 +44,6 @@ async def circle(peers: Peers) -> RemotePeer:
     return await peers.start("circle")
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def trusting(authority: trustme.CA) -> ssl.SSLContext:
-    """The context of a client that trusts this CA and no other."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    authority.configure_trust(context)
-    return context
-
-
 def certificate(authority: trustme.CA, folder: Path, name: str) -> str:
     """Write a key and a certificate for this name, and give the file."""
     path = folder / f"{name}.pem"

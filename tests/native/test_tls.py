@@ -26,19 +26,6 @@ from tests.support.clients import KEY, client
 from tests.support.outcomes import eventually
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def trusting(authority: trustme.CA) -> ssl.SSLContext:
-    """The context of a client that trusts this CA and no other."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    authority.configure_trust(context)
-    return context
-
-
 def certified(authority: trustme.CA, *names: str, **options: object) -> ssl.SSLContext:
     """Return the context of a server with a certificate for these names."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
