@@ -1,49 +1,44 @@
 """The commands, put together."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from ..text import hide_keys
-from .calls import call, play
+from .calls import call, notify, play
 from .demo import demo
 from .keys import keygen, pubkey
+from .output import reported, show
 from .serve import serve
 
 __all__ = ["app"]
 
 
-class _Commands(TyperGroup):
-    """The commands; error messages never repeat a private key that was typed in the wrong place."""
+JSON = "circle_ws.json"
+"""The key in a context's `meta` that says whether the command was called with `--json`."""
 
-    def make_context(self, *arguments: Any, **named: Any) -> Any:
-        with _hidden_keys():
-            return super().make_context(*arguments, **named)
+
+class _Commands(TyperGroup):
+    """The commands; whatever goes wrong in one, wrong arguments too, is reported in the same way."""
+
+    def make_context(self, info_name: Any, args: list[str], *more: Any, **named: Any) -> Any:
+        # Looked for in the arguments: those that are wrong may be wrong before the option is read.
+        as_json = "--json" in args[: args.index("--") if "--" in args else None]
+        with reported(as_json=as_json):
+            context = super().make_context(info_name, args, *more, **named)
+        context.meta[JSON] = as_json
+        return context
 
     def invoke(self, ctx: Any) -> Any:
-        with _hidden_keys():
+        with reported(as_json=ctx.meta[JSON]):
             return super().invoke(ctx)
-
-
-@contextmanager
-def _hidden_keys() -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        if isinstance(words := getattr(error, "message", None), str):
-            error.message = hide_keys(words)  # type: ignore[attr-defined]
-        raise
 
 
 app = typer.Typer(
     name="circle-ws",
     cls=_Commands,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -51,7 +46,7 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(version("circle-ws"))
+        show(version("circle-ws"))
         raise typer.Exit
 
 
@@ -64,5 +59,5 @@ def _root(
     """Talk to a circle: JSON-RPC over WebSocket, signed in with a secp256k1 key."""
 
 
-for _command in (demo, call, play, serve, keygen, pubkey):
+for _command in (demo, call, play, notify, serve, keygen, pubkey):
     app.command()(_command)

@@ -1,21 +1,50 @@
-"""How a command ends and what it prints: a result laid out for a person, or one sentence and an exit code."""
+"""How a command ends and what it prints: a result for a person or as JSON, or one sentence and an exit code."""
 
 import asyncio
 import json
 import logging
 import os
-from collections.abc import Coroutine
-from typing import Any, NoReturn, TypeVar
+import signal
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from enum import IntEnum
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from ..errors import CircleWsError, ConfigError, InvalidRequest
+from ..errors import (
+    AuthError,
+    CallTimeout,
+    CircleWsError,
+    ClientClosed,
+    ConfigError,
+    ConnectionFailed,
+    ConnectionLost,
+    InvalidRequest,
+    NotConnected,
+    OutcomeUnknown,
+    RpcError,
+)
 from ..text import escaped, hide_keys
 
-__all__ = ["USAGE", "fail", "laid_out", "leave_the_log_alone", "printable", "reason", "run"]
-
-USAGE = 2
-"""The exit code for wrong arguments."""
+__all__ = [
+    "CommandFailed",
+    "ExitCode",
+    "Json",
+    "code_of",
+    "described",
+    "fail",
+    "laid_out",
+    "leave_the_log_alone",
+    "printable",
+    "read_stdin",
+    "reason",
+    "reported",
+    "run",
+    "show",
+    "show_json",
+]
 
 T = TypeVar("T")
 _NOWHERE = logging.NullHandler()
@@ -24,16 +53,154 @@ MAX_CHARACTERS = 100_000
 """Maximum length of a result printed for a person, in characters."""
 
 
-def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a command's coroutine; an error of this library ends the command with a sentence and an exit code."""
+class ExitCode(IntEnum):
+    """The exit codes of every command; the names, in lower case and with `-`, are the kinds of errors in JSON."""
+
+    SUCCESS = 0
+    FAILED = 1
+    """The circle answered with an error, or the command could not do its work: a port is taken, a file is there."""
+    USAGE = 2
+    """An argument or an option is wrong."""
+    CONNECTION = 3
+    """The circle could not be reached, or the connection was lost."""
+    SIGN_IN = 4
+    """The sign-in failed, the key cannot be read, or the circle requires a sign-in."""
+    TIME = 5
+    """The time of a call was over."""
+    OUTCOME_UNKNOWN = 6
+    """The connection was lost after the request was written: it may have run."""
+    INTERRUPTED = 128 + 2
+    """Ctrl-C (SIGINT), as shells count it."""
+    BROKEN_PIPE = 128 + 13
+    """The reader of the output has gone, as in `| head`; what a program that SIGPIPE ends has."""
+    TERMINATED = 128 + 15
+    """SIGTERM."""
+
+    @property
+    def kind(self) -> str:
+        """The name as it stands in JSON."""
+        return self.name.lower().replace("_", "-")
+
+
+_CODES: tuple[tuple[type[CircleWsError], ExitCode], ...] = (
+    (ConfigError, ExitCode.USAGE),
+    (InvalidRequest, ExitCode.USAGE),
+    (OutcomeUnknown, ExitCode.OUTCOME_UNKNOWN),
+    (ConnectionFailed, ExitCode.CONNECTION),
+    (ConnectionLost, ExitCode.CONNECTION),
+    (NotConnected, ExitCode.CONNECTION),
+    (ClientClosed, ExitCode.CONNECTION),
+    (AuthError, ExitCode.SIGN_IN),
+    (CallTimeout, ExitCode.TIME),
+    (CircleWsError, ExitCode.FAILED),
+)
+"""The exit code of each error; the first class that fits decides."""
+_DETAILS = ("code", "data", "phase", "http_status", "retry_after", "option")
+"""The attributes of errors that stand in JSON where they have a value."""
+
+Json = Annotated[bool, typer.Option("--json", help="For scripts: print JSON only, also if it fails.")]
+
+
+class CommandFailed(Exception):
+    """A command's own failure: one sentence and an exit code."""
+
+    def __init__(self, words: str, code: ExitCode) -> None:
+        super().__init__(words)
+        self.code = code
+
+
+def fail(words: str, *, code: ExitCode = ExitCode.FAILED) -> NoReturn:
+    """End the command with one sentence, or its JSON, in which anything like a private key is hidden."""
+    raise CommandFailed(words, code)
+
+
+def code_of(error: CircleWsError | CommandFailed) -> ExitCode:
+    """Return the exit code of an error."""
+    if isinstance(error, CommandFailed):
+        return error.code
+    return next(code for kind, code in _CODES if isinstance(error, kind))
+
+
+def described(error: CircleWsError | CommandFailed) -> dict[str, Any]:
+    """Return an error as JSON: kind and message, the class, and what else it knows."""
+    told = {"kind": code_of(error).kind, "message": _sentence(error)}
+    if isinstance(error, RpcError):
+        told["message"] = hide_keys(str(error.message))
+    if isinstance(error, CommandFailed):
+        return told
+    details = {name: getattr(error, name, None) for name in _DETAILS}
+    return {**told, "type": type(error).__name__, **{name: it for name, it in details.items() if it is not None}}
+
+
+@contextmanager
+def reported(*, as_json: bool) -> Iterator[None]:
+    """Turn whatever ends a command badly into one sentence, or JSON on stdout, and an exit code."""
     try:
-        return asyncio.run(main)
+        yield
     except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-    except (ConfigError, InvalidRequest) as error:
-        fail(str(error), code=USAGE)
-    except CircleWsError as error:
-        fail(str(error))
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    except typer.Abort as error:  # Ctrl-C, or the end of the input, where a password was asked for.
+        if not isinstance(error.__context__, EOFError):
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+        _report(CommandFailed("a password was asked for, and the input ended", ExitCode.USAGE), as_json=as_json)
+    except BrokenPipeError:
+        _silence_stdout()
+        raise typer.Exit(ExitCode.BROKEN_PIPE) from None
+    except (CircleWsError, CommandFailed) as error:
+        _report(error, as_json=as_json)
+    except Exception as error:
+        # Typer's own, about arguments; which class it is depends on the version.
+        words, code = getattr(error, "message", None), getattr(error, "exit_code", None)
+        if not isinstance(words, str) or not isinstance(code, int):
+            raise
+        error.message = hide_keys(words)  # type: ignore[attr-defined]
+        if not as_json:
+            raise
+        _report(CommandFailed(error.format_message(), ExitCode.USAGE), as_json=True)  # type: ignore[attr-defined]
+
+
+def _report(error: CircleWsError | CommandFailed, *, as_json: bool) -> NoReturn:
+    if as_json:
+        with suppress(OSError, CommandFailed):  # The exit code alone tells it then.
+            show_json({"error": described(error)})
+    else:
+        typer.echo(printable(_sentence(error)), err=True)
+    raise typer.Exit(code_of(error)) from None
+
+
+def _sentence(error: Exception) -> str:
+    return hide_keys(" ".join(str(error).split()))
+
+
+def _silence_stdout() -> None:
+    """Send what is still buffered nowhere: the interpreter flushes it at its end, and would say that it cannot."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine; SIGTERM cancels it, so that the terminal and the connection are left in order."""
+    terminated = False
+
+    async def until_terminated() -> T:
+        task = asyncio.current_task()
+
+        def terminate() -> None:
+            nonlocal terminated
+            terminated = True
+            if task is not None:
+                task.cancel()
+
+        with suppress(NotImplementedError):  # On Windows, where a process is ended without being asked.
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
+        return await main
+
+    try:
+        return asyncio.run(until_terminated())
+    except asyncio.CancelledError:
+        if not terminated:
+            raise
+        raise typer.Exit(ExitCode.TERMINATED) from None
 
 
 def leave_the_log_alone() -> None:
@@ -41,10 +208,42 @@ def leave_the_log_alone() -> None:
     logging.getLogger("circle_ws").addHandler(_NOWHERE)
 
 
-def fail(words: str, *, code: int = 1) -> NoReturn:
-    """End the command with one line on stderr, in which anything like a private key is hidden."""
-    typer.echo(printable(hide_keys(" ".join(words.split()))), err=True)
-    raise typer.Exit(code)
+def show(text: str) -> None:
+    """Print text to stdout at once.
+
+    Raises:
+        BrokenPipeError: Its reader has gone.
+        CommandFailed: It cannot be written: a disk is full.
+    """
+    try:
+        typer.echo(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _silence_stdout()
+        fail(f"the output cannot be written: {reason(error)}")
+
+
+def show_json(value: Any) -> None:
+    """Print a value as one line of JSON, in which no character commands a terminal."""
+    show(printable(json.dumps(value, ensure_ascii=not _writes_unicode())))
+
+
+def _writes_unicode() -> bool:
+    encoding: str | None = getattr(sys.stdout, "encoding", None)
+    return encoding is not None and encoding.lower().startswith("utf")
+
+
+def read_stdin() -> str:
+    """Return all of stdin."""
+    if sys.stdin is None:
+        fail("there is no stdin to read", code=ExitCode.USAGE)
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError:
+        # Without its own words, which show some of the input.
+        encoding = sys.stdin.encoding
+    fail(f"stdin is no text in {encoding}", code=ExitCode.USAGE)
 
 
 def printable(text: str) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from ..errors import CircleWsError
 from .demo.circle import ServedDialect, ServedParams, running_circle
-from .output import fail, reason, run
+from .output import Json, fail, reason, run, show, show_json
 
 __all__ = ["serve"]
 
@@ -34,21 +34,25 @@ def serve(
             "pages of this machine and of URL's host.",
         ),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Serve a circle with play (arithmetic), echo, whoami, ask_back, tick and drop, until Ctrl-C."""
     # Programs send no Origin; `--origin` is about pages.
     origins = [*origin, None] if origin else None
     options = {"dialect": dialect, "params": params, "keys": key or None, "public_url": public_url, "origins": origins}
-    run(_serve(host, port, **options))
+    run(_serve(host, port, as_json=as_json, **options))
 
 
-async def _serve(host: str, port: int, **options: Any) -> None:
+async def _serve(host: str, port: int, *, as_json: bool, **options: Any) -> None:
     ended = asyncio.Event()
     with suppress(NotImplementedError):  # On Windows, where a process is ended without being asked.
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     try:
         async with running_circle(host, port, **options) as circle:
-            typer.echo(f"{circle.url} speaks {options['dialect']}; Ctrl-C ends it")
+            if as_json:
+                show_json({"url": circle.url, "dialect": options["dialect"]})
+            else:
+                show(f"{circle.url} speaks {options['dialect']}; Ctrl-C ends it")
             await ended.wait()
     except OSError as error:
         fail(f"{host} port {port} cannot be listened on: {reason(error)}")

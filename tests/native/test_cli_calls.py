@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from circle_ws.auth import derive_public_key, generate_private_key
-from circle_ws.cli.output import MAX_CHARACTERS, laid_out
+from circle_ws.cli.output import MAX_CHARACTERS, ExitCode, laid_out
 from circle_ws.server import CircleServer
 from tests.native.command_line import circle_in_thread, environ, invoke, start
 from tests.support.limits import PATIENCE
@@ -73,19 +73,19 @@ def test_a_circle_that_takes_params_by_position(options: list[str]) -> None:
         assert invoke("play", circle.url, "1 + 1", *options, env=SIGNED).stdout == '"2"\n'
         assert invoke("call", circle.url, "echo", '["x"]', *options, env=SIGNED).stdout == '"x"\n'
         named = invoke("play", circle.url, "1", "--params", "named", env=SIGNED)
-        assert (named.exit_code, "params=" in named.stderr) == (1, True)
+        assert (named.exit_code, "params=" in named.stderr) == (ExitCode.SIGN_IN, True)
 
 
 def test_the_dialect_is_the_one_asked_for() -> None:
     with circle_in_thread(dialect="circles-1.0") as circle:
         assert invoke("play", circle.url, "1", "--dialect", "circles-1.0", env=SIGNED).stdout == '"1"\n'
-        assert invoke("play", circle.url, "1", "--dialect", "hero-0.2", env=SIGNED).exit_code == 1
+        assert invoke("play", circle.url, "1", "--dialect", "hero-0.2", env=SIGNED).exit_code == ExitCode.SIGN_IN
 
 
 def test_without_a_key_it_goes_unsigned_and_says_how_to_sign(circle: CircleServer) -> None:
     assert invoke("call", circle.url, "rpc.ping").stdout == '"pong"\n'
     done = invoke("play", circle.url, "1")
-    assert (done.exit_code, done.stdout) == (1, "")
+    assert (done.exit_code, done.stdout) == (ExitCode.SIGN_IN, "")
     assert "authentication required" in done.stderr
     assert "CIRCLE_WS_PRIVATE_KEY" in done.stderr
 
@@ -99,7 +99,7 @@ def test_the_circles_refusal_is_one_sentence(circle: CircleServer) -> None:
 def test_a_key_that_is_not_admitted_is_told_so() -> None:
     with circle_in_thread(keys=[derive_public_key(generate_private_key())]) as circle:
         done = invoke("play", circle.url, "1", env=SIGNED)
-    assert done.exit_code == 1
+    assert done.exit_code == ExitCode.SIGN_IN
     assert done.stderr.count("\n") == 1
     assert KEY not in done.output
 
@@ -108,7 +108,7 @@ def test_no_circle_there_is_one_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     done = invoke("call", f"ws://127.0.0.1:{port}/", "whoami", env=SIGNED)
-    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert (done.exit_code, done.stderr.count("\n")) == (ExitCode.CONNECTION, 1)
     assert "refused" in done.stderr
 
 
@@ -116,7 +116,7 @@ def test_the_time_is_limited() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"ws://127.0.0.1:{silent.getsockname()[1]}/"
         done = invoke("call", url, "whoami", "--timeout", "0.2", env=SIGNED)
-    assert done.exit_code == 1
+    assert done.exit_code == ExitCode.CONNECTION
     assert "0.2 s" in done.stderr
 
 

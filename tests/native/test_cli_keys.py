@@ -1,5 +1,6 @@
 """Proves that keys are made, kept and read as said, and never shown by accident."""
 
+import json
 import os
 import stat
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from circle_ws.auth import KeyPair, derive_public_key, generate_private_key
+from circle_ws.cli.output import ExitCode
 from tests.native.command_line import invoke
 
 
@@ -85,7 +87,7 @@ def test_a_bad_key_is_refused_without_being_shown(tmp_path: Path, text: str) -> 
     file = tmp_path / "key"
     own(file, text)
     done = invoke("pubkey", "--key-file", str(file))
-    assert done.exit_code == 1
+    assert done.exit_code == ExitCode.SIGN_IN
     assert "private key" in done.stderr
     assert not text or text not in done.output
     assert done.stderr.count("\n") == 1
@@ -93,12 +95,12 @@ def test_a_bad_key_is_refused_without_being_shown(tmp_path: Path, text: str) -> 
 
 def test_a_key_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     absent = invoke("pubkey", "--key-file", str(tmp_path / "absent"))
-    assert (absent.exit_code, "absent" in absent.stderr) == (1, True)
+    assert (absent.exit_code, "absent" in absent.stderr) == (ExitCode.SIGN_IN, True)
     binary = tmp_path / "binary"
     binary.write_bytes(b"\xff" * 32)
     binary.chmod(0o600)
     done = invoke("pubkey", "--key-file", str(binary))
-    assert (done.exit_code, "64 hex characters" in done.stderr) == (1, True)
+    assert (done.exit_code, "64 hex characters" in done.stderr) == (ExitCode.SIGN_IN, True)
 
 
 def test_an_encrypted_key_file_is_made_and_read(tmp_path: Path) -> None:
@@ -112,7 +114,7 @@ def test_an_encrypted_key_file_is_made_and_read(tmp_path: Path) -> None:
     assert asked.stdout.endswith(made.stdout)
     assert "correct horse" not in asked.output
     wrong = invoke("pubkey", "--key-file", str(file), env={"CIRCLE_WS_KEY_PASSWORD": "battery"})
-    assert wrong.exit_code == 1
+    assert wrong.exit_code == ExitCode.SIGN_IN
     assert "password is wrong" in wrong.stderr
     again = invoke("keygen", "--out", str(file), "--encrypt", env=env)
     assert (again.exit_code, "not overwritten" in again.stderr) == (1, True)
@@ -140,7 +142,7 @@ def test_a_key_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pyte
     uid = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: uid + 1)
     done = invoke("pubkey", "--key-file", str(file))
-    assert (done.exit_code, "another user" in done.stderr) == (1, True)
+    assert (done.exit_code, "another user" in done.stderr) == (ExitCode.SIGN_IN, True)
 
 
 @pytest.mark.parametrize("mistake", ["", "a", "0x"])
@@ -190,5 +192,21 @@ def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path, encrypted: b
     invoke("keygen", "--out", str(file), *(["--encrypt"] if encrypted else []), env=env)
     file.chmod(0o644)
     done = invoke("pubkey", "--key-file", str(file), env=env)
-    assert done.exit_code == 1
+    assert done.exit_code == ExitCode.SIGN_IN
     assert "chmod 600" in done.stderr
+
+
+def test_scripts_get_json(tmp_path: Path) -> None:
+    """Keys as one object; a failure as one too, with the kind that the exit code has."""
+    made = json.loads(invoke("keygen", "--json").stdout)
+    assert made["public_key"] == derive_public_key(made["private_key"])
+    file = tmp_path / "key"
+    done = invoke("keygen", "--out", str(file), "--json")
+    kept = json.loads(done.stdout)
+    assert kept == {"public_key": KeyPair.from_file(file).public_key, "file": str(file)}
+    assert json.loads(invoke("pubkey", "--key-file", str(file), "--json").stdout)["public_key"] == kept["public_key"]
+    again = invoke("keygen", "--out", str(file), "--json")
+    assert (again.exit_code, again.stderr) == (ExitCode.FAILED, "")
+    assert "not overwritten" in json.loads(again.stdout)["error"]["message"]
+    absent = invoke("pubkey", "--json")
+    assert (absent.exit_code, json.loads(absent.stdout)["error"]["kind"]) == (ExitCode.USAGE, "usage")
