@@ -8,6 +8,8 @@ async with circle_ws.connect("wss://circle.example/02ab...", private_key=key) as
 ```
 """
 
+import logging
+
 from .auth import Challenge, Dialect, KeyPair, Profile, Signer
 from .batch import Batch, BatchResult
 from .builder import CircleWsClientBuilder, Connecting, connect
@@ -96,3 +98,6 @@ __all__ = [
     "Verdict",
     "connect",
 ]
+
+# The program decides what becomes of the log, as the documentation of `logging` asks of libraries.
+logging.getLogger(__name__).addHandler(logging.NullHandler())

@@ -23,6 +23,7 @@ from tests.support.outcomes import eventually, later
 from tests.support.peers import Peers
 
 S = ConnectionStatus
+LOGGERS = {f"circle_ws.{name}" for name in ("connection", "notifications")}
 URL = "wss://circle.example/02ab?token=hunter2"
 SHOWN = "wss://circle.example/02ab?..."
 LOST = ConnectionLost.closed(1006)
@@ -38,7 +39,7 @@ def told(caplog: pytest.LogCaptureFixture) -> Iterator["Told"]:
 
 
 class Told:
-    """The records of the logger `circle_ws`."""
+    """The records of the logger `circle_ws` and its children, but for those of the transports."""
 
     def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
         self._caplog = caplog
@@ -47,7 +48,7 @@ class Told:
         return [
             (one.levelname, one.getMessage())
             for one in self._caplog.records
-            if one.name == "circle_ws" and one.levelno >= logging.INFO
+            if one.name in LOGGERS and one.levelno >= logging.INFO
         ]
 
     def levels(self) -> list[str]:

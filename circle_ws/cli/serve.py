@@ -1,6 +1,7 @@
 """`serve`: a circle to try things with."""
 
 import asyncio
+import logging
 import signal
 from contextlib import suppress
 from typing import Annotated, Any
@@ -37,6 +38,7 @@ def serve(
     as_json: Json = False,
 ) -> None:
     """Serve a circle with play (arithmetic), echo, whoami, ask_back, tick and drop, until Ctrl-C."""
+    logging.basicConfig(format="%(message)s")
     # Programs send no Origin; `--origin` is about pages.
     origins = [*origin, None] if origin else None
     options = {"dialect": dialect, "params": params, "keys": key or None, "public_url": public_url, "origins": origins}

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Authenticator"]
 
-_logger = logging.getLogger("circle_ws")
+_logger = logging.getLogger("circle_ws.auth")
 
 _SIGNATURE = {
     SignatureEncoding.COMPACT: r"[0-9a-f]{128}",

@@ -18,7 +18,7 @@ __all__ = ["Closing", "Drain", "cut"]
 
 _MAX_HANDSHAKES = 8
 """Maximum number of concurrent closing handshakes; beyond it the oldest is cut."""
-_logger = logging.getLogger("circle_ws")
+_logger = logging.getLogger("circle_ws.connection")
 
 
 class Closing:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Handlers"]
 
-_logger = logging.getLogger("circle_ws")
+_logger = logging.getLogger("circle_ws.callbacks")
 
 MAX_RUNNING = 256
 """Maximum number of requests that run at the same time; more are refused."""

@@ -25,7 +25,7 @@ MAX_BUFFERED = 1024
 _LOG_INTERVAL = 60.0
 """Minimum time between two log lines about the same slow reader, in seconds."""
 
-_logger = logging.getLogger("circle_ws")
+_logger = logging.getLogger("circle_ws.notifications")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +198,7 @@ class DropLog:
             "choose what is dropped (overflow)",
             "all notifications" if self._method is None else repr(self._method),
             dropped,
+            extra={"circle_method": self._method, "circle_dropped": dropped},
         )
 
 

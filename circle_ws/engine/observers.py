@@ -1,8 +1,8 @@
 """The observers of a client: listeners, callbacks, waiting tasks and the log, for its status and protocol errors.
 
-The supervisor alone writes the status. The log is the logger `circle_ws`: one line for each lost connection, failed
-attempt and end of a client. What can repeat without end is logged once a minute. URLs are logged without their query,
-which may hold a token, and a peer's text is escaped and cut.
+The supervisor alone writes the status. The log has one line for each lost connection, failed attempt and end of a
+client. What can repeat without end is logged once a minute. URLs are logged without their query, which may hold a
+token, and a peer's text is escaped and cut.
 """
 
 from __future__ import annotations
@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from ..stats import Counters
     from .loop_affinity import LoopAffinity
 
-__all__ = ["Callbacks", "ConnectionLog", "ProtocolErrors", "StatusChanges", "StatusPublisher"]
+__all__ = ["Callbacks", "ConnectionLog", "ProtocolErrors", "StatusChanges", "StatusPublisher", "described"]
 
-_logger = logging.getLogger("circle_ws")
+_callbacks_logger = logging.getLogger("circle_ws.callbacks")
+_connection_logger = logging.getLogger("circle_ws.connection")
+_protocol_logger = logging.getLogger("circle_ws.protocol")
 
 MAX_BUFFERED_CHANGES = 256
 """Maximum number of status changes that are kept for a slow reader."""
@@ -112,7 +114,9 @@ class Callbacks(Generic[T]):
             task.add_done_callback(self._tasks.pop)
         elif inspect.iscoroutine(outcome):
             outcome.close()
-            _logger.warning("%d calls of %s callbacks run already; one is left out", MAX_RUNNING_CALLBACKS, self._what)
+            _callbacks_logger.warning(
+                "%d calls of %s callbacks run already; one is left out", MAX_RUNNING_CALLBACKS, self._what
+            )
 
     async def _await(self, outcome: Awaitable[Any]) -> None:
         try:
@@ -125,7 +129,7 @@ class Callbacks(Generic[T]):
             self._log_exception()
 
     def _log_exception(self) -> None:
-        _logger.exception("a %s callback raised; the client goes on", self._what)
+        _callbacks_logger.exception("a %s callback raised; the client goes on", self._what)
 
 
 class ProtocolErrors:
@@ -148,7 +152,7 @@ class ProtocolErrors:
         level = logging.WARNING if self.counters.protocol_errors <= _MAX_WARNINGS else logging.DEBUG
         # A message over our own limit is no fault of the peer's.
         what = "a message is refused" if isinstance(error, MessageTooLarge) else "the peer broke the protocol"
-        _logger.log(level, "%s: %s", what, error)
+        _protocol_logger.log(level, "%s: %s", what, error, extra={"circle_error": type(error).__name__})
         self.callbacks.notify(error)
 
 
@@ -272,18 +276,19 @@ class ConnectionLog:
     def note(self, change: StatusChange) -> None:
         """Log a change of status, as far as it is worth a line."""
         status = change.status
-        if _logger.isEnabledFor(logging.DEBUG):
-            _logger.debug("status %s -> %s", change.previous.value, status.value)
+        if _connection_logger.isEnabledFor(logging.DEBUG):
+            _connection_logger.debug("status %s -> %s", change.previous.value, status.value)
         if status is Status.WAITING:
             self._note_failure(change)
         elif status is Status.CONNECTED and self._since is not None:
-            _logger.info("%s: connected, after %.1f s without", shown(self._url), self._clock() - self._since)
+            downtime = self._clock() - self._since
+            self._log(logging.INFO, change, "%s: connected, after %.1f s without", shown(self._url), downtime)
             self._since = None
         elif status is Status.FAILED:
             words = "%s: the client gave up: %s; connect() starts it again"
             # That it was dropped, or its event loop ended, is the program's own doing, and warned of elsewhere.
             level = logging.INFO if isinstance(change.cause, NotConnected) else logging.ERROR
-            _logger.log(level, words, shown(self._url), _described(change.cause))
+            self._log(level, change, words, shown(self._url), described(change.cause))
         if status in _NOT_WANTED:
             self._since = None
 
@@ -296,16 +301,30 @@ class ConnectionLog:
             # A connection that `reconnect()` left was not lost.
             left = isinstance(cause, ConnectionLost) and cause.local and cause.code == 1000
             words = "%s: lost the connection: %s; the next attempt is in %.1f s"
-            _logger.log(logging.INFO if left else logging.WARNING, words, url, _described(cause), delay)
+            self._log(logging.INFO if left else logging.WARNING, change, words, url, described(cause), delay)
             return
         due = now >= self._next_warning
         if due:
             self._next_warning = now + _INTERVAL
         words = "%s: attempt %d to connect failed: %s; the next one is in %.1f s"
-        _logger.log(logging.WARNING if due else logging.DEBUG, words, url, change.attempt, _described(cause), delay)
+        level = logging.WARNING if due else logging.DEBUG
+        self._log(level, change, words, url, change.attempt, described(cause), delay)
+
+    def _log(self, level: int, change: StatusChange, words: str, *values: object) -> None:
+        """Write one record, with what a structured log wants to find apart from the words."""
+        if not _connection_logger.isEnabledFor(level):
+            return
+        extra = {
+            "circle_url": shown(self._url),
+            "circle_status": change.status.value,
+            "circle_attempt": change.attempt,
+            "circle_retry_in": change.retry_in,
+            "circle_error": None if change.cause is None else type(change.cause).__name__,
+        }
+        _connection_logger.log(level, words, *values, extra=extra, stacklevel=2)
 
 
-def _described(cause: BaseException | None) -> str:
+def described(cause: BaseException | None) -> str:
     """Return what went wrong on one line, without what may be a secret that the peer repeats."""
     # With its type, as the words of an error that is not ours may say little.
     text = str(cause) if isinstance(cause, CircleWsError) else f"{type(cause).__name__}: {cause}"

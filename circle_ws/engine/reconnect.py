@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ReconnectTimer"]
 
-_logger = logging.getLogger("circle_ws")
+_logger = logging.getLogger("circle_ws.callbacks")
 
 _RANDOM = random.SystemRandom()
 """Source of all delays. It has no state: none for each client, none that forked processes would share, and none that a

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_HELD_BYTES", "MAX_HELD_REQUESTS", "Session"]
 
-_logger = logging.getLogger("circle_ws")
+_logger = logging.getLogger("circle_ws.connection")
 
 _REQUEST, _BATCH = CallKind.REQUEST, CallKind.BATCH
 _HIGH_WATER = 256 * 1024

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Phase", "Supervisor"]
 
-_logger = logging.getLogger("circle_ws")
+_logger = logging.getLogger("circle_ws.connection")
 
 _RUN = "the transport"
 _CANCELLED = "connect() was cancelled before the client was connected"

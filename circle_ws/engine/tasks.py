@@ -24,7 +24,7 @@ __all__ = [
     "within",
 ]
 
-_logger = logging.getLogger("circle_ws")
+_logger = logging.getLogger("circle_ws.callbacks")
 
 _SOON = 0.001
 """A deadline that is no further away than this, in seconds, has passed."""

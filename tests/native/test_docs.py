@@ -137,3 +137,15 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
     for target in re.findall(r"`((?:examples|docs|tests|tools)/[\w./]+)`", page.read_text()):
         assert (ROOT / target).exists(), target
+
+
+def test_the_loggers_are_those_that_are_documented() -> None:
+    """Every logger of the package, and no other, is on the page about them."""
+    package = Path(circle_ws.__file__).parent
+    used = {
+        name
+        for path in package.rglob("*.py")
+        for name in re.findall(r'getLogger\("([^"]+)"\)', path.read_text(encoding="utf-8"))
+    }
+    page = (ROOT / "docs" / "logging.md").read_text(encoding="utf-8")
+    assert used | {"circle_ws"} == set(re.findall(r"`(circle_ws[a-z._]*)`", page))
