@@ -52,7 +52,14 @@ class ResponseHead:
         elif len(seen) <= _MAX_BYTES and seen[: len(_START)] == _START[: len(seen)]:
             return False
         self._read(whole=end is not None)
-        return not self._is_interim() or self._begin_anew()
+        # 101 is in the class of interim responses, but final for a client that requested an upgrade.
+        if self.status is None or self.status >= 200 or self.status == 101 or self._interim == _MAX_INTERIM:
+            return True
+        self._interim += 1
+        self.status = None
+        seen.clear()
+        rest, self.rest = self.rest, b""
+        return self.feed(rest)
 
     def finish(self) -> bool:
         """Return whether what came before the end of the connection is enough to know the status."""
@@ -72,17 +79,6 @@ class ResponseHead:
     def header(self, name: bytes) -> str | None:
         """Return the first header of this name, in lower case, or None."""
         return next((value.decode("latin-1") for key, value in self._pairs() if key == name), None)
-
-    def _is_interim(self) -> bool:
-        # 101 is in the class of interim responses, but final for a client that requested an upgrade.
-        return self.status is not None and self.status < 200 and self.status != 101 and self._interim < _MAX_INTERIM
-
-    def _begin_anew(self) -> bool:
-        self._interim += 1
-        self.status = None
-        self._seen.clear()
-        rest, self.rest = self.rest, b""
-        return self.feed(rest)
 
     def _read(self, *, whole: bool) -> None:
         found = _STATUS.match(self._seen)

@@ -1,7 +1,7 @@
 """The native transport over `websockets`: it connects directly or through a proxy, and follows no redirect.
 
-The engine does keep-alive, timeouts and reconnects, so those of `websockets` are off. An open connection is a
-`NativeTransport` over a `native_connection.Connection`.
+The engine does keep-alive, timeouts and reconnects, so those of `websockets` are off. What it returns, the open
+connection, is in `native_connection`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 import websockets.asyncio.client as websockets_client
 from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidStatus
 from websockets.http11 import USER_AGENT
-from websockets.protocol import OPEN
 from websockets.proxy import parse_proxy
 from websockets.typing import Subprotocol
 
@@ -26,80 +25,19 @@ from ..text import shown
 from ..urls import ENVIRONMENT, is_loopback, is_socks, shown_proxy
 from .base import Capabilities, Receiver, TransportOptions
 from .native_addresses import open_socket
-from .native_connection import Connection, connection_class
+from .native_connection import BufferedConnection, Connection, NativeTransport
 
 if TYPE_CHECKING:
     import socket
     import ssl
     from collections.abc import Callable, Coroutine
 
-__all__ = ["NativeConnect", "NativeTransport", "connect"]
+__all__ = ["NativeConnect", "connect"]
 
 # At level DEBUG `websockets` logs whole frames, and with them signatures.
 _websockets_logger = logging.getLogger("circle_ws.transport.websockets")
 _websockets_logger.setLevel(logging.WARNING)
 _AGENT = f"circle-ws {USER_AGENT}"
-
-
-class NativeTransport:
-    """One open WebSocket of the package `websockets`."""
-
-    __slots__ = ("_connection", "send")
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        # The connection's own method: one step less for every message.
-        self.send = connection.send_text
-
-    @property
-    def buffered(self) -> int:
-        """Number of bytes that are not sent yet."""
-        return self._connection.joined_size + self._connection.transport.get_write_buffer_size()
-
-    @property
-    def bytes_received(self) -> int:
-        """Number of bytes received so far, control frames included."""
-        return self._connection.bytes_received
-
-    async def drain(self) -> None:
-        """Wait until there is room to write more.
-
-        Raises:
-            ConnectionLost: The connection was lost meanwhile.
-        """
-        try:
-            self._connection.write_joined()
-            await self._connection.drain()
-        except OSError as error:
-            raise self._connection.loss() from error
-        if self._connection.protocol.state is not OPEN:
-            raise self._connection.loss()
-
-    def ping(self) -> asyncio.Future[None]:
-        """Send a ping frame; the future is done with its pong.
-
-        Raises:
-            ConnectionLost: The connection was lost meanwhile.
-        """
-        return self._connection.send_ping()
-
-    async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close with the closing handshake, within `close_timeout`. Idempotent; cancelling it aborts."""
-        self._connection.silent = True
-        try:
-            # The library's own timeout starts only when the peer has read everything written before.
-            async with asyncio.timeout(self._connection.close_timeout):
-                await self._connection.close(code, reason)
-        except TimeoutError:
-            self.abort()
-        except asyncio.CancelledError:
-            self.abort()
-            raise
-
-    def abort(self) -> None:
-        """Close at once, without a closing handshake. Idempotent."""
-        self._connection.silent = True
-        self._connection.transport.abort()
 
 
 class _Attempt:
@@ -114,8 +52,10 @@ class _Attempt:
             waiting_for(f"the proxy {self._proxy}")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Connection:
-        self.passed_proxy()
-        return connection_class()(*args, receiver=self._receiver, **kwargs)
+        if self._at_proxy:
+            self.passed_proxy()
+        selector = isinstance(asyncio.get_running_loop(), asyncio.SelectorEventLoop)
+        return (BufferedConnection if selector else Connection)(*args, receiver=self._receiver, **kwargs)
 
     def passed_proxy(self) -> None:
         self._at_proxy = False
@@ -152,22 +92,16 @@ class _Dial(websockets_client.connect):
         )
 
     async def open_tcp_connection(self) -> websockets_client.ClientConnection:
-        if not isinstance(self.proxy, str) or is_socks(self.proxy):
-            self.create_connection_kwargs["sock"] = await self._open_socket(self.proxy)
-            return await super().open_tcp_connection()
-        from .native_proxy import open_tunnel
+        if not isinstance(self.proxy, str):
+            opened = await open_socket(self.ws_uri.host, self.ws_uri.port)
+        elif is_socks(self.proxy):
+            opened = await self._open_socks(self.proxy)
+        else:
+            return await self._open_tunnel(self.proxy)
+        self.create_connection_kwargs["sock"] = opened
+        return await super().open_tcp_connection()
 
-        transport = await open_tunnel(
-            self.proxy, self.uri, tls=self._tls, user_agent=_AGENT, passed=self._attempt.passed_proxy
-        )
-        connection = self.factory(self.ws_uri)
-        transport.set_protocol(connection)
-        connection.connection_made(transport)
-        return connection
-
-    async def _open_socket(self, proxy: object) -> socket.socket:
-        if not isinstance(proxy, str):
-            return await open_socket(self.ws_uri.host, self.ws_uri.port)
+    async def _open_socks(self, proxy: str) -> socket.socket:
         from .native_proxy import open_socks
 
         at, to = parse_proxy(proxy), self.ws_uri
@@ -176,6 +110,17 @@ class _Dial(websockets_client.connect):
             return websockets_client.connect_socks_proxy(replace(at, host=via), replace(to, host=host))
 
         return await open_socks(urlsplit(proxy), to.host, to.port, connect)
+
+    async def _open_tunnel(self, proxy: str) -> websockets_client.ClientConnection:
+        from .native_proxy import open_tunnel
+
+        transport = await open_tunnel(
+            proxy, self.uri, tls=self._tls, user_agent=_AGENT, passed=self._attempt.passed_proxy
+        )
+        connection = self.factory(self.ws_uri)
+        transport.set_protocol(connection)
+        connection.connection_made(transport)
+        return connection
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
@@ -229,9 +174,7 @@ class NativeConnect:
             logger=_websockets_logger,
         )
         try:
-            connection = cast("Connection", await dial)
-            connection.forget_handshake()
-            return NativeTransport(connection)
+            return NativeTransport(cast("Connection", await dial))
         except CircleWsError:
             raise
         except Exception as error:

@@ -34,7 +34,7 @@ from .http_head import ResponseHead
 if TYPE_CHECKING:
     from .base import Receiver
 
-__all__ = ["Connection", "connection_class"]
+__all__ = ["BufferedConnection", "Connection", "NativeTransport"]
 
 _logger = logging.getLogger("circle_ws.transport")
 
@@ -69,7 +69,7 @@ class Connection(websockets_client.ClientConnection):
         """Number of bytes to be written at the end of this turn."""
         self._joined: list[bytes] = []
         self._joining = False
-        self._splitter = FrameSplitter(self.protocol.max_message_size, self._take_text, self._pass_on)
+        self._splitter = FrameSplitter(self.protocol.max_message_size, self._deliver, self._pass_on)
         # The library writes a pong for each ping, even if the peer does not read: without this, a flood of pings
         # would fill the write buffer.
         self.protocol.send_frame = self._send_frame  # type: ignore[method-assign]
@@ -82,13 +82,6 @@ class Connection(websockets_client.ClientConnection):
         self._held_pong: bytes | None = None
         """The payload of the latest ping that arrived while the peer did not read, or None."""
         self._hang_up: asyncio.TimerHandle | None = None
-
-    def forget_handshake(self) -> None:
-        """Release the request and the response, which take more memory than the connection itself."""
-        self.request = None
-        if self.response is not None:
-            # The parser keeps a reference to the response while it runs, so the response is emptied.
-            self.response.headers.clear()
 
     # Writing.
 
@@ -106,36 +99,25 @@ class Connection(websockets_client.ClientConnection):
             protocol.send_text(payload)
             self.send_data()
             return
-        header, masked = _text_frame(payload)
+        # The frame of a whole text message, masked with a fresh key (RFC 6455 section 5.3). The masked payload stays
+        # apart from the header, because copying a long one is expensive.
+        length, key = len(payload), os.urandom(4)
+        if length < 126:
+            header = _SHORT.pack(_TEXT, _MASKED | length, key)
+        elif length < 1 << 16:
+            header = _MEDIUM.pack(_TEXT, _MASKED | 126, length, key)
+        else:
+            header = _LONG.pack(_TEXT, _MASKED | 127, length, key)
+        masked = apply_mask(payload, key)
         if self._joining:
             self._joined += (header, masked)
-            self.joined_size += len(header) + len(masked)
+            self.joined_size += len(header) + length
             if self.joined_size > _MAX_JOINED:
                 self.write_joined()
         else:
             self._joining = True
             self.loop.call_soon(self._end_turn)
             self.transport.write(header + masked)
-
-    def send_ping(self) -> asyncio.Future[None]:
-        """Send a ping frame; the future is done with its pong, and fails with `ConnectionLost` if the connection ends.
-
-        Raises:
-            ConnectionLost: The connection is known to be lost.
-        """
-        if self.protocol.state is not OPEN:
-            raise self.loss()
-        pong = self.loop.create_future()
-        payload = os.urandom(_PING_BYTES)
-        if len(self.pending_pings) >= _MAX_PENDING_PINGS:
-            # Otherwise a peer that is alive but never answers pings would add one of them at each interval.
-            earliest, _ = self.pending_pings.pop(next(iter(self.pending_pings)))
-            earliest.cancel()
-        # The library matches the pong and sets the future to the round-trip time.
-        self.pending_pings[payload] = (pong, self.loop.time())
-        self.protocol.send_ping(payload)
-        self.send_data()
-        return pong
 
     def terminate_pending_pings(self) -> None:
         """Fail the pings that wait for a pong, once TCP is closed."""
@@ -236,18 +218,6 @@ class Connection(websockets_client.ClientConnection):
         self._end()
         self.silent = True
 
-    def _deliver(self, data: Any, *, text: bool) -> None:
-        try:
-            if text:
-                self.receiver.message(str(data, "utf-8"))
-            else:
-                self.receiver.invalid(binary_message())
-        except UnicodeDecodeError:
-            self.protocol.fail(1007, "invalid UTF-8")
-            self.send_data()
-        except Exception:
-            _logger.exception("a receiver raised; the connection goes on")
-
     def data_received(self, data: bytes | memoryview) -> None:
         """Handle incoming bytes: the response to the handshake and what follows it, then frames."""
         self.bytes_received += len(data)
@@ -278,12 +248,21 @@ class Connection(websockets_client.ClientConnection):
     def _pass_on(self, data: bytes | memoryview) -> None:
         super().data_received(bytes(data))
 
-    def _take_text(self, payload: bytes | memoryview) -> bool:
-        """Deliver a whole text message past the library; return False if its parser must see it."""
+    def _deliver(self, data: Any, *, text: bool = True) -> bool:
+        """Pass a whole message to the receiver; return False if the library must see its frame instead."""
         protocol = self.protocol
         if self.silent or protocol.state is not OPEN or protocol.current_size is not None:
             return False
-        self._deliver(payload, text=True)
+        try:
+            if text:
+                self.receiver.message(str(data, "utf-8"))
+            else:
+                self.receiver.invalid(binary_message())
+        except UnicodeDecodeError:
+            protocol.fail(1007, "invalid UTF-8")
+            self.send_data()
+        except Exception:
+            _logger.exception("a receiver raised; the connection goes on")
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -308,17 +287,15 @@ class Connection(websockets_client.ClientConnection):
             return
         try:
             if isinstance(self.protocol.parser_exc, PayloadTooBig):
-                self.receiver.invalid(message_too_large(self.protocol.max_message_size, self._beginning()))
+                # It came in fragments, or in one frame.
+                beginning = str(self._fragments[:BEGINNING] or self._splitter.beginning, "utf-8", "ignore")
+                self.receiver.invalid(message_too_large(self.protocol.max_message_size, beginning))
             self.receiver.lost(self.loss())
         except Exception:
             _logger.exception("a receiver raised; the connection is down all the same")
 
-    def _beginning(self) -> str:
-        """Return the beginning of the message that is too large, from its fragments or its frame."""
-        return str(self._fragments[:BEGINNING] or self._splitter.beginning, "utf-8", "ignore")
 
-
-class _BufferedConnection(Connection, asyncio.BufferedProtocol):
+class BufferedConnection(Connection, asyncio.BufferedProtocol):
     """A connection that reads into a buffer that all connections of an event loop share.
 
     Without `BufferedProtocol` asyncio allocates 256 KiB for each read, which costs more than all the work for a short
@@ -344,23 +321,80 @@ class _BufferedConnection(Connection, asyncio.BufferedProtocol):
 _buffers: WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = WeakKeyDictionary()
 
 
-def connection_class() -> type[Connection]:
-    """Return the class of connections for the running event loop."""
-    return _BufferedConnection if isinstance(asyncio.get_running_loop(), asyncio.SelectorEventLoop) else Connection
+class NativeTransport:
+    """The `Transport` of one open connection."""
 
+    __slots__ = ("_connection", "send")
 
-def _text_frame(payload: bytes) -> tuple[bytes, bytes]:
-    """Return the frame of a whole text message, masked with a fresh key (RFC 6455 section 5.3).
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        # The connection's own method: one step less for every message.
+        self.send = connection.send_text
+        # The handshake is over. Its request and response take more memory than the connection itself; the parser keeps
+        # a reference to the response while it runs, so the response is emptied.
+        connection.request = None
+        if connection.response is not None:
+            connection.response.headers.clear()
 
-    Returns:
-        The header with the key, and the masked payload, separately, because copying a long one is expensive.
-    """
-    length = len(payload)
-    key = os.urandom(4)
-    if length < 126:
-        header = _SHORT.pack(_TEXT, _MASKED | length, key)
-    elif length < 1 << 16:
-        header = _MEDIUM.pack(_TEXT, _MASKED | 126, length, key)
-    else:
-        header = _LONG.pack(_TEXT, _MASKED | 127, length, key)
-    return header, apply_mask(payload, key)
+    @property
+    def buffered(self) -> int:
+        """Number of bytes that are not sent yet."""
+        return self._connection.joined_size + self._connection.transport.get_write_buffer_size()
+
+    @property
+    def bytes_received(self) -> int:
+        """Number of bytes received so far, control frames included."""
+        return self._connection.bytes_received
+
+    async def drain(self) -> None:
+        """Wait until there is room to write more.
+
+        Raises:
+            ConnectionLost: The connection was lost meanwhile.
+        """
+        try:
+            self._connection.write_joined()
+            await self._connection.drain()
+        except OSError as error:
+            raise self._connection.loss() from error
+        if self._connection.protocol.state is not OPEN:
+            raise self._connection.loss()
+
+    def ping(self) -> asyncio.Future[None]:
+        """Send a ping frame; the future is done with its pong, and fails with `ConnectionLost` if the connection ends.
+
+        Raises:
+            ConnectionLost: The connection is known to be lost.
+        """
+        connection = self._connection
+        if connection.protocol.state is not OPEN:
+            raise connection.loss()
+        pong, pings = connection.loop.create_future(), connection.pending_pings
+        payload = os.urandom(_PING_BYTES)
+        if len(pings) >= _MAX_PENDING_PINGS:
+            # Otherwise a peer that is alive but never answers pings would add one of them at each interval.
+            earliest, _ = pings.pop(next(iter(pings)))
+            earliest.cancel()
+        # The library matches the pong and sets the future to the round-trip time.
+        pings[payload] = (pong, connection.loop.time())
+        connection.protocol.send_ping(payload)
+        connection.send_data()
+        return pong
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close with the closing handshake, within `close_timeout`. Idempotent; cancelling it aborts."""
+        self._connection.silent = True
+        try:
+            # The library's own timeout starts only when the peer has read everything written before.
+            async with asyncio.timeout(self._connection.close_timeout):
+                await self._connection.close(code, reason)
+        except TimeoutError:
+            self.abort()
+        except asyncio.CancelledError:
+            self.abort()
+            raise
+
+    def abort(self) -> None:
+        """Close at once, without a closing handshake. Idempotent."""
+        self._connection.silent = True
+        self._connection.transport.abort()
