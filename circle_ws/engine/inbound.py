@@ -138,7 +138,7 @@ class Inbound:
             future = call.future
             if not future.done():
                 future.set_result(frame["result"])
-            self._send_queue.slot_freed()
+            self._send_queue.flush()
         elif kind is Kind.NOTIFICATION:
             subscriptions, counters = self._subscriptions, self._counters
             if subscriptions.interrupted_at is not None:
@@ -167,7 +167,7 @@ class Inbound:
             else:
                 call.fail(error)
             # Only now: a call that waits for the slot must not be written before re-authentication has begun.
-            self._send_queue.slot_freed()
+            self._send_queue.flush()
 
     def _take_stray_reply(self, id: Any) -> None:
         """Handle a reply whose id is not that of an unanswered call."""
@@ -265,7 +265,7 @@ class Inbound:
         """Fail calls and free their slots; return whether there are any."""
         self._set_error(calls, error)
         if calls:
-            self._send_queue.slot_freed()
+            self._send_queue.flush()
         return bool(calls)
 
     def _set_error(self, calls: list[PendingCall], error: ProtocolError | RpcError) -> None:

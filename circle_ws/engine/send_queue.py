@@ -88,7 +88,7 @@ class SendQueue:
             self._counters,
             self._closing,
             on_lost=self._take_back,
-            on_room=self.slot_freed,
+            on_room=self.flush,
         )
 
     def attach(self, session: Session) -> None:
@@ -119,7 +119,7 @@ class SendQueue:
         for call in users:
             if not self._requeue(call):
                 call.fail(unknown)
-        self._tell_drained()
+        self.flush()
 
     def _requeue(self, call: PendingCall) -> bool:
         """Queue an in-flight idempotent call for the next connection; return whether it may be written again."""
@@ -174,7 +174,7 @@ class SendQueue:
         self._queue.put(call)
 
     def flush(self) -> None:
-        """Write waiting calls while there is room."""
+        """Write waiting calls while there is room: a slot or the connection is new, or a call is gone."""
         queue = self._queue
         while self._session is not None and queue.count:
             call = queue.peek()
@@ -185,22 +185,16 @@ class SendQueue:
             if not call.future.done() and not self._session.write(call):
                 queue.put_back(call)
                 break
-        self._tell_drained()
-
-    def slot_freed(self) -> None:
-        """Write waiting calls, as a slot may be free."""
-        if self._queue.count or self._drained is not None:
-            self.flush()
+        if self._drained is not None and self._idle():
+            settle(self._drained)
 
     def forget(self, call: PendingCall) -> None:
         """Release a call whose caller is gone; its reply will be ignored."""
-        if self._queue.discard(call):
-            # A notification needs no slot, so it may have waited only because of this call.
-            self.flush()
-            return
-        for request in call.requests:
-            self.pending.give_up(request.id)
-        self.slot_freed()
+        if not self._queue.discard(call):
+            for request in call.requests:
+                self.pending.give_up(request.id)
+        # Of those behind a call in the queue, a notification needs no slot, so it may have waited only because of it.
+        self.flush()
 
     # Ending.
 
@@ -231,10 +225,6 @@ class SendQueue:
         if self._session is None:
             return True
         return not self._queue and all(call.internal for call in self.pending.entries.values())
-
-    def _tell_drained(self) -> None:
-        if self._drained is not None and not self._drained.done() and self._idle():
-            settle(self._drained)
 
     # Deadlines.
 

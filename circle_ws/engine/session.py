@@ -278,9 +278,10 @@ class Session:
             raise self._loss_of_now().with_traceback(None)
         try:
             return await call.future
-        finally:
+        except (asyncio.CancelledError, GeneratorExit):
             if self.pending.give_up(call.id):
                 self._on_room()
+            raise
 
     # The end of the connection.
 

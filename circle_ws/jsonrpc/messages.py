@@ -69,13 +69,19 @@ class Kind(Enum):
     REQUEST = "request"
 
 
-def request(id: int, method: str, params: Params = None) -> str:
-    """Write a request.
+def request(id: int | None, method: str, params: Params = None) -> str:
+    """Write a request; with the id None it is a notification.
 
     Raises:
         InvalidRequest: The method is not a text, or the params cannot be written as JSON.
     """
-    return f'{{"jsonrpc":"2.0","id":{id},{_members(method, params)}}}'
+    if type(method) is not str or not method:
+        raise InvalidRequest(f"a method is named by a text that is not empty, not by {method!r}")
+    if params is not None and not isinstance(params, _CONTAINERS):
+        params = _other_params(params)
+    named = "" if id is None else f'"id":{id},'
+    given = "" if params is None else f',"params":{json.encode(params)}'
+    return f'{{"jsonrpc":"2.0",{named}"method":{_encoded(method)}{given}}}'
 
 
 def notification(method: str, params: Params = None) -> str:
@@ -84,7 +90,7 @@ def notification(method: str, params: Params = None) -> str:
     Raises:
         InvalidRequest: The method is not a text, or the params cannot be written as JSON.
     """
-    return f'{{"jsonrpc":"2.0",{_members(method, params)}}}'
+    return request(None, method, params)
 
 
 def result(id: Any, value: Any) -> str:
@@ -162,17 +168,6 @@ def _kind_of_request(message: dict[str, Any]) -> Kind:
 def _check_error(body: Any) -> None:
     if type(body) is not dict or type(body.get("code")) is not int or type(body.get("message")) is not str:
         raise ProtocolError("a reply's error is not an object with an integer code and a string message")
-
-
-def _members(method: str, params: Params) -> str:
-    """Return the members `method` and `params`; without the latter if there are none."""
-    if type(method) is not str or not method:
-        raise InvalidRequest(f"a method is named by a text that is not empty, not by {method!r}")
-    if params is not None and not isinstance(params, _CONTAINERS):
-        params = _other_params(params)
-    if params is None:
-        return f'"method":{_encoded(method)}'
-    return f'"method":{_encoded(method)},"params":{json.encode(params)}'
 
 
 def _other_params(params: Any) -> Params:
