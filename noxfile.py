@@ -8,8 +8,10 @@ import nox
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from tools import browsers, bundle, debian, interpreters
-from tools.cache import ToolError
+from tools import browsers, debian  # isort: skip; it makes `circle_ws.bundle` importable
+from circle_ws.bundle import builder, interpreters
+from circle_ws.bundle.cache import ToolError
+from circle_ws.bundle.programs import Missing
 
 nox.needs_version = ">=2025.10"
 # Sessions share environments of our own, one for each Python: see `_environment`.
@@ -102,7 +104,7 @@ def _interpreter(session: nox.Session, version: str) -> tuple[list[str], str]:
         if error.code != _NOT_HERE:
             session.error(str(error))
         session.skip(f"no working CPython {version} on this machine (install one, or pyenv install {version}); {error}")
-    except browsers.Missing as missing:
+    except Missing as missing:
         session.error(str(missing))
 
 
@@ -111,14 +113,14 @@ def _need(session: nox.Session, *names: str) -> None:
     try:
         for name in names:
             browsers.ensure(name)
-    except browsers.Missing as missing:
+    except Missing as missing:
         session.error(str(missing))
 
 
 @functools.cache
 def _bundle_once() -> Path:
     folder = (CACHE / "bundle").resolve()
-    bundle.build(folder, extra=_groups("suite", "page"))
+    builder.build(folder, extra=_groups("suite", "page"))
     return folder
 
 
@@ -190,7 +192,7 @@ def check_bundle(session: nox.Session) -> None:
     """Make the bundle for browsers; it loads in each runtime, with exactly the packages it should."""
     _need(session, *RUNTIMES)
     folder = _bundle(session)
-    bundle.check(folder)
+    builder.check(folder)
     python = _environment(session, "test")
     for runtime in RUNTIMES:
         session.run(*python, "-m", "tests.harness", runtime, "--bundle", str(folder), "--smoke")

@@ -17,8 +17,8 @@ from aiohttp import web
 
 from benchmarks.rounds import Figures, alternate, medians
 from circle_ws.cli.demo.circle import running_circle
-from tests.harness.launch import Start, launch
-from tests.harness.listening import listening
+from circle_ws.testing.pyodide.launch import Start, launch
+from circle_ws.testing.pyodide.listening import listening
 from tools import browsers
 
 _PAGE = Path(__file__).resolve().parent.parent / "examples" / "browser"

@@ -12,8 +12,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tools import browsers
-from tools.cache import CHECKOUT, ToolError, locked, run
+from circle_ws.bundle.cache import ToolError, locked, run
+from tools import CHECKOUT, browsers
 
 __all__ = ["inside"]
 
@@ -34,7 +34,7 @@ def inside(version: str) -> list[str]:
 
     Raises:
         ToolError: (3) when there can be no folder here, or none with this Python; the text says why.
-        browsers.Missing: when mmdebstrap cannot be installed.
+        programs.Missing: when mmdebstrap cannot be installed.
     """
     if version not in _PYTHONS:
         raise ToolError(f"Debian {_SUITE} has no CPython {version}", code=3)

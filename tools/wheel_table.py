@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tools.cache import CHECKOUT
-from tools.wheels import plain, requires
+from circle_ws.bundle.wheels import plain, requires
+from tools import CHECKOUT
 
 __all__ = ["PLATFORMS", "Target", "table", "wheels"]
 

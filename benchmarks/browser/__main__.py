@@ -17,8 +17,8 @@ from benchmarks.browser.figures import summary, tables
 from benchmarks.browser.server import PageFailed, PageServer
 from benchmarks.gauges import versions
 from benchmarks.process import Child
-from tests.harness.launch import Start, launch
-from tools import browsers
+from circle_ws.bundle import programs
+from circle_ws.testing.pyodide.launch import Start, launch
 
 
 async def measure(browser: str, program: Path, bundle: Path, plan: Plan) -> dict[str, list[Any]]:
@@ -80,9 +80,9 @@ def main() -> int:
     parser.add_argument("--small", action="store_true", help="only show that everything works")
     parser.add_argument("--stream", action="store_true", help="measure floods only, no calls")
     options = parser.parse_args()
-    program = browsers.find(options.browser)
+    program = programs.find(options.browser)
     if program is None:
-        print(browsers.advice(options.browser), file=sys.stderr)
+        print(programs.advice(options.browser), file=sys.stderr)
         return 3
     plan, bundle = small() if options.small else full(), options.bundle.resolve()
     if options.stream:

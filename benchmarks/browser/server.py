@@ -10,8 +10,8 @@ from typing import Any
 from aiohttp import web
 
 from benchmarks.browser.cells import Plan
-from tests.harness.listening import listening
-from tests.harness.patience import Patience
+from circle_ws.testing.pyodide.listening import listening
+from circle_ws.testing.pyodide.patience import Patience
 
 __all__ = ["PageFailed", "PageServer"]
 

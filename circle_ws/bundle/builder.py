@@ -1,7 +1,7 @@
 """Make a folder that a static HTTP server can serve: Pyodide, circle-ws and all it needs, locked.
 
-Start it with any Python from 3.11: `python3 tools/bundle.py --out DIR`. The steps that need pyodide-build
-run on Python 3.12 or later, which the tool looks for, in an environment that it keeps in a cache.
+The steps that need pyodide-build run on Python 3.12 or later, which is looked for, in an environment that is kept in
+the cache.
 """
 
 import argparse
@@ -12,29 +12,33 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from . import compiled, interpreters, local_wheels, pyodide_core
+from .cache import ToolError, environment, locked, run
 
-from tools import compiled, interpreters, pyodide_core
-from tools.cache import CHECKOUT, ToolError, environment, locked, run
-
-__all__ = ["BROWSER_PACKAGES", "LOCK", "build", "check"]
+__all__ = ["BROWSER_PACKAGES", "LOCK", "build", "check", "main"]
 
 BROWSER_PACKAGES = {"ecdsa", "msgspec", "six"}
 """What circle-ws may pull into a browser, and no more."""
 
 LOCK = "pyodide-lock.json"
 
+_TOOLS = ["pyodide-build>=0.39", "pyodide-lock[wheel]>=0.2.1"]
+"""What makes the lock file. It needs Python 3.12 or later."""
 
-def build(out: Path, *, pyodide: str | None = None, extra: list[str] | None = None) -> None:
+
+def build(out: Path, *, pyodide: str | None = None, extra: Sequence[str] = (), wheels: Sequence[Path] = ()) -> None:
     """Make the bundle in a folder beside `out`, check it and move it there.
 
     Args:
         out: the folder to make; an older bundle there is replaced.
         pyodide: an unpacked `pyodide` npm package, or "cdn", or `None` to get one from npm.
         extra: requirements to add, such as `pytest`.
+        wheels: wheels to take in place of what an index has, each a file, or the folder of a project to build. Where
+            none of them is circle-ws it is this one.
 
     Raises:
         ToolError: when it cannot be made, or pulls in what it should not.
@@ -46,7 +50,7 @@ def build(out: Path, *, pyodide: str | None = None, extra: list[str] | None = No
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as work:
         made = Path(work) / "bundle"
         made.mkdir()
-        _fill(made, core, extra or [])
+        _fill(made, core, extra, wheels)
         check(made)
         _replace(out, made, Path(work) / "old")
     print(f"bundle: {out} is ready", flush=True)
@@ -74,23 +78,24 @@ def check(bundle: Path) -> None:
         )
 
 
-def _fill(made: Path, core: pyodide_core.Core, extra: list[str]) -> None:
+def _fill(made: Path, core: pyodide_core.Core, extra: Sequence[str], wheels: Sequence[Path]) -> None:
     """Put everything into the folder `made`."""
     found = interpreters.find()
     if found is None:
         raise ToolError("pyodide-build needs Python 3.12 or later and none was found: install one", code=3)
-    python = environment(found, "bundle")
+    python = environment(found, "bundle", _TOOLS)
     if core.files:
         (made / "pyodide").mkdir()
         for name in pyodide_core.FILES:
             shutil.copy(core.files / name, made / "pyodide")
-    print("bundle: building the wheel of circle-ws", flush=True)
-    pip = ("-m", "pip", "wheel", "-q", "--disable-pip-version-check", "--no-deps", "--no-build-isolation")
-    run(python, *pip, "--wheel-dir", made, CHECKOUT)
+    for wheel in wheels:
+        local_wheels.take(wheel, made, python)
+    if not list(made.glob("circle_ws-*.whl")):
+        local_wheels.take_own(made, python)
     print("bundle: collecting the wheels that run in Pyodide", flush=True)
     target = ("--python", core.info["python"], "--abi-version", core.info["abi_version"])
     run(python, Path(__file__).with_name("wheels.py"), *target, made, *extra)
-    if core.files and compiled.is_possible():
+    if core.files:
         home = made / "pyodide"
         compiled.compile_archives([home / compiled.LIBRARY, *sorted(made.glob("*.whl"))], home, core.info)
     _lock(made, python, core)
@@ -154,7 +159,3 @@ def main() -> int:
         print(f"bundle: {error}", file=sys.stderr)
         return error.code
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

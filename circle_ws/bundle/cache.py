@@ -5,15 +5,11 @@ import hashlib
 import os
 import shutil
 import subprocess
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-__all__ = ["CHECKOUT", "ToolError", "environment", "folder", "locked", "requirements", "run"]
-
-CHECKOUT = Path(__file__).resolve().parent.parent
+__all__ = ["ToolError", "environment", "folder", "locked", "run"]
 
 
 class ToolError(Exception):
@@ -40,7 +36,7 @@ def locked(name: str) -> Iterator[Path]:
         yield home
 
 
-def run(*command: str | Path, cwd: Path = CHECKOUT) -> str:
+def run(*command: str | Path, cwd: Path | None = None) -> str:
     """Run a command and return its output.
 
     Raises:
@@ -52,21 +48,11 @@ def run(*command: str | Path, cwd: Path = CHECKOUT) -> str:
     return done.stdout
 
 
-def requirements(*groups: str) -> list[str]:
-    """Return some dependency groups of pyproject.toml; they must include no others."""
-    return [one for group in groups for one in _project()["dependency-groups"][group]]
-
-
-def _project() -> dict[str, Any]:
-    return tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
-
-
-def environment(python: Path, group: str) -> Path:
-    """Return the interpreter of a virtual environment with a dependency group and what builds our wheel."""
-    wanted = [*_project()["build-system"]["requires"], *requirements(group)]
+def environment(python: Path, name: str, wanted: list[str]) -> Path:
+    """Return the interpreter of a virtual environment with some requirements; it is kept in the cache."""
     key = hashlib.sha256(repr((str(python), wanted)).encode()).hexdigest()[:12]
     with locked("environment") as home:
-        path = home / f"{group}-{key}"
+        path = home / f"{name}-{key}"
         if not (path / "complete").exists():
             print(f"bundle: making an environment for {', '.join(wanted)}", flush=True)
             shutil.rmtree(path, ignore_errors=True)

@@ -10,10 +10,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tools import browsers
-from tools.cache import locked, run
+from . import programs
+from .cache import locked, run
 
-__all__ = ["LIBRARY", "RUNNER", "compile_archives", "is_possible"]
+__all__ = ["LIBRARY", "RUNNER", "compile_archives"]
 
 LIBRARY = "python_stdlib.zip"
 RUNNER = Path(__file__).with_name("in_pyodide.mjs")
@@ -21,22 +21,20 @@ RUNNER = Path(__file__).with_name("in_pyodide.mjs")
 _PROGRAM = Path(__file__).with_name("compile_archives.py")
 
 
-def is_possible() -> bool:
-    """Return whether there is Node; where there is none, that is printed."""
-    if browsers.find("node") is not None:
-        return True
-    print("bundle: node is not on this machine, so nothing is compiled: pages will load slower", flush=True)
-    return False
-
-
 def compile_archives(archives: list[Path], core: Path, info: dict[str, str]) -> None:
     """Compile the Python files in some archives, in place. What is made is kept in the cache.
+
+    Where there is no Node nothing is compiled, and that is printed.
 
     Args:
         archives: Wheels, and the standard library.
         core: The folder with Pyodide's core.
         info: What a lock file says of the release.
     """
+    node = programs.find("node")
+    if node is None:
+        print("bundle: node is not on this machine, so nothing is compiled: pages will load slower", flush=True)
+        return
     tools = b"".join(path.read_bytes() for path in (RUNNER, _PROGRAM)) + json.dumps(info).encode()
     with locked("compiled") as home, tempfile.TemporaryDirectory(dir=home) as work:
         kept = {path: home / f"compiled-{_digest(tools + path.read_bytes())}{path.suffix}" for path in archives}
@@ -44,7 +42,7 @@ def compile_archives(archives: list[Path], core: Path, info: dict[str, str]) -> 
         if new:
             print(f"bundle: compiling {len(new)} archives in Pyodide", flush=True)
             copies = [Path(shutil.copy(path, work)) for path in new]
-            run(browsers.ensure("node"), RUNNER, core, json.dumps(info), _PROGRAM, *copies)
+            run(node, RUNNER, core, json.dumps(info), _PROGRAM, *copies)
             for path, copy in zip(new, copies, strict=True):
                 os.rename(copy, kept[path])
         for path in archives:

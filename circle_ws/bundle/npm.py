@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tools.cache import ToolError, locked, run
+from .cache import ToolError, locked, run
 
 __all__ = ["package"]
 

@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools import npm
-from tools.cache import ToolError
+from . import npm
+from .cache import ToolError
 
 __all__ = ["FILES", "VERSION", "Core", "release"]
 

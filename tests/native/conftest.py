@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tools import bundle
-from tools.cache import requirements
+from circle_ws.bundle import builder
+from tools.checkout import requirements
 
 
 @pytest.fixture(scope="module")
@@ -32,5 +32,5 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if given:
         return Path(given)
     made = tmp_path_factory.mktemp("harness") / "bundle"
-    bundle.build(made, extra=requirements("suite", "page"))
+    builder.build(made, extra=requirements("suite", "page"))
     return made

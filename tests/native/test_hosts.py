@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from circle_ws import CircleWsClientBuilder, ConfigError, ConnectionStatus
+from circle_ws.bundle import programs
 from circle_ws.transport.memory import MemoryPeer, MemoryServer
-from tools import browsers
 
 _SCRIPT = Path(__file__).parents[1] / "harness" / "page" / "without_websocket.mjs"
 
@@ -15,9 +15,9 @@ _SCRIPT = Path(__file__).parents[1] / "harness" / "page" / "without_websocket.mj
 @pytest.mark.harness
 def test_a_node_without_websocket(wheels: Path) -> None:
     """The client is refused when it is made, in words, and Python goes on."""
-    node = browsers.find("node")
+    node = programs.find("node")
     if node is None:
-        pytest.skip(browsers.advice("node"))
+        pytest.skip(programs.advice("node"))
     command = [str(node), str(_SCRIPT), str(wheels)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from circle_ws.bundle import compiled, programs
 from tests.support.limits import PATIENCE
-from tools import browsers, compiled
 
 pytestmark = pytest.mark.harness
 
@@ -89,9 +89,9 @@ def index(wheels: Path) -> Iterator[_Index]:
 
 def test_micropip_installs_it_with_what_it_needs(wheels: Path, index: _Index, tmp_path: Path) -> None:
     """From an index on this machine alone: circle-ws, and exactly what it needs in a page, msgspec as compiled code."""
-    node = browsers.find("node")
+    node = programs.find("node")
     if node is None:
-        pytest.skip(browsers.advice("node"))
+        pytest.skip(programs.advice("node"))
     micropip = Path(shutil.copy(next(wheels.glob("micropip-*.whl")), tmp_path))
     program = tmp_path / "program.py"
     program.write_text(_PROGRAM.format(micropip=micropip.name, index=index.url))

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.harness.launch import Start, launch
+from circle_ws.bundle import programs
+from circle_ws.testing.pyodide.launch import Start, launch
 from tests.support.outcomes import until
 from tests.support.peers import Peers
-from tools import browsers
 
 pytestmark = [pytest.mark.harness, pytest.mark.limit(300)]
 
@@ -30,8 +30,8 @@ Told = dict[str, Any]
 def browser(request: pytest.FixtureRequest) -> str:
     """One of the browsers that are on this machine."""
     name: str = request.param
-    if browsers.find(name) is None:
-        pytest.skip(browsers.advice(name))
+    if programs.find(name) is None:
+        pytest.skip(programs.advice(name))
     return name
 
 
@@ -103,7 +103,7 @@ class PageServer:
 async def shown(browser: str, wheels: Path, circle: str, interval: float = 600) -> AsyncGenerator[PageServer]:
     """Show the page, with a client that is connected; it comes back by itself only after ten minutes."""
     page = PageServer(wheels)
-    program = browsers.find(browser)
+    program = programs.find(browser)
     assert program
     async with page.serve():
         start = Start(program, f"{page.url}?circle={circle}&interval={interval}", wheels)
@@ -143,7 +143,7 @@ async def test_row_43_the_loop_of_the_readme(browser: str, wheels: Path, peers: 
     circle = await peers.start("circle")
     last = {"awaited": "await main()", "created": "asyncio.ensure_future(main())"}
     script = _GLOBALLY if how == "global" else _of_the_readme(last[how])
-    page, program = PageServer(wheels), browsers.find(browser)
+    page, program = PageServer(wheels), programs.find(browser)
     page.script = _SAYING + script.replace("ws://localhost:8765", circle.url)
     assert program
     async with page.serve(), launch(browser, Start(program, f"{page.url}?script=/script.py", wheels)):

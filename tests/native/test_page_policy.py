@@ -5,10 +5,10 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.harness.launch import Start, launch
+from circle_ws.bundle import programs
+from circle_ws.testing.pyodide.launch import Start, launch
 from tests.native.test_page_life import PageServer, Told, browser  # noqa: F401
 from tests.support.peers import Peers
-from tools import browsers
 
 pytestmark = [pytest.mark.harness, pytest.mark.limit(60)]
 
@@ -20,7 +20,7 @@ in_both = pytest.mark.parametrize("where", ["page", "worker"])
 
 async def _outcome(browser: str, wheels: Path, where: str, circle: str, **headers: str) -> Told:  # noqa: F811
     page = PageServer(wheels, "policy.html", {name.replace("_", "-"): value for name, value in headers.items()})
-    program = browsers.find(browser)
+    program = programs.find(browser)
     assert program
     async with page.serve():
         start = Start(program, f"{page.url}?where={where}&circle={quote(circle, safe='')}", wheels)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.native.caller import _drive
-from tests.harness.patience import Patience
+from circle_ws.testing.pyodide.patience import Patience
 from tests.support.virtual import VirtualLoop
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from tools import debian, interpreters, wheel_table
-from tools.cache import ToolError
+from circle_ws.bundle import interpreters
+from circle_ws.bundle.cache import ToolError
+from circle_ws.bundle.wheels import requires
+from tools import debian, wheel_table
 from tools.wheel_table import PLATFORMS, Target
-from tools.wheels import requires
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _PROJECT = tomllib.loads((_CHECKOUT / "pyproject.toml").read_text())["project"]
@@ -69,7 +70,7 @@ def test_the_docs_name_the_same_versions(file: str) -> None:
 
 def test_interpreters_up_to_the_newest_are_looked_for() -> None:
     """No version that is promised is beyond what is looked for."""
-    assert _constants("tools/interpreters.py")["_NEWEST_MINOR"] >= int(_PROMISED[-1].partition(".")[2])
+    assert _constants("circle_ws/bundle/interpreters.py")["_NEWEST_MINOR"] >= int(_PROMISED[-1].partition(".")[2])
     assert interpreters.find_exact("3.99") is None
 
 

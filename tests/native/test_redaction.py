@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.limits import PATIENCE
 from tests.support.redaction import Secrets, Watch
-from tools.cache import CHECKOUT
+from tools import CHECKOUT
 
 _KEY = bytes.fromhex("c85ef7d79691fe79573b1a7064c19c1a9819ebdbd1faaab1a8ec92344438aaf4")
 _SIGNATURE = "4d" + "5e6f" * 32

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from circle_ws.bundle import compiled, programs
 from tests.support.limits import PATIENCE
-from tools import browsers, compiled
-from tools.cache import CHECKOUT
+from tools import CHECKOUT
 
 pytestmark = pytest.mark.harness
 
@@ -18,8 +18,8 @@ _SAMPLES = "tests/native/samples"
 
 def _harness(wheels: Path, *arguments: str) -> tuple[int, str]:
     """Run the harness in Node; return its exit code and all that it printed."""
-    if browsers.find("node") is None:
-        pytest.skip(browsers.advice("node"))
+    if programs.find("node") is None:
+        pytest.skip(programs.advice("node"))
     command = [sys.executable, "-m", "tests.harness", "node", "--bundle", str(wheels), *arguments]
     done = subprocess.run(
         command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE

@@ -264,7 +264,7 @@ def _public_classes() -> Iterator[type]:
     """Return our exported classes that have instances of their own."""
     seen = set[type]()
     for found in pkgutil.walk_packages(circle_ws.__path__, "circle_ws."):
-        if found.name.startswith(("circle_ws.cli", "circle_ws.__main__")) or _is_for_another_runtime(found.name):
+        if found.name.startswith(_TOOLS) or _is_for_another_runtime(found.name):
             continue
         module = importlib.import_module(found.name)
         for name in getattr(module, "__all__", ()):
@@ -279,6 +279,15 @@ def _public_classes() -> Iterator[type]:
 def _is_protocol(kind: type) -> bool:
     return bool(getattr(kind, "_is_protocol", False))
 
+
+_TOOLS = (
+    "circle_ws.__main__",
+    "circle_ws.bundle",
+    "circle_ws.cli",
+    "circle_ws.testing.nox",
+    "circle_ws.testing.pyodide",
+)
+"""What is run, or is for developers only, and may need libraries that a program does not."""
 
 _BROWSER = (
     "circle_ws.transport.pyodide_messages",

@@ -1,16 +1,21 @@
-"""One run of the suite: what is asked, what came of it, and the words for what can go wrong."""
+"""One run of a suite: what is asked, what the page is told of it, and the error of a run that did not end."""
 
+import json
 import os
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.bundle import BROWSER_PACKAGES
+from aiohttp import web
 
-__all__ = ["Run", "RunFailed", "environ"]
+__all__ = ["PAGE", "Run", "RunFailed", "environ"]
 
-_PASSED_ON = ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "CI", "HYPOTHESIS_PROFILE", "CIRCLE_WS_PART")
+PAGE = Path(__file__).parent / "page"
+"""The folder of what a page is made of."""
+
+_PASSED_ON = ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "CI", "HYPOTHESIS_PROFILE")
 
 
 class RunFailed(Exception):
@@ -19,38 +24,56 @@ class RunFailed(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """What the host and the page have to know about one run."""
+    """What the host and the page have to know about one run.
+
+    Args:
+        runtime: `"chromium"`, `"firefox"` or `"node"`.
+        bundle: The folder with Pyodide and the wheels.
+        arguments: Those of pytest.
+        archives: What the page unpacks: folders of `/home/pyodide`, and the tar of each. The tests run in `suite`.
+        environ: The environment of the page's Python.
+        coverage: The file for the coverage data; `None` measures none.
+        patience: Maximum number of seconds without activity.
+        program: The Python program that the page runs; its value is the exit code.
+        packages: The packages that are loaded; `None` loads all of the bundle.
+        expected: The packages that are there afterwards; `None` for all of the bundle.
+        routes: More that the page's server does.
+        scripts: URLs of modules that a browser's page imports first.
+    """
 
     runtime: str
     bundle: Path
-    arguments: list[str]
+    arguments: Sequence[str]
+    archives: Mapping[str, Callable[[], bytes]]
+    environ: Mapping[str, str] = field(default_factory=dict)
     coverage: Path | None = None
-    smoke: bool = False
     patience: float = 600.0
-    """Maximum number of seconds without activity."""
-    environ: dict[str, str] = field(default_factory=dict)
-    added: list[Path] = field(default_factory=list)
+    program: Path = PAGE / "inside.py"
+    packages: Sequence[str] | None = None
+    expected: Sequence[str] | None = None
+    routes: Sequence[web.AbstractRouteDef] = ()
+    scripts: Sequence[str] = ()
 
-    def settings(self, described: dict[str, Any]) -> dict[str, Any]:
-        """Return what the page is told; `described` is the content of bundle.json."""
-        needed = sorted({"circle-ws", *BROWSER_PACKAGES})
+    def settings(self, host: str) -> dict[str, Any]:
+        """Return what the page is told; `host` is the URL of its server."""
+        described = json.loads((self.bundle / "bundle.json").read_text())
         return {
             "runtime": self.runtime,
-            "arguments": self.arguments,
+            "arguments": [*self.arguments],
+            "archives": [*self.archives],
             "coverage": self.coverage is not None,
-            "smoke": self.smoke,
-            "environ": self.environ,
+            "environ": {**self.environ, "CIRCLE_WS_HARNESS": host},
             "tty": sys.stdout.isatty(),
             "lock": described["lock"],
-            "packages": ["circle-ws"] if self.smoke else described["packages"],
-            "expected": needed if self.smoke else described["packages"],
-            "vectors": "CIRCLE_WS_VECTORS" in os.environ,
+            "packages": described["packages"] if self.packages is None else [*self.packages],
+            "expected": described["packages"] if self.expected is None else [*self.expected],
+            "scripts": [*self.scripts],
         }
 
 
-def environ(runtime: str) -> dict[str, str]:
-    """Return the environment of Python inside the page, but for what only the page's server knows."""
-    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+def environ(runtime: str, *more: str) -> dict[str, str]:
+    """Return the environment of Python inside the page: what pytest looks at, and `more` where it is set."""
+    passed_on = {name: os.environ[name] for name in (*_PASSED_ON, *more) if name in os.environ}
     if sys.stdout.isatty():
         passed_on.setdefault("COLUMNS", str(os.get_terminal_size(sys.stdout.fileno()).columns))
         passed_on.setdefault("FORCE_COLOR", "1")

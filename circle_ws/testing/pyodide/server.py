@@ -1,32 +1,21 @@
-"""The HTTP server that a run's page talks to: files, settings, peers, and the control connection."""
+"""The HTTP server that a run's page talks to: files, settings, and the control connection."""
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from aiohttp import WSMsgType, web
 
-from tests.harness import archive
-from tests.harness.listening import listening
-from tests.harness.patience import Patience
-from tests.harness.run import Run, RunFailed
-from tests.peers import PeerError, PeerHost
-from tools import npm
+from .listening import listening
+from .patience import Patience
+from .run import PAGE, Run, RunFailed
 
 __all__ = ["RunServer"]
 
-_PAGE = Path(__file__).parent / "page"
-
-# The policy that Pyodide needs and no more, so that the whole suite proves that we evaluate no script.
+# The policy that Pyodide needs and no more, so that the whole suite proves that no script is evaluated.
 _POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' ws: wss: http://127.0.0.1:*"
-
-
-# What the page's wallet signs with (tests/harness/page/wallet.mjs): an implementation that is not ours.
-_NPM = {"@noble/secp256k1": "3.2.0", "@noble/hashes": "2.4.0"}
 
 
 class RunServer:
@@ -38,7 +27,6 @@ class RunServer:
     def __init__(self, run: Run) -> None:
         self.patience = Patience(run.patience)
         self._run = run
-        self._peers = PeerHost()
         self._connected = False
         self.result: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.url = ""
@@ -46,54 +34,42 @@ class RunServer:
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[None]:
         """Listen on a free port of the loopback interface; `url` says which."""
-        try:
-            async with listening(self._application()) as self.url:
-                try:
-                    yield
-                finally:
-                    # Before the page's connection ends, which would be taken for a failure.
-                    self.result.cancel()
-        finally:
-            await asyncio.to_thread(self._peers.end_all)
+        async with listening(self._application()) as self.url:
+            try:
+                yield
+            finally:
+                # Before the page's connection ends, which would be taken for a failure.
+                self.result.cancel()
 
     def _application(self) -> web.Application:
         application = web.Application(client_max_size=2**28, middlewares=[self.patience.middleware()])
         application.on_response_prepare.append(_add_policy)
-        application.router.add_get("/", self._page)
-        application.router.add_get("/settings.json", self._settings)
-        application.router.add_get("/suite.tar", self._suite)
-        application.router.add_get("/vectors.tar", self._vectors)
-        application.router.add_get("/control", self._control)
-        application.router.add_post("/peers", self._peer_operation)
-        application.router.add_post("/coverage", self._coverage)
-        application.router.add_static("/page", _PAGE)
-        application.router.add_static("/bundle", self._run.bundle)
-        for name, version in _NPM.items() if self._run.runtime != "node" else ():
-            application.router.add_static(f"/npm/{name}", npm.package(name, version))
+        application.add_routes(
+            [
+                web.get("/", self._page),
+                web.get("/settings.json", self._settings),
+                web.get("/program.py", self._program),
+                web.get("/archives/{name}.tar", self._archive),
+                web.get("/control", self._control),
+                web.post("/coverage", self._coverage),
+                web.static("/page", PAGE),
+                web.static("/bundle", self._run.bundle),
+                *self._run.routes,
+            ]
+        )
         return application
 
     async def _page(self, request: web.Request) -> web.FileResponse:
-        return web.FileResponse(_PAGE / "index.html")
+        return web.FileResponse(PAGE / "index.html")
 
     async def _settings(self, request: web.Request) -> web.Response:
-        described = json.loads((self._run.bundle / "bundle.json").read_text())
-        settings = self._run.settings(described)
-        settings["environ"]["CIRCLE_WS_HARNESS"] = self.url
-        return web.json_response(settings)
+        return web.json_response(self._run.settings(self.url))
 
-    async def _suite(self, request: web.Request) -> web.Response:
-        return web.Response(body=archive.suite(self._run.added))
+    async def _program(self, request: web.Request) -> web.FileResponse:
+        return web.FileResponse(self._run.program)
 
-    async def _vectors(self, request: web.Request) -> web.Response:
-        return web.Response(body=archive.whole(Path(os.environ["CIRCLE_WS_VECTORS"])))
-
-    async def _peer_operation(self, request: web.Request) -> web.Response:
-        asked = await request.json()
-        try:
-            value = await asyncio.wrap_future(self._peers.call(asked["op"], **asked["arguments"]))
-        except PeerError as error:
-            return web.json_response({"error": str(error)})
-        return web.json_response({"value": value})
+    async def _archive(self, request: web.Request) -> web.Response:
+        return web.Response(body=self._run.archives[request.match_info["name"]]())
 
     async def _coverage(self, request: web.Request) -> web.Response:
         assert self._run.coverage

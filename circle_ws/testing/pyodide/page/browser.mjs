@@ -7,6 +7,5 @@ const onFault = (report) => {
   addEventListener("error", (event) => report(event.error ?? event.message));
   addEventListener("unhandledrejection", (event) => report(event.reason));
 };
-// Tests make wallets with it and pass them to Python: js.makeWallet(key).
-globalThis.makeWallet = async (key) => (await import("./wallet.mjs")).makeWallet(key);
-await run({ base, files: `${base}/bundle/`, loadPyodide, onFault });
+const prepare = (settings) => Promise.all(settings.scripts.map((url) => import(url)));
+await run({ base, files: `${base}/bundle/`, loadPyodide, onFault, prepare });

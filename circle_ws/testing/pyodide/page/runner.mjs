@@ -4,13 +4,13 @@
 const HOME = "/home/pyodide";
 const LAST_EXCEPTION = "''.join(traceback.format_exception(sys.last_exc))";
 
-export async function run({ base, files, loadPyodide, onFault }) {
+export async function run({ base, files, loadPyodide, onFault, prepare }) {
   const control = await connect(`${base.replace("http", "ws")}/control`);
   const send = (report) => control.send(JSON.stringify(report));
   const faults = [];
   onFault((fault) => faults.push(describe(fault)));
   try {
-    const code = await perform({ base, files, loadPyodide, control });
+    const code = await perform({ base, files, loadPyodide, prepare, control });
     await new Promise((resolve) => setTimeout(resolve, 0));
     if (faults.length > 0) {
       send({ failure: `${faults.length} errors that nobody caught in JavaScript:\n${faults.join("\n")}` });
@@ -23,8 +23,9 @@ export async function run({ base, files, loadPyodide, onFault }) {
   await closed(control);
 }
 
-async function perform({ base, files, loadPyodide, control }) {
+async function perform({ base, files, loadPyodide, prepare, control }) {
   const settings = await (await fetch(`${base}/settings.json`)).json();
+  await prepare?.(settings);
   const pyodide = await load(await loadPyodide(), files, settings);
   const output = {
     write: (bytes) => (control.send(bytes.slice()), bytes.length),
@@ -34,17 +35,15 @@ async function perform({ base, files, loadPyodide, control }) {
   lastException = () => pyodide.runPython(LAST_EXCEPTION);
   pyodide.setStdout(output);
   pyodide.setStderr(output);
-  await unpack(pyodide, `${base}/suite.tar`, `${HOME}/suite`);
-  if (settings.vectors) {
-    await unpack(pyodide, `${base}/vectors.tar`, `${HOME}/vectors`);
-    settings.environ.CIRCLE_WS_VECTORS = `${HOME}/vectors`;
+  for (const name of settings.archives) {
+    await unpack(pyodide, `${base}/archives/${name}.tar`, `${HOME}/${name}`);
   }
-  const inside = await (await fetch(`${base}/page/inside.py`)).text();
+  const program = await (await fetch(`${base}/program.py`)).text();
   pyodide.FS.writeFile(`${HOME}/settings.json`, JSON.stringify(settings));
   // The asynchronous form, so that Python may switch stacks.
-  const code = await pyodide.runPythonAsync(inside, { filename: "inside.py" });
-  if (settings.coverage && !settings.smoke) {
-    const body = pyodide.FS.readFile(`${HOME}/suite/.coverage`);
+  const code = await pyodide.runPythonAsync(program, { filename: "program.py" });
+  if (settings.coverage) {
+    const body = pyodide.FS.readFile(`${HOME}/coverage`);
     await fetch(`${base}/coverage`, { method: "POST", body });
   }
   return code;

@@ -1,0 +1,80 @@
+"""The wheels that come from this machine: given files, projects to build, and circle-ws itself."""
+
+import base64
+import hashlib
+import shutil
+import zipfile
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from .cache import ToolError, run
+
+__all__ = ["take", "take_own"]
+
+_CHECKOUT = Path(__file__).resolve().parents[2]
+"""Where this package was imported from: a checkout, or the folder of installed packages."""
+_OF_THE_INSTALLER = {"INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "uv_cache.json"}
+_TIME = (2020, 2, 2, 0, 0, 0)
+"""One for all: the same files make the same wheel."""
+
+
+def take(wheel: Path, folder: Path, python: Path) -> None:
+    """Put a wheel into a folder.
+
+    Args:
+        wheel: A file, or the folder of a project, whose wheel is built.
+        folder: Where to put it.
+        python: An interpreter that has pip.
+
+    Raises:
+        ToolError: It is neither, cannot be built, or cannot run in Pyodide.
+    """
+    if wheel.is_file() and wheel.suffix == ".whl":
+        found = Path(shutil.copy(wheel, folder))
+    elif (wheel / "pyproject.toml").is_file() or (wheel / "setup.py").is_file():
+        found = _build(wheel, folder, python, wheel.resolve().name)
+    else:
+        raise ToolError(f"{wheel} is neither a wheel nor the folder of a project: it has no pyproject.toml")
+    if not found.name.endswith(("-none-any.whl", "_wasm32.whl")):
+        raise ToolError(f"{found.name} does not run in Pyodide: a wheel must be pure (none-any) or built for wasm32")
+
+
+def take_own(folder: Path, python: Path) -> None:
+    """Put a wheel of this very circle-ws into a folder: built from its checkout, or packed from the installed files.
+
+    Raises:
+        ToolError: There is neither.
+    """
+    if (_CHECKOUT / "pyproject.toml").is_file():
+        _build(_CHECKOUT, folder, python, "circle-ws")
+        return
+    try:
+        installed = distribution("circle-ws")
+    except PackageNotFoundError:
+        raise ToolError("circle-ws is not installed as a package: give its wheel with --wheel") from None
+    files = {str(path): path for path in installed.files or () if _is_packed(path.parts)}
+    if "circle_ws/__init__.py" not in files:
+        raise ToolError("the installed circle-ws has no list of its files: give its wheel with --wheel")
+    records = []
+    with zipfile.ZipFile(folder / f"circle_ws-{installed.version}-py3-none-any.whl", "w") as archive:
+        for name, path in sorted(files.items()):
+            body = path.read_binary()
+            digest = base64.urlsafe_b64encode(hashlib.sha256(body).digest()).rstrip(b"=").decode()
+            records.append(f"{name},sha256={digest},{len(body)}\n")
+            archive.writestr(zipfile.ZipInfo(name, _TIME), body, zipfile.ZIP_DEFLATED)
+        record = f"circle_ws-{installed.version}.dist-info/RECORD"
+        archive.writestr(zipfile.ZipInfo(record, _TIME), "".join([*records, f"{record},,\n"]))
+
+
+def _is_packed(parts: tuple[str, ...]) -> bool:
+    """Return whether an installed file was in the wheel: no script, no cache, nothing that the installer wrote."""
+    if parts[0].endswith(".dist-info"):
+        return parts[-1] not in _OF_THE_INSTALLER
+    return parts[0] == "circle_ws" and "__pycache__" not in parts
+
+
+def _build(project: Path, folder: Path, python: Path, name: str) -> Path:
+    print(f"bundle: building the wheel of {name}", flush=True)
+    before = set(folder.glob("*.whl"))
+    run(python, "-m", "pip", "wheel", "-q", "--disable-pip-version-check", "--no-deps", "--wheel-dir", folder, project)
+    return (set(folder.glob("*.whl")) - before).pop()

@@ -1,0 +1,1 @@
+"""What suites of programs that use circle-ws need."""

@@ -1,0 +1,81 @@
+"""Do a run, and turn whatever becomes of it into an exit code."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from ...bundle import programs
+from ...bundle.cache import ToolError
+from .launch import Launched, Start, launch
+from .run import Run, RunFailed
+from .server import RunServer
+
+__all__ = ["perform"]
+
+_MISSING = 3
+_BROKEN = 70
+_INTERRUPTED = 130
+
+
+def perform(runtime: str, make: Callable[[], Run]) -> int:
+    """Do a run and return the exit code of its tests, or one that says why there is none.
+
+    Args:
+        runtime: Where it is to be.
+        make: Returns the run, after the program of the runtime was found.
+    """
+    try:
+        program = programs.find(runtime)
+        if program is None:
+            raise programs.Missing(programs.advice(runtime))
+        return asyncio.run(_execute(make(), program))
+    except ToolError as error:
+        return _complain(error, error.code)
+    except programs.Missing as missing:
+        return _complain(missing, _MISSING)
+    except RunFailed as failed:
+        return _complain(failed, _BROKEN)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return _complain("interrupted", _INTERRUPTED)
+
+
+async def _execute(run: Run, program: Path) -> int:
+    """Do one run and return the exit code of its tests.
+
+    Raises:
+        RunFailed: when there is none.
+    """
+    task = asyncio.current_task()
+    assert task
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    server = RunServer(run)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(server.serve())
+        start = Start(program, f"{server.url}/", run.bundle)
+        browser = await stack.enter_async_context(launch(run.runtime, start))
+        died = asyncio.create_task(browser.process.wait())
+        await server.patience.wait(server.result, died)
+        if died.done() and not server.result.done():
+            # Its last messages may still be on their way.
+            await asyncio.wait({server.result}, timeout=1)
+        died.cancel()
+        return _outcome(run, server, browser)
+
+
+def _complain(words: object, code: int) -> int:
+    """Print why the run has no result and return the exit code for it."""
+    print(f"harness: {words}", file=sys.stderr, flush=True)
+    return code
+
+
+def _outcome(run: Run, server: RunServer, browser: Launched) -> int:
+    if server.result.done():
+        return server.result.result()
+    server.result.cancel()
+    code = browser.process.returncode
+    if code is not None:
+        raise RunFailed(f"{run.runtime} ended with code {code} before its tests did:\n{browser.last_words()}")
+    raise RunFailed(f"nothing was heard of the page for {run.patience:g} s:\n{browser.last_words()}")
