@@ -38,7 +38,14 @@ BETWEEN = [
     "tests/native/test_tls.py",
 ]
 """What the versions between the oldest and the newest, which run all, may do differently."""
-PAGES_PART = ["tests/contract", "tests/faults", "tests/wasm", "tests/test_waiter.py"]
+PAGES_PART = [
+    "tests/contract",
+    "tests/faults",
+    # The engine alone handles these.
+    *(f"--ignore=tests/faults/test_{name}.py" for name in ("blame", "growth", "keeping")),
+    "tests/wasm",
+    "tests/test_waiter.py",
+]
 """What Firefox and Node, which run the same Pyodide as Chromium, may do differently."""
 
 CACHE = Path(".cache")

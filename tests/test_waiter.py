@@ -177,8 +177,8 @@ async def test_each_task_keeps_its_context() -> None:
 
 
 async def test_a_resumed_task_that_answers_the_next_does_not_recurse() -> None:
-    """Five thousand tasks, each of which answers the next one on the stack it was resumed on."""
-    waiters = [_waiter() for _ in range(5000)]
+    """Twice as many tasks as the recursion limit, each of which answers the next one on the stack it was resumed on."""
+    waiters = [_waiter() for _ in range(2 * sys.getrecursionlimit())]
     depths: set[int] = set()
 
     async def pass_on(number: int) -> None:
