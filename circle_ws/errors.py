@@ -105,6 +105,8 @@ class ConnectionFailed(CircleWsError, ConnectionError):
             browser, which does not show it.
         retry_after: The server's `Retry-After`, in seconds, or None.
         bad_certificate: Whether the server's TLS certificate is not trusted; always False in a browser.
+        location: The `Location` of a redirect, as the server sent it; None if there was none.
+        proxy: The proxy that could not be used, or that refused, without its password; None if it was not a proxy.
     """
 
     def __init__(
@@ -115,12 +117,16 @@ class ConnectionFailed(CircleWsError, ConnectionError):
         http_status: int | None = None,
         retry_after: float | None = None,
         bad_certificate: bool = False,
+        location: str | None = None,
+        proxy: str | None = None,
     ) -> None:
         super().__init__(message)
         self.phase = phase
         self.http_status = http_status
         self.retry_after = retry_after
         self.bad_certificate = bad_certificate
+        self.location = location
+        self.proxy = proxy
 
 
 class RedirectRefused(ConnectionFailed):

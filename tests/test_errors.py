@@ -44,14 +44,28 @@ _SAMPLES: list[tuple[errors.CircleWsError, str, dict[str, object]]] = [
     (errors.NotConnected("never"), "never", {}),
     (errors.ClientClosed("closed"), "closed", {}),
     (
-        errors.ConnectionFailed("503", phase="nonce", http_status=503, retry_after=2.5),
+        errors.ConnectionFailed("503", phase="nonce", http_status=503, retry_after=2.5, proxy="http://proxy.example"),
         "503",
-        {"phase": "nonce", "http_status": 503, "retry_after": 2.5, "bad_certificate": False},
+        {
+            "phase": "nonce",
+            "http_status": 503,
+            "retry_after": 2.5,
+            "bad_certificate": False,
+            "location": None,
+            "proxy": "http://proxy.example",
+        },
     ),
     (
-        errors.RedirectRefused("301", http_status=301),
+        errors.RedirectRefused("301", http_status=301, location="/elsewhere"),
         "301",
-        {"phase": "open", "http_status": 301, "retry_after": None, "bad_certificate": False},
+        {
+            "phase": "open",
+            "http_status": 301,
+            "retry_after": None,
+            "bad_certificate": False,
+            "location": "/elsewhere",
+            "proxy": None,
+        },
     ),
     (
         errors.ConnectionLost("gone", code=1012, reason="restart", local=True),

@@ -20,8 +20,9 @@ _OPENING = frozenset(
     {b"upgrade", b"connection", b"sec-websocket-accept", b"sec-websocket-protocol", b"sec-websocket-extensions"}
 )
 """The headers of an opening handshake (RFC 6455 section 4.2.2)."""
-_REFUSING = frozenset({b"retry-after", b"date"})
-_PLAIN = re.compile(rb"[ -~]{1,100}")
+_REFUSING = {b"retry-after": 100, b"date": 100, b"location": 1000}
+"""The headers of a refusal, with the maximum length of each."""
+_PLAIN = re.compile(rb"[ -~]+")
 
 
 class ResponseHead:
@@ -97,4 +98,8 @@ class ResponseHead:
         pairs = [
             (name.lower(), value.strip()) for name, colon, value in (line.partition(b":") for line in lines) if colon
         ]
-        return [(name, value) for name, value in pairs if name not in _REFUSING or _PLAIN.fullmatch(value)]
+        return [
+            (name, value)
+            for name, value in pairs
+            if name not in _REFUSING or (len(value) <= _REFUSING[name] and _PLAIN.fullmatch(value))
+        ]

@@ -70,8 +70,9 @@ class _Attempt:
         if isinstance(error, InvalidStatus):
             # A server may send a header twice, for which `get` raises.
             headers = error.response.headers
-            retry_after, date = (next(iter(headers.get_all(name)), None) for name in ("Retry-After", "Date"))
-            return upgrade_refusal(error.response.status_code, retry_after_seconds(retry_after, date), via)
+            names = ("Retry-After", "Date", "Location")
+            retry_after, date, location = (next(iter(headers.get_all(name)), None) for name in names)
+            return upgrade_refusal(error.response.status_code, retry_after_seconds(retry_after, date), location, via)
         if isinstance(error, InvalidMessage | EOFError):
             return ConnectionFailed(f"the server did not answer with HTTP; is this a WebSocket server?{via}")
         if isinstance(error, InvalidHandshake):
@@ -156,7 +157,7 @@ class NativeConnect:
             ConnectionFailed: It could not be opened; the message says what to check.
             ConfigError: The environment names a proxy that cannot be used.
         """
-        proxy = self._find_proxy(url, options.proxy)
+        proxy = self.find_proxy(url, options.proxy)
         attempt = _Attempt(proxy, receiver, options.waiting_for)
         dial = _Dial(
             url,
@@ -181,7 +182,16 @@ class NativeConnect:
             # Unexpected exceptions of the library too: another attempt may work, so they must not end the client.
             raise attempt.failure(error) from error
 
-    def _find_proxy(self, url: str, option: str | None) -> str | None:
+    def find_proxy(self, url: str, option: str | None) -> str | None:
+        """Return the proxy through which a checked URL is dialled, or None.
+
+        Args:
+            url: The circle's URL.
+            option: `TransportOptions.proxy`.
+
+        Raises:
+            ConfigError: The environment names a proxy that cannot be used.
+        """
         if is_loopback(url):
             return None
         if option != ENVIRONMENT:

@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from ..errors import ConnectionFailed, RedirectRefused
 from ..text import shown
 from ..urls import is_socks
+from ..urls import shown as shown_url
 
 __all__ = ["network_failure", "proxy_failure", "proxy_refusal", "retry_after_seconds", "upgrade_refusal"]
 
@@ -42,17 +43,22 @@ def _describe(error: Exception) -> str:
     return f"the connection could not be made: {shown(str(error)) or type(error).__name__}"
 
 
-def upgrade_refusal(status: int, retry_after: float | None, via: str = "") -> ConnectionFailed:
+def upgrade_refusal(
+    status: int, retry_after: float | None, location: str | None = None, via: str = ""
+) -> ConnectionFailed:
     """Return the error for an HTTP response of the server other than an upgrade.
 
     Args:
         status: The HTTP status.
         retry_after: The `Retry-After` of the server, in seconds, or None.
+        location: The `Location` of the server, or None.
         via: Added to the message: the proxy.
     """
     if 300 <= status < 400:
+        to = "" if location is None else f" to {shown(shown_url(location), 200)}"
         return RedirectRefused(
-            f"the server redirects (HTTP {status}), which is never followed; dial the new address itself{via}",
+            f"the server redirects{to} (HTTP {status}), which is never followed; dial the new address itself{via}",
+            location=location,
             http_status=status,
             retry_after=retry_after,
         )
@@ -64,6 +70,10 @@ def upgrade_refusal(status: int, retry_after: float | None, via: str = "") -> Co
 
 
 def _advice(status: int) -> str:
+    if status < 300:
+        return "a web server is here, but no WebSocket at this path; check the URL"
+    if status in (400, 426):
+        return "a proxy in front of it may drop the header Upgrade; it must pass WebSockets on"
     if status in (401, 403):
         return "check which credentials it requires (with_headers() sends them), and the path in the URL"
     if status == 407:
@@ -97,7 +107,7 @@ def proxy_failure(error: Exception, proxy: str) -> ConnectionFailed:
         words = "it hung up; is it a proxy of this kind?"
     else:
         words = shown(str(cause)) or type(cause).__name__
-    return ConnectionFailed(f"the proxy {proxy} did not connect to the circle: {words}")
+    return ConnectionFailed(f"the proxy {proxy} did not connect to the circle: {words}", proxy=proxy)
 
 
 def proxy_refusal(status: int, retry_after: float | None, proxy: str) -> ConnectionFailed:
@@ -114,6 +124,7 @@ def proxy_refusal(status: int, retry_after: float | None, proxy: str) -> Connect
     return ConnectionFailed(
         f"the proxy {proxy} refused to connect to the circle, with HTTP {status}{words}",
         retry_after=retry_after,
+        proxy=proxy,
     )
 
 

@@ -178,6 +178,8 @@ async def test_a_redirect_is_refused(authority: trustme.CA, trusting: ssl.SSLCon
         failure = await refused(f"wss://127.0.0.1:{port}/here", tls=trusting)
     assert isinstance(failure, RedirectRefused)
     assert failure.http_status == 302
+    assert failure.location == target.format(port=port)
+    assert failure.location in str(failure)
     assert dialled == ["/here"]
 
 
