@@ -220,7 +220,16 @@ class CircleWsClientBuilder:
             ConfigError: An option is wrong; the message names it.
             UnsupportedRuntime: This runtime cannot do what an option asks for.
         """
-        return CircleWsClient(ClientConfig(self._url, **self._options))
+        return CircleWsClient(self.config())
+
+    def config(self) -> ClientConfig:
+        """Check all options and return them.
+
+        Raises:
+            ConfigError: An option is wrong; the message names it.
+            UnsupportedRuntime: This runtime cannot do what an option asks for.
+        """
+        return ClientConfig(self._url, **self._options)
 
     def _with(self, **options: Any) -> Self:
         builder = type(self)(self._url)

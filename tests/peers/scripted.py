@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 
 from tests.peers import kind
@@ -26,6 +27,7 @@ class Scripted(WebSocketPeer):
         greeting: Texts that are sent as soon as a client is there.
         deaf: Do not read at all.
         deflate: Compress where the client offers it.
+        pongs: Answer pings.
         at_once: Close every connection with this code as soon as it is open.
     """
 
@@ -37,12 +39,14 @@ class Scripted(WebSocketPeer):
         greeting: list[str] | None = None,
         deaf: bool = False,
         deflate: bool = False,
+        pongs: bool = True,
         at_once: int | None = None,
     ) -> None:
         super().__init__(compression="deflate" if deflate else None)
         self.answers = answers or {}
         self.greeting = greeting or []
         self.deaf = deaf
+        self.pongs = pongs
         self.at_once = at_once
         self.received_texts: list[str] = []
         self.extensions: list[int] = []
@@ -133,6 +137,8 @@ class Scripted(WebSocketPeer):
     async def serve_one(self, connection: ServerConnection) -> None:
         self.accepted += 1
         self.extensions.append(len(connection.protocol.extensions))
+        if not self.pongs:
+            _withhold_pongs(connection)
         if self.at_once is not None:
             await connection.close(self.at_once)
         for text in self.greeting:
@@ -184,3 +190,14 @@ class Scripted(WebSocketPeer):
             await connection.send(raw.replace("$echo", json.dumps(text)[1:-1]))
         else:
             await connection.send(json.dumps({"jsonrpc": "2.0", "id": request["id"], **answer}))
+
+
+def _withhold_pongs(connection: ServerConnection) -> None:
+    """Answer no ping, as an actix actor does that does not do it itself."""
+    send = connection.protocol.send_frame
+
+    def send_other(frame: Frame) -> None:
+        if frame.opcode is not Opcode.PONG:
+            send(frame)
+
+    connection.protocol.send_frame = send_other  # type: ignore[method-assign]
