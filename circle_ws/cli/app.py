@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from .calls import call, notify, play
 from .demo import demo
+from .doctor import doctor
 from .keys import keygen, pubkey
 from .output import reported, show
 from .serve import serve
@@ -59,5 +60,5 @@ def _root(
     """Talk to a circle: JSON-RPC over WebSocket, signed in with a secp256k1 key."""
 
 
-for _command in (demo, call, play, notify, serve, keygen, pubkey):
+for _command in (demo, call, play, notify, doctor, serve, keygen, pubkey):
     app.command()(_command)

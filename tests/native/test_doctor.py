@@ -258,9 +258,7 @@ async def test_a_proxy_that_refuses(
 
 
 @pytest.mark.usefixtures("_no_proxies_here")
-async def test_a_proxy_of_the_environment(
-    peers: Peers, circle: RemotePeer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_proxy_of_the_environment(peers: Peers, circle: RemotePeer, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that works is told of; one that cannot be used is the fault."""
     proxy = await peers.start("http_proxy", target=circle.port)
     monkeypatch.setenv("ALL_PROXY", proxy.url)

@@ -30,13 +30,13 @@ _INDENT = " " * 9
 def doctor(connection: Connection, as_json: Json = False) -> None:
     """Examine the way to a circle, step by step, and say what is wrong and what to do about it.
 
-    DNS, TCP, TLS, the WebSocket, the sign-in, heartbeats and round trips. A rejected key is compared with keys that are
-    made for it.
+    If the circle rejects the key, fresh keys sign in too, to tell whether the key or the profile is wrong.
     """
     config = connection.builder().config()
     steps = run(examine(config) if as_json else _shown(config))
     if as_json:
-        show_json({**_about(config), "steps": [_plain(step) for step in steps]})
+        healthy = all(step.error is None for step in steps)
+        show_json({**_about(config), "healthy": healthy, "steps": [_plain(step) for step in steps]})
     failed = next((step.error for step in steps if step.error is not None), None)
     if failed is not None:
         raise typer.Exit(code_of(failed))
