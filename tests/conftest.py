@@ -9,7 +9,7 @@ import pytest
 from circle_ws.auth import keypair
 
 pytest_plugins = [
-    "tests.support.asynchronous",
+    "circle_ws.testing.pytest_async",
     "tests.support.leaks",
     "tests.support.peers",
     "tests.support.properties",

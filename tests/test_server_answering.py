@@ -18,8 +18,8 @@ from circle_ws.jsonrpc.methods import Method
 from circle_ws.server import Connection
 from circle_ws.server.answering import ClientSession
 from circle_ws.server.rules import Rules
+from circle_ws.testing.loop import settle
 from tests.support.clients import KEY
-from tests.support.loop import settle
 from tests.support.outcomes import later
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import asyncio
 from contextvars import copy_context
 
 from circle_ws.server.concurrency import ConcurrencyLimit, not_counted
-from tests.support.loop import settle
+from circle_ws.testing.loop import settle
 
 
 async def test_the_reader_waits_until_there_is_space() -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from circle_ws.testing import loop as support
 from circle_ws.transport.waiter import Waiter, deliver
-from tests.support import loop as support
 
 _VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("_VARIABLE", default="nobody's")
 

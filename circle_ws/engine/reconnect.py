@@ -45,8 +45,10 @@ class ReconnectTimer:
 
     def __init__(self, config: ClientConfig) -> None:
         self._config = config
+        backoff = config.backoff
+        rng = _RANDOM if backoff is None or backoff.seed is None else random.Random(backoff.seed)
         self.policy = ReconnectPolicy(
-            config.backoff, _guarded(config.classifier), persistent=config.first_connect == "retry", rng=_RANDOM
+            backoff, _guarded(config.classifier), persistent=config.first_connect == "retry", rng=rng
         )
         self._wakeup = Wakeup()
         self._due: float | None = None

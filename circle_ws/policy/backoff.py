@@ -30,6 +30,8 @@ class Backoff:
         floor: Minimum delay.
         reset_after: How long a connection must last so that the next delay is a first one again.
         attempts: Maximum number of consecutive failed attempts; None never gives up.
+        seed: Makes the delays of each client the same in every run, for tests; None draws them from the system's
+            randomness, so that many clients do not come back at the same time.
 
     Raises:
         ConfigError: A value is negative, not finite, or the floor is above the maximum.
@@ -41,11 +43,12 @@ class Backoff:
     floor: float = 0.1
     reset_after: float = 10.0
     attempts: int | None = None
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name == "attempts":
+            if field.name in ("attempts", "seed"):
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
                 raise ConfigError(
@@ -62,6 +65,9 @@ class Backoff:
                 f"backoff.attempts must be a whole number from 1, or None, not {self.attempts!r}",
                 option="backoff",
             )
+
+        if self.seed is not None and type(self.seed) is not int:
+            raise ConfigError(f"backoff.seed must be a whole number, or None, not {self.seed!r}", option="backoff")
 
     def delay(self, failures: int, rng: random.Random) -> float:
         """Return a random delay before the next attempt.

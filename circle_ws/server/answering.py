@@ -27,8 +27,8 @@ from .requests import Requests, fail
 from .sign_in import RESERVED, SIGN_IN, SignIn, is_bound
 
 if TYPE_CHECKING:
+    from .base import Socket
     from .rules import Rules
-    from .socket import ClientSocket
 
 __all__ = ["MAX_MALFORMED", "MAX_RUNNING", "ClientSession"]
 
@@ -62,7 +62,7 @@ class ClientSession:
         connection: The connection as the next method will see it.
     """
 
-    def __init__(self, rules: Rules, socket: ClientSocket) -> None:
+    def __init__(self, rules: Rules, socket: Socket) -> None:
         self._rules = rules
         self._socket = socket
         self._requests = Requests(socket)
@@ -215,7 +215,7 @@ class ClientSession:
             raise RpcError(INVALID_PARAMS, f"invalid params: this circle takes them {form} only")
         if name in RESERVED:
             return self._sign_in.call(name, params)
-        if self.connection.public_key is None:
+        if self.connection.public_key is None and self._rules.sign_in:
             raise RpcError(AUTHENTICATION_REQUIRED, "authentication required: sign in first")
         method = self._rules.methods.get(name)
         if method is None:

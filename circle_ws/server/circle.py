@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from functools import partial
 from ipaddress import ip_address
-from threading import Semaphore, get_ident
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from threading import get_ident
+from typing import TYPE_CHECKING, Any, cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.protocol import State
 
 from ..auth.crypto_utils import format_public_key
-from ..auth.profiles import PROFILES, audience, find_profile
-from ..errors import ConfigError, InvalidRequest, RpcError
+from ..auth.profiles import PROFILES, find_profile
 from ..jsonrpc import messages
-from ..jsonrpc.messages import EXECUTION_FAILED
-from ..jsonrpc.methods import Function, Method
-from .answering import ClientSession
-from .concurrency import MAX_THREADS, in_thread
-from .connection import POLL_INTERVAL, Connection
+from .connection import POLL_INTERVAL
+from .core import CircleCore, checked_admit, checked_audience, checked_keys
 from .rules import Admit, Origins, Rules, ServedDialect, ServedParams, check_count, check_seconds
-from .sign_in import RESERVED
 from .socket import ClientSocket, opening_response
 
 if TYPE_CHECKING:
@@ -41,10 +35,8 @@ __all__ = ["CircleServer"]
 _websockets_logger = logging.getLogger("circle_ws.server.websockets")
 _websockets_logger.setLevel(logging.WARNING)
 
-F = TypeVar("F", bound=Function)
 
-
-class CircleServer:
+class CircleServer(CircleCore):
     """A circle: a JSON-RPC 2.0 server over WebSocket whose clients sign in with secp256k1 keys.
 
     Before a client has signed in, everything but the sign-in and `rpc.ping` answers error -32001.
@@ -115,24 +107,24 @@ class CircleServer:
     ) -> None:
         check_seconds("stall_timeout", stall_timeout)
         check_count("max_backlog_bytes", max_backlog_bytes)
-        self._rules = Rules(
+        rules = Rules(
             dialect,
             tuple(find_profile(profile).name for profile in profiles),
-            None if public_url is None else _audience(public_url),
-            None if keys is None else frozenset(format_public_key(key, compressed=True) for key in keys),
+            checked_audience(public_url),
+            checked_keys(keys),
             nonce_lifetime,
             max_batch,
             set() if signed_bound is None else signed_bound,
             params=params,
-            admit=_asked(admit),
+            admit=checked_admit(admit),
             sign_in_timeout=sign_in_timeout,
             max_batch_reply_bytes=max_batch_reply_bytes,
         )
+        super().__init__(rules, play)
         self._host, self._port = host, port
         self._origins = Origins(origins, public_url)
         self._max_message_bytes = max_message_bytes
         self._close_timeout = close_timeout
-        self._free_threads = Semaphore(MAX_THREADS)
         self._sockets: set[ClientSocket] = set()
         self._new_socket = partial(
             ClientSocket,
@@ -140,50 +132,11 @@ class CircleServer:
             max_backlog=max_backlog_bytes,
             stall_timeout=stall_timeout,
         )
-        self._sessions: dict[ServerConnection, ClientSession] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: int | None = None
         self._server: Server | None = None
-        self.method("whoami")(_whoami_text if dialect == "baobab" else _whoami)
-        if play is not None:
-            self.method("play")(_player(play, as_text=dialect == "circles-1.0"))
 
-    # Methods.
-
-    def method(self, name: str | None = None, *, thread: bool = False) -> Callable[[F], F]:
-        """Register the decorated function, sync or async, as a method.
-
-        Params by position or by name become its arguments, converted strictly to its annotations, to the same types as
-        with `returns=` of a client; a mismatch is answered with -32602 and its path. A parameter without an annotation,
-        or with `Any`, takes the value as it is; one annotated with `Connection` takes the caller's connection. An
-        `RpcError` that it raises is the answer; any other exception is logged and answered with -32603.
-
-        A plain function runs on the event loop and blocks the whole circle, with all its clients, while it runs. One
-        that computes for long, or waits for a file or a database, should be async, or run in a thread.
-
-        Args:
-            name: The method's name; by default the function's.
-            thread: Run the plain function in a thread of its own. `publish` and the connection may be used from there;
-                their async methods as `asyncio.run(connection.call(...))`. When its client is gone the function runs
-                on to its end, and its result is lost. Over 512 threads the answer is error -32005.
-
-        Raises:
-            ConfigError: The name is one of the circle's own: `fetch_nonce`, `authenticate`, `rpc.ping`; an async
-                function was to run in a thread; or no value can be converted to an annotation.
-        """
-
-        def register(function: F) -> F:
-            called = name or function.__name__
-            if called in RESERVED:
-                raise ConfigError(f"the circle itself answers {called}; give the method another name")
-            run = in_thread(function, self._free_threads) if thread else function
-            try:
-                self._rules.methods[called] = Method(run, Connection)
-            except InvalidRequest as error:
-                raise ConfigError(f"the method {called}: {error}") from None
-            return function
-
-        return register
+    # Notifications.
 
     def publish(self, method: str, params: Params = None, *, to: str | None = None) -> int:
         """Push a notification to all clients that have signed in, or to one key, without waiting.
@@ -229,11 +182,6 @@ class CircleServer:
         signed_in = [one for one in self.connections if one.public_key is not None]
         return sum(one.push(text) for one in signed_in if key is None or one.public_key == key)
 
-    @property
-    def connections(self) -> list[Connection]:
-        """The connections that are open, signed in or not."""
-        return [session.connection for session in list(self._sessions.values())]
-
     # Life.
 
     @property
@@ -255,7 +203,7 @@ class CircleServer:
         """
         self._loop, self._thread = asyncio.get_running_loop(), get_ident()
         self._server = await serve(
-            self._serve,
+            self._serve_socket,
             self._host,
             self._port,
             process_request=partial(opening_response, self._origins),
@@ -304,45 +252,5 @@ class CircleServer:
     ) -> None:
         await self.stop()
 
-    async def _serve(self, socket: ServerConnection) -> None:
-        session = self._sessions[socket] = ClientSession(self._rules, cast("ClientSocket", socket))
-        try:
-            await session.serve()
-        finally:
-            del self._sessions[socket]
-
-
-def _audience(public_url: str) -> str:
-    try:
-        return audience(public_url)
-    except ConfigError as error:
-        raise ConfigError(f"public_url: {error}", option="public_url") from None
-
-
-def _asked(admit: Any) -> Admit | None:
-    # An object with an async `__call__`, and a `partial` of an async function, will do.
-    function = admit.func if isinstance(admit, partial) else admit
-    called = None if isinstance(function, type) else getattr(function, "__call__", None)  # noqa: B004
-    if admit is None or inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called):
-        return cast("Admit | None", admit)
-    raise ConfigError(f"admit must be an async function of a public key, or None, not {admit!r}", option="admit")
-
-
-def _whoami_text(connection: Connection) -> str | None:
-    return connection.public_key
-
-
-def _whoami(connection: Connection) -> dict[str, str | None]:
-    return {"pubkey": connection.public_key}
-
-
-def _player(play: Callable[[str], Any], *, as_text: bool) -> Function:
-    async def run(script: str) -> str | dict[str, str]:
-        try:
-            output = play(script)
-            text = str(await output if inspect.isawaitable(output) else output)
-            return text if as_text else {"output": text}
-        except Exception as error:
-            raise RpcError(EXECUTION_FAILED, f"execution failed: {error}") from error
-
-    return run
+    async def _serve_socket(self, socket: ServerConnection) -> None:
+        await self._serve(cast("ClientSocket", socket))

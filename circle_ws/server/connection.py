@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
 
     from ..jsonrpc.messages import Params
+    from .base import Socket
     from .requests import Requests
-    from .socket import ClientSocket
 
 __all__ = ["POLL_INTERVAL", "Connection"]
 
@@ -32,7 +32,7 @@ class Connection:
             method that runs: a client that signs in with another key is another `Connection` from then on.
     """
 
-    def __init__(self, socket: ClientSocket, requests: Requests, public_key: str | None = None) -> None:
+    def __init__(self, socket: Socket, requests: Requests, public_key: str | None = None) -> None:
         self._socket = socket
         self._requests = requests
         self.public_key = public_key
@@ -93,7 +93,7 @@ class Connection:
 
     def abort(self) -> None:
         """Cut this connection off, without a closing handshake."""
-        self._socket.run_on_its_loop(self._socket.transport.abort)
+        self._socket.run_on_its_loop(self._socket.abort)
 
     def push(self, text: bytes) -> bool:
         """Send a notification (UTF-8) without waiting, on the circle's loop; returns whether that was possible."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..jsonrpc.messages import Params
-    from .socket import ClientSocket
+    from .base import Socket
 
 __all__ = ["MAX_OPEN", "Requests", "fail"]
 
@@ -35,7 +35,7 @@ class Requests:
 
     __slots__ = ("_open", "_socket", "pending")
 
-    def __init__(self, socket: ClientSocket) -> None:
+    def __init__(self, socket: Socket) -> None:
         self._socket = socket
         self._open = 0
         self.pending: Pending[asyncio.Future[Any]] = Pending()

@@ -43,6 +43,7 @@ class Rules:
         audience: The circle's public URL, normalised, that a bound signature must name; None offers no bound profile.
         keys: The public keys (66 hex characters) that may sign in; None admits every key.
         methods: The functions that answer, by the method's name.
+        sign_in: Whether the methods are only for clients that have signed in.
     """
 
     dialect: ServedDialect
@@ -57,6 +58,7 @@ class Rules:
     admit: Admit | None = None
     sign_in_timeout: float | None = None
     max_batch_reply_bytes: int = 10 * 1024 * 1024
+    sign_in: bool = True
 
     def __post_init__(self) -> None:
         for option, choices in (("dialect", get_args(ServedDialect)), ("params", get_args(ServedParams))):

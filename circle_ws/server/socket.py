@@ -125,6 +125,10 @@ class ClientSocket(ServerConnection):
         self.protocol.send_close(code, why)
         self.send_data()
 
+    def abort(self) -> None:
+        """Cut the connection off, without a closing handshake."""
+        self.transport.abort()
+
     def loss(self) -> ConnectionLost:
         """Return how the connection ended."""
         received, sent = self.protocol.close_rcvd, self.protocol.close_sent

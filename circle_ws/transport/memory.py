@@ -119,12 +119,15 @@ class MemoryPeer:
         url: What the client dialled.
         loss: How the connection ended, or None.
         unread_bytes: Size of the texts that were not received yet.
+        when_ended: Called once, when the connection has ended.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.when_ended: Callable[[], object] | None = None
         self.loss: ConnectionLost | None = None
         self.unread_bytes = 0
+        self._loop = asyncio.get_running_loop()
         self._transport: MemoryTransport | None = None
         self._inbox: asyncio.Queue[str | None] = asyncio.Queue()
         self._idle = asyncio.Event()
@@ -138,12 +141,12 @@ class MemoryPeer:
     def send(self, message: str | bytes) -> None:
         """Send to the client; it arrives in the next turn of the event loop."""
         if self._transport is not None and self.loss is None:
-            asyncio.get_running_loop().call_soon(self._transport.take, message)
+            self._loop.call_soon(self._transport.take, message)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the connection after what was sent."""
         if self._transport is not None:
-            asyncio.get_running_loop().call_soon(self._transport.end, ConnectionLost.closed(code, reason))
+            self._loop.call_soon(self._transport.end, ConnectionLost.closed(code, reason))
 
     async def receive(self) -> str:
         """Return the next text.
@@ -179,6 +182,8 @@ class MemoryPeer:
         self.loss = loss
         self._inbox.put_nowait(None)
         self._idle.set()
+        if self.when_ended is not None:
+            self.when_ended()
 
 
 class MemoryServer:

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.11 
 @pytest.fixture(autouse=True)
 def eager() -> Iterator[None]:
     """Every task that a test's loop starts is eager; the loop is that of the session."""
-    from tests.support.loop import get_loop
+    from circle_ws.testing.loop import get_loop
 
     loop = get_loop()
     if sys.version_info >= (3, 12):

@@ -34,7 +34,7 @@ _MAY_IMPORT: dict[str, set[str]] = {
     "builder": {"client", "config", "auth", "policy", "transport", "hooks", "errors", "text"},
     "server": {"auth", "jsonrpc", "urls", "errors", "text"},
     "bundle": set(),
-    "testing": _CLIENT | {"builder", "client", "batch", "server", "bundle"},
+    "testing": _CLIENT | {"builder", "client", "batch", "server", "sync", "bundle"},
     "cli": _CLIENT | {"builder", "client", "batch", "server", "bundle"},
     "__init__": _CLIENT | {"builder", "client", "batch"},
     "__main__": {"cli"},
@@ -77,7 +77,7 @@ _FOREIGN: dict[str, tuple[str, ...]] = {
     "ecdsa": ("auth/backend_ecdsa.py",),
     "msgspec": ("jsonrpc/codec.py", "jsonrpc/messages.py", "jsonrpc/convert.py"),
     "js": ("transport/pyodide*.py", "auth/wallet.py"),
-    "pyodide": ("transport/pyodide*.py", "auth/wallet.py"),
+    "pyodide": ("transport/pyodide*.py", "auth/wallet.py", "testing/loop.py"),
     "_typeshed": ("jsonrpc/messages.py",),
     "typing_extensions": ("jsonrpc/convert.py", "client.py", "batch.py", "engine/listener.py"),
     "typer": ("cli/*", "cli/demo/*", "cli/doctor/*"),
@@ -85,12 +85,12 @@ _FOREIGN: dict[str, tuple[str, ...]] = {
     "cryptography": ("auth/keyfile.py",),
     "packaging": ("bundle/wheels.py",),
     "aiohttp": ("testing/pyodide/*",),
-    "pytest": ("testing/pyodide/page/inside.py",),
+    "pytest": ("testing/pytest_*.py", "testing/pyodide/page/inside.py"),
     "coverage": ("testing/pyodide/page/inside.py",),
 }
 """The only places that may import each library that is not of the standard library or ours."""
 
-_CHOICES = {"transport/__init__.py", "auth/backend.py", "transport/waiter.py"}
+_CHOICES = {"transport/__init__.py", "auth/backend.py", "transport/waiter.py", "testing/loop.py"}
 """The files that choose between the runtimes at import."""
 
 
@@ -298,8 +298,8 @@ def _asks_where_it_runs(file: str, node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and node.value in ("emscripten", "wasm32")
 
 
-def test_the_platform_decides_in_three_files() -> None:
-    """Only the three choices, and the default of the keep-alive, ask where they run; nothing else sniffs."""
+def test_the_platform_decides_in_few_files() -> None:
+    """Only the choices, and the default of the keep-alive, ask where they run; nothing else sniffs."""
     asking = {file for file in _files() if any(_asks_where_it_runs(file, node) for node in ast.walk(_tree(file)))}
     assert asking == _CHOICES | {"config/__init__.py"}
 

@@ -11,8 +11,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
 from circle_ws.server import CircleServer
+from circle_ws.testing import loop
 from tests.native.by_hand import sign_in
-from tests.support import loop
 from tests.support.outcomes import eventually
 
 plain = st.recursive(

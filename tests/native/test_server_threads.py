@@ -144,7 +144,7 @@ async def test_threads_of_one_client_are_bounded() -> None:
 
 async def test_threads_of_clients_that_are_gone_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over the circle's limit the answer is an error, until a function has returned."""
-    monkeypatch.setattr("circle_ws.server.circle.MAX_THREADS", 3)
+    monkeypatch.setattr("circle_ws.server.core.MAX_THREADS", 3)
     async with CircleServer() as server:
         go = threading.Event()
         running: list[int] = []

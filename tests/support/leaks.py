@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import loop
+from circle_ws.testing import loop
 
 if sys.platform == "emscripten":
     import pyodide_js

@@ -8,16 +8,18 @@ from typing import Any
 
 import pytest
 
-from tests.support import loop
+from . import loop
 
 _LIMIT = 180.0
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
     config.addinivalue_line("markers", "limit(seconds): how long an async test may run; 180 s without it")
 
 
 def pytest_sessionfinish() -> None:
+    """End the loop of the session."""
     loop.shut()
 
 
@@ -27,7 +29,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     marker = pyfuncitem.get_closest_marker("limit")
-    seconds = marker.args[0] if marker else _LIMIT
+    seconds = marker.args[0] if marker and marker.args else _LIMIT
     arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
     loop.run(loop.limited(pyfuncitem.obj(**arguments), seconds))
     return True

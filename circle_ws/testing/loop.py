@@ -17,6 +17,7 @@ if sys.platform == "emscripten":
     from pyodide.ffi import run_sync
 
     def get_loop() -> asyncio.AbstractEventLoop:
+        """Return the page's loop."""
         return asyncio.get_running_loop()
 
     def shut() -> None:

@@ -1,0 +1,215 @@
+"""A circle in memory does what a test orders, with clients that sign in for real."""
+
+import asyncio
+import math
+
+import pytest
+
+from circle_ws import (
+    AuthRejected,
+    CallTimeout,
+    CircleWsClientBuilder,
+    ConnectionFailed,
+    KeepAlive,
+    OutcomeUnknown,
+    RedirectRefused,
+    RpcError,
+)
+from circle_ws.status import ConnectionStatus as Status
+from circle_ws.testing import Circle, Request
+from tests.support.clients import KEY
+from tests.support.outcomes import later
+
+
+def adding(**options: object) -> Circle:
+    """Return a circle with a method that adds."""
+    circle = Circle(**options)  # type: ignore[arg-type]
+
+    @circle.method()
+    def add(a: int, b: int) -> int:
+        return a + b
+
+    return circle
+
+
+async def test_it_answers_and_remembers() -> None:
+    """Methods run with strict params; the requests that were read compare equal to those that a test writes down."""
+    circle = adding()
+    async with circle.connect() as client:
+        assert await client.call("add", [40, 2]) == 42
+        with pytest.raises(RpcError, match="expected"):
+            await client.call("add", ["40", 2])
+        await client.notify("seen", {"id": 7})
+        await circle.received("seen")
+    assert circle.calls("add") == [Request("add", [40, 2]), Request("add", ["40", 2])]
+    assert circle.calls()[2:] == [Request("seen", {"id": 7}, notification=True)]
+    assert circle.calls("authenticate") == [Request("authenticate")]
+
+
+async def test_a_real_sign_in_is_the_default() -> None:
+    """A client without a key is turned away from methods; with the circle's key it is who that key says."""
+    circle = adding()
+    async with circle.connect(private_key=None) as stranger:
+        with pytest.raises(RpcError, match="sign in first"):
+            await stranger.call("add", [1, 2])
+    async with circle.connect() as client:
+        assert (await client.whoami())["pubkey"] == circle.connections[0].public_key
+
+
+async def test_it_can_be_open_to_everyone() -> None:
+    """Without a sign-in methods answer any client, and it gets notifications."""
+    circle = adding(sign_in=False)
+    async with circle.connect() as client, client.notifications("news") as news:
+        assert client.public_key is None
+        assert await client.call("add", [1, 2]) == 3
+        assert circle.publish("news", [1]) == 1
+        assert await anext(news) == [1]
+
+
+async def test_a_builder_of_the_programs_own() -> None:
+    """A builder that knows its circle by a URL and a key is pointed at this one by its transport."""
+    circle = adding(play=lambda script: script.upper())
+    builder = CircleWsClientBuilder("wss://circle.example/").with_keypair(KEY)
+    async with builder.with_transport(circle.transport).build() as client:
+        assert await client.play("loud") == "LOUD"
+
+
+async def test_drop_ends_every_connection() -> None:
+    """With the code that is asked for; the clients know of it when it has been awaited, and come back."""
+    circle = adding()
+    async with circle.connect() as client:
+        changes = client.status_changes()
+        assert (await anext(changes)).status is Status.CONNECTED
+        await circle.drop(4000, "over")
+        assert not client.is_connected()
+        change = await anext(changes)
+        assert change.status is Status.WAITING
+        assert "4000" in str(change.cause)
+        await client.wait_until_connected()
+
+
+async def test_orders_need_not_be_awaited() -> None:
+    """An order takes effect at once, also where nothing can await it."""
+    circle = adding()
+    async with circle.connect(backoff=None) as client:
+        circle.drop()
+        await asyncio.sleep(0)
+        assert not client.is_connected()
+
+
+async def test_refusals_are_counted() -> None:
+    """So many dials fail, with their status where a program can see it; the next one is taken."""
+    circle = adding()
+    circle.refuse(1)
+    with pytest.raises(ConnectionFailed) as failed:
+        await circle.connect()
+    sees = circle.transport.capabilities.http_status
+    assert failed.value.http_status == (503 if sees else None)
+    circle.refuse(2, None)
+    async with circle.connect(first_connect="retry") as client:
+        assert client.stats.connects == 1
+    circle.refuse(math.inf, 302)
+    with pytest.raises(RedirectRefused if sees else ConnectionFailed):
+        await circle.connect()
+    circle.refuse(0)
+    async with circle.connect():
+        pass
+
+
+async def test_rejected_sign_ins() -> None:
+    """They are those of a key that is not admitted, and so are those that `admit` refuses."""
+
+    async def nobody(key: str) -> bool:
+        return False
+
+    circle = adding()
+    circle.reject_sign_in(1)
+    with pytest.raises(AuthRejected):
+        await circle.connect()
+    async with circle.connect():
+        pass
+    with pytest.raises(AuthRejected):
+        await adding(admit=nobody).connect()
+    with pytest.raises(AuthRejected):
+        await adding(keys=[]).connect()
+
+
+async def test_it_hangs_and_goes_on() -> None:
+    """While it hangs nothing is answered, not even a dial or a heartbeat; afterwards all is."""
+    circle = adding()
+    keepalive = KeepAlive(interval=0.05, timeout=0.05, mode="rpc")
+    async with circle.connect() as client, circle.connect(keepalive=keepalive) as other:
+        lost = asyncio.Event()
+        other.on_status(lambda change: lost.set() if change.status is Status.WAITING else None)
+        circle.hang()
+        call = later(client.call("add", [1, 2]))
+        circle.publish("news")
+        with pytest.raises(ConnectionFailed, match="open_timeout"):
+            await circle.connect(open_timeout=0.05)
+        await lost.wait()
+        assert not call.done()
+        await circle.resume()
+        assert await call == 3
+
+
+async def test_late_answers() -> None:
+    """The method has run, its answer comes late, and those of other calls do not wait for it."""
+    circle = adding()
+    circle.delay("slow", 60)
+
+    @circle.method()
+    def slow() -> str:
+        return "done"
+
+    async with circle.connect() as client:
+        call = later(client.call("slow", timeout=0.05))
+        assert await client.call("add", [1, 2]) == 3
+        assert isinstance(await call, CallTimeout)
+        assert circle.calls("slow") == [Request("slow")]
+        circle.delay("slow", 0)
+        assert await client.call("slow") == "done"
+
+
+async def test_a_cut_after_a_method() -> None:
+    """The request was read and did not run, which its caller cannot know; it happens once."""
+    circle = adding()
+    circle.cut_after("add")
+    async with circle.connect() as client:
+        with pytest.raises(OutcomeUnknown):
+            await client.call("add", [1, 2])
+        assert await client.call("add", [1, 2]) == 3
+        circle.cut_after("add")
+        assert await client.call("add", [1, 2], idempotent=True) == 3
+
+
+async def test_a_restart() -> None:
+    """Methods that run are cancelled, and the clients sign in anew."""
+    circle = adding()
+    ended = []
+
+    @circle.method()
+    async def wait() -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            ended.append("wait")
+
+    async with circle.connect() as client:
+        call = later(client.call("wait"))
+        await circle.received("wait")
+        await circle.restart()
+        assert isinstance(await call, OutcomeUnknown)
+        assert await client.call("add", [1, 2]) == 3
+    assert ended == ["wait"]
+    assert len(circle.calls("authenticate")) == 2
+
+
+async def test_stop_and_start() -> None:
+    """While it is stopped nothing listens."""
+    circle = adding()
+    async with circle.connect() as client:
+        await circle.stop()
+        with pytest.raises(ConnectionFailed):
+            await circle.connect()
+        circle.start()
+        assert await client.call("add", [1, 2]) == 3
