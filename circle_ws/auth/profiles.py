@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from ..errors import ConfigError
 from ..urls import find_fault, place_of, shown
-from . import backend
+from .backend import keccak_256
 from .signature import SignatureEncoding
 from .types import Profile
 
@@ -32,18 +32,14 @@ def _sha256(message: bytes) -> bytes:
     return sha256(message).digest()
 
 
-def _keccak_256(message: bytes) -> bytes:
-    return backend.keccak_256(message)
-
-
 _COMPACT, _DER, _RECOVERABLE = SignatureEncoding.COMPACT, SignatureEncoding.DER, SignatureEncoding.RECOVERABLE
 _ALL = (
-    Profile("eip191", _personal_message, _keccak_256, _RECOVERABLE, compressed=False),
-    Profile("eip191-v0", _personal_message, _keccak_256, _RECOVERABLE, compressed=False, v_offset=0),
+    Profile("eip191", _personal_message, keccak_256, _RECOVERABLE, compressed=False),
+    Profile("eip191-v0", _personal_message, keccak_256, _RECOVERABLE, compressed=False, v_offset=0),
     Profile("sha256-compact", bytes, _sha256, _COMPACT, compressed=True, bare=True),
     Profile("sha256-der", bytes, _sha256, _DER, compressed=True, bare=True),
     Profile("circle-bound-v1", bytes, _sha256, _COMPACT, compressed=True, bound=True),
-    Profile("circle-bound-eip191-v1", _personal_message, _keccak_256, _RECOVERABLE, compressed=True, bound=True),
+    Profile("circle-bound-eip191-v1", _personal_message, keccak_256, _RECOVERABLE, compressed=True, bound=True),
 )
 
 PROFILES: Mapping[str, Profile] = MappingProxyType({profile.name: profile for profile in _ALL})

@@ -73,7 +73,7 @@ _FOREIGN: dict[str, tuple[str, ...]] = {
     ),
     "coincurve": ("auth/backend_coincurve.py",),
     "btclib_secp256k1": ("auth/backend_btclib.py",),
-    "Crypto": ("auth/keccak_native.py", "auth/keyfile.py"),
+    "Crypto": ("auth/backend.py", "auth/keyfile.py"),
     "ecdsa": ("auth/backend_ecdsa.py",),
     "msgspec": ("jsonrpc/codec.py", "jsonrpc/messages.py", "jsonrpc/convert.py"),
     "js": ("transport/pyodide*.py", "auth/wallet.py"),

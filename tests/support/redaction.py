@@ -301,7 +301,6 @@ _NATIVE = (
     "circle_ws.transport.native",
     "circle_ws.auth.backend_btclib",
     "circle_ws.auth.backend_coincurve",
-    "circle_ws.auth.keccak_native",
 )
 
 
