@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from ..auth.keypair import KeyPair
-    from ..auth.types import Profile, Signer
+    from ..auth.types import Signer
     from ..config import ClientConfig
     from .session import Session
     from .tasks import UserTasks
@@ -188,7 +188,11 @@ class Authenticator:
         # Set before the signature is sent: a circle that then fails, and no longer offers bound profiles, must not get
         # a bare signature.
         self._bound = self._bound or step.profile.bound
-        return _checked(signature, step.profile)
+        encoding = step.profile.encoding
+        plain = Hidden(signature.value.lower().removeprefix("0x") if isinstance(signature.value, str) else "")
+        if re.fullmatch(_SIGNATURE[encoding], plain.value) is None:
+            raise SignerFailed(f"what the signer gave is no signature in the encoding {encoding.value!r}, as hex")
+        return plain.value
 
     async def _take_turn(self, keypair: KeyPair, session: Session) -> None:
         """Wait, while the connection stands, until the key may sign again."""
@@ -246,10 +250,3 @@ def _delayed(seconds: float) -> CircleWsError:
 
 def _hung_up(phase: str) -> ConnectionFailed:
     return ConnectionFailed(f"the server closed the connection during the sign-in ({phase})", phase=phase)
-
-
-def _checked(signature: Hidden[str], profile: Profile) -> str:
-    plain = Hidden(signature.value.lower().removeprefix("0x") if isinstance(signature.value, str) else "")
-    if re.fullmatch(_SIGNATURE[profile.encoding], plain.value) is None:
-        raise SignerFailed(f"what the signer gave is no signature in the encoding {profile.encoding.value!r}, as hex")
-    return plain.value

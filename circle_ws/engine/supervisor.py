@@ -163,8 +163,8 @@ class Supervisor:
                 self.subscriptions.revive()
             self._phase = Phase.PERSISTENT if persistent else Phase.TENTATIVE
             self._timer.policy.persistent = persistent or self.config.first_connect == "retry"
-            self._attempt = 0
-            self._begin_attempt()
+            self._attempt = 1
+            self.publisher.set(Status.CONNECTING, attempt=1)
             # Not in the context of the caller, which may be the context of one request of a server.
             self._run = start_task(self._stay_connected(), context=self._user_tasks.context.copy(), name=_RUN)
             self._run.add_done_callback(self._run_ended)
@@ -215,11 +215,8 @@ class Supervisor:
                 return
             self.publisher.set(Status.WAITING, attempt=self._attempt, retry_in=delay, cause=failure)
             await self._timer.wait(delay)
-            self._begin_attempt()
-
-    def _begin_attempt(self) -> None:
-        self._attempt += 1
-        self.publisher.set(Status.CONNECTING, attempt=self._attempt)
+            self._attempt += 1
+            self.publisher.set(Status.CONNECTING, attempt=self._attempt)
 
     async def _use_connection(self) -> tuple[Exception, str]:
         """Connect and serve; return the error that ended it, and its phase, as in `Failure`."""

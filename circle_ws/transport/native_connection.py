@@ -176,23 +176,20 @@ class Connection(websockets_client.ClientConnection):
 
     def process_event(self, event: Event) -> None:
         """Handle an event of the library: the response to the handshake, or a frame that was passed on to it."""
-        if self.response is None:
-            self._check_subprotocol()
-        if self.response is None or not isinstance(event, Frame):
+        protocol = self.protocol
+        if not isinstance(event, Frame):
+            offered = protocol.available_subprotocols
+            if offered and protocol.subprotocol is None and protocol.handshake_exc is None:
+                # Browsers fail a handshake in which the server accepted none of them (WHATWG).
+                self.silent = True
+                protocol.handshake_exc = NegotiationError(
+                    f"the server took none of the subprotocols that were offered: {', '.join(offered)}"
+                )
             super().process_event(event)
         elif event.opcode is Opcode.PONG:
             self.acknowledge_pings(bytes(event.data))
         elif event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT) and not self.silent:
             self._take_frame(event)
-
-    def _check_subprotocol(self) -> None:
-        """Fail the handshake if the server accepted none of the offered subprotocols, as browsers do (WHATWG)."""
-        offered = self.protocol.available_subprotocols
-        if offered and self.protocol.subprotocol is None and self.protocol.handshake_exc is None:
-            self.silent = True
-            self.protocol.handshake_exc = NegotiationError(
-                f"the server took none of the subprotocols that were offered: {', '.join(offered)}"
-            )
 
     def _take_frame(self, frame: Frame) -> None:
         if frame.opcode is not Opcode.CONT:
