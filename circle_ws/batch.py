@@ -30,7 +30,7 @@ class BatchResult(Generic[T]):
         self._convert = convert
         self._value: Any = None
         self._error: Exception | None = InvalidRequest(
-            "a batch is sent when its block is left: await its results after the `async with`, not inside"
+            "a batch is sent when its block is left: ask for its results after the block, not inside"
         )
 
     def settle(self, outcome: Any) -> bool:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .auth.keypair import KeyPair
 from .client import CircleWsClient
-from .config import DEFAULT, ClientConfig, ClientOptions, Default, default_keepalive
-from .errors import ConfigError
+from .config import DEFAULT, ClientConfig, Default, config_of, default_keepalive
 from .policy.backoff import Backoff
 from .text import Hidden
 
@@ -18,8 +17,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self, Unpack
 
+    from . import sync
     from .auth.types import Dialect, ParamsForm, Policy, Profile, Signer
-    from .config import FirstConnect
+    from .config import ClientOptions, FirstConnect
     from .config.headers import HeaderSource
     from .hooks import Middleware, Setup
     from .policy import Classifier
@@ -56,7 +56,7 @@ class CircleWsClientBuilder:
         keypair = given.value if isinstance(given.value, KeyPair) else KeyPair(given.value)
         return self._with(private_key=keypair, signer=None)
 
-    def with_signer(self, signer: Signer) -> Self:
+    def with_signer(self, signer: Signer | sync.SyncSigner) -> Self:
         """Sign in by a `Signer` that keeps its key to itself."""
         return self._with(signer=signer, private_key=None)
 
@@ -132,20 +132,21 @@ class CircleWsClientBuilder:
         """Do not reconnect: a lost connection ends in status FAILED."""
         return self._with(backoff=None)
 
-    def with_setup(self, function: Setup) -> Self:
+    def with_setup(self, function: Setup | sync.SyncSetup) -> Self:
         """Run an async function after every sign-in, before queued calls are written: to register or to subscribe.
 
         Args:
-            function: Called with a `SetupSession`, which has `call` and `notify`. An error fails the attempt.
+            function: Called with a `SetupSession`, which has `call` and `notify`. An error fails the attempt. For
+                `build_sync()` it may be a plain function.
         """
         return self._with(setup=function)
 
-    def with_middleware(self, *functions: Middleware) -> Self:
+    def with_middleware(self, *functions: Middleware | sync.SyncMiddleware) -> Self:
         """Run async functions around every call and every batch: for logging, tracing, retries of one's own.
 
         Args:
             *functions: `async (request, call_next) -> result`; the first one is the outermost. They replace those of an
-                earlier `with_middleware`.
+                earlier `with_middleware`. For `build_sync()` they may be plain functions.
         """
         return self._with(middleware=functions)
 
@@ -161,12 +162,13 @@ class CircleWsClientBuilder:
         """Check the server's certificate by this context, for instance with a CA of your own. Natively only."""
         return self._with(tls=ssl_context)
 
-    def with_headers(self, headers: HeaderSource) -> Self:
+    def with_headers(self, headers: HeaderSource | sync.SyncHeaders) -> Self:
         """Send these headers with the opening handshake. Natively only.
 
         Args:
             headers: Names and values, or an async function without arguments that returns them and is called at every
-                attempt, for tokens that expire. The values are shown nowhere. A later call replaces all of them.
+                attempt, for tokens that expire. The values are shown nowhere. A later call replaces all of them. For
+                `build_sync()` it may be a plain function.
         """
         return self._with(headers=headers)
 
@@ -231,6 +233,19 @@ class CircleWsClientBuilder:
         """
         return ClientConfig(self._url, **self._options)
 
+    def build_sync(self) -> sync.CircleWsClient:
+        """Check all options and return a blocking client, whose functions may be plain ones. Nothing is dialled yet.
+
+        Raises:
+            ConfigError: An option is wrong; the message names it.
+            UnsupportedRuntime: This runtime cannot do what an option asks for, or it is a page in which Python cannot
+                wait.
+        """
+        # Imported here: most programs need one of the two clients.
+        from . import sync
+
+        return sync.CircleWsClient(ClientConfig(self._url, **self._options))
+
     def _with(self, **options: Any) -> Self:
         builder = type(self)(self._url)
         builder._options = {**self._options, **_given(**options)}
@@ -279,13 +294,7 @@ def connect(url: str, **options: Unpack[ClientOptions]) -> Connecting:
     """
     given = Hidden(cast("dict[str, Any]", options))
     del options
-    unknown = set(given.value) - set(ClientOptions.__annotations__)
-    if unknown:
-        raise ConfigError(
-            f"unknown option {', '.join(sorted(unknown))}; there are {', '.join(ClientOptions.__annotations__)}",
-            option=min(unknown),
-        )
-    return Connecting(CircleWsClient(ClientConfig(url, **given.value)))
+    return Connecting(CircleWsClient(config_of(url, given)))
 
 
 def _given(**options: Any) -> dict[str, Any]:

@@ -17,9 +17,9 @@ from .jsonrpc.convert import find_converter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Self, TypedDict, Unpack
+    from typing import Self, Unpack
 
-    from .engine.listener import Listener, Overflow
+    from .engine.listener import BufferOptions, Listener
     from .engine.observers import StatusChanges
     from .jsonrpc.convert import TypeForm
     from .jsonrpc.messages import Params
@@ -28,15 +28,8 @@ if TYPE_CHECKING:
     from .status import StatusChange
     from .transport import Capabilities
 
-    class BufferOptions(TypedDict, total=False):
-        """The options of `notifications` that do not change its type."""
 
-        buffer: int
-        buffer_bytes: int
-        overflow: Overflow
-
-
-__all__ = ["CircleWsClient"]
+__all__ = ["CircleWsClient", "Function", "Timeout", "play_output"]
 
 T = TypeVar("T")
 Function: TypeAlias = "Callable[[Any], T]"
@@ -303,10 +296,7 @@ class CircleWsClient:
         """Run a script on the circle and return its output. The errors are those of `call`."""
         params: Params = [script] if self._supervisor.session_loop.positional else {"script": script}
         result = await self.call("play", params, timeout=timeout)
-        output = result.get("output") if type(result) is dict else result
-        if type(output) is str:
-            return output
-        raise ProtocolError('play answered neither a string nor an object with a string member "output"')
+        return play_output(result)
 
     async def whoami(self, *, timeout: Timeout = DEFAULT) -> Any:
         """Ask the circle who this client is signed in as; the form of the answer depends on the circle."""
@@ -397,3 +387,11 @@ class CircleWsClient:
 
     def __repr__(self) -> str:
         return f"<CircleWsClient {self._supervisor.config.shown_url} {self.status.value}>"
+
+
+def play_output(result: Any) -> str:
+    """Return the output in a result of `play`, of which circles have two forms."""
+    output = result.get("output") if type(result) is dict else result
+    if type(output) is str:
+        return output
+    raise ProtocolError('play answered neither a string nor an object with a string member "output"')

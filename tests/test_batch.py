@@ -85,7 +85,7 @@ async def test_inside_the_block_there_is_no_result_yet(peers: Peers) -> None:
     """Awaiting inside would wait for ever, so it raises at once; and then nothing is sent."""
     circle = await peers.start("circle")
     async with client(circle.url) as it:
-        with pytest.raises(InvalidRequest, match="after the `async with`"):
+        with pytest.raises(InvalidRequest, match="after the block"):
             async with it.batch() as batch:
                 one = batch.call("record", [1])
                 await one

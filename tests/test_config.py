@@ -173,7 +173,7 @@ def test_the_keywords_are_the_fields() -> None:
     fields = get_type_hints(ClientConfig, localns=named)
     fields["private_key"] = fields["private_key"].type
     names = [name for name in inspect.signature(ClientConfig).parameters if name != "url"]
-    assert list(ClientOptions.__annotations__) == names
+    assert sorted(ClientOptions.__annotations__) == sorted(names)
     assert get_type_hints(ClientOptions, localns=named) == {name: fields[name] for name in names}
 
 

@@ -24,7 +24,7 @@ from .headers import HeaderSource, OpeningHeaders, check_subprotocols
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["DEFAULT", "ClientConfig", "ClientOptions", "Default", "default_keepalive"]
+__all__ = ["DEFAULT", "ClientConfig", "ClientOptions", "Default", "ValueOptions", "config_of", "default_keepalive"]
 
 FirstConnect = Literal["once", "retry"]
 
@@ -46,18 +46,16 @@ def default_keepalive() -> KeepAlive:
     return KeepAlive(interval=25.0 if sys.platform == "emscripten" else 20.0)
 
 
-class ClientOptions(TypedDict, total=False):
-    """The options that `circle_ws.connect` takes besides the URL: the fields of `ClientConfig`."""
+class ValueOptions(TypedDict, total=False):
+    """The options that are values and mean the same to the async and to the blocking client."""
 
     private_key: str | bytes | KeyPair | None
-    signer: Signer | None
     profile: str | Profile
     policy: Policy
     dialect: Dialect
     params: ParamsForm
     allow_insecure: bool
     tls: ssl.SSLContext | None
-    headers: HeaderSource | None
     subprotocols: Sequence[str]
     proxy: str | None
     compression: bool
@@ -69,8 +67,6 @@ class ClientOptions(TypedDict, total=False):
     keepalive: KeepAlive | None
     backoff: Backoff | None
     first_connect: FirstConnect
-    setup: Setup | None
-    middleware: Sequence[Middleware]
     classifier: Classifier | None
     max_message_bytes: int | None
     max_request_bytes: int | None
@@ -78,6 +74,31 @@ class ClientOptions(TypedDict, total=False):
     max_queued: int
     max_queued_bytes: int
     transport: Connect
+
+
+class ClientOptions(ValueOptions, total=False):
+    """The options that `circle_ws.connect` takes besides the URL: the fields of `ClientConfig`."""
+
+    signer: Signer | None
+    headers: HeaderSource | None
+    setup: Setup | None
+    middleware: Sequence[Middleware]
+
+
+def config_of(url: str, options: Hidden[dict[str, Any]]) -> ClientConfig:
+    """Return the config of these options, which may hold a key.
+
+    Raises:
+        ConfigError: An option is wrong or unknown; the message names it.
+    """
+    known = [name for name in ClientConfig.__annotations__ if name != "url"]
+    unknown = sorted(set(options.value).difference(known))
+    if unknown:
+        raise ConfigError(
+            f"unknown option {', '.join(unknown)}; there are {', '.join(known)}",
+            option=unknown[0],
+        )
+    return ClientConfig(url, **options.value)
 
 
 class _HiddenKey:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypedDict, TypeVar
 
 from ..errors import QueueFull
 from ..transport.waiter import new_waiter
@@ -24,12 +24,21 @@ if TYPE_CHECKING:
 
     from .loop_affinity import LoopAffinity
 
-__all__ = ["LARGE", "MAX_BYTES", "Buffer", "Gap", "Listener", "Overflow", "Source", "weigh"]
+__all__ = ["LARGE", "MAX_BYTES", "Buffer", "BufferOptions", "Gap", "Listener", "Overflow", "Source", "weigh"]
 
 T = TypeVar("T")
 
 Overflow = Literal["drop_oldest", "drop_newest", "latest", "close"]
 """The handling of an item for which there is no room."""
+
+
+class BufferOptions(TypedDict, total=False):
+    """The options of `notifications` that do not change its type."""
+
+    buffer: int
+    buffer_bytes: int
+    overflow: Overflow
+
 
 MAX_BYTES = 16 * 1024 * 1024
 """Default maximum weight of the items that are kept for one slow reader, as `weigh` counts it."""

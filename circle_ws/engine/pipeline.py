@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     _Send: TypeAlias = Callable[[Request, float | None, float], Awaitable[Any]]
     """Sends a request with its timeout, in seconds, for the text of an error, and its deadline."""
 
-__all__ = ["Pipeline"]
+__all__ = ["Pipeline", "checked_outcomes"]
 
 _TURNS = 10
 """Turns of the event loop that middleware gets to pass on the outcome of its request, also through its own tasks."""
@@ -88,9 +88,7 @@ class Pipeline:
             self._supervisor.check_open()
             failure = self._supervisor.failure
             if status is Status.IDLE:
-                raise NotConnected(
-                    "the client is not connected; use `async with client:` or await client.connect() first"
-                )
+                raise NotConnected("the client is not connected; use it in a `with` block, or connect() it first")
             if status is Status.FAILED:
                 raise NotConnected(f"the client gave up: {failure}; connect() starts it again") from failure
         self._affinity.check()
@@ -108,7 +106,7 @@ class Pipeline:
             )
         return timeout
 
-    def _time(self, timeout: float | None | Default) -> tuple[float | None, float]:
+    def time(self, timeout: float | None | Default) -> tuple[float | None, float]:
         """Return the timeout of a call that begins now, in seconds, and its deadline."""
         seconds = self._timeout if timeout is DEFAULT else self.checked(timeout)
         return seconds, inf if seconds is None else get_running_loop().time() + seconds
@@ -166,13 +164,13 @@ class Pipeline:
     ) -> Any:
         """Make one call through the middleware and return its result, converted."""
         self.check_running()
-        result = await self._through(request, timeout, self._send_request)
+        result = await self._through(request, timeout, self.send_request)
         return result if convert is None else self.converted(result, convert)
 
     async def notify(self, method: str, params: Params, timeout: float | None | Default) -> None:
         """Send one notification; return when it is written."""
         self.check_running()
-        seconds, deadline = self._time(timeout)
+        seconds, deadline = self.time(timeout)
         text = messages.notification(method, params)
         call = PendingCall(CallKind.NOTIFICATION, 0, method, text, self._max_request_bytes)
         call.limit(seconds, deadline)
@@ -187,11 +185,8 @@ class Pipeline:
         """Send one batch and return, for each member, its result or its exception."""
         self.check_running()
         if not self.middleware:
-            return await self._send_batch(request, *self._time(timeout))
-        outcomes = await self._through(request, timeout, self._send_batch)
-        if type(outcomes) is not list or len(outcomes) != len(request.batch):
-            raise TypeError(f"a middleware must answer a batch of {len(request.batch)} with a list of as many outcomes")
-        return outcomes
+            return await self.send_batch(request, *self.time(timeout))
+        return checked_outcomes(request, await self._through(request, timeout, self.send_batch))
 
     def converted(self, result: Any, convert: Callable[[Any], Any]) -> Any:
         """Convert a result.
@@ -211,7 +206,7 @@ class Pipeline:
 
     async def _through(self, request: Request, timeout: float | None | Default, send: _Send) -> Any:
         """Send a request through the middleware, all under one deadline."""
-        seconds, deadline = self._time(timeout)
+        seconds, deadline = self.time(timeout)
         limit = _Limit(request.method, seconds, deadline)
 
         async def last(request: Request) -> Any:
@@ -225,7 +220,8 @@ class Pipeline:
         async with limit.applied():
             return await call_next(request)
 
-    async def _send_request(self, request: Request, timeout: float | None, deadline: float) -> Any:
+    async def send_request(self, request: Request, timeout: float | None, deadline: float | None) -> Any:
+        """Send one request, past the middleware, and return its result as plain JSON values."""
         call = self.begin(request.method, request.params, timeout, idempotent=request.idempotent, deadline=deadline)
         try:
             return await call.future
@@ -233,7 +229,8 @@ class Pipeline:
             self.end(call, error)
             raise
 
-    async def _send_batch(self, request: Request, timeout: float | None, deadline: float) -> list[Any]:
+    async def send_batch(self, request: Request, timeout: float | None, deadline: float) -> list[Any]:
+        """Send one batch, past the middleware, and return the outcomes of its members."""
         counters = self._counters
         if len(request.batch) > MAX_BATCH:
             raise InvalidRequest(
@@ -366,6 +363,17 @@ class _Limit:
     def _over(self, method: str) -> CallTimeout:
         words = f"{method!r} took longer than {self._timeout:g} s (middleware)"
         return self._failure or CallTimeout(words, phase="middleware")
+
+
+def checked_outcomes(request: Request, outcomes: Any) -> list[Any]:
+    """Return the outcomes of a batch that middleware returned.
+
+    Raises:
+        TypeError: They are not a list with one outcome for each member.
+    """
+    if type(outcomes) is not list or len(outcomes) != len(request.batch):
+        raise TypeError(f"a middleware must answer a batch of {len(request.batch)} with a list of as many outcomes")
+    return outcomes
 
 
 def _wrapped(middleware: Middleware, call_next: CallNext) -> CallNext:

@@ -294,6 +294,7 @@ _BROWSER = (
     "circle_ws.transport.pyodide_events",
     "circle_ws.transport.pyodide",
     "circle_ws.auth.wallet",
+    "circle_ws.sync.jspi",
 )
 _NATIVE = (
     "circle_ws.server",

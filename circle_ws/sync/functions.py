@@ -1,0 +1,182 @@
+"""Functions of the user's, for the async client underneath: plain ones, which may block, run in threads.
+
+Middleware runs in the thread that makes the call, so that it sees what belongs to that thread: a request of a web
+framework, a transaction, `threading.local`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from ..auth.keypair import KeyPairSigner
+from ..hooks import Request
+from .runner import current
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from ..auth.types import Challenge, Signer
+    from ..hooks import Middleware, SetupSession
+    from ..jsonrpc.messages import Params
+
+__all__ = [
+    "SyncCallNext",
+    "SyncHeaders",
+    "SyncMiddleware",
+    "SyncSetup",
+    "SyncSetupSession",
+    "SyncSigner",
+    "blocking_setup",
+    "blocking_signer",
+    "in_order",
+    "in_thread",
+    "through",
+]
+
+SyncCallNext: TypeAlias = Callable[[Request], Any]
+"""Calls the next middleware, and after the last one the circle; returns the result. Called again, it calls again."""
+
+SyncMiddleware: TypeAlias = Callable[[Request, SyncCallNext], Any]
+"""A user's plain function around every call and every batch: `def middleware(request, call_next): ...`.
+
+It runs in the thread that makes the call, and returns what `circle_ws.Middleware` returns.
+"""
+
+SyncHeaders: TypeAlias = Callable[[], Mapping[str, str]]
+"""A user's plain function that returns the headers of one attempt."""
+
+
+class SyncSetupSession(Protocol):
+    """A new connection as a plain setup function sees it; the errors are those of `circle_ws.SetupSession`."""
+
+    def call(self, method: str, params: Params = None) -> Any:
+        """Call a method and return its result, as plain JSON values; `open_timeout` limits the time."""
+        ...
+
+    def notify(self, method: str, params: Params = None) -> None:
+        """Send a notification; return when it is written."""
+        ...
+
+
+SyncSetup: TypeAlias = Callable[[SyncSetupSession], object]
+"""A user's plain function that runs after every sign-in, before queued calls are written."""
+
+
+class SyncSigner(Protocol):
+    """A signer whose methods are plain functions, which may block. All else is as for `circle_ws.Signer`."""
+
+    @property
+    def profiles(self) -> frozenset[str]:
+        """The names of the signature profiles that it can sign."""
+        ...
+
+    def public_key(self) -> str:
+        """Return the public key: hex, compressed (66 characters) or not (130)."""
+        ...
+
+    def sign(self, challenge: Challenge) -> str:
+        """Sign the challenge; return the signature as hex in the encoding of `challenge.profile`."""
+        ...
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Return whether a function, or an object that is called like one, is async."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+
+
+def in_thread(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    """Return the async form of a user's function: a plain one runs in a thread, with the context of the caller."""
+    if is_async(function):
+        return function
+
+    @functools.wraps(function)
+    async def run(*args: Any, **options: Any) -> Any:
+        outcome = await current().apart(function, *args, **options)
+        return await outcome if inspect.isawaitable(outcome) else outcome
+
+    return run
+
+
+def in_order(callback: Callable[[Any], object]) -> Callable[[Any], object]:
+    """Return the async form of a callback; a plain one runs in a thread, one call at a time, in order."""
+    if not callable(callback) or is_async(callback):
+        return callback
+    turn = asyncio.Lock()
+    run = in_thread(callback)
+
+    async def take_turn(value: Any) -> Any:
+        async with turn:
+            return await run(value)
+
+    return take_turn
+
+
+def blocking_setup(setup: Callable[..., Any]) -> Callable[[SetupSession], Awaitable[Any]]:
+    """Return the async form of a setup function; a plain one gets a session that blocks."""
+    if is_async(setup):
+        return setup
+    run = in_thread(setup)
+    return lambda session: run(_BlockingSession(session))
+
+
+class _BlockingSession:
+    """The `SyncSetupSession` of one connection."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: SetupSession) -> None:
+        self._session = session
+
+    def call(self, method: str, params: Params = None) -> Any:
+        return current().run(self._session.call, method, params)
+
+    def notify(self, method: str, params: Params = None) -> None:
+        current().run(self._session.notify, method, params)
+
+
+def blocking_signer(signer: Signer | SyncSigner) -> Signer:
+    """Return the async form of a signer; the methods of a user's own run in threads."""
+    return signer if isinstance(signer, KeyPairSigner) else _ThreadSigner(signer)
+
+
+class _ThreadSigner:
+    """A signer of the user's whose plain methods run in threads."""
+
+    __slots__ = ("_signer",)
+
+    def __init__(self, signer: Signer | SyncSigner) -> None:
+        self._signer = signer
+
+    @property
+    def profiles(self) -> frozenset[str]:
+        return self._signer.profiles
+
+    async def public_key(self) -> str:
+        key: str = await in_thread(self._signer.public_key)()
+        return key
+
+    async def sign(self, challenge: Challenge) -> str:
+        signature: str = await in_thread(self._signer.sign)(challenge)
+        return signature
+
+
+def through(middleware: tuple[Middleware | SyncMiddleware, ...], last: SyncCallNext) -> SyncCallNext:
+    """Return the function that sends a request through all middleware, the first one outermost, to `last`."""
+    call_next = last
+    for one in reversed(middleware):
+        call_next = _wrapped(one, call_next)
+    return call_next
+
+
+def _wrapped(middleware: Callable[..., Any], call_next: SyncCallNext) -> SyncCallNext:
+    if not is_async(middleware):
+        return lambda request: middleware(request, call_next)
+
+    async def call_next_apart(request: Request) -> Any:
+        return await current().apart(call_next, request)
+
+    return lambda request: current().run(middleware, request, call_next_apart)

@@ -1,0 +1,383 @@
+"""The event loop that all blocking clients of a process share, in a thread of its own, and how threads wait for it.
+
+The thread starts with the first client that is used. It is a daemon that `atexit` ends and joins: by then Python has
+joined all other threads, so those may use their clients to their last line. (A thread that is no daemon would have to
+end before them, and only private functions of `threading` could tell it to.)
+
+A fork copies no threads. The child forgets the loop, and has another one as soon as it uses a client of its own. The
+parent's loop is left untouched there: its selector and its sockets are shared with the parent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import builtins
+import functools
+import logging
+import os
+import threading
+import warnings
+import weakref
+from _thread import allocate_lock, get_ident
+from asyncio import _get_running_loop
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..engine.tasks import start_task
+from ..errors import CircleWsError, ClientClosed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from ..client import CircleWsClient, Timeout
+    from ..engine.pending_call import PendingCall
+    from ..engine.pipeline import Pipeline
+    from ..jsonrpc.messages import Params
+
+__all__ = ["Runner", "check_supported", "current"]
+
+T = TypeVar("T")
+
+_LOOK = 0.5
+"""Time between two looks of a waiting thread, in seconds: does the loop still run? Windows sees a Ctrl-C only then."""
+_MAX_THREADS = 1024
+"""Maximum number of threads for plain functions of the user's: a guard.
+
+A client runs at most 256 handlers and as many callbacks at the same time. One may wait for another (a handler calls the
+circle, which asks back), so a maximum that is reached in normal use could dead-lock.
+"""
+_CLOSE_WITHIN = 2.0
+"""Maximum time that open clients get to close at the end of the interpreter, in seconds."""
+
+_logger = logging.getLogger("circle_ws")
+
+
+class _Work:
+    """One piece of work for the loop, and the lock that the thread waits on; whichever loop is asked runs `begin`."""
+
+    __slots__ = ("error", "lock", "result")
+
+    def __init__(self) -> None:
+        self.lock = allocate_lock()
+        self.lock.acquire()
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def begin(self) -> None:
+        """Start, on the loop; `end` or `fail` is called once."""
+        raise NotImplementedError
+
+    def cancel(self) -> None:
+        """Stop, on the loop: the thread does not wait any more."""
+
+    def end(self, result: Any) -> None:
+        """Hand the result to the thread."""
+        self.result = result
+        self.lock.release()
+
+    def fail(self, error: BaseException) -> None:
+        """Hand an exception to the thread."""
+        self.error = error
+        self.lock.release()
+
+
+class _Step(_Work):
+    """A function that does not wait."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        super().__init__()
+        self._function = function
+
+    def begin(self) -> None:
+        try:
+            result = self._function()
+        except BaseException as error:
+            self.fail(error)
+        else:
+            self.end(result)
+
+
+class _Call(_Work):
+    """One call, which needs no task."""
+
+    __slots__ = ("_arguments", "_call", "_idempotent", "_pipeline")
+
+    def __init__(self, pipeline: Pipeline, arguments: tuple[str, Params, Timeout], idempotent: bool) -> None:
+        super().__init__()
+        self._pipeline = pipeline
+        self._arguments = arguments
+        self._idempotent = idempotent
+        self._call: PendingCall | None = None
+
+    def begin(self) -> None:
+        try:
+            self._call = call = self._pipeline.begin(*self._arguments, idempotent=self._idempotent)
+        except BaseException as error:
+            self.fail(error)
+        else:
+            call.future.add_done_callback(self._ended)
+
+    def cancel(self) -> None:
+        if self._call is not None:
+            self._call.future.cancel()
+
+    def _ended(self, future: asyncio.Future[Any]) -> None:
+        assert self._call is not None
+        if future.cancelled():
+            error: BaseException | None = asyncio.CancelledError()
+        else:
+            error = future.exception()
+        if error is None:
+            self.end(future.result())
+        else:
+            self._pipeline.end(self._call, error)
+            self.fail(error)
+
+
+class _Coroutine(_Work):
+    """A coroutine, in a task of its own and in a copy of the thread's context."""
+
+    __slots__ = ("_function", "_task")
+
+    def __init__(self, function: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        super().__init__()
+        self._function = function
+        self._task: asyncio.Task[Any] | None = None
+
+    def begin(self) -> None:
+        self._task = start_task(self._function(), name="the work of a blocking client")
+        self._task.add_done_callback(self._ended)
+
+    def cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        if task.cancelled():
+            self.fail(asyncio.CancelledError())
+        elif (error := task.exception()) is not None:
+            self.fail(error)
+        else:
+            self.end(task.result())
+
+
+class Runner:
+    """Runs the work of blocking clients on an event loop in a thread."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.loop.set_default_executor(ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="circle-ws"))
+        self._clients: weakref.WeakSet[CircleWsClient] = weakref.WeakSet()
+        self._refusal: Callable[[], Exception] | None = None
+        self._warned = False
+        self._thread = threading.Thread(target=self._serve, name="circle-ws", daemon=True)
+        self._thread.start()
+        self._ident = self._thread.ident
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether clients can be used: not after a fork, in the child, nor after the end of the interpreter."""
+        return self._refusal is None
+
+    def bind(self, client: CircleWsClient) -> None:
+        """Close a client at the end of the interpreter, unless that has happened by then."""
+        self._clients.add(client)
+
+    def run(self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
+        """Return the result of the coroutine function, which runs on the loop.
+
+        Raises:
+            RuntimeError: This is the loop's own thread, or a child of the process that the client belongs to.
+            ClientClosed: The loop has ended with the interpreter.
+        """
+        result: T = self._wait(_Coroutine(functools.partial(function, *args)))
+        return result
+
+    def do(self, function: Callable[..., T], *args: Any) -> T:
+        """Return the result of a function that does not wait, which runs on the loop; the errors are those of `run`."""
+        if get_ident() == self._ident:
+            return function(*args)
+        result: T = self._wait(_Step(functools.partial(function, *args)))
+        return result
+
+    def call(self, pipeline: Pipeline, method: str, params: Params, timeout: Timeout, *, idempotent: bool) -> Any:
+        """Make one call and return its result, as plain JSON values."""
+        return self._wait(_Call(pipeline, (method, params, timeout), idempotent))
+
+    def soon(self, function: Callable[[], object]) -> None:
+        """Run a function that does not wait on the loop, and return without its result."""
+        if self._refusal is None:
+            self.loop.call_soon_threadsafe(function)
+
+    def time(self) -> float:
+        """Return the time of the event loop, in seconds."""
+        return self.loop.time()
+
+    async def apart(self, function: Callable[..., T], *args: Any, **options: Any) -> T:
+        """Call a user's plain function in a thread, in a copy of the current context."""
+        return await asyncio.to_thread(_guarded, function, args, options)
+
+    # Waiting.
+
+    def _wait(self, work: _Work) -> Any:
+        if self._refusal is not None:
+            raise self._refusal()
+        if get_ident() == self._ident:
+            raise RuntimeError(
+                "a blocking client was used on the thread of its own event loop, as in an async function that it was "
+                "given, and would wait for itself; make that a plain function, which runs in a thread"
+            )
+        if not self._warned and _get_running_loop() is not None:
+            self._warn()
+        lock = work.lock
+        try:
+            self.loop.call_soon_threadsafe(work.begin)
+            while not lock.acquire(True, _LOOK):
+                self._check_alive()
+        except BaseException:
+            # A Ctrl-C ends what this thread waits for, and not the client.
+            self._give_up(work)
+            raise
+        if work.error is None:
+            return work.result
+        error = _own(work.error)
+        try:
+            raise error
+        finally:
+            # The error refers to this frame by its traceback.
+            del error, work
+
+    def _check_alive(self) -> None:
+        if not self._thread.is_alive():
+            raise _ended()
+
+    def _give_up(self, work: _Work) -> None:
+        try:
+            self.loop.call_soon_threadsafe(work.cancel)
+        except RuntimeError:
+            # The loop is closed, and everything on it has ended.
+            return
+
+    def _warn(self) -> None:
+        # IPython, whose cells run inside of a loop, adds this function to the builtins.
+        if hasattr(builtins, "get_ipython"):
+            return
+        self._warned = True
+        warnings.warn(
+            "a blocking client of circle_ws.sync is used inside of a running event loop, which stands still meanwhile; "
+            "async code uses circle_ws.connect()",
+            RuntimeWarning,
+            stacklevel=5,
+        )
+
+    # The thread.
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        while True:
+            try:
+                self.loop.run_forever()
+            except (SystemExit, KeyboardInterrupt):
+                _logger.exception("an async function of the program's tried to end the event loop; it goes on")
+            else:
+                break
+        self.loop.close()
+
+    def end(self) -> None:
+        """End the thread, with the interpreter."""
+        if self._refusal is None:
+            ending = asyncio.run_coroutine_threadsafe(self._close(), self.loop)
+            self._refusal = _ended
+            ending.add_done_callback(lambda _: self.loop.call_soon_threadsafe(self.loop.stop))
+            self._thread.join(2 * _CLOSE_WITHIN)
+
+    async def _close(self) -> None:
+        """Close what the program left open, and end every task."""
+        closing = [asyncio.ensure_future(client.close(drain=0)) for client in self._clients]
+        if closing:
+            await asyncio.wait(closing, timeout=_CLOSE_WITHIN)
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_CLOSE_WITHIN / 2)
+        await self.loop.shutdown_asyncgens()
+
+    def forget(self) -> None:
+        """Refuse everything from now on: this is a child, and the thread is the parent's."""
+        parent = os.getppid()
+        self._refusal = lambda: RuntimeError(
+            f"this blocking client belongs to process {parent}, from which this process ({os.getpid()}) was forked; "
+            "make a client of its own in each process, after the fork"
+        )
+        for client in self._clients:
+            # Else a client that is dropped here would wake the parent's loop, by a socket that both share.
+            client._supervisor._run = None
+
+
+_lock = allocate_lock()
+_runner: Runner | None = None
+_registered = False
+
+
+def check_supported() -> None:
+    """Do nothing: threads are there wherever CPython is."""
+
+
+def current() -> Runner:
+    """Return the runner of this process; start it if there is none."""
+    global _runner, _registered
+    runner = _runner
+    if runner is not None:
+        return runner
+    with _lock:
+        if _runner is None:
+            _runner = Runner()
+            if not _registered:
+                atexit.register(_end)
+                if hasattr(os, "register_at_fork"):
+                    os.register_at_fork(after_in_child=_forget)
+                _registered = True
+        return _runner
+
+
+def _end() -> None:
+    if _runner is not None:
+        _runner.end()
+
+
+def _forget() -> None:
+    """Forget the parent's runner, in a child that was just forked."""
+    global _lock, _runner
+    _lock = allocate_lock()
+    if _runner is not None:
+        _runner.forget()
+        _runner = None
+
+
+def _ended() -> ClientClosed:
+    return ClientClosed("the interpreter is ending, and the event loop of the blocking clients has ended with it")
+
+
+def _own(error: BaseException) -> BaseException:
+    """Return the exception for this thread: a lost connection fails the calls of many with one and the same."""
+    if isinstance(error, asyncio.CancelledError):
+        return _ended()
+    if not isinstance(error, CircleWsError):
+        return error
+    mine = copy(error).with_traceback(error.__traceback__)
+    mine.__cause__, mine.__context__ = error.__cause__, error.__context__
+    mine.__suppress_context__ = error.__suppress_context__
+    return mine
+
+
+def _guarded(function: Callable[..., T], args: tuple[Any, ...], options: dict[str, Any]) -> T:
+    try:
+        return function(*args, **options)
+    except (StopIteration, SystemExit, KeyboardInterrupt) as error:
+        # None of these may pass through a task: they would end the event loop, or be taken for its own.
+        raise RuntimeError(f"a function of the program's raised {type(error).__name__}") from error
