@@ -15,4 +15,5 @@ def main() -> None:
         sys.exit("the command line needs typer and rich: pip install 'circle-ws[cli]'")
     except KeyboardInterrupt:
         sys.exit(130)
-    app()
+    # Not "python -m circle_ws": shells complete the command by its name.
+    app(prog_name="circle-ws")

@@ -6,10 +6,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from .bench import bench
 from .calls import call, notify, play
 from .demo import demo
 from .doctor import doctor
 from .keys import keygen, pubkey
+from .listen import listen
 from .output import reported, show
 from .serve import serve
 
@@ -60,5 +62,5 @@ def _root(
     """Talk to a circle: JSON-RPC over WebSocket, signed in with a secp256k1 key."""
 
 
-for _command in (demo, call, play, notify, doctor, serve, keygen, pubkey):
+for _command in (demo, call, play, notify, listen, doctor, bench, serve, keygen, pubkey):
     app.command()(_command)

@@ -14,7 +14,7 @@ from .keys import VARIABLE
 from .output import ExitCode, Json, fail, laid_out, printable, read_stdin, run, show, show_json
 from .progress import follow
 
-__all__ = ["call", "decoded", "notify", "play"]
+__all__ = ["Params", "call", "decoded", "notify", "play"]
 
 AUTHENTICATION_REQUIRED = -32001
 T = TypeVar("T")

@@ -26,15 +26,17 @@ from ..errors import (
     OutcomeUnknown,
     RpcError,
 )
-from ..text import escaped, hide_keys
+from ..text import escaped, hide_keys, shown
 
 __all__ = [
     "CommandFailed",
     "ExitCode",
     "Json",
+    "beginning",
     "code_of",
     "described",
     "fail",
+    "in_json",
     "laid_out",
     "leave_the_log_alone",
     "printable",
@@ -225,13 +227,14 @@ def show(text: str) -> None:
 
 
 def show_json(value: Any) -> None:
-    """Print a value as one line of JSON, in which no character commands a terminal."""
-    show(printable(json.dumps(value, ensure_ascii=not _writes_unicode())))
+    """Print a value as one line of JSON."""
+    show(in_json(value))
 
 
-def _writes_unicode() -> bool:
-    encoding: str | None = getattr(sys.stdout, "encoding", None)
-    return encoding is not None and encoding.lower().startswith("utf")
+def in_json(value: Any) -> str:
+    """Return a value as JSON for stdout: on one line, and no character of it commands a terminal."""
+    encoding: str = getattr(sys.stdout, "encoding", None) or ""
+    return printable(json.dumps(value, ensure_ascii=not encoding.lower().startswith("utf")))
 
 
 def read_stdin() -> str:
@@ -258,11 +261,24 @@ def reason(error: OSError) -> str:
 
 def laid_out(result: Any) -> str:
     """Return a JSON value as text, indented and cut at `MAX_CHARACTERS`."""
+    text = _rendered(result, MAX_CHARACTERS, indent=2)
+    if len(text) <= MAX_CHARACTERS:
+        return text
+    words = f"\n... and more: over {MAX_CHARACTERS} characters are left out here; | or > gets all of it"
+    return text[:MAX_CHARACTERS] + words
+
+
+def beginning(result: Any, limit: int) -> str:
+    """Return a JSON value on one line, printable, and cut at `limit` characters."""
+    return shown(_rendered(result, limit), limit)
+
+
+def _rendered(result: Any, limit: int, indent: int | None = None) -> str:
+    """Return a JSON value as text, or at least the first `limit` characters of it."""
     text = ""
     # Piece by piece: a result that is cut, perhaps deep or long, is never rendered whole.
-    for part in json.JSONEncoder(ensure_ascii=False, indent=2).iterencode(result):
+    for part in json.JSONEncoder(ensure_ascii=False, indent=indent).iterencode(result):
         text += part
-        if len(text) > MAX_CHARACTERS:
-            words = f"\n... and more: over {MAX_CHARACTERS} characters are left out here; | or > gets all of it"
-            return text[:MAX_CHARACTERS] + words
+        if len(text) > limit:
+            break
     return text

@@ -38,7 +38,8 @@ def spinner(words: str) -> Iterator[Callable[[str], None]]:
     if sys.stderr is None or not sys.stderr.isatty():
         yield lambda words: None
         return
-    status = Console(stderr=True).status(_line(words))
+    # Not more often: each drawing takes time from what is measured meanwhile.
+    status = Console(stderr=True).status(_line(words), refresh_per_second=4)
     timer = asyncio.get_running_loop().call_later(DELAY, status.start)
     try:
         yield lambda words: status.update(_line(words))

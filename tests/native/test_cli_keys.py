@@ -163,6 +163,13 @@ def test_a_key_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pyte
         ["call", "ws://KEY", "f"],
         ["call", "ws://127.0.0.1:1/", "f", "--profile", "KEY"],
         ["call", "ws://127.0.0.1:1/", "f", "[]", "KEY"],
+        ["call", "ws://127.0.0.1:1/", "f", "--header", "KEY"],
+        ["call", "ws://127.0.0.1:1/", "f", "--header", "@KEY"],
+        ["call", "ws://127.0.0.1:1/", "f", "--proxy", "KEY"],
+        ["call", "ws://127.0.0.1:1/", "f", "--ca-file", "KEY"],
+        ["call", "ws://127.0.0.1:1/", "f", "--json", "KEY", "KEY"],
+        ["bench", "ws://127.0.0.1:1/", "KEY"],
+        ["listen", "ws://127.0.0.1:1/", "KEY", "--setup", "KEY"],
     ],
     ids=" ".join,
 )
