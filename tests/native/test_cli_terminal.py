@@ -15,7 +15,7 @@ from tests.native.terminal import on_terminal
 from tests.support.limits import PATIENCE
 
 SIGNED = {"CIRCLE_WS_PRIVATE_KEY": generate_private_key()}
-COMMANDS = {"bench", "call", "demo", "keygen", "listen", "notify", "play", "pubkey", "serve"}
+COMMANDS = {"bench", "call", "demo", "doctor", "keygen", "listen", "notify", "play", "pubkey", "serve"}
 
 
 def test_what_takes_long_has_a_spinner_on_a_terminal() -> None:
