@@ -18,5 +18,6 @@ All of it works the same natively and inside Pyodide; only `circle_ws.testing.py
 """
 
 from .circle import QUICK, Circle, Request
+from .clock import VirtualTime, virtual_time
 
-__all__ = ["QUICK", "Circle", "Request"]
+__all__ = ["QUICK", "Circle", "Request", "VirtualTime", "virtual_time"]

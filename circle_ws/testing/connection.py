@@ -40,9 +40,13 @@ class Pulse:
         self.hanging = hanging
         self._bell.ring()
 
-    async def beats(self) -> None:
-        """Return when the circle runs."""
-        await self._bell.until(lambda: not self.hanging)
+    async def beats(self, peer: MemoryPeer | None = None) -> None:
+        """Return when the circle runs, or when the connection of `peer` has ended."""
+        await self._bell.until(lambda: not self.hanging or (peer is not None and peer.loss is not None))
+
+    def lost(self) -> None:
+        """Handle the end of a connection."""
+        self._bell.ring()
 
 
 class MemoryConnect:
@@ -139,8 +143,9 @@ class MemorySocket:
             text = await self._peer.receive()
         except ConnectionLost:
             return None
-        await self._pulse.beats()
-        return text
+        await self._pulse.beats(self._peer)
+        # Hanging still: then the client is gone.
+        return None if self._pulse.hanging else text
 
     async def wait_until_read(self) -> None:
         """Return at once: in memory everything is read."""
@@ -183,6 +188,7 @@ class MemorySocket:
         return ConnectionLost(words, code=loss.code, reason=loss.reason, local=not loss.local)
 
     def _ended(self) -> None:
+        self._pulse.lost()
         if self.when_lost is not None:
             self.when_lost()
 

@@ -43,7 +43,7 @@ _MAY_IMPORT: dict[str, set[str]] = {
 """The rooms (modules and sub-packages of the top level) that each room may import, type-only imports included."""
 
 _ENGINE: tuple[set[str], ...] = (
-    {"wakeup", "tasks", "loop_affinity"},
+    {"clock", "wakeup", "tasks", "loop_affinity"},
     {"pending_call", "handlers", "listener", "closing"},
     {"session", "notifications", "reconnect", "call_queue"},
     {"send_queue", "observers", "authenticator"},
