@@ -47,7 +47,9 @@ def notify(connection: Connection, method: Method, params: Params = None, as_jso
 def play(
     connection: Connection,
     script: Annotated[str, typer.Argument(metavar="SCRIPT", help="What to run; - reads it from stdin.")],
-    raw: Annotated[bool, typer.Option("--raw", help="Print the output as it is, not as JSON.")] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Print the output itself, not as JSON; into a pipe as it is.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run a script on a circle and print its output, a string, as JSON."""
@@ -57,7 +59,7 @@ def play(
     client = connection.builder().build()
     output = run(_ask(client, lambda: client.play(text)))
     if raw:
-        show(output)
+        show(printable(output, kept="\n\t") if sys.stdout.isatty() else output)
     else:
         _show(output, as_json=as_json)
 

@@ -162,11 +162,11 @@ def reported(*, as_json: bool) -> Iterator[None]:
 
 
 def _report(error: CircleWsError | CommandFailed, *, as_json: bool) -> NoReturn:
-    if as_json:
-        with suppress(OSError, CommandFailed):  # The exit code alone tells it then.
+    with suppress(OSError, CommandFailed):  # If it cannot be written, the exit code alone tells it.
+        if as_json:
             show_json({"error": described(error)})
-    else:
-        typer.echo(printable(_sentence(error)), err=True)
+        else:
+            typer.echo(printable(_sentence(error)), err=True)
     raise typer.Exit(code_of(error)) from None
 
 
@@ -218,7 +218,8 @@ def show(text: str) -> None:
         CommandFailed: It cannot be written: a disk is full.
     """
     try:
-        typer.echo(text)
+        # Else typer would take colours out of raw output.
+        typer.echo(text, color=True)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -249,9 +250,9 @@ def read_stdin() -> str:
     fail(f"stdin is no text in {encoding}", code=ExitCode.USAGE)
 
 
-def printable(text: str) -> str:
+def printable(text: str, *, kept: str = "\n") -> str:
     """Return `text` with control characters escaped: a peer's text must not command the terminal."""
-    return escaped(text, kept="\n")
+    return escaped(text, kept=kept)
 
 
 def reason(error: OSError) -> str:

@@ -5,6 +5,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -152,6 +154,30 @@ def test_a_reader_that_has_gone_is_no_fault(circle: CircleServer) -> None:
     os.close(writing)
     assert process.communicate(timeout=PATIENCE)[1] == ""
     assert process.returncode == ExitCode.BROKEN_PIPE
+
+
+def test_a_failure_that_nobody_reads_has_its_code(refused: str) -> None:
+    """stderr is a pipe whose reader has gone."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = start("call", refused, "echo", stderr=writing)
+    os.close(writing)
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == ExitCode.CONNECTION
+
+
+def test_streams_that_are_closed_or_narrow(circle: CircleServer) -> None:
+    """Without stdout or stdin there is no traceback; what an encoding lacks is escaped, in JSON as JSON."""
+    program = f"{sys.executable} -m circle_ws"
+    for command, code, output in (
+        (f"{program} play {circle.url} é >&-", 0, ""),
+        (f"{program} play {circle.url} - <&-", ExitCode.USAGE, "there is no stdin to read\n"),
+        (f"{program} call {circle.url} echo '[\"é😀\"]'", 0, '"\\u00e9\\ud83d\\ude00"\n'),
+        (f"{program} play {circle.url} é😀 --raw", 0, "é\\U0001f600\n"),
+    ):
+        env = environ(**SIGNED, PYTHONIOENCODING="latin-1")
+        done = subprocess.run(["sh", "-c", command], env=env, capture_output=True, timeout=PATIENCE)
+        assert (done.returncode, (done.stdout + done.stderr).decode("latin-1")) == (code, output)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")

@@ -46,6 +46,16 @@ async def test_it_offers_what_it_says() -> None:
             assert await client.play("1 + 1") == "2"
 
 
+def test_a_script_gets_its_url_as_json() -> None:
+    process = start("serve", "--port", "0", "--json")
+    assert process.stdout
+    told = json.loads(process.stdout.readline())
+    assert told["dialect"] == "hero-0.2"
+    assert invoke("call", told["url"], "rpc.ping").stdout == '"pong"\n'
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=PATIENCE) == ("", "")
+
+
 @pytest.mark.parametrize("dialect", ["hero-0.2", "circles-1.0"])
 async def test_it_speaks_the_dialect_asked_for(dialect: circle_ws.Dialect) -> None:
     with _served("--dialect", dialect) as (_, url):

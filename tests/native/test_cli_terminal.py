@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from circle_ws.auth import generate_private_key
 from circle_ws.cli.app import app
 from circle_ws.cli.output import ExitCode
-from tests.native.command_line import invoke, start
+from tests.native.command_line import circle_in_thread, invoke, start
 from tests.native.terminal import on_terminal
 from tests.support.limits import PATIENCE
 
@@ -43,6 +43,17 @@ def test_ctrl_c_where_a_password_is_asked_for(tmp_path: Path) -> None:
     assert terminal.process.returncode == ExitCode.INTERRUPTED
     assert "Traceback" not in told and "Aborted" not in told
     assert list(tmp_path.iterdir()) == []
+
+
+def test_raw_output_does_not_command_a_terminal() -> None:
+    """Line breaks and tabs stay; a pipe gets it as it is."""
+    output = "one\n\ttwo\x1b[2J\x9b31m\u202e"
+    with circle_in_thread(play=lambda script: output) as circle:
+        with on_terminal("play", circle.url, "1", "--raw", env=SIGNED) as terminal:
+            told = terminal.read_to_the_end()
+        assert invoke("play", circle.url, "1", "--raw", env=SIGNED).stdout == f"{output}\n"
+    assert "\x1b[2J" not in told and "\u202e" not in told
+    assert r"two\u001b[2J\u009b31m\u202e" in told
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

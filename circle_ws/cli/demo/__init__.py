@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from ..output import fail, leave_the_log_alone, reason, run
+from ..progress import spinner
 from .browser import BrowserName, find_browser, running_browser
 from .checkout import BundleError, find_checkout, make_bundle
 from .circle import running_circle
@@ -53,7 +54,8 @@ async def _perform(*, once: bool, page: bool, pyodide: Path | None, port: int, b
             checkout = _checkout()
             found = _browser(browser) if once else None
             narrator.line("putting Pyodide, circle-ws and its dependencies into a folder")
-            bundle = await asyncio.to_thread(make_bundle, checkout, pyodide)
+            with spinner("bundling"):
+                bundle = await asyncio.to_thread(make_bundle, checkout, pyodide)
         except BundleError as error:
             if page:
                 fail(f"there is no page: {error}")
@@ -97,7 +99,8 @@ async def _drive(narrator: Narrator, name: BrowserName, program: str, site: Site
     async with running_browser(name, program, address) as process:
         ended = asyncio.create_task(process.wait())
         either: list[asyncio.Future[Any]] = [site.report, ended]
-        await asyncio.wait(either, timeout=PAGE_LIMIT, return_when=asyncio.FIRST_COMPLETED)
+        with spinner("waiting for the page"):
+            await asyncio.wait(either, timeout=PAGE_LIMIT, return_when=asyncio.FIRST_COMPLETED)
         ended.cancel()
     if not site.report.done():
         fail(f"{name} gave no report within {PAGE_LIMIT:.0f} s, or ended")
