@@ -67,6 +67,9 @@ MSGSPEC = ["0.18.6", "0.19.0", "0.20.0"]
 """The versions in Pyodide 0.26 to 314; newer ones are tested everywhere."""
 CODEC = sorted(str(path) for pattern in ("test_codec*.py", "test_convert*.py") for path in Path("tests").glob(pattern))
 
+EXAMPLES = ["service", "flask", "notebook"]
+"""The folders of examples with tests of their own."""
+
 _NOT_HERE = 3
 """The code of a `ToolError` that says what this machine cannot do, or lacks."""
 
@@ -232,6 +235,13 @@ def example(session: nox.Session) -> None:
     _need(session, "chromium", "npm")
     python = _environment(session, "example", "test")
     session.run(*python, "-m", "pytest", "tests/example", *session.posargs)
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """Run the examples' own tests: a web service, a WSGI app, a notebook."""
+    python = _environment(session, "examples", "suite")
+    session.run(*python, "-m", "pytest", *(f"examples/{name}" for name in EXAMPLES), *session.posargs)
 
 
 @nox.session

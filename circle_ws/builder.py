@@ -244,7 +244,7 @@ class CircleWsClientBuilder:
         # Imported here: most programs need one of the two clients.
         from . import sync
 
-        return sync.CircleWsClient(ClientConfig(self._url, **self._options))
+        return sync.CircleWsClient(self.config())
 
     def _with(self, **options: Any) -> Self:
         builder = type(self)(self._url)

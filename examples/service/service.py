@@ -1,77 +1,79 @@
-"""A small service that uses a circle: it signs in, follows `tick`, makes a call every few seconds, and ends cleanly.
+"""A web service that holds one client of a circle for the life of the app.
 
-    CIRCLE_URL=ws://127.0.0.1:8765/ CIRCLE_WS_PRIVATE_KEY=... python3 service.py
+    CIRCLE_URL=ws://127.0.0.1:8765/ CIRCLE_WS_PRIVATE_KEY=... uvicorn --factory service:create_app
 
-The circle may start later, restart or be down for hours: the client reconnects and signs in again, and the listener
-continues. A failure that waiting cannot fix, such as a key that the circle rejects, ends the service with exit code 1.
+The circle may start later, restart or be down for hours: the service is up, says so at `/health`, and answers again as
+soon as the client has reconnected.
 """
 
-import asyncio
-import logging
 import os
-import signal
-import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
 
-from circle_ws import CircleWsClient, CircleWsClientBuilder, CircleWsError, StatusChange
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi.responses import JSONResponse
 
-ASK_EVERY = 5.0
+from circle_ws import CallTimeout, CircleWsClient, CircleWsClientBuilder, OutcomeUnknown, RpcError
+from circle_ws.errors import CircleWsError
 
-log = logging.getLogger("service")
-
-
-async def follow_ticks(client: CircleWsClient) -> None:
-    # When the client gives up, the loop raises the reason, which ends the service.
-    async with client.notifications("tick") as ticks:
-        async for tick in ticks:
-            log.info("tick %s", tick)
+router = APIRouter()
 
 
-async def ask(client: CircleWsClient) -> None:
-    while True:
+def builder_from_environment() -> CircleWsClientBuilder:
+    url = os.environ.get("CIRCLE_URL", "ws://127.0.0.1:8765/")
+    return CircleWsClientBuilder(url).with_keypair(os.environ["CIRCLE_WS_PRIVATE_KEY"]).with_timeouts(call=10)
+
+
+def create_app(builder: CircleWsClientBuilder | None = None) -> FastAPI:
+    prepared = builder or builder_from_environment()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        # Built here and not above: a client belongs to the event loop on which it is used.
+        app.state.client = client = prepared.build()
+        # Not connect(): the service starts, and tells of it, while its circle is down.
+        client.start()
         try:
-            log.info("40 + 2 is %s", await client.play("40 + 2", timeout=10))
-        except CircleWsError as error:
-            # A timeout while the circle is down, or an error of the circle: try again in the next round.
-            log.warning("no answer: %s", error)
-        await asyncio.sleep(ASK_EVERY)
+            yield
+        finally:
+            await client.close()
+
+    app = FastAPI(lifespan=lifespan)
+    app.include_router(router)
+    app.add_exception_handler(CircleWsError, explain)
+    return app
 
 
-def log_status(change: StatusChange) -> None:
-    later = "" if change.retry_in is None else f", next attempt in {change.retry_in:.1f} s"
-    log.info("%s%s%s", change.status.value, later, f" ({change.cause})" if change.cause else "")
+def the_client(request: Request) -> CircleWsClient:
+    client: CircleWsClient = request.app.state.client
+    return client
 
 
-async def serve(client: CircleWsClient) -> None:
-    await client.connect()
-    async with asyncio.TaskGroup() as tasks:
-        for job in (follow_ticks, ask):
-            tasks.create_task(job(client))
+Client = Annotated[CircleWsClient, Depends(the_client)]
 
 
-async def main() -> int:
-    client = (
-        CircleWsClientBuilder(os.environ.get("CIRCLE_URL", "ws://127.0.0.1:8765/"))
-        .with_keypair(os.environ["CIRCLE_WS_PRIVATE_KEY"])
-        .with_reconnect(first_connect="retry")
-        .build()
-    )
-    client.on_status(log_status)
-    serving = asyncio.create_task(serve(client))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
-    code = 0
-    try:
-        await serving
-    except* asyncio.CancelledError:
-        log.info("asked to end")
-    except* CircleWsError as group:
-        log.error("the circle cannot be used: %s", group.exceptions[0])
-        code = 1
-    finally:
-        await client.close()
-    return code
+@router.get("/health")
+async def health(client: Client, response: Response) -> dict[str, Any]:
+    response.status_code = 200 if client.is_connected() else 503
+    failure = None if client.failure is None else str(client.failure)
+    return {"circle": client.status.value, "reconnects": client.stats.reconnects, "failure": failure}
 
 
-if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    sys.exit(asyncio.run(main()))
+@router.get("/calculate")
+async def calculate(client: Client, script: str) -> dict[str, str]:
+    # While the client reconnects, this waits for it, up to the call's timeout.
+    return {"output": await client.play(script)}
+
+
+async def explain(request: Request, error: Exception) -> JSONResponse:
+    """Answer a request whose call has failed."""
+    status = 503
+    if isinstance(error, RpcError):
+        status = 422
+    elif isinstance(error, CallTimeout):
+        status = 504
+    elif isinstance(error, OutcomeUnknown):
+        # It may have run: only the caller knows whether it may be sent again.
+        status = 502
+    return JSONResponse({"error": type(error).__name__, "message": str(error)}, status)

@@ -1,4 +1,4 @@
-"""Proves that the example service survives what it says it survives, and ends as a service should."""
+"""Proves that the example worker survives what it says it survives, and ends as a worker should."""
 
 import asyncio
 import re
@@ -12,11 +12,11 @@ from circle_ws.auth import KeyPair, derive_public_key, generate_private_key
 from circle_ws.cli.demo.circle import running_circle
 from tests.native.command_line import environ
 
-SERVICE = Path(__file__).parents[2] / "examples" / "service" / "service.py"
+WORKER = Path(__file__).parents[2] / "examples" / "worker" / "worker.py"
 
 
-class _Service:
-    """The running service, and what it has logged."""
+class _Worker:
+    """The running worker, and what it has logged."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -41,67 +41,67 @@ class _Service:
 
 
 @asynccontextmanager
-async def _running(url: str) -> AsyncIterator[_Service]:
+async def _running(url: str) -> AsyncIterator[_Worker]:
     key = generate_private_key()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        str(SERVICE),
+        str(WORKER),
         env=environ(CIRCLE_URL=url, CIRCLE_WS_PRIVATE_KEY=key),
         stderr=asyncio.subprocess.PIPE,
     )
-    service = _Service(process)
+    worker = _Worker(process)
     try:
-        yield service
+        yield worker
     finally:
         if process.returncode is None:
             process.kill()
             await process.communicate()
-        assert key not in service.log
-        assert derive_public_key(key) not in service.log
+        assert key not in worker.log
+        assert derive_public_key(key) not in worker.log
 
 
 async def test_it_works_and_ends_on_sigterm() -> None:
-    async with running_circle() as circle, _running(circle.url) as service:
-        await service.says("40 \\+ 2 is 42")
-        await service.says("tick {'n': ")
-        assert await service.ends(signal.SIGTERM) == 0
-        assert "closed" in service.log
-        assert "Traceback" not in service.log
+    async with running_circle() as circle, _running(circle.url) as worker:
+        await worker.says("40 \\+ 2 is 42")
+        await worker.says("tick {'n': ")
+        assert await worker.ends(signal.SIGTERM) == 0
+        assert "closed" in worker.log
+        assert "Traceback" not in worker.log
 
 
 async def test_it_survives_a_restart_of_the_circle() -> None:
-    async with running_circle() as circle, _running(circle.url) as service:
-        await service.says("tick")
+    async with running_circle() as circle, _running(circle.url) as worker:
+        await worker.says("tick")
         await circle.stop()
-        await service.says("waiting")
+        await worker.says("waiting")
         await circle.start()
-        await service.says("connected")
-        await service.says("tick")
-        assert await service.ends(signal.SIGTERM) == 0
+        await worker.says("connected")
+        await worker.says("tick")
+        assert await worker.ends(signal.SIGTERM) == 0
 
 
 async def test_it_may_be_started_before_the_circle() -> None:
     async with running_circle() as circle:
         await circle.stop()
-        async with _running(circle.url) as service:
-            await service.says("waiting")
+        async with _running(circle.url) as worker:
+            await worker.says("waiting")
             await circle.start()
-            await service.says("tick")
-            assert await service.ends(signal.SIGINT) == 0
+            await worker.says("tick")
+            assert await worker.ends(signal.SIGINT) == 0
 
 
 async def test_it_can_be_ended_while_it_waits() -> None:
     async with running_circle() as circle:
         await circle.stop()
-        async with _running(circle.url) as service:
-            await service.says("waiting")
-            assert await service.ends(signal.SIGTERM) == 0
-            assert "Traceback" not in service.log
+        async with _running(circle.url) as worker:
+            await worker.says("waiting")
+            assert await worker.ends(signal.SIGTERM) == 0
+            assert "Traceback" not in worker.log
 
 
 async def test_what_cannot_be_mended_ends_it() -> None:
     keys = [KeyPair.generate().public_key]
-    async with running_circle(keys=keys) as circle, _running(circle.url) as service:
-        assert await service.ends() == 1
-        assert "the circle cannot be used" in service.log
-        assert "Traceback" not in service.log
+    async with running_circle(keys=keys) as circle, _running(circle.url) as worker:
+        assert await worker.ends() == 1
+        assert "the circle cannot be used" in worker.log
+        assert "Traceback" not in worker.log
