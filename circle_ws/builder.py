@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from .auth.keypair import KeyPair
 from .client import CircleWsClient
@@ -13,7 +13,7 @@ from .text import Hidden
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from types import TracebackType
     from typing import Self, Unpack
 
@@ -29,6 +29,17 @@ if TYPE_CHECKING:
 __all__ = ["CircleWsClientBuilder", "Connecting", "connect"]
 
 
+C = TypeVar("C")
+
+
+class Instrument(Protocol):
+    """A function that makes a client and observes it."""
+
+    def __call__(self, config: ClientConfig, make: Callable[[ClientConfig], C]) -> C:
+        """Return what `make` returns for a config like this one."""
+        ...
+
+
 class CircleWsClientBuilder:
     """A client to be, configured option by option.
 
@@ -39,11 +50,12 @@ class CircleWsClientBuilder:
         url: The circle: `ws://` or `wss://`.
     """
 
-    __slots__ = ("_options", "_url")
+    __slots__ = ("_instrument", "_options", "_url")
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._options: dict[str, Any] = {}
+        self._instrument: Instrument | None = None
 
     def with_keypair(self, private_key: str | bytes | KeyPair) -> Self:
         """Sign in with this private key: 64 hex characters, 32 bytes, or a `KeyPair`.
@@ -222,7 +234,7 @@ class CircleWsClientBuilder:
             ConfigError: An option is wrong; the message names it.
             UnsupportedRuntime: This runtime cannot do what an option asks for.
         """
-        return CircleWsClient(self.config())
+        return self._made(CircleWsClient)
 
     def config(self) -> ClientConfig:
         """Check all options and return them.
@@ -244,11 +256,22 @@ class CircleWsClientBuilder:
         # Imported here: most programs need one of the two clients.
         from . import sync
 
-        return sync.CircleWsClient(self.config())
+        return self._made(sync.CircleWsClient)
+
+    def _made(self, make: Callable[[ClientConfig], C]) -> C:
+        config = self.config()
+        return make(config) if self._instrument is None else self._instrument(config, make)
+
+    def _instrumented(self, instrument: Instrument) -> Self:
+        """Have `instrument(config, make)` make the clients, of either kind: for `circle_ws.contrib`."""
+        builder = self._with()
+        builder._instrument = instrument
+        return builder
 
     def _with(self, **options: Any) -> Self:
         builder = type(self)(self._url)
         builder._options = {**self._options, **_given(**options)}
+        builder._instrument = self._instrument
         return builder
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "is_socks",
     "normalised",
     "place_of",
+    "port_of",
     "shown",
     "shown_proxy",
 ]
@@ -103,6 +104,11 @@ def place_of(parts: SplitResult) -> str:
     if ":" in host:
         host = f"[{_compressed(host)}]"
     return host if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) else f"{host}:{parts.port}"
+
+
+def port_of(parts: SplitResult) -> int:
+    """Return the port of a checked URL of a circle."""
+    return parts.port or _DEFAULT_PORTS[parts.scheme.lower()]
 
 
 def host_of(parts: SplitResult) -> str:

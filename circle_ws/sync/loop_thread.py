@@ -51,7 +51,7 @@ circle, which asks back), so a maximum that is reached in normal use could dead-
 _CLOSE_WITHIN = 2.0
 """Maximum time that open clients get to close at the end of the interpreter, in seconds."""
 
-_logger = logging.getLogger("circle_ws")
+_logger = logging.getLogger("circle_ws.callbacks")
 
 
 class _Work:

@@ -61,11 +61,12 @@ async def test_the_guide_runs(url: str, capsys: pytest.CaptureFixture[str]) -> N
     trace.set_tracer_provider(provider)
     for block in blocks("docs/guide.md"):
         await run(block, names)
-    assert [span.name for span in spans.get_finished_spans()] == ["echo"]
+    assert {span.name for span in spans.get_finished_spans()} == {"circle_ws.connect", "echo"}
     told = capsys.readouterr().out
     for words in (
         "42\n",
         "by name",
+        "echo took 0.",
         "idle -> connecting",
         "the circle answered with an error: -32601",
         "{'n': ",

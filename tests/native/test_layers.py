@@ -37,6 +37,7 @@ _MAY_IMPORT: dict[str, set[str]] = {
     "bundle": set(),
     "testing": _CLIENT | {"builder", "client", "batch", "server", "sync", "bundle"},
     "cli": _CLIENT | {"builder", "client", "batch", "server", "bundle"},
+    "contrib": _CLIENT | {"builder", "client"},
     "__init__": _CLIENT | {"builder", "client", "batch"},
     "__main__": {"cli"},
 }
@@ -83,6 +84,7 @@ _FOREIGN: dict[str, tuple[str, ...]] = {
     "typing_extensions": ("jsonrpc/convert.py", "client.py", "batch.py", "engine/listener.py"),
     "typer": ("cli/*", "cli/demo/*", "cli/doctor/*"),
     "rich": ("cli/*", "cli/demo/*", "cli/doctor/*"),
+    "opentelemetry": ("contrib/opentelemetry/*",),
     "cryptography": ("auth/keyfile.py",),
     "packaging": ("bundle/wheels.py",),
     "aiohttp": ("testing/pyodide/*",),
