@@ -1,12 +1,16 @@
 """Proves that `doctor` names the fault and what to do about it, each by a peer that is really broken in that way."""
 
+import asyncio
 import socket
 import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from circle_ws.auth import KeyPair
+from circle_ws.cli.doctor import examination
 from circle_ws.cli.doctor.examination import examine
 from circle_ws.cli.doctor.timeline import Step
 from circle_ws.config import ClientConfig
@@ -208,6 +212,17 @@ async def test_a_redirect(peers: Peers) -> None:
     assert "Ask who runs the server" in (await fault(lost.url)).remedy
 
 
+async def test_a_handshake_that_no_client_accepts(peers: Peers) -> None:
+    """A key that is answered wrongly, and a server that takes none of the subprotocols that are offered."""
+    opening = "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: no\r\n\r\n"
+    peer = await peers.start("tcp", reply=opening)
+    step = await fault(peer.url)
+    assert step.name == "upgrade"
+    assert "in a way that a client must refuse" in step.remedy
+    choosy = await peers.start("opening")
+    assert "--subprotocol" in (await fault(choosy.url, subprotocols=["circle"])).remedy
+
+
 async def test_no_http_at_all(peers: Peers) -> None:
     peer = await peers.start("tcp", reply="220 mail.example ESMTP\r\n")
     step = await fault(peer.url)
@@ -218,7 +233,7 @@ async def test_no_http_at_all(peers: Peers) -> None:
 
 async def test_a_port_that_keeps_silent(peers: Peers) -> None:
     peer = await peers.start("tcp")
-    step = await fault(peer.url, open_timeout=0.3)
+    step = await fault(peer.url, open_timeout=1)
     assert step.name == "upgrade"
     assert "waiting for the WebSocket to open" in step.found
     assert "does not answer HTTP" in step.remedy
@@ -258,6 +273,22 @@ async def test_a_proxy_that_refuses(
 
 
 @pytest.mark.usefixtures("_no_proxies_here")
+async def test_behind_a_proxy_a_fault_is_the_circles(
+    peers: Peers, circle: RemotePeer, authority: trustme.CA, trusting: ssl.SSLContext, tmp_path: Path
+) -> None:
+    """TLS is then not a step of its own, and has its remedy all the same."""
+    path = tmp_path / "other.pem"
+    authority.issue_cert("other.test").private_key_and_cert_chain_pem.write_to_path(path)
+    front = await peers.start("tls_entrance", target=circle.port, certificate=str(path))
+    for kind in ("http_proxy", "socks_proxy"):
+        proxy = await peers.start(kind, target=front.port)
+        step = await fault("wss://circle.test/", proxy=proxy.url, tls=trusting)
+        assert step.name == "upgrade"
+        assert f"(through the proxy {proxy.url})" in step.found
+        assert "have a certificate issued for circle.test" in step.remedy
+
+
+@pytest.mark.usefixtures("_no_proxies_here")
 async def test_a_proxy_of_the_environment(peers: Peers, circle: RemotePeer, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that works is told of; one that cannot be used is the fault."""
     proxy = await peers.start("http_proxy", target=circle.port)
@@ -276,16 +307,19 @@ async def test_a_proxy_of_the_environment(peers: Peers, circle: RemotePeer, monk
 
 async def test_a_websocket_but_no_circle(peers: Peers) -> None:
     """One that answers something else, one without the method, one that keeps silent, one that closes."""
-    odd = await peers.start("scripted", answers={"fetch_nonce": {"raw": "hello"}})
-    step = await fault(odd.url, open_timeout=0.3)
+    odd = await peers.start("scripted", answers={"fetch_nonce": {"raw": '{"id": $id, "hello": "world"}'}})
+    step = await fault(odd.url)
     assert step.name == "circle"
     assert "does not seem to be a circle" in step.remedy
+    wrong = await peers.start("scripted", answers={"fetch_nonce": {"result": 7}})
+    assert (await fault(wrong.url)).name == "circle"
     other = await peers.start("scripted", answers={"fetch_nonce": {"error": {"code": -32601, "message": "no"}}})
     assert "it is no circle" in (await fault(other.url)).remedy
-    silent = await peers.start("scripted")
-    step = await fault(silent.url, open_timeout=0.3)
+    silent, echo = await peers.start("scripted"), await peers.start("echo")
+    step, echoed = await asyncio.gather(*(fault(it.url, open_timeout=2) for it in (silent, echo)))
     assert step.found.endswith("it ended while waiting for fetch_nonce")
     assert "does not seem to be a circle" in step.remedy
+    assert "only sends back what it gets" in echoed.remedy
     closing = await peers.start("scripted", at_once=1013)
     step = await fault(closing.url)
     assert step.name == "circle"
@@ -382,20 +416,27 @@ def accepting(**answers: Any) -> dict[str, Any]:
     return {"fetch_nonce": NONCE, "authenticate": {"result": True}, **answers}
 
 
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examination, "PING_LIMIT", 0.1)
+
+
+@pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize("reply", [{"result": "pong"}, {"error": {"code": -32601, "message": "no such method"}}])
 async def test_pings_that_are_not_answered(peers: Peers, reply: Any) -> None:
     """A circle that does not answer pings can be used, by the request that the client then sends; any reply will do."""
     circle = await peers.start("scripted", pongs=False, answers=accepting(**{"rpc.ping": reply}))
-    steps = {step.name: step for step in await examined(circle.url, open_timeout=0.5)}
+    steps = {step.name: step for step in await examined(circle.url)}
     assert list(steps) == PATH
     assert steps["keep-alive"].outcome == "warning"
-    assert steps["keep-alive"].found == "a ping is not answered within 0.5 s; the request rpc.ping is"
+    assert steps["keep-alive"].found == "a ping is not answered within 0.1 s; the request rpc.ping is"
     assert "with_keepalive(mode='rpc')" in steps["keep-alive"].remedy
 
 
+@pytest.mark.usefixtures("_impatient")
 async def test_a_circle_that_answers_nothing_after_the_sign_in(peers: Peers) -> None:
     circle = await peers.start("scripted", pongs=False, answers=accepting())
-    step = await fault(circle.url, open_timeout=0.3, call_timeout=0.3)
+    step = await fault(circle.url, call_timeout=0.3)
     assert step.name == "keep-alive"
     assert "answers nothing now" in step.remedy
 

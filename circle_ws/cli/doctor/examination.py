@@ -13,7 +13,15 @@ from ...auth.keypair import KeyPair
 from ...auth.profiles import PROFILES
 from ...client import CircleWsClient
 from ...config import ClientConfig
-from ...errors import AuthError, AuthRejected, CircleWsError, ConfigError, ConnectionFailed, RpcError
+from ...errors import (
+    AuthError,
+    AuthRejected,
+    CircleWsError,
+    ConfigError,
+    ConnectionFailed,
+    InvalidNonce,
+    RpcError,
+)
 from ...jsonrpc.messages import AUTHENTICATION_REQUIRED
 from ...transport.native import NativeConnect
 from ...urls import ENVIRONMENT, is_plain, normalised, shown_proxy
@@ -163,11 +171,15 @@ class _Circle:
             self._timeline.fail("upgrade", error, await self._for_upgrade(refused), seconds=seconds)
             return
         self._tell_upgrade()
-        nonce = self._tell_nonce()
-        remedy = remedies.for_sign_in(error, fixed=self._config.params != "auto" or self._config.dialect != "auto")
+        nonce = None if isinstance(error, InvalidNonce) else self._tell_nonce()
         if isinstance(error, AuthRejected):
             remedy = await self._for_rejection(client.public_key or "")
-        self._timeline.fail("circle" if nonce is None else "sign-in", error, remedy, seconds=seconds - opened)
+        elif self._watch.echoed:
+            remedy = remedies.echo()
+        else:
+            remedy = remedies.for_sign_in(error, fixed=self._config.params != "auto" or self._config.dialect != "auto")
+        is_circle = nonce is not None or isinstance(error, AuthRejected)
+        self._timeline.fail("sign-in" if is_circle else "circle", error, remedy, seconds=seconds - opened)
 
     async def _for_upgrade(self, error: ConnectionFailed) -> str:
         config = self._config
@@ -178,7 +190,7 @@ class _Circle:
         place = Place.of(urlsplit(normalised(config.url)), config.open_timeout)
         if may_be_tls and await network.speaks_tls(place):
             return remedies.other_scheme("ws")
-        return remedies.for_upgrade(error)
+        return remedies.for_upgrade(error, place.host, place.port)
 
     async def _for_rejection(self, public_key: str) -> str:
         """Find out by keys that are made for it whether the key or the profile is wrong."""
@@ -291,7 +303,7 @@ class _Circle:
 
     @property
     def _ping_limit(self) -> float:
-        return min(PING_LIMIT, self._config.open_timeout or PING_LIMIT)
+        return min(PING_LIMIT, self._config.call_timeout or PING_LIMIT)
 
     async def _is_pinged(self) -> bool:
         assert self._watch.transport is not None

@@ -5,6 +5,7 @@ transport's own.
 """
 
 import asyncio
+import math
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -24,6 +25,8 @@ __all__ = ["Certificate", "Place", "connect", "handshake", "resolve", "speaks_ht
 
 _PORTS = {"ws": 80, "wss": 443, "http": 80, "https": 443}
 _SOON = timedelta(days=14)
+_LOOK = 3.0
+"""Time limit of a look at what a port speaks, in seconds: it comes after a step that has failed already."""
 _WORD = 80
 """Maximum length of a name in a certificate that is shown, in characters."""
 
@@ -68,16 +71,17 @@ class Certificate:
 
 
 @asynccontextmanager
-async def _limited(place: Place, awaited: str) -> AsyncIterator[None]:
+async def _limited(place: Place, awaited: str, *, most: float = math.inf) -> AsyncIterator[None]:
     """Turn every failure of a step into a `ConnectionFailed`."""
+    limit = min(most, math.inf if place.limit is None else place.limit)
     try:
-        async with asyncio.timeout(place.limit):
+        async with asyncio.timeout(None if limit == math.inf else limit):
             yield
     except TimeoutError as error:
         # The system's own time-out (ETIMEDOUT) is one too, and has words of its own.
         if error.errno is not None:
             raise network_failure(error) from error
-        raise ConnectionFailed(f"{awaited} within {place.limit:g} s") from error
+        raise ConnectionFailed(f"{awaited} within {limit:g} s") from error
     except OSError as error:
         raise network_failure(error) from error
 
@@ -149,7 +153,7 @@ async def speaks_tls(place: Place) -> bool:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     try:
-        async with _limited(place, ""), _secured(place, context):
+        async with _limited(place, "no TLS", most=_LOOK), _secured(place, context):
             return True
     except ConnectionFailed:
         return False
@@ -159,7 +163,7 @@ async def speaks_http(place: Place) -> bool:
     """Return whether the port answers plain HTTP. Of the URL nothing but the host is sent."""
     head = ResponseHead()
     try:
-        async with _limited(place, ""):
+        async with _limited(place, "no HTTP", most=_LOOK):
             reader, writer = await asyncio.open_connection(sock=await open_socket(place.host, place.port))
             try:
                 writer.write(b"GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" % place.host.encode())

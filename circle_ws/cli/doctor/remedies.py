@@ -19,6 +19,7 @@ from ...urls import shown as shown_url
 from ..keys import VARIABLE
 
 __all__ = [
+    "echo",
     "for_network",
     "for_proxy",
     "for_sign_in",
@@ -106,11 +107,19 @@ def for_proxy(error: CircleWsError) -> str:
     )
 
 
-def for_upgrade(error: ConnectionFailed) -> str:
+def for_upgrade(error: ConnectionFailed, host: str, port: int) -> str:
     """Return what to do about an opening handshake that failed."""
-    status = error.http_status
+    status, cause = error.http_status, error.__cause__
+    if isinstance(cause, ssl.SSLError):
+        # Only behind a proxy; else it is a step of its own.
+        return _for_tls(cause, host, port)
+    if "the WebSocket handshake failed" in str(error):
+        return (
+            "The server accepts the WebSocket in a way that a client must refuse: offer a subprotocol that it knows "
+            "(--subprotocol), or have the server, or the proxy in front of it, corrected."
+        )
     if status is None:
-        if error.__cause__ is None:
+        if cause is None:
             return (
                 "The port takes connections and does not answer HTTP: another service may listen there, or the circle "
                 "hangs. Correct the port, or read the circle's log."
@@ -148,6 +157,11 @@ def _for_status(status: int) -> str:
             "read the logs of both."
         )
     return "Correct the URL, or ask who runs the server."
+
+
+def echo() -> str:
+    """Return what to do if the server sends back what it gets."""
+    return "Correct the URL: this server only sends back what it gets."
 
 
 def no_key() -> str:

@@ -28,7 +28,7 @@ class Exchange:
         count: The number of params.
         sent: When it was sent, in seconds on the clock of `time.perf_counter`.
         answered: When the reply came; None if there was none.
-        code: The code of the error that it was answered with; None if there was none.
+        accepted: Whether the reply was a result.
         offers: Whether the result named bound profiles.
     """
 
@@ -39,13 +39,8 @@ class Exchange:
     count: int
     sent: float = field(default_factory=perf_counter)
     answered: float | None = None
-    code: Any = None
+    accepted: bool = False
     offers: bool = False
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the reply was a result."""
-        return self.answered is not None and self.code is None
 
     @property
     def seconds(self) -> float | None:
@@ -64,6 +59,7 @@ class Watch:
         transport: The open transport; None before.
         seconds: How long it took to open; None before.
         exchanges: What was asked and answered, in order.
+        echoed: Whether the server sent a request back as it was.
     """
 
     def __init__(self, inner: Connect) -> None:
@@ -72,6 +68,7 @@ class Watch:
         self.transport: Transport | None = None
         self.seconds: float | None = None
         self.exchanges: list[Exchange] = []
+        self.echoed = False
 
     async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> Transport:
         """Open the WebSocket as `inner` does."""
@@ -97,13 +94,16 @@ class Watch:
         """Note a message of the server's, if it is the reply to a request."""
         waiting = [one for one in self.exchanges if one.answered is None]
         message = _read(text) if waiting else None
-        if not isinstance(message, dict) or "method" in message:
+        if not isinstance(message, dict):
             return
         for exchange in waiting:
-            if exchange.id == message.get("id"):
+            if "method" in message:
+                self.echoed |= (message["method"], message.get("id")) == (exchange.method, exchange.id)
+            elif exchange.id == message.get("id"):
                 exchange.answered = perf_counter()
-                error, result = message.get("error"), message.get("result")
-                exchange.code = error.get("code") if isinstance(error, dict) else None
+                result = message.get("result")
+                # Both, one of them null, are a reply too.
+                exchange.accepted = "result" in message and message.get("error") is None
                 exchange.offers = isinstance(result, dict) and bool(result.get(_BOUND))
                 return
 
