@@ -32,6 +32,7 @@ BETWEEN = [
     "tests/faults",
     "tests/test_convert.py",
     "tests/test_methods.py",
+    "tests/native/test_dev_mode.py",
     "tests/native/test_eager_tasks.py",
     "tests/native/test_native_connection.py",
     "tests/native/test_server.py",
