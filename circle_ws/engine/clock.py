@@ -11,17 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["replace", "wall_time"]
+__all__ = ["wall_time"]
 
-_replacement: Callable[[], float] | None = None
-
-
-def wall_time() -> float:
-    """Return the seconds since 1970."""
-    return time.time() if _replacement is None else _replacement()
-
-
-def replace(clock: Callable[[], float] | None) -> None:
-    """Ask another clock from now on; None asks the system's again."""
-    global _replacement
-    _replacement = clock
+wall_time: Callable[[], float] = time.time
+"""Returns the seconds since 1970. It is looked up at each use, as tests replace it."""

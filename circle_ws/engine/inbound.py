@@ -11,7 +11,7 @@ from ..jsonrpc import messages as envelope
 from ..jsonrpc.lenient import reply_error
 from ..jsonrpc.messages import AUTHENTICATION_REQUIRED, MAX_BATCH, Kind
 from ..jsonrpc.pending import UNREAD
-from .clock import wall_time
+from . import clock
 from .listener import weigh
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class Inbound:
         elif kind is Kind.NOTIFICATION:
             subscriptions, counters = self._subscriptions, self._counters
             if subscriptions.interrupted_at is not None:
-                subscriptions.resume(wall_time())
+                subscriptions.resume(clock.wall_time())
             counters.notifications += 1
             if dropped := subscriptions.publish(
                 frame["method"], frame.get("params"), _own_text(frame, text) if in_batch else text

@@ -21,7 +21,7 @@ from ..text import redact
 from ..text import shown as shown_text
 from ..transport.waiter import hold_back
 from ..urls import shown
-from .clock import wall_time
+from . import clock
 from .listener import Buffer, Listener
 from .tasks import is_cancelled, start_task
 from .wakeup import settle
@@ -183,7 +183,7 @@ class StatusPublisher:
 
     def __init__(self, url: str) -> None:
         self._log = ConnectionLog(url)
-        self.last = StatusChange(Status.IDLE, Status.IDLE, wall_time())
+        self.last = StatusChange(Status.IDLE, Status.IDLE, clock.wall_time())
         self.callbacks: Callbacks[StatusChange] = Callbacks("status")
         # A dict, as one step takes a buffer out of it: a collector may do that between any two.
         self._buffers: dict[Buffer[Any], None] = {}
@@ -206,7 +206,7 @@ class StatusPublisher:
         previous = self.last.status
         if status not in TRANSITIONS[previous]:
             raise RuntimeError(f"{previous} -> {status} is not a legal transition; this is a fault of circle-ws")
-        self.last = change = StatusChange(status, previous, wall_time(), attempt, retry_in, cause)
+        self.last = change = StatusChange(status, previous, clock.wall_time(), attempt, retry_in, cause)
         self._log.note(change)
         for buffer in list(self._buffers):
             buffer.put(change)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConnectionFailed, ConnectionLost, RpcError
 from ..policy.liveness import Action, KeepAlive, Liveness, Step
-from .clock import wall_time
+from . import clock
 from .tasks import DeadlinePassed, deadline_after, start_task
 
 if TYPE_CHECKING:
@@ -81,7 +81,9 @@ class SessionLoop:
         """Send heartbeats until the connection is lost, dead, or needs re-authentication."""
         loop, transport = asyncio.get_running_loop(), session.transport
         now = loop.time()
-        liveness = Liveness(keepalive, ping=self._ping, now=now, wall=wall_time(), received=transport.bytes_received)
+        liveness = Liveness(
+            keepalive, ping=self._ping, now=now, wall=clock.wall_time(), received=transport.bytes_received
+        )
         step = Step(Action.WAIT, now + keepalive.interval)
         while True:
             if step.action is Action.WAIT:
@@ -96,7 +98,7 @@ class SessionLoop:
                 session.doubted = False
                 step = liveness.probe_now(loop.time(), transport.bytes_received)
             else:
-                step = liveness.next(loop.time(), wall_time(), transport.bytes_received)
+                step = liveness.next(loop.time(), clock.wall_time(), transport.bytes_received)
         # A peer that answered the probe but no ping gets no more ping frames, on later connections too.
         self._ping = not liveness.prefers_probe
 

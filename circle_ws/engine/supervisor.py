@@ -16,7 +16,7 @@ from ..errors import CircleWsError, ClientClosed, ConnectionLost, NotConnected
 from ..stats import Counters
 from ..status import ConnectionStatus as Status
 from ..transport import host_events
-from .clock import wall_time
+from . import clock
 from .closing import Closing, Drain
 from .connector import Connector
 from .handlers import Handlers
@@ -245,7 +245,7 @@ class Supervisor:
         except CircleWsError as error:
             return error, "authenticate"
         finally:
-            self.subscriptions.interrupt(wall_time())
+            self.subscriptions.interrupt(clock.wall_time())
             policy.lost(loop.time() - began, answered=session.answered, useful=session.useful)
 
     def _signing_in(self, delay: CircleWsError | None) -> None:
@@ -256,7 +256,7 @@ class Supervisor:
         self.publisher.set(Status.CONNECTED)
         self._attempt = 0
         if self.subscriptions.interrupted_at is not None:
-            self.subscriptions.resume(wall_time())
+            self.subscriptions.resume(clock.wall_time())
         self.counters.connects += 1
         self.counters.reconnects += self._phase is Phase.ESTABLISHED
         if self._phase in _RUNNING:

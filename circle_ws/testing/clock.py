@@ -113,10 +113,10 @@ class VirtualTime:
             raise UnsupportedRuntime(
                 f"virtual_time() needs asyncio's own event loop, or that of a page; the running one is {kind}"
             ) from None
-        engine_clock.replace(self._wall_time)
+        engine_clock.wall_time = self._wall_time
 
     def _uninstall(self) -> None:
-        engine_clock.replace(None)
+        engine_clock.wall_time = time.time
         for name in _METHODS:
             delattr(self._loop, name)
         for when, _, timer in sorted(self._timers):
