@@ -10,6 +10,7 @@ from circle_ws.auth import keypair
 
 pytest_plugins = [
     "circle_ws.testing.pytest_async",
+    "circle_ws.testing.pytest_plugin",
     "tests.support.leaks",
     "tests.support.peers",
     "tests.support.properties",

@@ -30,12 +30,14 @@ if TYPE_CHECKING:
     from ..jsonrpc.messages import Params
     from ..server.base import Socket
     from ..server.rules import Admit, ServedDialect, ServedParams
+    from ..sync import CircleWsClient as SyncClient
+    from ..sync import Options as SyncOptions
     from ..transport import Connect, Receiver, Transport, TransportOptions
     from ..transport.memory import MemoryPeer
 
 __all__ = ["QUICK", "Circle", "Request"]
 
-QUICK = Backoff(first=0.05, base=0.05, maximum=0.1, floor=0.01, seed=0)
+QUICK = Backoff(first=0.01, base=0.01, maximum=0.05, floor=0.001, seed=0)
 """Short delays that are the same in every run."""
 _URL = "wss://circle.test/"
 _GOING_AWAY = 1001
@@ -135,10 +137,18 @@ class Circle(CircleCore):
         Raises:
             ConfigError: An option is wrong.
         """
-        given = cast("dict[str, Any]", options)
-        if self._rules.sign_in and given.get("signer") is None:
-            given.setdefault("private_key", self.key)
-        return connect(self.url, **{"backoff": QUICK, "transport": self.transport, **given})
+        return connect(self.url, **self._options(cast("dict[str, Any]", options)))
+
+    def connect_sync(self, **options: Unpack[SyncOptions]) -> SyncClient:
+        """Return a connected blocking client of this circle, with the same options, as `circle_ws.sync.connect` does.
+
+        Raises:
+            CircleWsError: As by `circle_ws.sync.connect`.
+        """
+        # Imported on use: async tests do without.
+        from ..sync import connect as connect_sync
+
+        return connect_sync(self.url, **self._options(cast("dict[str, Any]", options)))
 
     def publish(self, method: str, params: Params = None, *, to: str | None = None) -> int:
         """Push a notification to all clients that have signed in, or to one key; return to how many connections.
@@ -232,6 +242,10 @@ class Circle(CircleCore):
         return stopped
 
     # Inside.
+
+    def _options(self, given: dict[str, Any]) -> dict[str, Any]:
+        key = {"private_key": self.key} if self._rules.sign_in and given.get("signer") is None else {}
+        return {"backoff": QUICK, "transport": self.transport, **key, **given}
 
     def _open(self) -> list[tuple[MemorySocket, ClientSession]]:
         return cast("list[tuple[MemorySocket, ClientSession]]", list(self._sessions.items()))

@@ -67,8 +67,9 @@ def run(coroutine: Coroutine[Any, Any, _Result]) -> _Result:
 
 async def limited(coroutine: Coroutine[Any, Any, _Result], seconds: float) -> _Result:
     """Await a coroutine; one that runs for longer than `seconds` fails with words."""
+    limit = asyncio.timeout(seconds)
     try:
-        async with asyncio.timeout(seconds) as limit:
+        async with limit:
             return await coroutine
     except TimeoutError as error:
         if limit.expired():

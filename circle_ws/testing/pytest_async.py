@@ -1,4 +1,9 @@
-"""Run coroutine tests and async fixtures, in both runtimes, without an async plugin."""
+"""A pytest plugin that runs coroutine tests and async fixtures, in both runtimes, on one event loop a session.
+
+Inside Pyodide no other can: the page's loop is the only one. There `-p no:asyncio -p no:anyio` leaves their tests, with
+their marks and options, to this one. Natively `pytest_plugin` uses it where there is no pytest-asyncio; it leaves
+anyio's tests to anyio.
+"""
 
 import asyncio
 import functools
@@ -11,11 +16,36 @@ import pytest
 from . import loop
 
 _LIMIT = 180.0
+_OPTIONS = {
+    "asyncio": (
+        "asyncio_mode",
+        "asyncio_debug",
+        "asyncio_default_fixture_loop_scope",
+        "asyncio_default_test_loop_scope",
+    ),
+    "anyio": ("anyio_mode",),
+}
+"""Plugins that run async tests, by the names that pytest knows them by, with their options in a project's settings."""
+
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Take the options of the plugins whose part this one plays, so that a project's settings are no error."""
+    for plugin, options in _OPTIONS.items():
+        for option in options if pluginmanager.is_blocked(plugin) else ():
+            parser.addini(option, f"an option of the plugin {plugin}, without meaning here", default=None)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Make the markers known."""
     config.addinivalue_line("markers", "limit(seconds): how long an async test may run; 180 s without it")
+    for plugin in _OPTIONS:
+        if not config.pluginmanager.has_plugin(plugin):
+            config.addinivalue_line("markers", f"{plugin}: a coroutine test; it is run without the plugin {plugin}")
+
+
+def is_anyios(config: pytest.Config, fixturenames: list[str]) -> bool:
+    """Return whether the plugin of anyio runs a test, or sets up a fixture, with these fixtures."""
+    return config.pluginmanager.has_plugin("anyio") and "anyio_backend" in fixturenames
 
 
 def pytest_sessionfinish() -> None:
@@ -26,7 +56,7 @@ def pytest_sessionfinish() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run a coroutine test under its limit of time."""
-    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+    if not inspect.iscoroutinefunction(pyfuncitem.obj) or is_anyios(pyfuncitem.config, pyfuncitem.fixturenames):
         return None
     marker = pyfuncitem.get_closest_marker("limit")
     seconds = marker.args[0] if marker and marker.args else _LIMIT
@@ -35,12 +65,14 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     return True
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, Any, Any]:
     """Put a synchronous function in the place of an async fixture while pytest sets it up."""
     original = fixturedef.func
+    if is_anyios(request.config, request.fixturenames):
+        return (yield)
     bound = _bind(original, request.instance)
     if inspect.isasyncgenfunction(original):
         wrapped: Callable[..., Any] = _from_generator(bound)

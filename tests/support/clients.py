@@ -3,12 +3,13 @@
 from typing import Any
 
 import circle_ws
-from circle_ws.testing import QUICK
+from circle_ws import Backoff
 
 __all__ = ["KEY", "OTHER_KEY", "QUICK", "client"]
 
 KEY = "c85ef7d79691fe79573b1a7064c19c1a9819ebdbd1faaab1a8ec92344438aaf4"
 OTHER_KEY = "4646464646464646464646464646464646464646464646464646464646464646"
+QUICK = Backoff(first=0.05, base=0.05, maximum=0.1, floor=0.01)
 
 
 def client(url: str, key: str | None = KEY, **options: Any) -> circle_ws.CircleWsClient:

@@ -286,6 +286,7 @@ _TOOLS = (
     "circle_ws.cli",
     "circle_ws.testing.nox",
     "circle_ws.testing.pyodide",
+    "circle_ws.testing.pytest",
 )
 """What is run, or is for developers only, and may need libraries that a program does not."""
 

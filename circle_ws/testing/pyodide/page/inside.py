@@ -8,12 +8,15 @@ from typing import Any
 
 settings: dict[str, Any] = json.loads(Path("/home/pyodide/settings.json").read_text())
 
+_PLUGINS = ["-p", "no:cacheprovider", "-p", "no:asyncio", "-p", "no:anyio", "-p", "circle_ws.testing.pytest_async"]
+"""In a page one plugin alone can run async tests, whatever marks they have."""
+
 
 def _run_pytest() -> int:
     import pytest
 
     sys.dont_write_bytecode = True
-    return int(pytest.main(["-p", "no:cacheprovider", *settings["arguments"]]))
+    return int(pytest.main([*_PLUGINS, *settings["arguments"]]))
 
 
 def _run_covered() -> int:
