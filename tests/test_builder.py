@@ -229,8 +229,10 @@ def test_every_argument_is_tried() -> None:
 @pytest.mark.parametrize("step", _STEPS, ids=lambda step: step[0])
 def test_each_step_fills_its_fields(step: tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]) -> None:
     """A method of the builder and its keywords make the same config, which differs from the default."""
-    built = _values(_config(_apply(CircleWsClientBuilder(_URL), step).build()))
+    builder = _apply(CircleWsClientBuilder(_URL), step)
+    built = _values(_config(builder.build()))
     assert built == _values(ClientConfig(_URL, **step[3])) != _values(ClientConfig(_URL))
+    assert built == _values(builder.config())
 
 
 def test_all_steps_together() -> None:

@@ -322,7 +322,7 @@ async def test_a_websocket_but_no_circle(peers: Peers) -> None:
     assert "only sends back what it gets" in echoed.remedy
     closing = await peers.start("scripted", at_once=1013)
     step = await fault(closing.url)
-    assert step.name == "circle"
+    assert (step.name, step.found[-12:]) == ("circle", " (code 1013)")
     assert "restarting or overloaded" in step.remedy
 
 
@@ -373,9 +373,10 @@ async def test_a_circle_that_knows_itself_by_another_url(peers: Peers) -> None:
 
 
 async def test_bound_signatures_where_there_are_none(circle: RemotePeer) -> None:
-    step = await fault(circle.url, policy="require-bound")
-    assert step.name == "sign-in"
-    assert "--policy prefer-bound" in step.remedy
+    for key in (KEY, None):
+        step = await fault(circle.url, key, policy="require-bound")
+        assert step.name == "sign-in"
+        assert "--policy prefer-bound" in step.remedy
 
 
 @pytest.mark.parametrize("key", [KEY, None], ids=["key", "no key"])
@@ -400,6 +401,17 @@ async def test_no_key_where_one_is_needed(circle: RemotePeer) -> None:
     assert [step.name for step in steps.values() if step.outcome == "failed"] == ["sign-in"]
     assert "CIRCLE_WS_PRIVATE_KEY" in steps["sign-in"].remedy
     assert isinstance(steps["sign-in"].error, AuthError)
+
+
+async def test_no_key_where_even_a_nonce_needs_one(peers: Peers) -> None:
+    """Then nothing is signed with another key either."""
+    refusal = {"error": {"code": -32001, "message": "authentication required"}}
+    circle = await peers.start("scripted", answers={"fetch_nonce": refusal})
+    step = await fault(circle.url, None)
+    assert step.name == "sign-in"
+    assert "CIRCLE_WS_PRIVATE_KEY" in step.remedy
+    assert await circle.ask("count") == 1
+    assert "admit the key" in (await fault(circle.url)).remedy
 
 
 async def test_no_key_where_none_is_needed(peers: Peers) -> None:
@@ -445,5 +457,5 @@ async def test_a_circle_that_closes_after_the_sign_in(peers: Peers) -> None:
     circle = await peers.start("scripted", answers=accepting(**{"rpc.ping": {"close": 1012}}))
     step = await fault(circle.url)
     assert step.name == "round trips"
-    assert isinstance(step.error, ConnectionLost)
+    assert type(step.error) is ConnectionLost, "what it asked has no outcome that could be unknown"
     assert "restarting or overloaded" in step.remedy

@@ -19,7 +19,9 @@ from ...errors import (
     CircleWsError,
     ConfigError,
     ConnectionFailed,
+    ConnectionLost,
     InvalidNonce,
+    OutcomeUnknown,
     RpcError,
 )
 from ...jsonrpc.messages import AUTHENTICATION_REQUIRED
@@ -171,15 +173,18 @@ class _Circle:
             self._timeline.fail("upgrade", error, await self._for_upgrade(refused), seconds=seconds)
             return
         self._tell_upgrade()
+        await self._explain_sign_in(error, client.public_key or "", seconds - opened)
+
+    async def _explain_sign_in(self, error: CircleWsError, public_key: str, seconds: float) -> None:
         nonce = None if isinstance(error, InvalidNonce) else self._tell_nonce()
         if isinstance(error, AuthRejected):
-            remedy = await self._for_rejection(client.public_key or "")
+            remedy = remedies.no_key() if self._config.signer is None else await self._for_rejection(public_key)
         elif self._watch.echoed:
             remedy = remedies.echo()
         else:
             remedy = remedies.for_sign_in(error, fixed=self._config.params != "auto" or self._config.dialect != "auto")
         is_circle = nonce is not None or isinstance(error, AuthRejected)
-        self._timeline.fail("sign-in" if is_circle else "circle", error, remedy, seconds=seconds - opened)
+        self._timeline.fail("sign-in" if is_circle else "circle", error, remedy, seconds=seconds)
 
     async def _for_upgrade(self, error: ConnectionFailed) -> str:
         config = self._config
@@ -260,8 +265,7 @@ class _Circle:
         try:
             await _fetch_nonce(client, self._config)
         except CircleWsError as error:
-            fixed = self._config.params != "auto"
-            self._timeline.fail("circle", error, remedies.for_sign_in(error, fixed=fixed), seconds=watch.seconds)
+            await self._explain_sign_in(error, "", watch.seconds)
             return False
         nonce = self._tell_nonce()
         offers = "offers bound signatures" if nonce is not None and nonce.offers else "offers no bound signatures"
@@ -290,7 +294,7 @@ class _Circle:
                 return True
             await _probe(client)
         except CircleWsError as error:
-            self._timeline.fail("keep-alive", error, remedies.for_silence(error), seconds=watch.seconds)
+            self._tell_silence("keep-alive", error, watch.seconds)
             return False
         self._timeline.add(
             "keep-alive",
@@ -300,6 +304,12 @@ class _Circle:
             seconds=watch.seconds,
         )
         return True
+
+    def _tell_silence(self, name: str, error: CircleWsError, seconds: float) -> None:
+        if isinstance(error, OutcomeUnknown):
+            # Nothing was asked for whose outcome matters.
+            error = ConnectionLost.closed(error.code, error.reason, local=error.local)
+        self._timeline.fail(name, error, remedies.for_silence(error), seconds=seconds)
 
     @property
     def _ping_limit(self) -> float:
@@ -322,7 +332,7 @@ class _Circle:
                 await _probe(client)
                 taken.append(watch.seconds * 1000)
         except CircleWsError as error:
-            self._timeline.fail("round trips", error, remedies.for_silence(error), seconds=whole.seconds)
+            self._tell_silence("round trips", error, whole.seconds)
             return
         words = (
             f"{ROUND_TRIPS} calls took {min(taken):.1f} to {max(taken):.1f} ms each, {median(taken):.1f} in the middle"

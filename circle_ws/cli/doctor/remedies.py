@@ -6,6 +6,7 @@ import ssl
 from ...errors import (
     AuthError,
     CircleWsError,
+    ConfigError,
     ConnectionFailed,
     ConnectionLost,
     DowngradeDetected,
@@ -98,7 +99,9 @@ def other_scheme(scheme: str) -> str:
 
 
 def for_proxy(error: CircleWsError) -> str:
-    """Return what to do about a proxy that fails or refuses."""
+    """Return what to do about a proxy that cannot be used, fails or refuses."""
+    if isinstance(error, ConfigError):
+        return "Correct the variable of the environment (HTTPS_PROXY, ALL_PROXY ...), or dial directly by --proxy none."
     if isinstance(error, ConnectionFailed) and "HTTP 407" in str(error):
         return "Put the user name and password into the proxy's URL: http://name:password@proxy.example:3128."
     return (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Literal, TypeAlias
 
-from ...errors import CircleWsError
+from ...errors import CircleWsError, ConnectionLost
 
 __all__ = ["Outcome", "Step", "Timeline"]
 
@@ -53,11 +53,17 @@ class Timeline:
 
     def fail(self, name: str, error: CircleWsError, remedy: str, *, seconds: float | None = None) -> None:
         """Add a step that has failed."""
-        self._add(Step(name, "failed", str(error), remedy, seconds, error))
+        self._add(Step(name, "failed", _words(error), remedy, seconds, error))
 
     def _add(self, step: Step) -> None:
         self.steps.append(step)
         self._tell(step)
+
+
+def _words(error: CircleWsError) -> str:
+    """Return what an error says, and the code of the close that it comes from."""
+    cause = error.__cause__
+    return f"{error} (code {cause.code})" if isinstance(cause, ConnectionLost) else str(error)
 
 
 class Stopwatch:
