@@ -75,4 +75,4 @@ def test_positional_patterns_follow_the_fields() -> None:
 
 def test_the_signature_of_the_config_names_the_options() -> None:
     """`inspect` and editors show every option of `ClientConfig`, which are those that `connect` takes."""
-    assert [*inspect.signature(ClientConfig).parameters] == ["url", *ClientOptions.__annotations__]
+    assert sorted(inspect.signature(ClientConfig).parameters) == sorted(["url", *ClientOptions.__annotations__])
