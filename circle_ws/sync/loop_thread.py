@@ -219,6 +219,9 @@ class Runner:
 
     async def apart(self, function: Callable[..., T], *args: Any, **options: Any) -> T:
         """Call a user's plain function in a thread, in a copy of the current context."""
+        if self._refusal is not None:
+            # The interpreter starts no more threads at its end; what would run in one is cancelled with its client.
+            await self.loop.create_future()
         return await asyncio.to_thread(_guarded, function, args, options)
 
     # Waiting.
@@ -290,8 +293,8 @@ class Runner:
     def end(self) -> None:
         """End the thread, with the interpreter."""
         if self._refusal is None:
-            ending = asyncio.run_coroutine_threadsafe(self._close(), self.loop)
             self._refusal = _ended
+            ending = asyncio.run_coroutine_threadsafe(self._close(), self.loop)
             ending.add_done_callback(lambda _: self.loop.call_soon_threadsafe(self.loop.stop))
             self._thread.join(2 * _CLOSE_WITHIN)
 
