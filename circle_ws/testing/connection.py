@@ -66,49 +66,48 @@ class MemoryConnect:
 
 
 class ClientEnd:
-    """The client's end of a connection to a circle that may hang.
+    """The client's end of a connection to a circle that may misbehave.
 
     Args:
         inner: The connection.
-        pulse: The circle's.
+        pulse: The circle's; None: it always runs.
     """
 
-    __slots__ = ("_inner", "_pulse")
-
-    def __init__(self, inner: MemoryTransport, pulse: Pulse) -> None:
-        self._inner = inner
+    def __init__(self, inner: MemoryTransport, pulse: Pulse | None = None) -> None:
+        self.inner = inner
         self._pulse = pulse
 
     @property
     def buffered(self) -> int:
         """Bytes that the circle has not read yet."""
-        return self._inner.buffered
+        return self.inner.buffered
 
     @property
     def bytes_received(self) -> int:
         """Bytes received so far."""
-        return self._inner.bytes_received
+        return self.inner.bytes_received
 
     def send(self, text: str) -> None:
         """Hand over one text message."""
-        self._inner.send(text)
+        self.inner.send(text)
 
     async def drain(self) -> None:
         """Return when the circle has read everything."""
-        await self._inner.drain()
+        await self.inner.drain()
 
     async def ping(self) -> None:
         """Return with the pong."""
-        await self._pulse.beats()
-        await self._inner.ping()
+        if self._pulse is not None:
+            await self._pulse.beats()
+        await self.inner.ping()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close with `code`."""
-        await self._inner.close(code, reason)
+        await self.inner.close(code, reason)
 
     def abort(self) -> None:
         """Close at once."""
-        self._inner.abort()
+        self.inner.abort()
 
 
 class MemorySocket:

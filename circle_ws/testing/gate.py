@@ -25,6 +25,9 @@ class Bell:
         while not condition():
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
+            # Looked at again: another thread may have rung before the waiter was there.
+            if condition():
+                return
             await waiter
 
     def ring(self) -> None:

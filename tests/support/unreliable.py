@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from circle_ws.errors import ConnectionFailed, RedirectRefused
+from circle_ws.testing.connection import ClientEnd
 from circle_ws.transport import Capabilities, Receiver, Transport, TransportOptions
 from circle_ws.transport.memory import MemoryPeer, MemoryServer, MemoryTransport
 
@@ -29,7 +30,7 @@ class Request:
     size: int
 
 
-class Connection:
+class Connection(ClientEnd):
     """The client's end of one connection.
 
     Attributes:
@@ -38,40 +39,27 @@ class Connection:
     """
 
     def __init__(self, inner: MemoryTransport, circle: "UnreliableCircle") -> None:
-        self.inner = inner
+        super().__init__(inner)
         self.frozen = False
         self.broken = False
         self._circle = circle
 
     @property
     def buffered(self) -> int:
-        return self.inner.buffered * _CONGESTING
-
-    @property
-    def bytes_received(self) -> int:
-        return self.inner.bytes_received
+        return super().buffered * _CONGESTING
 
     def send(self, text: str) -> None:
         if self.broken:
             self.inner.abort()
-        self.inner.send(text)
+        super().send(text)
         self._circle.note(self, text)
-
-    async def drain(self) -> None:
-        await self.inner.drain()
 
     async def ping(self) -> None:
         if self.frozen:
             await asyncio.get_running_loop().create_future()
         if self.broken:
             self.inner.abort()
-        await self.inner.ping()
-
-    async def close(self, code: int = 1000, reason: str = "") -> None:
-        await self.inner.close(code, reason)
-
-    def abort(self) -> None:
-        self.inner.abort()
+        await super().ping()
 
 
 class UnreliableCircle:
