@@ -6,10 +6,12 @@ import gc
 import time
 from array import array
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import Any
 
 from benchmarks.cores import FIRST, pin
-from benchmarks.native.clients import CLIENTS
+from benchmarks.native.clients import BLOCKING, CLIENTS
 from benchmarks.native.payloads import LOADS, PAYLOADS
 from benchmarks.process import answer_lines
 
@@ -41,16 +43,40 @@ async def _drive(call: Callable[[str], Awaitable[Any]], method: str, in_flight: 
     return latencies
 
 
+async def _drive_threads(call: Callable[[str], Any], method: str, in_flight: int, seconds: float) -> "array[float]":
+    """The same for a client that blocks, with a thread for each call in flight."""
+    clock = time.perf_counter
+    until = clock() + seconds
+
+    def work() -> "array[float]":
+        latencies = array("d")
+        began = clock()
+        while True:
+            call(method)
+            ended = clock()
+            latencies.append(ended - began)
+            if ended >= until:
+                return latencies
+            began = ended
+
+    with ThreadPoolExecutor(in_flight) as pool:
+        loop = asyncio.get_running_loop()
+        found = await asyncio.gather(*(loop.run_in_executor(pool, work) for _ in range(in_flight)))
+    return array("d", chain.from_iterable(found))
+
+
 async def measure(name: str, url: str, load: str, share: float) -> dict[str, float]:
     """Open a client, warm it up, measure it, and close it."""
     method, in_flight = LOADS[load].method, LOADS[load].in_flight
+    drive: Callable[..., Awaitable[array[float]]] = _drive_threads if name == BLOCKING else _drive
     async with CLIENTS[name](url) as call:
-        if await call(method) != PAYLOADS[method]:
+        answer = await asyncio.to_thread(call, method) if name == BLOCKING else await call(method)
+        if answer != PAYLOADS[method]:
             raise RuntimeError(f"{name} was answered with another payload than it sent")
-        await _drive(call, method, in_flight, _WARM_UP)
+        await drive(call, method, in_flight, _WARM_UP)
         gc.collect()
         wall, cpu = time.perf_counter(), time.process_time()
-        latencies = await _drive(call, method, in_flight, LOADS[load].seconds * share)
+        latencies = await drive(call, method, in_flight, LOADS[load].seconds * share)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     ordered, calls = sorted(latencies), len(latencies)
     return {

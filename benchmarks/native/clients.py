@@ -3,25 +3,27 @@
 Each is used as its documentation shows, with its defaults, but for compression: off for all.
 """
 
+import asyncio
 import json
 import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any, TypeAlias
 
 from benchmarks.native import hand_loops
 from benchmarks.native.payloads import PAYLOADS
 
-__all__ = ["BASE", "CLIENTS", "NATS", "OURS", "Open"]
+__all__ = ["BASE", "BLOCKING", "CLIENTS", "NATS", "OURS", "Open"]
 
-Open: TypeAlias = Callable[[str], AbstractAsyncContextManager[Callable[[str], Awaitable[Any]]]]
-"""Opens a client for a URL."""
+Open: TypeAlias = Callable[[str], AbstractAsyncContextManager[Callable[[str], Awaitable[Any]] | Callable[[str], Any]]]
+"""Opens a client for a URL; the blocking one's `call` returns the result itself."""
 
 _PATIENCE = 600
 """What would end a call on a busy machine is set to so many seconds; that costs no client anything."""
 
-OURS, BASE, NATS = "circle_ws", "base", "nats-py"
+OURS, BASE, NATS, BLOCKING = "circle_ws", "base", "nats-py", "circle_ws.sync"
 
 
 @asynccontextmanager
@@ -35,6 +37,23 @@ async def _circle_ws(url: str) -> AsyncIterator[Callable[[str], Awaitable[Any]]]
             return await client.call(method, [PAYLOADS[method]])
 
         yield call
+
+
+@asynccontextmanager
+async def _circle_ws_sync(url: str) -> AsyncIterator[Callable[[str], Any]]:
+    """The blocking client of circle_ws, whose `call` blocks: each call in flight has a thread."""
+    import circle_ws.sync
+
+    connect = partial(circle_ws.sync.connect, url, private_key=circle_ws.KeyPair.generate(), call_timeout=_PATIENCE)
+    client = await asyncio.to_thread(connect)
+
+    def call(method: str) -> Any:
+        return client.call(method, [PAYLOADS[method]])
+
+    try:
+        yield call
+    finally:
+        await asyncio.to_thread(client.close)
 
 
 @asynccontextmanager
@@ -110,6 +129,7 @@ async def _nats(url: str) -> AsyncIterator[Callable[[str], Awaitable[Any]]]:
 
 CLIENTS: dict[str, Open] = {
     OURS: _circle_ws,
+    BLOCKING: _circle_ws_sync,
     BASE: hand_loops.base,
     "websockets + msgspec": hand_loops.with_msgspec,
     "jsonrpc-websocket": _jsonrpc_websocket,

@@ -10,7 +10,7 @@ from .. import client
 from ..client import play_output
 from ..config import DEFAULT, ClientConfig, ValueOptions, config_of
 from ..engine.pipeline import checked_outcomes
-from ..errors import CallTimeout
+from ..errors import CallTimeout, InvalidResult
 from ..hooks import Request
 from ..jsonrpc.convert import find_converter
 from ..text import Hidden
@@ -315,7 +315,7 @@ class CircleWsClient:
         # In this thread: `returns` may be a function of the user's.
         try:
             return convert(result)
-        except Exception:
+        except InvalidResult:
             self._count_failure()
             raise
 

@@ -21,20 +21,21 @@ import warnings
 import weakref
 from _thread import allocate_lock, get_ident
 from asyncio import _get_running_loop
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..engine.tasks import start_task
 from ..errors import CircleWsError, ClientClosed
+from .works import Call, CoroutineWork, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from ..client import CircleWsClient, Timeout
-    from ..engine.pending_call import PendingCall
     from ..engine.pipeline import Pipeline
     from ..jsonrpc.messages import Params
+    from .works import Work
 
 __all__ = ["Runner", "check_supported", "current"]
 
@@ -54,123 +55,16 @@ _CLOSE_WITHIN = 2.0
 _logger = logging.getLogger("circle_ws.callbacks")
 
 
-class _Work:
-    """One piece of work for the loop, and the lock that the thread waits on; whichever loop is asked runs `begin`."""
-
-    __slots__ = ("error", "lock", "result")
-
-    def __init__(self) -> None:
-        self.lock = allocate_lock()
-        self.lock.acquire()
-        self.result: Any = None
-        self.error: BaseException | None = None
-
-    def begin(self) -> None:
-        """Start, on the loop; `end` or `fail` is called once."""
-        raise NotImplementedError
-
-    def cancel(self) -> None:
-        """Stop, on the loop: the thread does not wait any more."""
-
-    def end(self, result: Any) -> None:
-        """Hand the result to the thread."""
-        self.result = result
-        self.lock.release()
-
-    def fail(self, error: BaseException) -> None:
-        """Hand an exception to the thread."""
-        self.error = error
-        self.lock.release()
-
-
-class _Step(_Work):
-    """A function that does not wait."""
-
-    __slots__ = ("_function",)
-
-    def __init__(self, function: Callable[[], Any]) -> None:
-        super().__init__()
-        self._function = function
-
-    def begin(self) -> None:
-        try:
-            result = self._function()
-        except BaseException as error:
-            self.fail(error)
-        else:
-            self.end(result)
-
-
-class _Call(_Work):
-    """One call, which needs no task."""
-
-    __slots__ = ("_arguments", "_call", "_idempotent", "_pipeline")
-
-    def __init__(self, pipeline: Pipeline, arguments: tuple[str, Params, Timeout], idempotent: bool) -> None:
-        super().__init__()
-        self._pipeline = pipeline
-        self._arguments = arguments
-        self._idempotent = idempotent
-        self._call: PendingCall | None = None
-
-    def begin(self) -> None:
-        try:
-            self._call = call = self._pipeline.begin(*self._arguments, idempotent=self._idempotent)
-        except BaseException as error:
-            self.fail(error)
-        else:
-            call.future.add_done_callback(self._ended)
-
-    def cancel(self) -> None:
-        if self._call is not None:
-            self._call.future.cancel()
-
-    def _ended(self, future: asyncio.Future[Any]) -> None:
-        assert self._call is not None
-        if future.cancelled():
-            error: BaseException | None = asyncio.CancelledError()
-        else:
-            error = future.exception()
-        if error is None:
-            self.end(future.result())
-        else:
-            self._pipeline.end(self._call, error)
-            self.fail(error)
-
-
-class _Coroutine(_Work):
-    """A coroutine, in a task of its own and in a copy of the thread's context."""
-
-    __slots__ = ("_function", "_task")
-
-    def __init__(self, function: Callable[[], Coroutine[Any, Any, Any]]) -> None:
-        super().__init__()
-        self._function = function
-        self._task: asyncio.Task[Any] | None = None
-
-    def begin(self) -> None:
-        self._task = start_task(self._function(), name="the work of a blocking client")
-        self._task.add_done_callback(self._ended)
-
-    def cancel(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        if task.cancelled():
-            self.fail(asyncio.CancelledError())
-        elif (error := task.exception()) is not None:
-            self.fail(error)
-        else:
-            self.end(task.result())
-
-
 class Runner:
     """Runs the work of blocking clients on an event loop in a thread."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         self.loop.set_default_executor(ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="circle-ws"))
+        self._works: deque[Work] = deque()
+        """What threads have handed over: of many at the same time only the first wakes the loop, by a system call."""
+        self._asked = False
+        self._ring = self._bell()
         self._clients: weakref.WeakSet[CircleWsClient] = weakref.WeakSet()
         self._refusal: Callable[[], Exception] | None = None
         self._warned = False
@@ -194,19 +88,19 @@ class Runner:
             RuntimeError: This is the loop's own thread, or a child of the process that the client belongs to.
             ClientClosed: The loop has ended with the interpreter.
         """
-        result: T = self._wait(_Coroutine(functools.partial(function, *args)))
+        result: T = self._wait(CoroutineWork(functools.partial(function, *args)))
         return result
 
     def do(self, function: Callable[..., T], *args: Any) -> T:
         """Return the result of a function that does not wait, which runs on the loop; the errors are those of `run`."""
         if get_ident() == self._ident:
             return function(*args)
-        result: T = self._wait(_Step(functools.partial(function, *args)))
+        result: T = self._wait(Step(functools.partial(function, *args)))
         return result
 
     def call(self, pipeline: Pipeline, method: str, params: Params, timeout: Timeout, *, idempotent: bool) -> Any:
         """Make one call and return its result, as plain JSON values."""
-        return self._wait(_Call(pipeline, (method, params, timeout), idempotent))
+        return self._wait(Call(pipeline, (method, params, timeout), idempotent))
 
     def soon(self, function: Callable[[], object]) -> None:
         """Run a function that does not wait on the loop, and return without its result."""
@@ -226,7 +120,7 @@ class Runner:
 
     # Waiting.
 
-    def _wait(self, work: _Work) -> Any:
+    def _wait(self, work: Work) -> Any:
         if self._refusal is not None:
             raise self._refusal()
         if get_ident() == self._ident:
@@ -238,9 +132,12 @@ class Runner:
             self._warn()
         lock = work.lock
         try:
-            self.loop.call_soon_threadsafe(work.begin)
+            self._works.append(work)
+            if not self._asked:
+                self._asked = True
+                self._ring()
             while not lock.acquire(True, _LOOK):
-                self._check_alive()
+                self._look()
         except BaseException:
             # A Ctrl-C ends what this thread waits for, and not the client.
             self._give_up(work)
@@ -248,18 +145,45 @@ class Runner:
         if work.error is None:
             return work.result
         error = _own(work.error)
+        # The error refers, by its traceback, to the frames of this function and of `begin`, and so to the work.
+        work.error = None
         try:
             raise error
         finally:
-            # The error refers to this frame by its traceback.
-            del error, work
+            del error
 
-    def _check_alive(self) -> None:
+    def _bell(self) -> Callable[[], object]:
+        """Return the function by which a thread makes the loop begin the works."""
+        # Linux only. `call_soon_threadsafe` takes longer: it writes to a socket, which is then read until it is empty.
+        linux: Any = os
+        if not hasattr(linux, "eventfd"):
+            return lambda: self.loop.call_soon_threadsafe(self._begin_works)
+        # Never closed: a thread that is late would write to whatever had its number by then.
+        bell = linux.eventfd(0, linux.EFD_NONBLOCK | linux.EFD_CLOEXEC)
+
+        def heard() -> None:
+            linux.eventfd_read(bell)
+            self._begin_works()
+
+        self.loop.add_reader(bell, heard)
+        return functools.partial(linux.eventfd_write, bell, 1)
+
+    def _begin_works(self) -> None:
+        # Before the works are taken: a thread that adds one from here on asks again.
+        self._asked = False
+        for _ in range(len(self._works)):
+            self._works.popleft().begin()
+
+    def _look(self) -> None:
+        """Check that the loop runs, and that it was asked, which a Ctrl-C in another thread may have prevented."""
         if not self._thread.is_alive():
             raise _ended()
+        if self._works:
+            self.loop.call_soon_threadsafe(self._begin_works)
 
-    def _give_up(self, work: _Work) -> None:
+    def _give_up(self, work: Work) -> None:
         try:
+            self.loop.call_soon_threadsafe(self._begin_works)
             self.loop.call_soon_threadsafe(work.cancel)
         except RuntimeError:
             # The loop is closed, and everything on it has ended.

@@ -22,7 +22,7 @@ class Circle(CircleServer):
         self.ran: list[Any] = []
         """What `record` and `hold` were called with, in order."""
         self._released = asyncio.Event()
-        for function in (self.echo, self.record, self.hold, self.fail, self.drop, self.tick):
+        for function in (self.echo, self.record, self.hold, self.fail, self.drop, self.tick, self.ask_back):
             self.method()(function)
 
     async def open(self, port: int) -> int:
@@ -59,6 +59,10 @@ class Circle(CircleServer):
     def tick(self, connection: Connection, count: int = 1) -> None:
         for number in range(count):
             connection.notify("tick", {"number": number})
+
+    async def ask_back(self, connection: Connection, method: str, params: list[Any]) -> Any:
+        """Answer with what the caller answers."""
+        return await connection.call(method, params)
 
     # What tests ask.
 

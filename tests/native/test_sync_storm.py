@@ -1,0 +1,141 @@
+"""Threads with blocking clients while connections are cut: right answers, nothing hangs, nothing is left.
+
+Short by default; the minute is `pytest tests/native/test_sync_storm.py -m soak -s`.
+"""
+
+import asyncio
+import gc
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
+
+import pytest
+
+import circle_ws.sync
+from circle_ws import OutcomeUnknown
+from circle_ws.sync import CircleWsClient, loop_thread
+from circle_ws.testing import loop
+from tests.support.clients import KEY, QUICK
+from tests.support.outcomes import eventually
+from tests.support.peers import Peers, RemotePeer
+
+_FILES = "/proc/self/fd"
+_DEADLINE = 60
+"""Of a call, in seconds: one that takes so long has hung."""
+
+_SHORT = pytest.param(0.5, 0.1, id="short")
+_MINUTE = pytest.param(60.0, 1.0, id="minute", marks=pytest.mark.soak)
+"""How long the storm lasts, and the time between two cuts, in seconds: a hundred sign-ins must fit in between."""
+
+
+@pytest.fixture
+def circle(peers: Peers) -> RemotePeer:
+    return loop.run(peers.start("circle", dialect="hero-0.2"))
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(circle: RemotePeer) -> Iterator[None]:
+    """Compare threads, open files and tasks before and after."""
+    runner = loop_thread.current()
+    threads, files = set(threading.enumerate()), _open_files()
+    yield
+    assert set(threading.enumerate()) <= threads
+    assert runner.do(lambda: [task for task in asyncio.all_tasks(runner.loop) if not task.done()]) == []
+    gc.collect()
+    # The circle, which is in this process too, closes its ends a little later.
+    loop.run(loop.limited(eventually(lambda: _open_files() <= files), 30))
+
+
+def _open_files() -> int:
+    return len(os.listdir(_FILES)) if os.path.isdir(_FILES) else 0
+
+
+class Storm:
+    """Calls from many threads, and what came of them, while the circle cuts every connection again and again.
+
+    Args:
+        circle: The circle.
+        seconds: How long it goes on.
+        pause: Between two cuts, in seconds.
+    """
+
+    def __init__(self, circle: RemotePeer, seconds: float, pause: float) -> None:
+        self._circle = circle
+        self._pause = pause
+        self._until = time.monotonic() + seconds
+        self.fates: Counter[str] = Counter()
+        self.cuts = 0
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() >= self._until
+
+    def run(self, works: list[Callable[[], Counter[str]]]) -> None:
+        """Run each in a thread, and cut connections until all have ended."""
+        with ThreadPoolExecutor(len(works)) as pool:
+            running = [pool.submit(work) for work in works]
+            while not all(one.done() for one in running):
+                loop.run(self._cut())
+            for one in running:
+                self.fates += one.result()
+
+    async def _cut(self) -> None:
+        await asyncio.sleep(self._pause)
+        if not self.is_over:
+            await self._circle.ask("cut_all")
+            self.cuts += 1
+
+    def work(self, clients: list[CircleWsClient], name: int) -> Counter[str]:
+        """Call by each client in turn, at least once; return how many calls ended in which way."""
+        fates: Counter[str] = Counter()
+        number = 0
+        while not self.is_over or number < len(clients):
+            client, number = clients[number % len(clients)], number + 1
+            value = [name, number]
+            try:
+                answer = client.call("echo", [value], idempotent=number % 2 == 0, timeout=_DEADLINE)
+            except OutcomeUnknown:
+                fates["unknown"] += 1
+            else:
+                assert answer == value
+                fates["answered"] += 1
+        return fates
+
+
+def _connected(circle: RemotePeer, stack: ExitStack, count: int) -> list[CircleWsClient]:
+    options: dict[str, Any] = {"private_key": KEY, "backoff": QUICK, "first_connect": "retry"}
+    return [stack.enter_context(circle_ws.sync.connect(circle.url, **options)) for _ in range(count)]
+
+
+@pytest.mark.parametrize(("seconds", "pause"), [_SHORT, _MINUTE])
+def test_a_hundred_threads_on_one_client(circle: RemotePeer, seconds: float, pause: float) -> None:
+    """Each gets the answers to its own calls, or is told that the outcome is unknown."""
+    with ExitStack() as stack:
+        clients = _connected(circle, stack, 1)
+        storm = Storm(circle, seconds, pause)
+        storm.run([partial(storm.work, clients, name) for name in range(100)])
+        _tell(storm, clients)
+
+
+@pytest.mark.parametrize(("seconds", "pause"), [_SHORT, _MINUTE])
+def test_a_hundred_clients_in_ten_threads(circle: RemotePeer, seconds: float, pause: float) -> None:
+    """The same, with ten clients to each thread."""
+    with ExitStack() as stack:
+        clients = _connected(circle, stack, 100)
+        storm = Storm(circle, seconds, pause)
+        storm.run([partial(storm.work, clients[name::10], name) for name in range(10)])
+        _tell(storm, clients)
+
+
+def _tell(storm: Storm, clients: list[CircleWsClient]) -> None:
+    reconnects = sum(client.stats.reconnects for client in clients)
+    print(f"\n{dict(storm.fates)}, {storm.cuts} cuts, {reconnects} reconnects")
+    assert storm.fates["answered"]
+    assert reconnects
+    assert set(storm.fates) <= {"answered", "unknown"}
