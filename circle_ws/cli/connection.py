@@ -16,7 +16,7 @@ from ..auth.types import Dialect, ParamsForm, Policy
 from ..builder import CircleWsClientBuilder
 from ..config import DEFAULT
 from .keys import KeyFile, read_key
-from .output import ExitCode, fail, leave_the_log_alone, reason
+from .output import ExitCode, fail, reason
 
 __all__ = ["Connection", "connects"]
 
@@ -92,7 +92,7 @@ class Connection:
     ] = False
 
     def builder(self) -> CircleWsClientBuilder:
-        """Return a builder with all of it, and the key; from here on the library's log is silent.
+        """Return a builder with all of it, and the key.
 
         It does not reconnect: `with_reconnect()` adds that.
 
@@ -100,7 +100,6 @@ class Connection:
             CommandFailed: A file cannot be read, or what it holds is not what it should be.
             CircleWsError: An option is wrong.
         """
-        leave_the_log_alone()
         seconds = DEFAULT if self.timeout is None else self.timeout
         builder = CircleWsClientBuilder(self.url).without_reconnect().with_timeouts(open=seconds, call=seconds)
         builder = builder.with_auth(

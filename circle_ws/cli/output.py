@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import os
 import signal
 import sys
@@ -38,7 +37,6 @@ __all__ = [
     "fail",
     "in_json",
     "laid_out",
-    "leave_the_log_alone",
     "printable",
     "read_stdin",
     "reason",
@@ -49,7 +47,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-_NOWHERE = logging.NullHandler()
 
 MAX_CHARACTERS = 100_000
 """Maximum length of a result printed for a person, in characters."""
@@ -203,11 +200,6 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         if not terminated:
             raise
         raise typer.Exit(ExitCode.TERMINATED) from None
-
-
-def leave_the_log_alone() -> None:
-    """Keep a client's log records off stderr: the command itself reports what happened, once."""
-    logging.getLogger("circle_ws").addHandler(_NOWHERE)
 
 
 def show(text: str) -> None:

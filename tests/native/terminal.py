@@ -48,12 +48,12 @@ class Terminal:
 
 @contextmanager
 def on_terminal(*arguments: str, env: dict[str, str], only_errors: bool = False) -> Iterator[Terminal]:
-    """Run a command whose stdout and stderr are a terminal, or only its stderr."""
+    """Run a command on a terminal; with `only_errors` its stdout is a pipe."""
     primary, secondary = os.openpty()
     stdout = subprocess.PIPE if only_errors else secondary
     told = environ(TERM="xterm", LINES="24", **env)
     told["COLUMNS"] = "100"
-    process = start(*arguments, env=told, stdout=stdout, stderr=secondary)
+    process = start(*arguments, env=told, stdin=secondary, stdout=stdout, stderr=secondary)
     os.close(secondary)
     try:
         yield Terminal(process, primary)

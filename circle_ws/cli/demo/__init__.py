@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args
 import typer
 from rich.console import Console
 
-from ..output import fail, leave_the_log_alone, reason, run
+from ..output import fail, reason, run
 from ..progress import spinner
 from .browser import BrowserName, find_browser, running_browser
 from .checkout import BundleError, find_checkout, make_bundle
@@ -41,7 +41,6 @@ def demo(
 
 
 async def _perform(*, once: bool, page: bool, pyodide: Path | None, port: int, browser: BrowserName | None) -> None:
-    leave_the_log_alone()
     narrator = Narrator(Console(highlight=False))
     async with running_circle() as circle:
         narrator.chapter("A circle")
