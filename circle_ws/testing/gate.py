@@ -25,15 +25,16 @@ class Bell:
         while not condition():
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
-            # Looked at again: another thread may have rung before the waiter was there.
-            if condition():
-                return
-            await waiter
+            try:
+                # Looked at again: another thread may have rung before the waiter was there.
+                if not condition():
+                    await waiter
+            finally:
+                self._waiters.remove(waiter)
 
     def ring(self) -> None:
         """Have all that wait look at their conditions again."""
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
+        for waiter in self._waiters.copy():
             wake(waiter)
 
 
