@@ -23,7 +23,7 @@ FOUND = {version: interpreters.find_exact(version) for version in VERSIONS}
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 """The Python that runs nox, and all but the native suites."""
 
-OUTSIDE = {"chromium": "chromium", "firefox": "firefox", "node": "not chromium and not firefox"}
+OUTSIDE = {"chromium": "chromium", "firefox": "firefox", "node": "not chromium and not firefox and not example_project"}
 """Which of the tests that start a runtime themselves belong to each."""
 MEASURED = VERSIONS[0] if FOUND[VERSIONS[0]] else HERE
 """The native version whose run counts for coverage: the oldest, which runs all, and for which coincurve has wheels."""
@@ -239,6 +239,14 @@ def examples(session: nox.Session) -> None:
     """Run the examples' own tests: a web service, a WSGI app, a notebook."""
     python = _environment(session, "examples", "suite")
     session.run(*python, "-m", "pytest", *(f"examples/{name}" for name in EXAMPLES), *session.posargs)
+
+
+@nox.session
+def example_project(session: nox.Session) -> None:
+    """Test the example of a project as its authors would: with the built wheel, natively and in each runtime."""
+    _need(session, *RUNTIMES, "npm")
+    python = _environment(session, "test")
+    session.run(*python, "-m", "pytest", "-m", "harness", "tests/native/test_example_project.py", *session.posargs)
 
 
 @nox.session

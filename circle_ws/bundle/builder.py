@@ -19,7 +19,7 @@ from typing import Any
 from . import compiled, interpreters, local_wheels, pyodide_core
 from .cache import ToolError, environment, locked, run
 
-__all__ = ["BROWSER_PACKAGES", "LOCK", "build", "check", "main"]
+__all__ = ["BROWSER_PACKAGES", "LOCK", "build", "check", "find_tools", "main"]
 
 BROWSER_PACKAGES = {"ecdsa", "msgspec", "six"}
 """What circle-ws may pull into a browser, and no more."""
@@ -56,6 +56,18 @@ def build(out: Path, *, pyodide: str | None = None, extra: Sequence[str] = (), w
     print(f"bundle: {out} is ready", flush=True)
 
 
+def find_tools() -> Path:
+    """Return a Python that has pip and what makes the lock file, of an environment in the cache.
+
+    Raises:
+        ToolError: (3) when there is no Python 3.12 or later, which these need.
+    """
+    found = interpreters.find()
+    if found is None:
+        raise ToolError("pyodide-build needs Python 3.12 or later and none was found: install one", code=3)
+    return environment(found, "bundle", _TOOLS)
+
+
 def check(bundle: Path) -> None:
     """Make sure that circle-ws is one pure wheel and brings exactly `BROWSER_PACKAGES` along.
 
@@ -80,28 +92,22 @@ def check(bundle: Path) -> None:
 
 def _fill(made: Path, core: pyodide_core.Core, extra: Sequence[str], wheels: Sequence[Path]) -> None:
     """Put everything into the folder `made`."""
-    found = interpreters.find()
-    if found is None:
-        raise ToolError("pyodide-build needs Python 3.12 or later and none was found: install one", code=3)
-    python = environment(found, "bundle", _TOOLS)
+    python = find_tools()
     if core.files:
         (made / "pyodide").mkdir()
         for name in pyodide_core.FILES:
             shutil.copy(core.files / name, made / "pyodide")
-    for wheel in wheels:
-        local_wheels.take(wheel, made, python)
-    if not list(made.glob("circle_ws-*.whl")):
-        local_wheels.take_own(made, python)
+    given = local_wheels.take(wheels, made, python)
     print("bundle: collecting the wheels that run in Pyodide", flush=True)
     target = ("--python", core.info["python"], "--abi-version", core.info["abi_version"])
     run(python, Path(__file__).with_name("wheels.py"), *target, made, *extra)
     if core.files:
         home = made / "pyodide"
         compiled.compile_archives([home / compiled.LIBRARY, *sorted(made.glob("*.whl"))], home, core.info)
-    _lock(made, python, core)
+    _lock(made, python, core, [wheel.name.partition("-")[0].lower().replace("_", "-") for wheel in given])
 
 
-def _lock(made: Path, python: Path, core: pyodide_core.Core) -> None:
+def _lock(made: Path, python: Path, core: pyodide_core.Core, given: list[str]) -> None:
     """Write a lock file of the wheels in `made` and nothing else, and the description of the bundle."""
     wheels = sorted(made.glob("*.whl"))
     binary = [wheel for wheel in wheels if not wheel.name.endswith("-none-any.whl")]
@@ -111,7 +117,13 @@ def _lock(made: Path, python: Path, core: pyodide_core.Core) -> None:
     run(python.with_name("pyodide"), "lockfile", "add-wheels", *files, *(set(wheels) - set(binary)))
     begun.unlink()
     packages = sorted(json.loads((made / LOCK).read_text())["packages"])
-    described = {"pyodide_version": core.version, "index_url": core.index_url, "lock": LOCK, "packages": packages}
+    described = {
+        "pyodide_version": core.version,
+        "index_url": core.index_url,
+        "lock": LOCK,
+        "packages": packages,
+        "given": given,
+    }
     (made / "bundle.json").write_text(json.dumps(described, indent=2) + "\n")
 
 

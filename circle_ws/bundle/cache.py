@@ -1,13 +1,16 @@
 """Keep what is slow to get: a cache folder with a lock on it, and virtual environments inside."""
 
-import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
 
 __all__ = ["ToolError", "environment", "folder", "locked", "run"]
 
@@ -29,7 +32,13 @@ def folder() -> Path:
 
 @contextmanager
 def locked(name: str) -> Iterator[Path]:
-    """Take the lock called `name` in the cache and yield the cache folder."""
+    """Take the lock called `name` in the cache and yield the cache folder.
+
+    Raises:
+        ToolError: (3) on Windows.
+    """
+    if sys.platform == "win32":
+        raise ToolError("bundles for pages are made on Linux and macOS only", code=3)
     home = folder()
     with (home / f"{name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

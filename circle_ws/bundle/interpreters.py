@@ -14,9 +14,9 @@ _PROBE = "import sys; print(sys.implementation.name, '%d.%d' % sys.version_info[
 
 
 def find() -> Path | None:
-    """Return a working CPython 3.12 or newer: this one, or else the newest; or `None`."""
+    """Return a working CPython 3.12 or newer: this one, outside of a virtual environment, or the newest; or `None`."""
     if sys.version_info >= (3, 12):
-        return Path(sys.executable)
+        return Path(sys.executable).resolve()
     return next(filter(None, (find_exact(f"3.{minor}") for minor in range(_NEWEST_MINOR, 11, -1))), None)
 
 

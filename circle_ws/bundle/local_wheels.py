@@ -4,12 +4,13 @@ import base64
 import hashlib
 import shutil
 import zipfile
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from .cache import ToolError, run
 
-__all__ = ["take", "take_own"]
+__all__ = ["take"]
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 """Where this package was imported from: a checkout, or the folder of installed packages."""
@@ -18,17 +19,29 @@ _TIME = (2020, 2, 2, 0, 0, 0)
 """One for all: the same files make the same wheel."""
 
 
-def take(wheel: Path, folder: Path, python: Path) -> None:
-    """Put a wheel into a folder.
+def take(wheels: Sequence[Path], folder: Path, python: Path) -> list[Path]:
+    """Put some wheels into a folder, and a wheel of this very circle-ws where it is none of them.
+
+    The own wheel is built from the checkout that this package is imported from, or packed from the installed files.
 
     Args:
-        wheel: A file, or the folder of a project, whose wheel is built.
-        folder: Where to put it.
+        wheels: Files, or folders of projects, whose wheels are built.
+        folder: Where to put them.
         python: An interpreter that has pip.
 
+    Returns:
+        The files in the folder, in the same order; the own one last.
+
     Raises:
-        ToolError: It is neither, cannot be built, or cannot run in Pyodide.
+        ToolError: One is neither, cannot be built, or cannot run in Pyodide.
     """
+    taken = [_take(wheel, folder, python) for wheel in wheels]
+    if not any(path.name.startswith("circle_ws-") for path in taken):
+        taken.append(_take_own(folder, python))
+    return taken
+
+
+def _take(wheel: Path, folder: Path, python: Path) -> Path:
     if wheel.is_file() and wheel.suffix == ".whl":
         found = Path(shutil.copy(wheel, folder))
     elif (wheel / "pyproject.toml").is_file() or (wheel / "setup.py").is_file():
@@ -37,17 +50,12 @@ def take(wheel: Path, folder: Path, python: Path) -> None:
         raise ToolError(f"{wheel} is neither a wheel nor the folder of a project: it has no pyproject.toml")
     if not found.name.endswith(("-none-any.whl", "_wasm32.whl")):
         raise ToolError(f"{found.name} does not run in Pyodide: a wheel must be pure (none-any) or built for wasm32")
+    return found
 
 
-def take_own(folder: Path, python: Path) -> None:
-    """Put a wheel of this very circle-ws into a folder: built from its checkout, or packed from the installed files.
-
-    Raises:
-        ToolError: There is neither.
-    """
+def _take_own(folder: Path, python: Path) -> Path:
     if (_CHECKOUT / "pyproject.toml").is_file():
-        _build(_CHECKOUT, folder, python, "circle-ws")
-        return
+        return _build(_CHECKOUT, folder, python, "circle-ws")
     try:
         installed = distribution("circle-ws")
     except PackageNotFoundError:
@@ -56,7 +64,8 @@ def take_own(folder: Path, python: Path) -> None:
     if "circle_ws/__init__.py" not in files:
         raise ToolError("the installed circle-ws has no list of its files: give its wheel with --wheel")
     records = []
-    with zipfile.ZipFile(folder / f"circle_ws-{installed.version}-py3-none-any.whl", "w") as archive:
+    packed = folder / f"circle_ws-{installed.version}-py3-none-any.whl"
+    with zipfile.ZipFile(packed, "w") as archive:
         for name, path in sorted(files.items()):
             body = path.read_binary()
             digest = base64.urlsafe_b64encode(hashlib.sha256(body).digest()).rstrip(b"=").decode()
@@ -64,6 +73,7 @@ def take_own(folder: Path, python: Path) -> None:
             archive.writestr(zipfile.ZipInfo(name, _TIME), body, zipfile.ZIP_DEFLATED)
         record = f"circle_ws-{installed.version}.dist-info/RECORD"
         archive.writestr(zipfile.ZipInfo(record, _TIME), "".join([*records, f"{record},,\n"]))
+    return packed
 
 
 def _is_packed(parts: tuple[str, ...]) -> bool:

@@ -88,8 +88,9 @@ _FOREIGN: dict[str, tuple[str, ...]] = {
     "cryptography": ("auth/keyfile.py",),
     "packaging": ("bundle/wheels.py",),
     "aiohttp": ("testing/pyodide/*",),
-    "pytest": ("testing/pytest_*.py", "testing/pyodide/page/inside.py"),
-    "coverage": ("testing/pyodide/page/inside.py",),
+    "pytest": ("testing/pytest_*.py", "testing/pyodide/plugin.py", "testing/pyodide/page/inside.py"),
+    "coverage": ("testing/pyodide/covered.py", "testing/pyodide/page/inside.py"),
+    "nox": ("testing/nox.py",),
 }
 """The only places that may import each library that is not of the standard library or ours."""
 
@@ -293,11 +294,11 @@ def test_ecdsa_is_loaded_on_use() -> None:
 
 def _asks_where_it_runs(file: str, node: ast.AST) -> bool:
     """Return whether a node asks for the runtime; the command line and key files may ask for the operating system."""
+    if _room(file) == "bundle":  # It describes another Python, and is for developers' machines only.
+        return False
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
         asked = (node.value.id, node.attr) in {("sys", "platform"), ("platform", "system"), ("os", "name")}
         return asked and _room(file) != "cli" and file != "auth/keyfile.py"
-    if _room(file) == "bundle":
-        return False  # It describes another Python, and asks nothing of this one.
     return isinstance(node, ast.Constant) and node.value in ("emscripten", "wasm32")
 
 

@@ -62,6 +62,7 @@ class Run:
             "arguments": [*self.arguments],
             "archives": [*self.archives],
             "coverage": self.coverage is not None,
+            "measured": [name for name in described["given"] if name != "circle-ws"],
             "environ": {**self.environ, "CIRCLE_WS_HARNESS": host},
             "tty": sys.stdout.isatty(),
             "lock": described["lock"],

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...bundle import programs
 from ...bundle.cache import ToolError
+from . import covered
 from .launch import Launched, Start, launch
 from .run import Run, RunFailed
 from .server import RunServer
@@ -62,7 +63,10 @@ async def _execute(run: Run, program: Path) -> int:
             # Its last messages may still be on their way.
             await asyncio.wait({server.result}, timeout=1)
         died.cancel()
-        return _outcome(run, server, browser)
+        code = _outcome(run, server, browser)
+    if run.coverage and server.coverage:
+        covered.adopt(server.coverage, Path.cwd(), run.coverage)
+    return code
 
 
 def _complain(words: object, code: int) -> int:

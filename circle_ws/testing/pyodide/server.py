@@ -19,7 +19,7 @@ _POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src
 
 
 class RunServer:
-    """Serves one run; `result` is the exit code that the page sends, or why there is none.
+    """Serves one run; `result` is the exit code that the page sends, or why there is none; `coverage` what it measured.
 
     Every request, line and message of the page counts as activity for `patience`.
     """
@@ -28,6 +28,7 @@ class RunServer:
         self.patience = Patience(run.patience)
         self._run = run
         self._connected = False
+        self.coverage: bytes | None = None
         self.result: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.url = ""
 
@@ -72,9 +73,7 @@ class RunServer:
         return web.Response(body=self._run.archives[request.match_info["name"]]())
 
     async def _coverage(self, request: web.Request) -> web.Response:
-        assert self._run.coverage
-        self._run.coverage.parent.mkdir(parents=True, exist_ok=True)
-        self._run.coverage.write_bytes(await request.read())
+        self.coverage = await request.read()
         return web.Response()
 
     async def _control(self, request: web.Request) -> web.WebSocketResponse:

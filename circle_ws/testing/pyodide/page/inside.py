@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,28 @@ def _run_covered() -> int:
     from coverage import Coverage
 
     coverage = Coverage(data_file="/home/pyodide/coverage")
+    # A page has one process and one thread; a file of a name of its own would not be found.
+    values: dict[str, Any] = {"parallel": False, "concurrency": ["thread"], "patch": []}
+    for option, value in values.items():
+        coverage.set_option(f"run:{option}", value)
+    # The project is installed here; where its configuration names folders, there is no line of it in them.
+    named: Any = coverage.get_option("run:source_pkgs") or []
+    coverage.set_option("run:source_pkgs", [*named, *_measured()])
     coverage.start()
     try:
         return _run_pytest()
     finally:
         coverage.stop()
         coverage.save()
+
+
+def _measured() -> list[str]:
+    """Return the packages of the wheels that were given."""
+    return [
+        package
+        for package, distributions in packages_distributions().items()
+        if any(name.lower().replace("_", "-") in settings["measured"] for name in distributions)
+    ]
 
 
 def main() -> int:

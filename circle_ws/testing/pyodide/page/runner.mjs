@@ -93,6 +93,9 @@ let lastException = () => "";
 
 function describe(error) {
   // `type` is the class of a Python exception, whose words are still in Python.
-  const words = error?.type ? lastException() : "";
-  return error instanceof Error ? `${error.name}: ${error.message || words}\n${error.stack}` : String(error);
+  if (!(error instanceof Error)) {
+    return String(error);
+  }
+  const words = `${error.name}: ${error.message || (error.type ? lastException() : "")}`;
+  return error.type ? words : `${words}\n${error.stack}`;
 }
