@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from circle_ws import (
     AuthRejected,
     CallTimeout,
     CircleWsClientBuilder,
+    ConfigError,
     ConnectionFailed,
     KeepAlive,
     OutcomeUnknown,
@@ -213,3 +215,25 @@ async def test_stop_and_start() -> None:
             await circle.connect()
         circle.start()
         assert await client.call("add", [1, 2]) == 3
+
+
+async def test_its_key_signs_as_often_as_a_test_reconnects() -> None:
+    """The limit on signatures in a page is not for a key that protects nothing."""
+    circle = adding()
+    async with circle.connect() as client:
+        waits = []
+        client.on_status(lambda change: waits.append(change) if change.status is Status.AUTHENTICATING else None)
+        for _ in range(6):
+            await circle.drop()
+            await client.wait_until_connected()
+        assert client.stats.reconnects == 6
+    assert [change.cause for change in waits] == [None] * 6
+
+
+@pytest.mark.parametrize("times", [-1, math.nan, "2", None])
+def test_wrong_numbers_are_told(times: Any) -> None:
+    """At once, and not by what fails later."""
+    circle = Circle()
+    for order in (circle.refuse, circle.reject_sign_in, lambda value: circle.delay("add", value)):
+        with pytest.raises(ConfigError, match="must be a number"):
+            order(times)

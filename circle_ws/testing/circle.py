@@ -11,7 +11,7 @@ from ..auth.crypto_utils import format_public_key
 from ..auth.keypair import KeyPair
 from ..auth.profiles import PROFILES
 from ..builder import Connecting, connect
-from ..errors import ConnectionFailed, RedirectRefused
+from ..errors import ConfigError, ConnectionFailed, RedirectRefused
 from ..jsonrpc import messages
 from ..policy import Backoff
 from ..server.answering import ClientSession
@@ -106,6 +106,8 @@ class Circle(CircleCore):
         super().__init__(rules, play)
         self.url = public_url or _URL
         self.key = KeyPair.generate()
+        # The limit of a page would keep a quickly reconnecting test waiting, and this key protects nothing.
+        self.key.limited = False
         self._asked_to_admit = checked_admit(admit)
         self._bell = Bell()
         self._pulse = Pulse(self._bell)
@@ -207,16 +209,27 @@ class Circle(CircleCore):
         Args:
             times: How many; `math.inf` for all, 0 for none.
             status: The HTTP status, which a page does not show its programs; None: as if nothing listened there.
+
+        Raises:
+            ConfigError: `times` is no number from 0.
         """
-        self._refusals, self._status = times, status
+        self._refusals, self._status = _number("times", times), status
 
     def reject_sign_in(self, times: float) -> None:
-        """Reject the next sign-ins, as those of a key that is not admitted; `math.inf` for all, 0 for none."""
-        self._rejections = times
+        """Reject the next sign-ins, as those of a key that is not admitted; `math.inf` for all, 0 for none.
+
+        Raises:
+            ConfigError: `times` is no number from 0.
+        """
+        self._rejections = _number("times", times)
 
     def delay(self, method: str, seconds: float) -> None:
-        """Answer requests for a method late from now on; it runs at once. 0 ends that."""
-        self._delays[method] = seconds
+        """Answer requests for a method late from now on; it runs at once. 0 ends that.
+
+        Raises:
+            ConfigError: `seconds` is no number from 0.
+        """
+        self._delays[method] = _number("seconds", seconds)
 
     def cut_after(self, method: str) -> None:
         """Cut the connection off, once, when the next request for a method has been read; it does not run.
@@ -291,6 +304,12 @@ class Circle(CircleCore):
             session.socket.abort()
             return None
         return self._delays.get(method, 0.0)
+
+
+def _number(name: str, value: float) -> float:
+    if type(value) not in (int, float) or not value >= 0:
+        raise ConfigError(f"{name} must be a number, 0 or more, not {value!r}", option=name)
+    return value
 
 
 class _ScriptedSession(ClientSession):

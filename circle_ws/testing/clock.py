@@ -25,7 +25,7 @@ _METHODS = ("time", "call_soon", "call_at", "call_later")
 """What of the loop is replaced while a block runs."""
 
 
-def virtual_time(*, limit: float = 3600.0) -> VirtualTime:
+def virtual_time(*, limit: float | None = 3600.0) -> VirtualTime:
     """Return an async context manager inside of which time takes no time, on the running event loop.
 
     ```python
@@ -43,20 +43,21 @@ def virtual_time(*, limit: float = 3600.0) -> VirtualTime:
 
     Args:
         limit: How much time may pass in the block, in seconds, before it fails: heartbeats alone would go on for ever.
+            None means no limit.
 
     Raises:
         RuntimeError: Inside of another such block.
         UnsupportedRuntime: The event loop is neither asyncio's own nor that of a page.
         AssertionError: The limit has passed.
     """
-    return VirtualTime(limit)
+    return VirtualTime(math.inf if limit is None else limit)
 
 
 class VirtualTime:
     """The clock of a block of `virtual_time`.
 
     Args:
-        limit: In seconds.
+        limit: In seconds; infinity means no limit.
     """
 
     def __init__(self, limit: float) -> None:
