@@ -106,10 +106,12 @@ class Pipeline:
             )
         return timeout
 
-    def time(self, timeout: float | None | Default) -> tuple[float | None, float]:
-        """Return the timeout of a call that begins now, in seconds, and its deadline."""
+    def time(self, timeout: float | None | Default, now: float | None = None) -> tuple[float | None, float]:
+        """Return the timeout of a call that begins now, in seconds, and its deadline; a thread knows `now` itself."""
         seconds = self._timeout if timeout is DEFAULT else self.checked(timeout)
-        return seconds, inf if seconds is None else get_running_loop().time() + seconds
+        if seconds is None:
+            return None, inf
+        return seconds, (get_running_loop().time() if now is None else now) + seconds
 
     # Calls.
 

@@ -330,7 +330,7 @@ class CircleWsClient:
     def _through(self, request: Request, timeout: Timeout, send: Callable[..., Coroutine[Any, Any, Any]]) -> Any:
         """Send a request through the middleware, all under one deadline; blocking middleware cannot be interrupted."""
         runner = self._bound()
-        seconds, deadline = runner.do(self._pipeline.time, timeout)
+        seconds, deadline = self._pipeline.time(timeout, runner.time())
 
         def last(request: Request) -> Any:
             if runner.time() >= deadline:
