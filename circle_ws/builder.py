@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, overload
 
 from .auth.keypair import KeyPair
 from .client import CircleWsClient
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from . import sync
     from .auth.types import Dialect, ParamsForm, Policy, Profile, Signer
     from .config import ClientOptions, FirstConnect
-    from .config.headers import HeaderSource
+    from .config.headers import HeaderSource, SubprotocolsFunction, UrlFunction, UrlSource
     from .hooks import Middleware, Setup
     from .policy import Classifier
     from .policy.liveness import KeepAliveMode
@@ -47,15 +47,28 @@ class CircleWsClientBuilder:
     that are not set have the defaults of `ClientConfig`.
 
     Args:
-        url: The circle: `ws://` or `wss://`.
+        url: The circle: `ws://` or `wss://`; or a function that returns its URL, as for `with_url`.
     """
 
     __slots__ = ("_instrument", "_options", "_url")
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: UrlSource) -> None:
         self._url = url
         self._options: dict[str, Any] = {}
         self._instrument: Instrument | None = None
+
+    def with_url(self, function: UrlFunction) -> Self:
+        """Dial the URL that this function returns, instead of the one that the builder was made with.
+
+        It is for a gateway's token that expires: a page has no headers, so such a token is a part of the query.
+
+        Args:
+            function: Sync or async, without arguments; called at every attempt. The sign-in is for the circle at the
+                URL that was dialled. Queries are shown nowhere. For `build_sync()` a plain function may block.
+        """
+        builder = self._with()
+        builder._url = function
+        return builder
 
     def with_keypair(self, private_key: str | bytes | KeyPair) -> Self:
         """Sign in with this private key: 64 hex characters, 32 bytes, or a `KeyPair`.
@@ -184,9 +197,18 @@ class CircleWsClientBuilder:
         """
         return self._with(headers=headers)
 
-    def with_subprotocols(self, *names: str) -> Self:
-        """Offer these subprotocols, the best first; the connection fails if the circle accepts none of them."""
-        return self._with(subprotocols=names)
+    @overload
+    def with_subprotocols(self, function: SubprotocolsFunction, /) -> Self: ...
+    @overload
+    def with_subprotocols(self, *names: str) -> Self: ...
+    def with_subprotocols(self, *names: Any) -> Self:
+        """Offer these subprotocols, the best first; the connection fails if the circle accepts none of them.
+
+        Args:
+            *names: The names; or one function, sync or async, that returns them and is called at every attempt. What it
+                returns is shown nowhere. For `build_sync()` a plain function may block.
+        """
+        return self._with(subprotocols=names[0] if len(names) == 1 and callable(names[0]) else names)
 
     def with_proxy(self, url: str) -> Self:
         """Use this proxy, except for loopback; the default is the environment's. Natively only.
@@ -295,7 +317,7 @@ class Connecting:
         await self._client.__aexit__(kind, error, trace)
 
 
-def connect(url: str, **options: Unpack[ClientOptions]) -> Connecting:
+def connect(url: UrlSource, **options: Unpack[ClientOptions]) -> Connecting:
     """Connect to a circle.
 
     ```python
@@ -304,7 +326,7 @@ def connect(url: str, **options: Unpack[ClientOptions]) -> Connecting:
     ```
 
     Args:
-        url: The circle: `ws://` or `wss://`.
+        url: The circle: `ws://` or `wss://`; or a function, sync or async, that returns its URL at every attempt.
         **options: The fields of `ClientConfig`.
 
     Returns:

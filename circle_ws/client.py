@@ -14,6 +14,7 @@ from .engine.tasks import DeadlinePassed, deadline_after, within
 from .errors import CallTimeout, ProtocolError
 from .hooks import Request
 from .jsonrpc.convert import find_converter
+from .urls import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -386,7 +387,7 @@ class CircleWsClient:
             raise CallTimeout(f"not connected within {timeout:g} s ({phase})", phase=phase) from None
 
     def __repr__(self) -> str:
-        return f"<CircleWsClient {self._supervisor.config.shown_url} {self.status.value}>"
+        return f"<CircleWsClient {shown(self._supervisor.publisher.log.url)} {self.status.value}>"
 
 
 def play_output(result: Any) -> str:

@@ -19,6 +19,7 @@ __all__ = [
     "redact",
     "redacted",
     "shown",
+    "without",
 ]
 
 T = TypeVar("T")
@@ -156,4 +157,21 @@ def redacted(error: E, secrets: Collection[str] = ()) -> E:
     again = copy(error)
     again.args = redact(error.args, secrets)
     vars(again).update(redact(vars(error), secrets))
+    return again
+
+
+def without(error: E, secrets: Collection[str]) -> E:
+    """Return an error whose message has none of these secrets: a copy without a cause, or the error where it fits.
+
+    Args:
+        error: An error with one argument, its message.
+        secrets: Texts; those that are empty are not looked for.
+    """
+    text = clean = str(error)
+    for secret in filter(None, secrets):
+        clean = clean.replace(secret, PLACEHOLDER)
+    if clean == text:
+        return error
+    again = copy(error)
+    again.args = (clean,)
     return again

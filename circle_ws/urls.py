@@ -26,6 +26,7 @@ __all__ = [
     "is_socks",
     "normalised",
     "place_of",
+    "query_of",
     "port_of",
     "shown",
     "shown_proxy",
@@ -123,6 +124,11 @@ def _compressed(host: str) -> str:
     # From 3.13 on Python writes these with dots; older versions and browsers do not.
     number = int(address.ipv4_mapped)
     return f"::ffff:{number >> 16:x}:{number & 0xFFFF:x}"
+
+
+def query_of(url: str) -> str:
+    """Return the query of a checked URL with its question mark, which may hold a secret; empty if there is none."""
+    return url[url.index("?") :] if "?" in url else ""
 
 
 def is_plain(url: str) -> bool:

@@ -64,6 +64,10 @@ async def _headers() -> dict[str, str]:
     return {"Authorization": "Bearer of the hour"}
 
 
+def _names() -> list[str]:
+    return ["circle.v1"]
+
+
 async def _silent(peer: MemoryPeer) -> None:
     """A server that serves no client."""
 
@@ -179,6 +183,7 @@ _ALL_STEPS: list[tuple[str, tuple[Any, ...], dict[str, Any], dict[str, Any]]] = 
     ("with_proxy", ("http://proxy.example:3128",), {}, {"proxy": "http://proxy.example:3128"}),
     ("without_proxy", (), {}, {"proxy": None}),
     ("with_compression", (), {}, {"compression": True}),
+    ("with_subprotocols", (_names,), {}, {"subprotocols": _names}),
     ("with_transport", (_SERVER,), {}, {"transport": _SERVER}),
 ]
 """A method of the builder, its arguments, and the same as keywords."""
@@ -205,7 +210,7 @@ def _apply(builder: CircleWsClientBuilder, step: tuple[str, tuple[Any, ...], dic
 def test_every_step_and_every_option_is_tried() -> None:
     """No method of the builder and no option is left out below."""
     methods = {name for name in vars(CircleWsClientBuilder) if name.startswith(("with_", "without_"))}
-    assert {name for name, _, _, _ in _ALL_STEPS} == methods
+    assert {name for name, _, _, _ in _ALL_STEPS} == methods - {"with_url"}
     assert {option for _, _, _, options in _ALL_STEPS for option in options} == set(ClientOptions.__annotations__)
 
 
@@ -216,6 +221,15 @@ def test_what_a_browser_cannot_honour(step: tuple[str, tuple[Any, ...], dict[str
     with pytest.raises(UnsupportedRuntime) as caught:
         _apply(CircleWsClientBuilder(_URL), step).build()
     assert caught.value.option == next(iter(step[3]))
+
+
+def test_the_url_may_be_replaced_by_a_function() -> None:
+    """The keyword is the first argument; every other option stays, and so does the builder."""
+    prepared = CircleWsClientBuilder(_URL).with_timeouts(call=7)
+    built = _config(prepared.with_url(lambda: _URL).build())
+    assert (built.fixed_url, built.call_timeout) == (None, 7)
+    assert _config(prepared.build()).url == _URL
+    assert _config(CircleWsClientBuilder(lambda: _URL).build()).fixed_url is None
 
 
 def test_every_argument_is_tried() -> None:

@@ -111,7 +111,10 @@ _BAD: list[tuple[str, Any]] = [
     ),
     *(("headers", {"X-Tenant": value}) for value in ("a\r\nX-Admin: 1", "a\n", "\0", "\x7f", "é", b"a", 1, None)),
     ("headers", {"X-Tenant": "a", "x-tenant": "a"}),
-    *(("subprotocols", value) for value in ("circle", b"circle", None, 1, {"circle"}, [""], [None], [b"circle"])),
+    *(
+        ("subprotocols", value)
+        for value in ("circle", b"circle", None, 1, {"circle"}, [""], [None], [b"circle"], _headers_of)
+    ),
     *(("subprotocols", [name]) for name in ("a b", "a,b", "a/b", "a=b", "{a}", "é", "a\r\n")),
     *(("subprotocols", names) for names in (["a", "b", "a"], ["a", "A"])),
     *(("proxy", value) for value in ("", "ENVIRONMENT", "none", True, False, 1, b"http://proxy.example:3128")),

@@ -19,7 +19,7 @@ from ..transport import Connect, host_events
 from ..transport import connect as runtime_connect
 from ..urls import ENVIRONMENT, check_url, is_relative, shown, shown_proxy
 from . import checks
-from .headers import HeaderSource, OpeningHeaders, check_subprotocols
+from .headers import HeaderSource, OpeningHeaders, SubprotocolSource, UrlSource, check_subprotocols
 
 if TYPE_CHECKING:
     import ssl
@@ -56,7 +56,7 @@ class ValueOptions(TypedDict, total=False):
     params: ParamsForm
     allow_insecure: bool
     tls: ssl.SSLContext | None
-    subprotocols: Sequence[str]
+    subprotocols: SubprotocolSource
     proxy: str | None
     compression: bool
     open_timeout: float | None
@@ -85,7 +85,7 @@ class ClientOptions(ValueOptions, total=False):
     middleware: Sequence[Middleware]
 
 
-def config_of(url: str, options: Hidden[dict[str, Any]]) -> ClientConfig:
+def config_of(url: UrlSource, options: Hidden[dict[str, Any]]) -> ClientConfig:
     """Return the config of these options, which may hold a key.
 
     Raises:
@@ -128,7 +128,8 @@ class ClientConfig(_HiddenKey):
     """All options of a client. Times are in seconds; None means no limit.
 
     Attributes:
-        url: The circle: `ws://` or `wss://`.
+        url: The circle: `ws://` or `wss://`; or a function, sync or async, that returns its URL and is called at every
+            attempt, within `open_timeout`: for a token in the query that expires. Queries are shown nowhere.
         private_key: 64 hex characters, 32 bytes, or a `KeyPair`; it becomes `signer` at once and is not kept.
         signer: Signs the circle's nonces; without a signer the client does not sign in.
         profile: How nonces are signed: a `Profile` or its name.
@@ -142,7 +143,8 @@ class ClientConfig(_HiddenKey):
         headers: Additional headers of the opening handshake: a mapping, or an async function that returns one and is
             called at every attempt, within `open_timeout`. The values are shown nowhere. Natively only.
         subprotocols: Offered to the circle in `Sec-WebSocket-Protocol`, the best first. The connection fails if the
-            circle accepts none of them.
+            circle accepts none of them. Or a function, sync or async, that returns them and is called at every attempt,
+            within `open_timeout`; what it returns is shown nowhere.
         proxy: The URL of a proxy: `http`, `https` or, with the extra `socks`, `socks5`, `socks5h`, `socks4`, `socks4a`.
             `environment`: what the environment names, a browser its settings. None: no proxy at all. Never for
             loopback. Natively only.
@@ -174,7 +176,7 @@ class ClientConfig(_HiddenKey):
         InvalidKey: It is not a private key.
     """
 
-    url: str
+    url: UrlSource
     private_key: InitVar[str | bytes | KeyPair | None] = None
     signer: Signer | None = None
     profile: str | Profile = "eip191"
@@ -184,7 +186,7 @@ class ClientConfig(_HiddenKey):
     allow_insecure: bool = False
     tls: ssl.SSLContext | None = None
     headers: HeaderSource | None = None
-    subprotocols: Sequence[str] = ()
+    subprotocols: SubprotocolSource = ()
     proxy: str | None = ENVIRONMENT
     compression: bool = False
     open_timeout: float | None = 10.0
@@ -206,14 +208,15 @@ class ClientConfig(_HiddenKey):
     transport: Connect = runtime_connect
 
     def __post_init__(self, private_key: str | bytes | KeyPair | None) -> None:
-        if is_relative(self.url):
-            self._set(url=host_events.absolute(self.url))
-        check_url(self.url)
+        if callable(self.url):
+            checks.source("url", self.url)
+        else:
+            self._set(url=_resolved(self.url))
         self._adopt(private_key)
         self._check_values()
         checks.profile(self.signature_profile, self.policy, None if self.signer is None else self.signer.profiles)
-        if self.signer is not None and not self.allow_insecure:
-            checks.secure(self.url)
+        if not callable(self.url):
+            self._check_safe(self.url)
         self._check_transport()
 
     def __repr__(self) -> str:
@@ -225,20 +228,36 @@ class ClientConfig(_HiddenKey):
         return find_profile(self.profile)
 
     @property
+    def fixed_url(self) -> str | None:
+        """The URL; None where a function returns it."""
+        return None if callable(self.url) else self.url
+
+    @property
     def shown_url(self) -> str:
-        """The URL as it may appear in a message."""
-        return shown(self.url)
+        """The URL as it may appear in a message; in its place the function that returns it."""
+        return f"({_named(self.url)})" if callable(self.url) else shown(self.url)
+
+    def checked_url(self, url: str) -> str:
+        """Return the absolute form of a URL that a function returned, checked as one that is an option.
+
+        Raises:
+            ConfigError: It may not be dialled, with these options; the message says why.
+        """
+        resolved = _resolved(url)
+        self._check_safe(resolved)
+        if self.tls is not None:
+            checks.tls(self.tls, resolved)
+        return resolved
 
     def _show(self, name: str) -> str:
         """Return the value of a field without possible secrets: a token in the query, a header, a password."""
         value = getattr(self, name)
-        if name == "url":
-            return repr(self.shown_url)
+        if name == "url" and not callable(value):
+            return repr(shown(value))
         if name == "proxy" and value is not None:
             return repr(shown_proxy(value))
-        if name == "headers" and callable(value):
-            # Its own `repr` would show bound arguments, which may be secrets.
-            return f"<function {getattr(value, '__qualname__', type(value).__name__)}>"
+        if name in ("url", "headers", "subprotocols") and callable(value):
+            return f"<{_named(value)}>"
         if name == "signer" and not isinstance(value, KeyPairSigner | None):
             # A user's signer may show its key in its `repr`.
             return f"<{type(value).__name__}>"
@@ -248,13 +267,16 @@ class ClientConfig(_HiddenKey):
         """Replace options by the form in which they are used."""
         self._set(
             profile=find_profile(self.profile),
-            subprotocols=check_subprotocols(self.subprotocols),
             middleware=checks.middleware(self.middleware),
         )
         if isinstance(self.headers, Mapping):
             self._set(headers=OpeningHeaders(self.headers))
         elif self.headers is not None:
-            checks.headers_function(self.headers)
+            checks.source("headers", self.headers)
+        if callable(self.subprotocols):
+            checks.source("subprotocols", self.subprotocols)
+        else:
+            self._set(subprotocols=check_subprotocols(self.subprotocols))
         if private_key is not None:
             if self.signer is not None:
                 raise ConfigError("private_key and signer exclude each other: give one of them", option="private_key")
@@ -264,6 +286,10 @@ class ClientConfig(_HiddenKey):
             self._set(signer=self.signer.for_profile(self.signature_profile))
         elif isinstance(self.signer, KeyPair):
             self._set(signer=KeyPairSigner(self.signer, self.signature_profile))
+
+    def _check_safe(self, url: str) -> None:
+        if self.signer is not None and not self.allow_insecure:
+            checks.secure(url)
 
     def _check_values(self) -> None:
         for option, choice in _CHOICES.items():
@@ -297,9 +323,21 @@ class ClientConfig(_HiddenKey):
         capabilities = self.transport.capabilities
         checks.supported(capabilities, [option for option, is_used in used.items() if is_used])
         if self.tls is not None:
-            checks.tls(self.tls, self.url)
+            checks.tls(self.tls, "" if callable(self.url) else self.url)
         checks.proxy(self.proxy, socks=capabilities.socks)
 
     def _set(self, **values: Any) -> None:
         for name, value in values.items():
             object.__setattr__(self, name, value)
+
+
+def _resolved(url: str) -> str:
+    if is_relative(url):
+        url = host_events.absolute(url)
+    check_url(url)
+    return url
+
+
+def _named(function: Any) -> str:
+    """Return a description of a function; its own `repr` would show bound arguments, which may be secrets."""
+    return f"function {getattr(function, '__qualname__', type(function).__name__)}"

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = [
     "choice",
     "count",
-    "headers_function",
     "is_signer",
     "middleware",
     "optional",
@@ -29,6 +28,7 @@ __all__ = [
     "proxy",
     "seconds",
     "secure",
+    "source",
     "supported",
     "switch",
     "tls",
@@ -47,6 +47,13 @@ _UNSUPPORTED = {
     "proxy": ("proxy", "goes through the proxies of its own settings"),
 }
 """By option: the capability that it needs, and what a runtime without it does instead."""
+
+_SOURCES = {
+    "url": "a text like 'wss://circle.example/...', or a function without arguments that returns one",
+    "headers": "a mapping of names to values, or an async function without arguments that returns one",
+    "subprotocols": "a sequence of names, or a function without arguments that returns one",
+}
+"""By option that a function may give at every attempt: what it must be."""
 
 
 def choice(option: str, value: Any, choices: Sequence[str]) -> None:
@@ -135,11 +142,11 @@ def secure(url: str) -> None:
         )
 
 
-def headers_function(function: Callable[..., Any]) -> None:
-    """Check that a source of headers can be called without arguments."""
-    words = "headers must be a mapping of names to values, or an async function without arguments that returns one"
+def source(option: str, function: Callable[..., Any]) -> None:
+    """Check that the source of an option can be called without arguments."""
+    words = f"{option} must be {_SOURCES[option]}"
     if not callable(function):
-        raise ConfigError(f"{words}, not {type(function).__name__}", option="headers")
+        raise ConfigError(f"{words}, not {type(function).__name__}", option=option)
     try:
         signature = inspect.signature(function)
     except ValueError:
@@ -148,7 +155,7 @@ def headers_function(function: Callable[..., Any]) -> None:
     try:
         signature.bind()
     except TypeError as error:
-        raise ConfigError(f"{words}: {error}", option="headers") from None
+        raise ConfigError(f"{words}: {error}", option=option) from None
 
 
 def transport(transport: Any) -> None:

@@ -1,4 +1,4 @@
-"""Headers and subprotocols that a program adds to the opening handshake of a WebSocket (RFC 6455 section 4.1)."""
+"""URL, headers and subprotocols of an opening handshake (RFC 6455 section 4.1), and functions that give them anew."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ from typing import TypeAlias
 
 from ..errors import ConfigError
 
-__all__ = ["HeaderSource", "HeadersFunction", "OpeningHeaders", "check_subprotocols"]
+__all__ = [
+    "HeaderSource",
+    "HeadersFunction",
+    "OpeningHeaders",
+    "SubprotocolSource",
+    "SubprotocolsFunction",
+    "UrlFunction",
+    "UrlSource",
+    "check_given_subprotocols",
+    "check_subprotocols",
+]
 
 _TOKEN_CHARACTER = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 _TOKEN = f"{_TOKEN_CHARACTER}+"
@@ -64,6 +74,18 @@ HeadersFunction: TypeAlias = Callable[[], Awaitable[Mapping[str, str]]]
 HeaderSource: TypeAlias = Mapping[str, str] | HeadersFunction
 """Where the headers of an attempt come from."""
 
+UrlFunction: TypeAlias = Callable[[], str | Awaitable[str]]
+"""A user's function, sync or async, that returns the URL of one attempt."""
+
+UrlSource: TypeAlias = str | UrlFunction
+"""Where the URL of an attempt comes from."""
+
+SubprotocolsFunction: TypeAlias = Callable[[], Sequence[str] | Awaitable[Sequence[str]]]
+"""A user's function, sync or async, that returns the subprotocols of one attempt."""
+
+SubprotocolSource: TypeAlias = Sequence[str] | SubprotocolsFunction
+"""Where the subprotocols of an attempt come from."""
+
 
 def check_subprotocols(names: Sequence[str]) -> tuple[str, ...]:
     """Check names of subprotocols and return them as a tuple.
@@ -86,6 +108,25 @@ def check_subprotocols(names: Sequence[str]) -> tuple[str, ...]:
     if len({name.lower() for name in names}) < len(names):
         raise ConfigError(f"subprotocols has a name twice: {', '.join(names)}", option="subprotocols")
     return tuple(names)
+
+
+def check_given_subprotocols(names: Sequence[str]) -> tuple[str, ...]:
+    """Check the names that a function returned; they may be secrets, as a page has no headers to put a token into.
+
+    Raises:
+        ConfigError: They are no sequence of different tokens; the message does not show them.
+    """
+    try:
+        return check_subprotocols(names)
+    except ConfigError:
+        # Outside of the handler: the context would show the names.
+        pass
+    kind = type(names).__name__ if isinstance(names, str | bytes) or not isinstance(names, Sequence) else "others"
+    raise ConfigError(
+        "subprotocols must be a sequence of different names, of one or more letters, digits and signs, without spaces, "
+        f"commas, slashes and brackets, not {kind}",
+        option="subprotocols",
+    )
 
 
 def _check_name(name: object) -> None:

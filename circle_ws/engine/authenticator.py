@@ -148,7 +148,7 @@ class Authenticator:
             except InvalidKey as error:
                 raise SignerFailed("what the signer gave as its public key is none of secp256k1") from error
         options = SignInOptions(
-            url=config.url,
+            url=session.url or "",
             profile=self._profile,
             dialect=config.dialect,
             policy=config.policy,

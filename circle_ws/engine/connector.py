@@ -6,17 +6,17 @@ import asyncio
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from ..config.headers import OpeningHeaders
+from ..config.headers import OpeningHeaders, check_given_subprotocols
 from ..errors import CircleWsError, ConfigError, ConnectionFailed, ConnectionLost, RpcError
+from ..text import without
 from ..transport import TransportOptions
-from ..urls import normalised
+from ..urls import normalised, query_of
 from .tasks import DeadlinePassed, Interrupted, deadline_after, is_cancelled, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..config import ClientConfig
-    from ..config.headers import HeadersFunction
     from ..hooks import Setup
     from ..jsonrpc.messages import Params
     from ..transport import Receiver
@@ -33,6 +33,14 @@ _AWAITED = {
     "setup": "the setup function",
 }
 """What an attempt waits for in each phase, for a timeout; in `open` the transport reports it."""
+
+
+_UNFIT = {
+    "url": "a url that cannot be dialled",
+    "headers": "headers that cannot be sent",
+    "subprotocols": "subprotocols that cannot be offered",
+}
+"""What a function returned that must not be used, by option."""
 
 
 class Connector:
@@ -122,24 +130,42 @@ class Connector:
             raise
 
     async def _dial(self) -> None:
-        config, headers = self._config, self._config.headers
+        config = self._config
+        url = await self._present("url", config.url, config.checked_url)
+        self._session.url = url
         options = TransportOptions(
             max_message_bytes=config.max_message_bytes,
             close_timeout=config.close_timeout,
             tls=config.tls,
-            headers=await self._ask_for_headers(headers) if callable(headers) else headers,
-            subprotocols=tuple(config.subprotocols),
+            headers=await self._present("headers", config.headers, OpeningHeaders),
+            subprotocols=await self._present("subprotocols", config.subprotocols, check_given_subprotocols),
             proxy=config.proxy,
             compression=config.compression,
             waiting_for=self._wait_for,
         )
-        self._session.open(await config.transport(normalised(config.url), self._receiver, options))
+        try:
+            self._session.open(await config.transport(normalised(url), self._receiver, options))
+            return
+        except ConnectionFailed as error:
+            # What tells about the opening may quote what was offered, and a browser the URL.
+            secrets = [query_of(url), *(options.subprotocols if callable(config.subprotocols) else ())]
+            failure = without(error, secrets)
+            if failure is error:
+                raise
+        # Outside of the handler: the cause and the context would tell it.
+        raise failure
 
-    async def _ask_for_headers(self, function: HeadersFunction) -> OpeningHeaders:
-        self._wait_for("the headers function")
-        headers = await _headers_of(function, self._tasks)
+    async def _present(self, option: str, value: Any, check: Callable[[Any], Any]) -> Any:
+        """Return the value of an option for this attempt; a function returns another one every time."""
+        if not callable(value):
+            return value
+        self._wait_for(f"the {option} function")
+        given = await _value_of(option, value, self._tasks)
         self._wait_for("the WebSocket to open")
-        return headers
+        try:
+            return check(given)
+        except ConfigError as error:
+            raise ConnectionFailed(f"the {option} function returned {_UNFIT[option]}: {error}") from error
 
     def _wait_for(self, awaited: str) -> None:
         self._awaited = awaited
@@ -172,30 +198,28 @@ class Connector:
         )
 
 
-async def _headers_of(function: HeadersFunction, tasks: UserTasks) -> OpeningHeaders:
-    """Return the headers of one attempt from a user's function.
+async def _value_of(option: str, function: Callable[[], Any], tasks: UserTasks) -> Any:
+    """Return what a user's function gives for one attempt.
 
     Raises:
-        ConnectionFailed: It failed, or returned something that cannot be sent; another attempt may work.
+        ConnectionFailed: It failed; another attempt may work.
     """
 
     async def ask() -> tuple[bool, Any]:
-        given: Any = function()
-        return (True, await given) if inspect.isawaitable(given) else (False, type(given).__name__)
+        given = function()
+        return (True, await given) if inspect.isawaitable(given) else (False, given)
 
     try:
-        is_async, values = await tasks.run("the headers function", ask)
+        is_async, value = await tasks.run(f"the {option} function", ask)
     except Interrupted as error:
-        raise ConnectionFailed(f"the headers function failed: {error}") from error
+        raise ConnectionFailed(f"the {option} function failed: {error}") from error
     except Exception as error:
         # The text of the error stays in the cause: it may contain credentials.
-        raise ConnectionFailed(f"the headers function raised {type(error).__name__}") from error
-    if not is_async:
-        raise ConnectionFailed(f"headers must come from an async function, but it returned {values} at once")
-    try:
-        return OpeningHeaders(values)
-    except ConfigError as error:
-        raise ConnectionFailed(f"the headers function returned headers that cannot be sent: {error}") from error
+        raise ConnectionFailed(f"the {option} function raised {type(error).__name__}") from error
+    if not is_async and option == "headers":
+        kind = type(value).__name__
+        raise ConnectionFailed(f"headers must come from an async function, but it returned {kind} at once")
+    return value
 
 
 class _SetupCalls:

@@ -177,12 +177,13 @@ class StatusPublisher:
     Attributes:
         last: The latest change.
         callbacks: The user's, called with each change.
+        log: Writes what is worth a line.
     """
 
-    __slots__ = ("_buffers", "_log", "_waiters", "callbacks", "last")
+    __slots__ = ("_buffers", "_waiters", "callbacks", "last", "log")
 
     def __init__(self, url: str) -> None:
-        self._log = ConnectionLog(url)
+        self.log = ConnectionLog(url)
         self.last = StatusChange(Status.IDLE, Status.IDLE, clock.wall_time())
         self.callbacks: Callbacks[StatusChange] = Callbacks("status")
         # A dict, as one step takes a buffer out of it: a collector may do that between any two.
@@ -207,7 +208,7 @@ class StatusPublisher:
         if status not in TRANSITIONS[previous]:
             raise RuntimeError(f"{previous} -> {status} is not a legal transition; this is a fault of circle-ws")
         self.last = change = StatusChange(status, previous, clock.wall_time(), attempt, retry_in, cause)
-        self._log.note(change)
+        self.log.note(change)
         for buffer in list(self._buffers):
             buffer.put(change)
             if status is Status.CLOSED:
@@ -263,12 +264,15 @@ class ConnectionLog:
     Args:
         url: The circle's.
         clock: A monotonic clock, in seconds.
+
+    Attributes:
+        url: The circle's; a function's, if there is one, as of the latest attempt.
     """
 
-    __slots__ = ("_clock", "_next_warning", "_since", "_url")
+    __slots__ = ("_clock", "_next_warning", "_since", "url")
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._url = url
+        self.url = url
         self._clock = clock
         self._since: float | None = None
         """Time at which the connection was lost, or the first attempt failed; None while connected."""
@@ -283,13 +287,13 @@ class ConnectionLog:
             self._note_failure(change)
         elif status is Status.CONNECTED and self._since is not None:
             downtime = self._clock() - self._since
-            self._log(logging.INFO, change, "%s: connected, after %.1f s without", shown(self._url), downtime)
+            self._log(logging.INFO, change, "%s: connected, after %.1f s without", shown(self.url), downtime)
             self._since = None
         elif status is Status.FAILED:
             words = "%s: the client gave up: %s; connect() starts it again"
             # That it was dropped, or its event loop ended, is the program's own doing, and warned of elsewhere.
             level = logging.INFO if isinstance(change.cause, NotConnected) else logging.ERROR
-            self._log(level, change, words, shown(self._url), described(change.cause))
+            self._log(level, change, words, shown(self.url), described(change.cause))
         if status in _NOT_WANTED:
             self._since = None
 
@@ -297,7 +301,7 @@ class ConnectionLog:
         now = self._clock()
         if self._since is None:
             self._since = now
-        url, cause, delay = shown(self._url), change.cause, change.retry_in or 0.0
+        url, cause, delay = shown(self.url), change.cause, change.retry_in or 0.0
         if change.previous is Status.CONNECTED:
             # A connection that `reconnect()` left was not lost.
             left = isinstance(cause, ConnectionLost) and cause.local and cause.code == 1000
@@ -316,7 +320,7 @@ class ConnectionLog:
         if not _connection_logger.isEnabledFor(level):
             return
         extra = {
-            "circle_url": shown(self._url),
+            "circle_url": shown(self.url),
             "circle_status": change.status.value,
             "circle_attempt": change.attempt,
             "circle_retry_in": change.retry_in,

@@ -39,12 +39,13 @@ class ReconnectTimer:
 
     Attributes:
         policy: The policy, with its memory of earlier attempts.
+        url: The circle; None until a function has returned it.
     """
 
-    __slots__ = ("_awoke_at", "_config", "_due", "_forced", "_hurried", "_not_before", "_wakeup", "policy")
+    __slots__ = ("_awoke_at", "_due", "_forced", "_hurried", "_not_before", "_wakeup", "policy", "url")
 
     def __init__(self, config: ClientConfig) -> None:
-        self._config = config
+        self.url = config.fixed_url
         backoff = config.backoff
         rng = _RANDOM if backoff is None or backoff.seed is None else random.Random(backoff.seed)
         self.policy = ReconnectPolicy(
@@ -104,7 +105,7 @@ class ReconnectTimer:
 
     def _may_dial(self) -> bool:
         # While a browser says that it is offline, only loopback can work.
-        return not host_events.offline or self._forced or is_loopback(self._config.url)
+        return not host_events.offline or self._forced or self.url is None or is_loopback(self.url)
 
     def skip(self) -> None:
         """End the present wait, also while the browser says that it is offline: it can be wrong."""

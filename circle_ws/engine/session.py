@@ -83,6 +83,7 @@ class Session:
         "set_up",
         "signing_in",
         "takes_requests",
+        "url",
         "wakeup",
     )
 
@@ -114,6 +115,8 @@ class Session:
         self._written_before: frozenset[int] = frozenset()
         """Ids of the calls that were in flight at re-authentication: they may be rejected for the time before it."""
         self.pending = pending
+        self.url: str | None = None
+        """The circle, as it is dialled; None until that is known."""
         self.wakeup = Wakeup()
         """Ends the wait of the task that serves the connection, when there is something to do."""
         self.loss: ConnectionLost | None = None

@@ -73,7 +73,7 @@ class Supervisor:
         self.config = config
         self.affinity = LoopAffinity()
         self.counters = Counters()
-        self.publisher = StatusPublisher(config.url)
+        self.publisher = StatusPublisher(config.shown_url)
         self.protocol_errors = ProtocolErrors(self.counters)
         self.subscriptions = Subscriptions()
         self.handlers = Handlers(config.max_request_bytes)
@@ -236,6 +236,8 @@ class Supervisor:
         finally:
             if self._connector is connector:  # An abandoned run may end after the next one began.
                 self._connector = None
+            if session.url is not None:
+                self._timer.url = self.publisher.log.url = session.url
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ..auth.types import Signer
     from ..client import Function, Timeout
-    from ..config.headers import HeaderSource
+    from ..config.headers import HeaderSource, UrlSource
     from ..engine.listener import BufferOptions
     from ..errors import ProtocolError
     from ..hooks import Middleware, Setup
@@ -56,8 +56,9 @@ class CircleWsClient:
 
     Use it as a context manager, or call `connect()` and `close()`. Its methods wait for their results, and any number
     of threads may use it. A Ctrl-C ends what the main thread waits for, not the client. Functions of the program's
-    (handlers, callbacks, setup, signer, headers) run in threads and may block and use the client; middleware runs in
-    the thread that makes the call. Async ones run on the event loop, in a thread that all blocking clients share.
+    (handlers, callbacks, setup, signer, headers, url, subprotocols) run in threads and may block and use the client;
+    middleware runs in the thread that makes the call. Async ones run on the event loop, in a thread that all blocking
+    clients share.
 
     After a fork a client that was used before belongs to the parent; in the child its methods raise `RuntimeError`.
 
@@ -341,7 +342,7 @@ class CircleWsClient:
         return through(self._middleware, last)(request)
 
 
-def connect(url: str, **options: Unpack[Options]) -> CircleWsClient:
+def connect(url: UrlSource, **options: Unpack[Options]) -> CircleWsClient:
     """Connect to a circle and return the connected client.
 
     ```python
@@ -350,7 +351,7 @@ def connect(url: str, **options: Unpack[Options]) -> CircleWsClient:
     ```
 
     Args:
-        url: The circle: `ws://` or `wss://`.
+        url: The circle: `ws://` or `wss://`; or a function that returns its URL at every attempt.
         **options: The fields of `ClientConfig`; functions may be plain ones that block.
 
     Returns:
@@ -373,8 +374,9 @@ def _adapted(config: ClientConfig) -> ClientConfig:
     changes: dict[str, Any] = {"middleware": ()}
     if config.setup is not None:
         changes["setup"] = blocking_setup(config.setup)
-    if callable(config.headers):
-        changes["headers"] = in_thread(config.headers)
+    for option in ("url", "headers", "subprotocols"):
+        if callable(function := getattr(config, option)):
+            changes[option] = in_thread(function)
     if config.signer is not None:
         changes["signer"] = blocking_signer(config.signer)
     return replace(config, **changes)

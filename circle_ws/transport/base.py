@@ -70,7 +70,7 @@ class TransportOptions:
     close_timeout: float | None = None
     tls: ssl.SSLContext | None = None
     headers: Mapping[str, str] | None = field(default=None, repr=False)
-    subprotocols: tuple[str, ...] = ()
+    subprotocols: tuple[str, ...] = field(default=(), repr=False)
     proxy: str | None = field(default=ENVIRONMENT, repr=False)
     compression: bool = False
     waiting_for: Callable[[str], None] = _ignore

@@ -13,7 +13,6 @@ from typing import Any
 import typer
 
 from ...config import ClientConfig
-from ...urls import shown
 from ..connection import Connection, connects
 from ..output import Json, code_of, described, printable, run, show, show_json
 from ..progress import spinner
@@ -65,7 +64,7 @@ async def _shown(config: ClientConfig) -> list[Step]:
 def _about(config: ClientConfig) -> dict[str, Any]:
     """Return what is examined, and by what."""
     return {
-        "url": shown(config.url),
+        "url": config.shown_url,
         "circle_ws": version("circle-ws"),
         "python": platform.python_version(),
         "tls": ssl.OPENSSL_VERSION,

@@ -76,17 +76,17 @@ class _Network:
         """Return whether there is a way."""
         config = self._config
         try:
-            proxy = NativeConnect().find_proxy(config.url, config.proxy)
+            proxy = NativeConnect().find_proxy(_url(config), config.proxy)
         except ConfigError as error:
             self._timeline.fail("proxy", error, remedies.for_proxy(error))
             return False
         if proxy is not None:
             named = "that the environment names" if config.proxy == ENVIRONMENT else "that was asked for"
             self._timeline.add("proxy", f"{shown_proxy(proxy)}, {named}, is on the way")
-        place = Place.of(urlsplit(proxy or normalised(config.url)), config.open_timeout)
+        place = Place.of(urlsplit(proxy or normalised(_url(config))), config.open_timeout)
         if not await self._reaches(place):
             return False
-        return proxy is not None or is_plain(config.url) or await self._secures(place)
+        return proxy is not None or is_plain(_url(config)) or await self._secures(place)
 
     async def _reaches(self, place: Place) -> bool:
         watch = Stopwatch()
@@ -190,9 +190,9 @@ class _Circle:
         config = self._config
         if error.proxy is not None:
             return remedies.for_proxy(error)
-        direct = NativeConnect().find_proxy(config.url, config.proxy) is None
-        may_be_tls = direct and is_plain(config.url) and error.http_status in (None, 400)
-        place = Place.of(urlsplit(normalised(config.url)), config.open_timeout)
+        direct = NativeConnect().find_proxy(_url(config), config.proxy) is None
+        may_be_tls = direct and is_plain(_url(config)) and error.http_status in (None, 400)
+        place = Place.of(urlsplit(normalised(_url(config))), config.open_timeout)
         if may_be_tls and await network.speaks_tls(place):
             return remedies.other_scheme("ws")
         return remedies.for_upgrade(error, place.host, place.port)
@@ -340,6 +340,11 @@ class _Circle:
         self._timeline.add("round trips", words, seconds=whole.seconds)
 
 
+def _url(config: ClientConfig) -> str:
+    """Return the URL, which on the command line no function returns."""
+    return config.fixed_url or ""
+
+
 def _dialect(proof: Exchange) -> str:
     """Return the dialect in which a sign-in was accepted."""
     if "credentials" in proof.names:
@@ -351,7 +356,7 @@ async def _fetch_nonce(client: CircleWsClient, config: ClientConfig) -> None:
     """Begin a sign-in with a key that is forgotten at once, up to the signature, which is not made."""
     profile = config.signature_profile
     options = SignInOptions(
-        url=config.url,
+        url=_url(config),
         profile=profile,
         dialect=config.dialect,
         policy=config.policy,

@@ -60,7 +60,7 @@ class Telemetry:
 
     def make(self, config: ClientConfig, make: Callable[[ClientConfig], C]) -> C:
         """Make a client of either kind that is observed."""
-        observer = _Observer(self, config.url)
+        observer = _Observer(self, config.fixed_url)
         is_async = make is CircleWsClient
         middleware: Any = observer.around if is_async else observer.around_blocking
         # The outermost one: retries of the program's own belong to the call.
@@ -78,7 +78,7 @@ class _Observer:
 
     Args:
         telemetry: Where it is recorded.
-        url: The circle.
+        url: The circle; None where a function returns another one at each attempt.
 
     Attributes:
         telemetry: Where it is recorded.
@@ -86,10 +86,12 @@ class _Observer:
         connection: The span of the attempt that the present connection, or the latest one, came from.
     """
 
-    def __init__(self, telemetry: Telemetry, url: str) -> None:
+    def __init__(self, telemetry: Telemetry, url: str | None) -> None:
         self.telemetry = telemetry
-        parts = urlsplit(normalised(url))
-        self.server: dict[str, AttributeValue] = {"server.address": host_of(parts), "server.port": port_of(parts)}
+        self.server: dict[str, AttributeValue] = {}
+        if url is not None:
+            parts = urlsplit(normalised(url))
+            self.server = {"server.address": host_of(parts), "server.port": port_of(parts)}
         self.connection: SpanContext | None = None
         self._attempt: Span | None = None
         self._previous: SpanContext | None = None
