@@ -252,9 +252,9 @@ class ClientConfig(_HiddenKey):
     def _show(self, name: str) -> str:
         """Return the value of a field without possible secrets: a token in the query, a header, a password."""
         value = getattr(self, name)
-        if name == "url" and not callable(value):
+        if name == "url" and isinstance(value, str):
             return repr(shown(value))
-        if name == "proxy" and value is not None:
+        if name == "proxy" and isinstance(value, str):
             return repr(shown_proxy(value))
         if name in ("url", "headers", "subprotocols") and callable(value):
             return f"<{_named(value)}>"
