@@ -3,6 +3,8 @@
 import asyncio
 import functools
 import logging
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 from circle_ws import CircleWsClientBuilder, ClientConfig, ConfigError, ConnectionFailed, ConnectionStatus
-from circle_ws.testing import QUICK, Circle
+from circle_ws.testing import QUICK, Circle, loop
 from circle_ws.transport import Connect, Receiver, Transport, TransportOptions
 from tests.support.clients import KEY, client
 from tests.support.peers import Peers, RemotePeer
@@ -253,3 +255,26 @@ def test_a_relative_url_means_the_same_as_in_the_option() -> None:
         assert str(caught.value) == str(error)
     else:
         assert config.checked_url("/ws") == expected
+
+
+def test_functions_of_a_blocking_client_may_block(peers: Peers) -> None:
+    """They are asked at every attempt, async ones too; natively none runs in the thread that waits for the client."""
+    circle = loop.run(peers.start("circle"))
+    asked: list[int] = []
+
+    def url() -> str:
+        asked.append(threading.get_ident())
+        return f"{circle.url}?token={len(asked)}"
+
+    async def async_url() -> str:
+        return url()
+
+    builder = CircleWsClientBuilder("wss://elsewhere.example/").with_keypair(KEY).with_reconnect(backoff=QUICK)
+    for function in (url, async_url):
+        with builder.with_url(function).with_subprotocols(list).build_sync() as it:
+            assert it.call("echo", [1]) == 1
+            loop.run(circle.ask("cut_all"))
+            assert it.call("echo", [2], idempotent=True) == 2
+    assert len(asked) == 4
+    if sys.platform != "emscripten":
+        assert threading.get_ident() not in asked
