@@ -77,7 +77,9 @@ def listen(
     if setup:
         builder = builder.with_setup(_setup(setup, connection))
     client = builder.build()
-    view = _view(shown_url(connection.url), methods or [], as_json=as_json)
+    # Most circles push nothing to clients that have not signed in.
+    where = shown_url(connection.url) + ("" if client.public_key else " (not signed in)")
+    view = _view(where, methods or [], as_json=as_json)
     run(_listen(client, view, methods or [], count, gaps=gaps))
 
 

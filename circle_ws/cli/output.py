@@ -25,7 +25,7 @@ from ..errors import (
     OutcomeUnknown,
     RpcError,
 )
-from ..text import escaped, hide_keys, shown
+from ..text import escaped, hide_keys
 
 __all__ = [
     "CommandFailed",
@@ -136,26 +136,42 @@ def reported(*, as_json: bool) -> Iterator[None]:
     """Turn whatever ends a command badly into one sentence, or JSON on stdout, and an exit code."""
     try:
         yield
-    except KeyboardInterrupt:
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
-    except typer.Abort as error:  # Ctrl-C, or the end of the input, where a password was asked for.
-        if not isinstance(error.__context__, EOFError):
-            raise typer.Exit(ExitCode.INTERRUPTED) from None
-        _report(CommandFailed("a password was asked for, and the input ended", ExitCode.USAGE), as_json=as_json)
-    except BrokenPipeError:
-        _silence_stdout()
-        raise typer.Exit(ExitCode.BROKEN_PIPE) from None
     except (CircleWsError, CommandFailed) as error:
         _report(error, as_json=as_json)
-    except Exception as error:
-        # Typer's own, about arguments; which class it is depends on the version.
-        words, code = getattr(error, "message", None), getattr(error, "exit_code", None)
-        if not isinstance(words, str) or not isinstance(code, int):
+    except typer.Exit:
+        raise
+    except BaseException as error:
+        if (code := _quiet_end(error)) is not None:
+            raise typer.Exit(code) from None
+        if (words := _usage_error(error)) is None:
             raise
-        error.message = hide_keys(words)  # type: ignore[attr-defined]
-        if not as_json:
-            raise
-        _report(CommandFailed(error.format_message(), ExitCode.USAGE), as_json=True)  # type: ignore[attr-defined]
+        if as_json or isinstance(error, typer.Abort):
+            _report(CommandFailed(words, ExitCode.USAGE), as_json=as_json)
+        raise
+
+
+def _quiet_end(error: BaseException) -> ExitCode | None:
+    """Return the exit code for what ends a command without a word; None for anything else."""
+    context = error.__context__
+    if isinstance(error, KeyboardInterrupt):
+        return ExitCode.INTERRUPTED
+    if isinstance(error, typer.Abort) and not isinstance(context, EOFError):
+        return ExitCode.INTERRUPTED  # Ctrl-C where a password was asked for.
+    if isinstance(error, BrokenPipeError) or (isinstance(error, SystemExit) and isinstance(context, BrokenPipeError)):
+        _silence_stdout()  # rich has done so before it raised SystemExit.
+        return ExitCode.BROKEN_PIPE
+    return None
+
+
+def _usage_error(error: Any) -> str | None:
+    """Return the words of one of typer's own errors, about arguments, and hide keys in it; None for other errors."""
+    if isinstance(error, typer.Abort):
+        return "a password was asked for, and the input ended"
+    # The classes depend on the version of typer.
+    if not isinstance(getattr(error, "message", None), str) or not isinstance(getattr(error, "exit_code", None), int):
+        return None
+    error.message = hide_keys(error.message)
+    return str(error.format_message())
 
 
 def _report(error: CircleWsError | CommandFailed, *, as_json: bool) -> NoReturn:
@@ -263,7 +279,10 @@ def laid_out(result: Any) -> str:
 
 def beginning(result: Any, limit: int) -> str:
     """Return a JSON value on one line, printable, and cut at `limit` characters."""
-    return shown(_rendered(result, limit), limit)
+    text = _rendered(result, limit)
+    # Escapes are longer than the characters that they replace.
+    safe = escaped(text[:limit])
+    return safe if len(safe) <= limit and len(text) <= limit else f"{safe[:limit]}..."
 
 
 def _rendered(result: Any, limit: int, indent: int | None = None) -> str:

@@ -156,6 +156,16 @@ def test_a_reader_that_has_gone_is_no_fault(circle: CircleServer) -> None:
     assert process.returncode == ExitCode.BROKEN_PIPE
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["bench", "URL", "--calls", "2"]], ids=lambda it: it[0])
+def test_what_is_laid_out_may_lose_its_reader_too(circle: CircleServer, arguments: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = start(*(circle.url if one == "URL" else one for one in arguments), stdout=writing)
+    os.close(writing)
+    _, told = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, "Traceback" in told) == (ExitCode.BROKEN_PIPE, False)
+
+
 def test_a_failure_that_nobody_reads_has_its_code(refused: str) -> None:
     """stderr is a pipe whose reader has gone."""
     reading, writing = os.pipe()
