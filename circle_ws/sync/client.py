@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
@@ -330,14 +331,13 @@ class CircleWsClient:
 
     def _through(self, request: Request, timeout: Timeout, send: Callable[..., Coroutine[Any, Any, Any]]) -> Any:
         """Send a request through the middleware, all under one deadline; blocking middleware cannot be interrupted."""
-        runner = self._bound()
-        seconds, deadline = self._pipeline.time(timeout, runner.time())
+        seconds, deadline = self._pipeline.time(timeout, self._bound().time())
 
-        def last(request: Request) -> Any:
-            if runner.time() >= deadline:
+        async def last(request: Request) -> Any:
+            if asyncio.get_running_loop().time() >= deadline:
                 words = f"{request.method!r} took longer than {seconds:g} s (middleware)"
                 raise CallTimeout(words, phase="middleware")
-            return runner.run(send, request, seconds, deadline)
+            return await send(request, seconds, deadline)
 
         return through(self._middleware, last)(request)
 

@@ -7,9 +7,9 @@ framework, a transaction, `threading.local`.
 from __future__ import annotations
 
 import asyncio
-import functools
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from ..auth.keypair import KeyPairSigner
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from ..auth.types import Challenge, Signer
-    from ..hooks import Middleware, SetupSession
+    from ..hooks import CallNext, Middleware, SetupSession
     from ..jsonrpc.messages import Params
 
 __all__ = [
@@ -93,7 +93,7 @@ def in_thread(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
     if is_async(function):
         return function
 
-    @functools.wraps(function)
+    @wraps(function)
     async def run(*args: Any, **options: Any) -> Any:
         outcome = await current().apart(function, *args, **options)
         return await outcome if inspect.isawaitable(outcome) else outcome
@@ -164,19 +164,23 @@ class _ThreadSigner:
         return signature
 
 
-def through(middleware: tuple[Middleware | SyncMiddleware, ...], last: SyncCallNext) -> SyncCallNext:
+def through(middleware: tuple[Middleware | SyncMiddleware, ...], last: CallNext) -> SyncCallNext:
     """Return the function that sends a request through all middleware, the first one outermost, to `last`."""
-    call_next = last
+    # Each step in both forms: the next one around it may be plain or async.
+    blocking, asynchronous = _blocking(last), last
     for one in reversed(middleware):
-        call_next = _wrapped(one, call_next)
-    return call_next
+        if is_async(one):
+            asynchronous = partial(_around, one, asynchronous)
+            blocking = _blocking(asynchronous)
+        else:
+            blocking = partial(_around, one, blocking)
+            asynchronous = partial(current().apart, blocking)
+    return blocking
 
 
-def _wrapped(middleware: Callable[..., Any], call_next: SyncCallNext) -> SyncCallNext:
-    if not is_async(middleware):
-        return lambda request: middleware(request, call_next)
+def _around(middleware: Callable[..., Any], call_next: Callable[..., Any], request: Request) -> Any:
+    return middleware(request, call_next)
 
-    async def call_next_apart(request: Request) -> Any:
-        return await current().apart(call_next, request)
 
-    return lambda request: current().run(middleware, request, call_next_apart)
+def _blocking(call: Callable[..., Any]) -> SyncCallNext:
+    return partial(current().run, call)
