@@ -89,18 +89,23 @@ async def test_the_guide_runs(url: str, capsys: pytest.CaptureFixture[str]) -> N
 
 async def test_the_readme_runs(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The service gets its answer and listens until it is ended; the page's lines work natively too."""
-    service, page = (
-        block.replace("ws://localhost:8765", url).replace("wss://circle.example/02ab...", url)
+    service, script, page, test = (
+        block.replace("ws://localhost:8765", url)
+        .replace("wss://circle.example/02ab...", url)
+        .replace('os.environ["KEY"]', repr(KEY))
         for block in blocks("README.md")
     )
     names: dict[str, Any] = {}
-    await run(service.replace("asyncio.run(main())", "").replace('os.environ["KEY"]', repr(KEY)), names)
+    await run(service.replace("asyncio.run(main())", ""), names)
     main = asyncio.ensure_future(names["main"]())
     await eventually(lambda: "42" in capsys.readouterr().out)
     main.cancel()
     await asyncio.gather(main, return_exceptions=True)
     await run(page + "\nawait client.close()", {})
     assert "42" in capsys.readouterr().out
+    await asyncio.to_thread(exec, script, {})
+    assert capsys.readouterr().out == "42\n"
+    await run(test, {})
 
 
 def test_the_status_table_is_the_codes() -> None:
