@@ -100,7 +100,7 @@ def _fill(made: Path, core: pyodide_core.Core, extra: Sequence[str], wheels: Seq
     given = local_wheels.take(wheels, made, python)
     print("bundle: collecting the wheels that run in Pyodide", flush=True)
     target = ("--python", core.info["python"], "--abi-version", core.info["abi_version"])
-    run(python, Path(__file__).with_name("wheels.py"), *target, made, *extra)
+    run(python, Path(__file__).with_name("wheels.py"), *target, made, *extra, explains_itself=True)
     if core.files:
         home = made / "pyodide"
         compiled.compile_archives([home / compiled.LIBRARY, *sorted(made.glob("*.whl"))], home, core.info)

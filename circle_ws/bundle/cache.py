@@ -45,13 +45,20 @@ def locked(name: str) -> Iterator[Path]:
         yield home
 
 
-def run(*command: str | Path, cwd: Path | None = None) -> str:
+def run(*command: str | Path, cwd: Path | None = None, explains_itself: bool = False) -> str:
     """Run a command and return its output.
+
+    Args:
+        command: the program and its arguments.
+        cwd: where to run it.
+        explains_itself: whether what it prints when it fails needs no introduction.
 
     Raises:
         ToolError: when it fails; the text holds the end of what it printed.
     """
     done = subprocess.run(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0 and explains_itself:
+        raise ToolError(done.stdout.strip())
     if done.returncode != 0:
         raise ToolError(f"`{' '.join(map(str, command))}` failed:\n{done.stdout[-3000:]}")
     return done.stdout

@@ -5,6 +5,7 @@ for the interpreter it runs on only, so it fetches here one wheel at a time and 
 """
 
 import argparse
+import re
 import subprocess
 import sys
 import zipfile
@@ -30,8 +31,16 @@ def plain(requirement: Requirement) -> str:
     return f"{requirement.name}{requirement.specifier}"
 
 
+class _Unavailable(Exception):
+    """There is no wheel for a requirement; the text says which, and why."""
+
+
 def collect(folder: Path, wanted: list[Requirement], marker: dict[str, str], platform: str) -> None:
-    """Download into `folder` until every requirement of its wheels and of `wanted` is there."""
+    """Download into `folder` until every requirement of its wheels and of `wanted` is there.
+
+    Raises:
+        _Unavailable: One cannot be had, or not together with the others.
+    """
     read: set[tuple[Path, frozenset[str]]] = set()
     while True:
         wheels = {parse_wheel_filename(path.name)[0]: path for path in folder.glob("*.whl")}
@@ -42,9 +51,19 @@ def collect(folder: Path, wanted: list[Requirement], marker: dict[str, str], pla
         new = {(wheels[canonicalize_name(one.name)], frozenset(one.extras)) for one in wanted} - read
         new |= {(path, frozenset[str]()) for path in wheels.values()} - read
         if not new:
+            _check_versions(folder, wanted)
             return
         read |= new
         wanted = [*wanted, *(one for path, extras in new for one in requires(_metadata(path), marker, extras))]
+
+
+def _check_versions(folder: Path, wanted: list[Requirement]) -> None:
+    """Make sure that the wheels are of versions that all requirements allow: the first one decided which is taken."""
+    versions = {name: version for name, version, *_ in (parse_wheel_filename(it.name) for it in folder.glob("*.whl"))}
+    for one in wanted:
+        version = versions[canonicalize_name(one.name)]
+        if not one.specifier.contains(version, prereleases=True):
+            raise _Unavailable(f"{one.name} {version} was taken, but {plain(one)} is needed too: name one that fits")
 
 
 def _metadata(wheel: Path) -> list[str]:
@@ -59,7 +78,14 @@ def _download(folder: Path, wanted: list[str], python: str, platform: str) -> No
     tags = ["--implementation", "cp", "--abi", abi, "--abi", "none", "--platform", platform, "--platform", "any"]
     pip = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check"]
     options = ["--no-deps", "--only-binary", ":all:", "--python-version", python, *tags, "--dest", str(folder)]
-    subprocess.run([*pip, *options, *wanted], check=True)
+    done = subprocess.run([*pip, *options, *wanted], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if found := re.search("No matching distribution found for (.*)", done.stdout):
+        raise _Unavailable(
+            f"{found[1]} cannot be had for a page: the index has no wheel of it for {platform} and Python {python}, "
+            "and no pure one"
+        )
+    if done.returncode != 0:
+        raise _Unavailable(f"pip cannot download {', '.join(wanted)}:\n{done.stdout[-2000:]}")
 
 
 def main() -> int:
@@ -79,7 +105,11 @@ def main() -> int:
         "python_version": options.python.rpartition(".")[0],
         "sys_platform": "emscripten",
     }
-    collect(options.folder, options.wanted, marker, f"pyemscripten_{options.abi_version}_wasm32")
+    try:
+        collect(options.folder, options.wanted, marker, f"pyemscripten_{options.abi_version}_wasm32")
+    except _Unavailable as words:
+        print(words)
+        return 1
     return 0
 
 

@@ -87,6 +87,11 @@ async def test_the_guide_runs(url: str, capsys: pytest.CaptureFixture[str]) -> N
     assert "from memory" in told
 
 
+def test_the_guide_shows_the_noxfile_of_the_example() -> None:
+    """What a reader copies is what the example's own session runs."""
+    assert f"```py\n{(ROOT / 'examples/project/noxfile.py').read_text()}```" in (ROOT / "docs/guide.md").read_text()
+
+
 async def test_the_readme_runs(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The service gets its answer and listens until it is ended; the page's lines work natively too."""
     service, script, page, test = (
