@@ -142,8 +142,9 @@ async def _show_all(
 
 async def _batch(listener: Listener[Any], interval: float | None) -> list[Any]:
     """Return what has come; an empty list once it is time to redraw."""
+    limit = asyncio.timeout(interval)
     try:
-        async with asyncio.timeout(interval) as limit:
+        async with limit:
             return await listener.batch()
     except TimeoutError:
         if not limit.expired():

@@ -92,9 +92,14 @@ async def stranger(server: CircleServer) -> AsyncGenerator[ClientConnection]:
         client.transport.abort()
 
 
+def native_socket(connection: Connection) -> Any:
+    """Return the socket of a connection of a real `CircleServer`, whose buffers and pauses the tests look at."""
+    return connection._socket
+
+
 async def clog(connection: Connection) -> None:
     """Push until the client, which does not read, has all its buffers full."""
-    while not connection._socket.paused:
+    while not native_socket(connection).paused:
         connection.notify("noise", NOISE)
         await asyncio.sleep(0)
 

@@ -12,7 +12,7 @@ import pytest
 from circle_ws.errors import ConnectionLost
 from circle_ws.server import CircleServer
 from circle_ws.server.answering import MAX_RUNNING
-from tests.native.by_hand import NOISE, ask, clog, reluctant, request, send_all, signed_in
+from tests.native.by_hand import NOISE, ask, clog, native_socket, reluctant, request, send_all, signed_in
 from tests.support.clients import OTHER_KEY
 from tests.support.outcomes import eventually, later
 
@@ -32,7 +32,7 @@ async def test_a_flood_of_requests_is_bounded() -> None:
         async with signed_in(server) as client:
             [connection] = server.connections
             await send_all(client, [request("hold", None, number) for number in range(MAX_RUNNING + 100)])
-            await eventually(lambda: running > MAX_RUNNING and connection._socket.recv_messages.paused)
+            await eventually(lambda: running > MAX_RUNNING and native_socket(connection).recv_messages.paused)
             await asyncio.sleep(0.05)
             assert running == MAX_RUNNING + 1
             go.set()
@@ -71,7 +71,7 @@ async def test_stopping_waits_for_no_client() -> None:
     async with reluctant(server) as deaf, signed_in(server, OTHER_KEY) as flood:
         await clog(server.connections[0])
         await send_all(flood, [request("hold", None, number) for number in range(3 * MAX_RUNNING)])
-        await eventually(lambda: begun > MAX_RUNNING and server.connections[1]._socket.recv_messages.paused)
+        await eventually(lambda: begun > MAX_RUNNING and native_socket(server.connections[1]).recv_messages.paused)
         flood.transport.abort()
         started = time.monotonic()
         await server.stop()

@@ -14,7 +14,7 @@ from websockets.frames import Frame, Opcode
 from circle_ws.errors import ConfigError
 from circle_ws.server import CircleServer, Connection
 from circle_ws.server.answering import MAX_RUNNING
-from tests.native.by_hand import NOISE, ask, clog, reluctant, request, send_all, signed_in, stranger
+from tests.native.by_hand import NOISE, ask, clog, native_socket, reluctant, request, send_all, signed_in, stranger
 from tests.support.clients import OTHER_KEY
 from tests.support.outcomes import eventually, later
 
@@ -25,7 +25,8 @@ NOISE_BYTES = len(NOISE[0]) + 1000
 
 
 def backlog(connection: Connection) -> int:
-    return len(connection._socket._held) + connection._socket.transport.get_write_buffer_size()
+    socket = native_socket(connection)
+    return len(socket._held) + int(socket.transport.get_write_buffer_size())
 
 
 async def read_to_the_end(client: ClientConnection) -> ConnectionClosed:
@@ -124,7 +125,7 @@ async def test_who_does_not_read_its_replies_is_not_read() -> None:
             [connection] = server.connections
             for number in range(200):
                 await client.send(json.dumps(request("load", None, number)))
-            await eventually(lambda: connection._socket.paused)
+            await eventually(lambda: native_socket(connection).paused)
             await asyncio.sleep(0.05)
             assert ran < 100
             assert backlog(connection) <= PAUSED_AT + NOISE_BYTES
@@ -141,7 +142,7 @@ async def test_a_stranger_that_asks_and_does_not_read_is_bounded(message: str) -
     async with CircleServer(stall_timeout=30) as server, stranger(server) as client:
         [connection] = await eventually(lambda: server.connections)
         sent = 0
-        while not (connection._socket.paused and client.transport.get_write_buffer_size()):
+        while not (native_socket(connection).paused and client.transport.get_write_buffer_size()):
             client.protocol.send_text(message.encode())
             client.send_data()
             sent += len(message)
@@ -152,7 +153,7 @@ async def test_a_stranger_that_asks_and_does_not_read_is_bounded(message: str) -
             client.send_data()
         await asyncio.sleep(0.05)
         assert backlog(connection) <= PAUSED_AT + NOISE_BYTES
-        assert len(connection._socket.recv_messages.frames) < 10_000
+        assert len(native_socket(connection).recv_messages.frames) < 10_000
 
 
 async def test_endless_fragments_are_no_message() -> None:
@@ -211,7 +212,7 @@ async def test_who_reads_slowly_is_not_dropped() -> None:
         for _ in range(60):
             assert json.loads(await client.recv())["method"] == "noise"
             await asyncio.sleep(0.025)
-            if connection._socket.paused:
+            if native_socket(connection).paused:
                 paused_for = time.monotonic() - since
         assert paused_for > 3 * 0.3
         assert (await ask(client, "rpc.ping"))["result"] == "pong"
@@ -237,14 +238,14 @@ async def test_what_waits_is_in_one_piece_and_in_order() -> None:
     async with CircleServer() as server, reluctant(server) as client:
         [connection] = server.connections
         await clog(connection)
-        in_transport = connection._socket.transport.get_write_buffer_size()
+        in_transport = native_socket(connection).transport.get_write_buffer_size()
         for number in range(20_000):
             server.publish("tick", [number])
         for number in range(3):
             pong = await client.ping(str(number))
         await asyncio.sleep(0.05)
-        assert connection._socket.transport.get_write_buffer_size() <= in_transport
-        assert len(connection._socket._held) > 20_000
+        assert native_socket(connection).transport.get_write_buffer_size() <= in_transport
+        assert len(native_socket(connection)._held) > 20_000
         numbers: list[int] = []
         while len(numbers) < 20_000:
             message = json.loads(await client.recv())
@@ -252,7 +253,7 @@ async def test_what_waits_is_in_one_piece_and_in_order() -> None:
                 numbers.append(message["params"][0])
         assert numbers == list(range(20_000))
         await asyncio.wait_for(pong, 10)
-        assert len(connection._socket._held) == 0
+        assert len(native_socket(connection)._held) == 0
 
 
 async def test_a_long_batch_leaves_others_their_turn() -> None:
