@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from threading import get_ident
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
 
     from ..errors import ConnectionLost
 
-__all__ = ["Socket"]
+__all__ = ["Socket", "run_on_its_loop"]
 
 
 class Socket(Protocol):
@@ -25,10 +27,6 @@ class Socket(Protocol):
     loop: asyncio.AbstractEventLoop
     thread: int
     when_lost: Callable[[], object] | None
-
-    def run_on_its_loop(self, function: Callable[..., object], *arguments: object) -> None:
-        """Call a function: at once on the loop's own thread, soon from another, never when the loop has ended."""
-        ...
 
     async def next_message(self) -> str | bytes | None:
         """Return the client's next message; None when the connection is closed, in whatever way."""
@@ -57,3 +55,12 @@ class Socket(Protocol):
     def abort(self) -> None:
         """Cut the connection off, without a closing handshake."""
         ...
+
+
+def run_on_its_loop(socket: Socket, function: Callable[..., object], *arguments: object) -> None:
+    """Call a function: at once on the thread of a socket's loop, soon from another, never when the loop has ended."""
+    if get_ident() == socket.thread:
+        function(*arguments)
+        return
+    with suppress(RuntimeError):
+        socket.loop.call_soon_threadsafe(function, *arguments)

@@ -8,6 +8,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..jsonrpc import messages
+from .base import run_on_its_loop
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
@@ -45,7 +46,7 @@ class Connection:
         Raises:
             InvalidRequest: The params cannot be written as JSON.
         """
-        self._socket.run_on_its_loop(self.push, messages.notification(method, params).encode())
+        run_on_its_loop(self._socket, self.push, messages.notification(method, params).encode())
 
     async def call(self, method: str, params: Params = None, *, timeout: float | None = 30.0) -> Any:
         """Send this client, signed in or not, a request and return its result: plain JSON values. May be cancelled.
@@ -93,7 +94,7 @@ class Connection:
 
     def abort(self) -> None:
         """Cut this connection off, without a closing handshake."""
-        self._socket.run_on_its_loop(self._socket.abort)
+        run_on_its_loop(self._socket, self._socket.abort)
 
     def push(self, text: bytes) -> bool:
         """Send a notification (UTF-8) without waiting, on the circle's loop; returns whether that was possible."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
@@ -75,14 +74,6 @@ class ClientSocket(ServerConnection):
         self.protocol.send_frame = self._send_frame  # type: ignore[method-assign]
         self._hang_up: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
-
-    def run_on_its_loop(self, function: Callable[..., object], *arguments: object) -> None:
-        """Call a function: at once on the loop's own thread, soon from another, never when the loop has ended."""
-        if get_ident() == self.thread:
-            function(*arguments)
-            return
-        with suppress(RuntimeError):
-            self.loop.call_soon_threadsafe(function, *arguments)
 
     async def next_message(self) -> str | bytes | None:
         """Return the client's next message; None when the connection is closed, in whatever way."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import Future, wait
-from contextlib import suppress
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConnectionLost
+from ..server.base import run_on_its_loop
 from ..server.connection import POLL_INTERVAL
 from ..transport import connect as runtime_connect
 
@@ -128,14 +128,6 @@ class MemorySocket:
         """What was sent while the circle hung."""
         peer.when_ended = self._ended
 
-    def run_on_its_loop(self, function: Callable[..., object], *arguments: object) -> None:
-        """Call a function: at once on the loop's own thread, soon from another, never when the loop has ended."""
-        if get_ident() == self.thread:
-            function(*arguments)
-            return
-        with suppress(RuntimeError):
-            self.loop.call_soon_threadsafe(function, *arguments)
-
     async def next_message(self) -> str | bytes | None:
         """Return the client's next message; None when the connection is closed."""
         try:
@@ -219,7 +211,7 @@ def _carry_out(socket: MemorySocket, action: Callable[[MemorySocket], object]) -
     if socket.loop.is_closed():
         done.set_result(None)
         return done
-    socket.run_on_its_loop(act)
+    run_on_its_loop(socket, act)
     # A thread that is not the loop's, such as that of a blocking test, must be able to go on from here.
     while get_ident() != socket.thread and not (done.done() or socket.loop.is_closed()):
         wait([done], timeout=POLL_INTERVAL)
