@@ -64,11 +64,8 @@ class VirtualTime:
         self._limit = limit
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._order = itertools.count()
-        self._scheduled = 0
-        """How often a callback was scheduled."""
-        self._seen = 0
-        """How often at the latest look."""
-        self._looking = False
+        self._left = 0
+        """How many callbacks were scheduled and have not run."""
         self._began = self._now = 0.0
         self._wall = 0.0
 
@@ -115,6 +112,8 @@ class VirtualTime:
                 f"virtual_time() needs asyncio's own event loop, or that of a page; the running one is {kind}"
             ) from None
         engine_clock.wall_time = self._wall_time
+        # It runs after what was scheduled before the block, and until then time stands still.
+        self.call_soon(_nothing)
 
     def _uninstall(self) -> None:
         engine_clock.wall_time = time.time
@@ -136,10 +135,9 @@ class VirtualTime:
         return self._real_time() if sys._getframe(1).f_code.co_name == "_run_once" else self._now
 
     def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> asyncio.Handle:
-        """Schedule a callback, and look whether it was the last thing to do."""
-        self._scheduled += 1
-        handle = self._soon(callback, *args, context=context)
-        self._look_later()
+        """Schedule a callback."""
+        handle = asyncio.Handle(callback, args, self._loop, context)
+        self._schedule(handle)
         return handle
 
     def call_at(
@@ -148,7 +146,9 @@ class VirtualTime:
         """Set a timer that runs when nothing else is left to do."""
         timer = asyncio.TimerHandle(when, callback, args, self._loop, context)
         heapq.heappush(self._timers, (when, next(self._order), timer))
-        self._look_later()
+        if not self._left:
+            # By what the loop was told from outside.
+            self.call_soon(_nothing)
         return timer
 
     def call_later(
@@ -157,20 +157,22 @@ class VirtualTime:
         """Set a timer that runs when nothing else is left to do."""
         return self.call_at(self._now + delay, callback, *args, context=context)
 
-    # Callbacks run in the order in which they were scheduled. So when a look finds that none was scheduled since the
-    # look before, all have run, and nothing is left but timers.
+    def _schedule(self, handle: asyncio.Handle) -> None:
+        # Always run, as a handle that was cancelled must be counted too.
+        self._left += 1
+        self._soon(self._step, handle)
 
-    def _look_later(self) -> None:
-        if not self._looking:
-            self._looking = True
-            self._seen = self._scheduled
-            self._soon(self._look)
+    def _step(self, handle: asyncio.Handle) -> None:
+        try:
+            if not handle.cancelled():
+                handle._run()
+        finally:
+            self._left -= 1
+            if not self._left:
+                self._leap()
 
-    def _look(self) -> None:
-        self._looking = False
-        if self._seen != self._scheduled:
-            self._look_later()
-            return
+    def _leap(self) -> None:
+        """Advance to the next timer: nothing else is left to do."""
         while self._timers and self._timers[0][2].cancelled():
             heapq.heappop(self._timers)
         if self._timers:
@@ -178,12 +180,16 @@ class VirtualTime:
             if self.elapsed > self._limit and self._scope.when() is None:
                 self._scope.reschedule(self._now)
             while self._timers and self._timers[0][0] <= self._now:
-                self.call_soon(_run, heapq.heappop(self._timers)[2])
+                self._schedule(heapq.heappop(self._timers)[2])
 
 
 def _soon_in_a_page(loop: asyncio.AbstractEventLoop) -> Callable[..., asyncio.Handle]:
     call_later = loop.call_later
     return lambda callback, *args, context=None: call_later(0, callback, *args, context=context)
+
+
+def _nothing() -> None:
+    """Do nothing, so that after it nothing is left to do."""
 
 
 def _run(timer: asyncio.TimerHandle) -> None:
