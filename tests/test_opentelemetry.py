@@ -225,6 +225,18 @@ async def test_the_users_middleware_is_inside(peers: Peers, recorded: Recorded) 
     assert inside.parent.span_id == context(call).span_id
 
 
+async def test_a_url_that_a_function_returns(peers: Peers, recorded: Recorded) -> None:
+    """Is recorded nowhere: it may be another one at each attempt, and its query is a secret."""
+    circle = await peers.start("circle")
+    builder = recorded.builder("ws://localhost/").with_url(lambda: f"{circle.url}?token=hunter2")
+    async with builder.build() as client:
+        await client.call("echo", [1])
+    assert len(recorded.spans()) == 2
+    assert not [name for span in recorded.spans() for name in attributes(span) if name.startswith("server.")]
+    assert not any("hunter2" in span.to_json() for span in recorded.spans())
+    assert recorded.values("connects") == [1]
+
+
 async def test_methods_that_are_not_listed(peers: Peers, recorded: Recorded) -> None:
     """Are all one method to metrics and names; what they were stays in the span alone."""
     circle = await peers.start("circle")
