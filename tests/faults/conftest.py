@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from circle_ws.engine import clock
 from tests.faults.stage import Wall
 
 _LIMIT = 120.0
@@ -21,6 +22,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def wall(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wall]:
     """The wall clock of the client."""
-    clock = Wall(time.time)
-    monkeypatch.setattr(time, "time", clock)
-    yield clock
+    wall = Wall(time.time)
+    monkeypatch.setattr(time, "time", wall)
+    # The engine's own name for it, which it has looked up before.
+    monkeypatch.setattr(clock, "wall_time", wall)
+    yield wall
