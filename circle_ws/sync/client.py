@@ -16,7 +16,7 @@ from ..hooks import Request
 from ..jsonrpc.convert import find_converter
 from ..text import Hidden
 from .batch import Batch
-from .functions import blocking_setup, blocking_signer, in_order, in_thread, through
+from .functions import blocking_setup, blocking_signer, in_order, in_thread, of_a_connection, through
 from .listener import Listener, StatusChanges
 from .runner import Runner, check_supported, current
 
@@ -376,7 +376,7 @@ def _adapted(config: ClientConfig) -> ClientConfig:
         changes["setup"] = blocking_setup(config.setup)
     for option in ("url", "headers", "subprotocols"):
         if callable(function := getattr(config, option)):
-            changes[option] = in_thread(function)
+            changes[option] = of_a_connection(function)
     if config.signer is not None:
         changes["signer"] = blocking_signer(config.signer)
     return replace(config, **changes)

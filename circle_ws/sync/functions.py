@@ -13,11 +13,12 @@ from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from ..auth.keypair import KeyPairSigner
+from ..engine.tasks import start_task
 from ..hooks import Request
 from .runner import current
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Coroutine
 
     from ..auth.types import Challenge, Signer
     from ..hooks import CallNext, Middleware, SetupSession
@@ -34,6 +35,7 @@ __all__ = [
     "blocking_signer",
     "in_order",
     "in_thread",
+    "of_a_connection",
     "through",
 ]
 
@@ -88,17 +90,42 @@ def is_async(function: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
-def in_thread(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
-    """Return the async form of a user's function: a plain one runs in a thread, with the context of the caller."""
+def in_thread(function: Callable[..., Any], *, to_its_end: bool = False) -> Callable[..., Awaitable[Any]]:
+    """Return the async form of a user's function: a plain one runs in a thread, with the context of the caller.
+
+    Args:
+        function: Plain or async.
+        to_its_end: Whether one that is cancelled goes on until its thread has ended, which nothing can stop.
+    """
     if is_async(function):
         return function
 
     @wraps(function)
     async def run(*args: Any, **options: Any) -> Any:
-        outcome = await current().apart(function, *args, **options)
+        work = current().apart(function, *args, **options)
+        outcome = await (_ended(work) if to_its_end else work)
         return await outcome if inspect.isawaitable(outcome) else outcome
 
     return run
+
+
+async def _ended(work: Coroutine[Any, Any, Any]) -> Any:
+    task = start_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        # Raises the error of the function, if it failed.
+        task.result()
+        raise
+
+
+def of_a_connection(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    """Return the async form of a function that attempts to connect call: the next attempt waits for its end.
+
+    So a function that blocks for longer than an attempt may take does not fill the process with threads.
+    """
+    return in_thread(function, to_its_end=True)
 
 
 def in_order(callback: Callable[[Any], object]) -> Callable[[Any], object]:
@@ -119,7 +146,7 @@ def blocking_setup(setup: Callable[..., Any]) -> Callable[[SetupSession], Awaita
     """Return the async form of a setup function; a plain one gets a session that blocks."""
     if is_async(setup):
         return setup
-    run = in_thread(setup)
+    run = of_a_connection(setup)
     return lambda session: run(_BlockingSession(session))
 
 
@@ -156,11 +183,11 @@ class _ThreadSigner:
         return self._signer.profiles
 
     async def public_key(self) -> str:
-        key: str = await in_thread(self._signer.public_key)()
+        key: str = await of_a_connection(self._signer.public_key)()
         return key
 
     async def sign(self, challenge: Challenge) -> str:
-        signature: str = await in_thread(self._signer.sign)(challenge)
+        signature: str = await of_a_connection(self._signer.sign)(challenge)
         return signature
 
 

@@ -23,6 +23,7 @@ from _thread import allocate_lock, get_ident
 from asyncio import _get_running_loop
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from copy import copy
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,6 +32,7 @@ from .works import Call, CoroutineWork, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from concurrent.futures import Future
 
     from ..client import CircleWsClient, Timeout
     from ..engine.pipeline import Pipeline
@@ -60,7 +62,7 @@ class Runner:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self.loop.set_default_executor(ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="circle-ws"))
+        self._executor = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="circle-ws")
         self._works: deque[Work] = deque()
         """What threads have handed over: of many at the same time only the first wakes the loop, by a system call."""
         self._asked = False
@@ -116,7 +118,12 @@ class Runner:
         if self._refusal is not None:
             # The interpreter starts no more threads at its end; what would run in one is cancelled with its client.
             await self.loop.create_future()
-        return await asyncio.to_thread(_guarded, function, args, options)
+        work = self._executor.submit(copy_context().run, _guarded, function, args, options)
+        try:
+            return await asyncio.wrap_future(work)
+        except asyncio.CancelledError:
+            work.add_done_callback(_log_failure)
+            raise
 
     # Waiting.
 
@@ -300,6 +307,11 @@ def _own(error: BaseException) -> BaseException:
     mine.__cause__, mine.__context__ = error.__cause__, error.__context__
     mine.__suppress_context__ = error.__suppress_context__
     return mine
+
+
+def _log_failure(work: Future[Any]) -> None:
+    if not work.cancelled() and (error := work.exception()) is not None:
+        _logger.error("a function of the program's failed after it was cancelled", exc_info=error)
 
 
 def _guarded(function: Callable[..., T], args: tuple[Any, ...], options: dict[str, Any]) -> T:

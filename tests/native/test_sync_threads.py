@@ -29,7 +29,7 @@ from circle_ws import (
     RpcError,
     StatusChange,
 )
-from circle_ws.sync import CircleWsClient, loop_thread
+from circle_ws.sync import CircleWsClient, SyncSetupSession, loop_thread
 from circle_ws.testing import loop
 from tests.support.clients import KEY, QUICK
 from tests.support.peers import Peers, RemotePeer
@@ -251,6 +251,48 @@ def test_no_function_of_the_users_ends_the_loop(
     assert client.call("echo", [1]) == 1
     client.close(drain=0)
     asked.join()
+
+
+def test_a_setup_that_blocks_runs_once_at_a_time(circle: RemotePeer) -> None:
+    """An attempt that it is too slow for fails; the next one waits for its end, so threads do not pile up."""
+    released, running = threading.Event(), list[int]()
+
+    def setup(session: SyncSetupSession) -> None:
+        running.append(1)
+        released.wait()
+
+    builder = CircleWsClientBuilder(circle.url).with_keypair(KEY).with_setup(setup)
+    client = builder.with_timeouts(open=0.1).with_reconnect(backoff=QUICK).build_sync()
+    with client.status_changes() as changes:
+        client.start()
+        while (change := changes.get()).attempt < 4:
+            assert change.status is not ConnectionStatus.CONNECTED
+        assert len(running) == 1
+        released.set()
+        client.wait_until_connected()
+    assert len(running) == 2
+    client.close()
+
+
+def test_a_handler_that_fails_after_the_client_was_closed(
+    circle: RemotePeer, client: CircleWsClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Is told of in the log, as nobody waits for it any more."""
+    begun, released = threading.Event(), threading.Event()
+
+    def handler() -> None:
+        begun.set()
+        released.wait()
+        raise ValueError("too late")
+
+    client.handle("handler", handler)
+    asking = in_thread(lambda: asyncio.run(circle.ask("ask_client", method="handler")))[0]
+    begun.wait()
+    client.close()
+    released.set()
+    wait_for(lambda: "failed after it was cancelled" in caplog.text)
+    assert "ValueError: too late" in caplog.text
+    asking.join()
 
 
 def test_functions_that_wait_for_each_other(circle: RemotePeer, client: CircleWsClient) -> None:
