@@ -61,9 +61,9 @@ def test_no_tests_is_not_a_success(wheels: Path) -> None:
 
 def test_a_blocked_page_is_ended(wheels: Path) -> None:
     """A page whose thread hangs is ended by the host, with words."""
-    code, output = _run_sample(wheels, "stuck", "--patience", "20")
+    code, output = _run_sample(wheels, "stuck", "--patience", "10")
     assert code == 70
-    assert "harness: nothing was heard of the page for 20 s" in output
+    assert "harness: nothing was heard of the page for 10 s" in output
 
 
 def test_an_uncaught_javascript_error_fails_the_run(wheels: Path) -> None:

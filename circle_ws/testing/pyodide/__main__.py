@@ -59,7 +59,7 @@ def _make(options: argparse.Namespace, arguments: list[str]) -> Run:
         options.bundle.resolve() if options.bundle else kept.bundle(options.wheel, extra),
         [*(part for plugin in _PLUGINS for part in ("-p", plugin)), *arguments],
         {"suite": lambda: files},
-        environ(options.runtime),
+        environ(options.runtime, "PYTEST_ADDOPTS"),
         coverage=options.coverage and options.coverage.resolve(),
         patience=options.patience,
     )
