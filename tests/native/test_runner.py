@@ -54,7 +54,7 @@ def test_the_same_natively() -> None:
 
 def test_no_tests_is_not_a_success(wheels: Path) -> None:
     """Nothing collected stays pytest's exit code 5."""
-    code, output = _harness(wheels, "-k", "no_test_has_this_name")
+    code, output = _harness(wheels, "tests/test_status.py", "-k", "no_test_has_this_name")
     assert code == 5
     assert "deselected" in output
 
