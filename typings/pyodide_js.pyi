@@ -4,3 +4,4 @@ from typing import Any
 
 version: str
 _module: Any
+def pyimport(name: str, /) -> Any: ...

@@ -17,7 +17,7 @@ from .profiles import PROFILES
 if TYPE_CHECKING:
     from .types import Challenge
 
-__all__ = ["INTRODUCTION", "Eip1193Signer"]
+__all__ = ["INTRODUCTION", "Eip1193Signer", "settled"]
 
 INTRODUCTION = (
     "circle-ws asks for your public key.\n\n"
@@ -120,28 +120,28 @@ class Eip1193Signer:
 
         js_request = to_js({"method": method, "params": params}, dict_converter=Object.fromEntries)
         del params
-        js_outcome = await _settled(self._js_provider, js_request)
+        js_outcome = await settled(self._js_provider.request.bind(self._js_provider), js_request)
         if js_outcome.status == "rejected":
             raise _failure(js_outcome.reason)
         js_answer = js_outcome.value
         return js_answer.to_py() if isinstance(js_answer, JsProxy) else js_answer
 
 
-async def _settled(js_provider: Any, js_request: Any) -> Any:
-    """Return the outcome of a request to a wallet, as `Promise.allSettled` reports it.
+async def settled(js_function: Any, js_argument: Any) -> Any:
+    """Return the outcome of a function of JavaScript's, sync or async, as `Promise.allSettled` reports it.
 
     Wallets reject with any value, mostly with a plain object. Pyodide makes a future of every promise that a function
     returns to Python, and a future whose promise is rejected with anything but an `Error` never completes. So Python
-    only receives arrays of promises, and a promise that is never rejected. The request is made by `then`, which turns
-    a synchronous exception of the wallet into a rejection.
+    only receives arrays of promises, and a promise that is never rejected. The function is called by `then`, which
+    turns a synchronous exception into a rejection.
     """
     from js import Array, Object, Promise
 
     js_map = getattr(Array, "from")
     # Taken from the prototype: the `then` of a promise's proxy is Pyodide's own.
     js_then = Object.getOwnPropertyDescriptor(Promise.prototype, "then").value
-    js_begun = js_map(Array.of(js_request), Promise.resolve, Promise)
-    js_answers = js_map(Array.of(js_provider.request.bind(js_provider)), js_then, js_begun[0])
+    js_begun = js_map(Array.of(js_argument), Promise.resolve, Promise)
+    js_answers = js_map(Array.of(js_function), js_then, js_begun[0])
     js_outcomes = await Promise.allSettled(js_answers)
     return js_outcomes[0]
 

@@ -296,6 +296,10 @@ _BROWSER = (
     "circle_ws.transport.pyodide",
     "circle_ws.auth.wallet",
     "circle_ws.sync.jspi",
+    "circle_ws.js.client",
+    "circle_ws.js.functions",
+    "circle_ws.js.options",
+    "circle_ws.js.values",
 )
 _NATIVE = (
     "circle_ws.server",
