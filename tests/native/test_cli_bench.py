@@ -9,7 +9,7 @@ from circle_ws.auth import generate_private_key
 from circle_ws.cli.bench import Measured, percentile
 from circle_ws.cli.output import ExitCode
 from circle_ws.errors import RpcError
-from circle_ws.server import CircleServer
+from circle_ws.server import CircleServer, Connection
 from tests.native.command_line import circle_in_thread, invoke
 
 SIGNED = {"CIRCLE_WS_PRIVATE_KEY": generate_private_key()}
@@ -29,8 +29,14 @@ def counted() -> Iterator[tuple[CircleServer, list[int]]]:
         if len(calls) > 1:
             raise RpcError(-32000, "not again")
 
+    async def leave(connection: Connection) -> None:
+        calls.append(0)
+        if len(calls) > 20:
+            connection.abort()
+
     with circle_in_thread() as circle:
         circle.method("count")(count)
+        circle.method("leave")(leave)
         circle.method("moody")(moody)
         yield circle, calls
 
@@ -76,6 +82,14 @@ def test_errors_are_counted_as_answers(counted: tuple[CircleServer, list[int]]) 
     again = invoke("bench", circle.url, "moody", "--calls", "10", env=SIGNED)
     assert (again.exit_code, again.stdout) == (ExitCode.FAILED, "")
     assert "not again" in again.stderr
+
+
+def test_a_connection_that_is_lost_ends_it(counted: tuple[CircleServer, list[int]]) -> None:
+    """With one sentence, however many calls were in flight."""
+    circle, _ = counted
+    done = invoke("bench", circle.url, "leave", "--calls", "30", env=SIGNED)
+    assert (done.exit_code, done.stdout) == (ExitCode.OUTCOME_UNKNOWN, "")
+    assert done.stderr.count("\n") == 2
 
 
 @pytest.mark.parametrize("option", [["--in-flight", "0"], ["--in-flight", "257"], ["--seconds", "0"], ["--calls", "1"]])
