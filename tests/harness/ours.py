@@ -45,8 +45,8 @@ def suite(
     scripts = []
     if runtime != "node":
         routes += [web.static(f"/npm/{name}", npm.package(name, version)) for name, version in _NPM.items()]
-        routes.append(web.static("/ours", _PAGE))
-        scripts.append("/ours/wallets.mjs")
+        routes += [web.static("/ours", _PAGE), web.static("/wasm", CHECKOUT / "tests" / "wasm")]
+        scripts += ["/ours/wallets.mjs", "/wasm/page.js"]
     return Run(runtime, bundle, arguments, archives, settings, routes=routes, scripts=scripts, **options)
 
 
