@@ -7,16 +7,14 @@ come to an end (a crash, or no activity), with a line that begins with `harness:
 import argparse
 import contextlib
 import io
-import json
 import logging
 import sys
 import tempfile
 from pathlib import Path
 
 from circle_ws.bundle import builder
-from circle_ws.bundle.cache import ToolError
 from circle_ws.testing.pyodide.launch import RUNTIMES
-from circle_ws.testing.pyodide.run import Run
+from circle_ws.testing.pyodide.run import Run, checked
 from circle_ws.testing.pyodide.running import perform
 from tests.harness import ours
 from tests.harness.pages import run_pages
@@ -41,10 +39,7 @@ def _show_on_failure(code: int, log: io.StringIO) -> int:
 def _bundle(given: Path | None, stack: contextlib.ExitStack) -> Path:
     """Return the folder with Pyodide and the wheels: the given one, or one that is made for this run."""
     if given:
-        described = json.loads((given / "bundle.json").read_text())
-        if described["index_url"] != "pyodide/":
-            raise ToolError(f"{given} leaves Pyodide to a CDN; the tests need a bundle that has it")
-        return given.resolve()
+        return checked(given)
     out = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="circle-ws-bundle-"))) / "bundle"
     builder.build(out, extra=requirements("suite", "page"))
     return out

@@ -140,8 +140,12 @@ def test_a_bundle_is_kept_until_a_wheel_changes(tmp_path: Path, monkeypatch: pyt
     assert built == [["pytest"], ["pytest"], ["pytest", "more"]]
 
 
-def test_coverage_has_the_paths_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("relative", [False, True])
+def test_coverage_has_the_paths_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, relative: bool
+) -> None:
     """The installed package is the one of the project, in `src` too; what is not the project's stays as it was."""
+    (tmp_path / "pyproject.toml").write_text(f"[tool.coverage.run]\nrelative_files = {relative}".lower())
     _make(tmp_path, "src/it/__init__.py", "flat/__init__.py", "tests/t.py")
     monkeypatch.chdir(tmp_path)
     data = CoverageData(basename=str(tmp_path / "page"))
@@ -149,8 +153,9 @@ def test_coverage_has_the_paths_of_this_machine(tmp_path: Path, monkeypatch: pyt
     names = [f"{site}/it/__init__.py", f"{site}/flat/__init__.py", "/home/pyodide/suite/tests/t.py", f"{site}/six.py"]
     data.add_lines({name: [1] for name in names})
     data.write()
-    covered.adopt((tmp_path / "page").read_bytes(), tmp_path, tmp_path / "out" / "data")
-    own = {str(tmp_path / name) for name in ("src/it/__init__.py", "flat/__init__.py", "tests/t.py")}
+    covered.adopt((tmp_path / "page").read_bytes(), tmp_path / "out" / "data")
+    own = {"src/it/__init__.py", "flat/__init__.py", "tests/t.py"}
+    own = own if relative else {str(tmp_path / name) for name in own}
     assert _measured(tmp_path / "out" / "data") == {*own, f"{site}/six.py"}
 
 
@@ -244,6 +249,13 @@ def test_what_cannot_be_is_said_early(
         "harness: --cov=it is of pytest-cov, which does not run in a page: use --coverage FILE"
         in capsys.readouterr().err
     )
+    monkeypatch.setattr(sys, "argv", ["pyodide", "node", "--bundle", "made"])
+    assert main() == 1
+    assert "harness: made is no bundle: it has no bundle.json" in capsys.readouterr().err
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "bundle.json").write_text('{"index_url": "pyodide/", "packages": ["circle-ws"]}')
+    assert main() == 1
+    assert "harness: made lacks pytest: make it with these packages" in capsys.readouterr().err
     monkeypatch.setenv("CIRCLE_WS_NODE", "/nowhere/node")
     assert main() == 3
     assert "harness: CIRCLE_WS_NODE is '/nowhere/node', which is no program" in capsys.readouterr().err

@@ -17,7 +17,7 @@ from ...bundle import kept
 from ...bundle.cache import ToolError
 from . import archive, covered
 from .launch import RUNTIMES
-from .run import Run, environ
+from .run import Run, checked, environ
 from .running import perform
 
 _PLUGINS = ["circle_ws.testing.pyodide.plugin", "circle_ws.testing.pytest_async", "no:asyncio", "no:anyio"]
@@ -53,16 +53,25 @@ def _make(options: argparse.Namespace, arguments: list[str]) -> Run:
     if options.coverage:
         covered.ensure()
     files = archive.project(Path.cwd(), options.exclude)
-    extra = [_as_here("pytest"), *([_as_here("coverage")] if options.coverage else []), *options.extra]
+    needed = ["pytest", *(["coverage"] if options.coverage else [])]
     return Run(
         options.runtime,
-        options.bundle.resolve() if options.bundle else kept.bundle(options.wheel, extra),
+        _bundle(options, needed),
         [*(part for plugin in _PLUGINS for part in ("-p", plugin)), *arguments],
         {"suite": lambda: files},
         environ(options.runtime, "PYTEST_ADDOPTS"),
         coverage=options.coverage and options.coverage.resolve(),
         patience=options.patience,
     )
+
+
+def _bundle(options: argparse.Namespace, needed: list[str]) -> Path:
+    """Return the bundle that was given, or one that is made of what was given."""
+    if options.bundle is None:
+        return kept.bundle(options.wheel, [*map(_as_here, needed), *options.extra])
+    if options.wheel or options.extra:
+        raise ToolError("--wheel and --with are for a bundle that is made, and cannot be given with --bundle")
+    return checked(options.bundle, *needed)
 
 
 def _as_here(name: str) -> str:

@@ -23,15 +23,15 @@ def ensure() -> None:
         raise ToolError("--coverage needs the package coverage on this machine too: pip install coverage") from None
 
 
-def adopt(data: bytes, root: Path, out: Path) -> None:
+def adopt(data: bytes, out: Path) -> None:
     """Write a page's coverage data to a file, with the paths of this machine.
 
-    Modules that were installed in the page are those of `root`, or of `root/src`, where there are such files. Paths are
-    absolute or relative as the project's own configuration of coverage says, and its `[paths]` hold too.
+    Modules that were installed in the page are those of the current folder, which is the project's, or of its `src`,
+    where there are such files. Paths are absolute or relative as the configuration of coverage says; its `[paths]` hold
+    too.
 
     Args:
         data: The content of the data file in the page.
-        root: The folder of the project, which is the current one.
         out: The file to write; an older one is replaced.
     """
     from coverage import Coverage
@@ -40,8 +40,10 @@ def adopt(data: bytes, root: Path, out: Path) -> None:
     out.unlink(missing_ok=True)
     coverage = Coverage(data_file=str(out))
     paths: dict[str, list[str]] = dict(coverage.get_option("paths") or {})  # type: ignore[arg-type]
-    paths |= {"in a page": [str(root), _SUITE]}
-    paths |= {f"installed {place}": [str(place), _INSTALLED] for place in (root / "src", root)}
+    # Relative ones of which the result is absolute are looked for in all of sys.path, and so found elsewhere.
+    here = Path() if coverage.get_option("run:relative_files") else Path.cwd()
+    paths |= {"in a page": [str(here), _SUITE]}
+    paths |= {f"installed {place}": [str(place), _INSTALLED] for place in (here / "src", here)}
     coverage.set_option("paths", paths)
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "coverage"

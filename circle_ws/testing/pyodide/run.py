@@ -10,7 +10,9 @@ from typing import Any
 
 from aiohttp import web
 
-__all__ = ["PAGE", "Run", "RunFailed", "environ"]
+from ...bundle.cache import ToolError
+
+__all__ = ["PAGE", "Run", "RunFailed", "checked", "environ"]
 
 PAGE = Path(__file__).parent / "page"
 """The folder of what a page is made of."""
@@ -70,6 +72,27 @@ class Run:
             "expected": described["packages"] if self.expected is None else [*self.expected],
             "scripts": [*self.scripts],
         }
+
+
+def checked(bundle: Path, *needed: str) -> Path:
+    """Return the full path of a bundle that a run can use.
+
+    Args:
+        bundle: A folder.
+        needed: The packages that it must have.
+
+    Raises:
+        ToolError: It is no bundle, leaves Pyodide to a CDN, or lacks a package.
+    """
+    described = bundle / "bundle.json"
+    if not described.is_file():
+        raise ToolError(f"{bundle} is no bundle: it has no bundle.json")
+    content = json.loads(described.read_text())
+    if content["index_url"] != "pyodide/":
+        raise ToolError(f"{bundle} leaves Pyodide to a CDN; the tests need a bundle that has it")
+    if missing := set(needed) - set(content["packages"]):
+        raise ToolError(f"{bundle} lacks {', '.join(sorted(missing))}: make it with these packages")
+    return bundle.resolve()
 
 
 def environ(runtime: str, *more: str) -> dict[str, str]:

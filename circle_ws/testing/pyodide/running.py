@@ -65,7 +65,7 @@ async def _execute(run: Run, program: Path) -> int:
         died.cancel()
         code = _outcome(run, server, browser)
     if run.coverage and server.coverage:
-        covered.adopt(server.coverage, Path.cwd(), run.coverage)
+        covered.adopt(server.coverage, run.coverage)
     return code
 
 
