@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 import logging
 import weakref
 from typing import Any
@@ -48,6 +49,29 @@ async def test_the_duration_of_calls(peers: Peers, recorded: Recorded) -> None:
     assert (good.count, bad.count) == (2, 1)
     assert 0 < good.sum < 60
     assert list(good.explicit_bounds) == [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
+
+
+async def test_a_circle_cannot_flood_the_metrics(recorded: Recorded) -> None:
+    """Codes of errors beyond a maximum are one; the spans have them."""
+
+    async def circle(peer: MemoryPeer) -> None:
+        async for text in peer:
+            id = json.loads(text)["id"]
+            peer.send(json.dumps({"jsonrpc": "2.0", "id": id, "error": {"code": id, "message": "no"}}))
+
+    builder = instrument(
+        CircleWsClientBuilder("ws://localhost/").with_transport(MemoryServer(circle)),
+        tracer_provider=recorded.tracers,
+        meter_provider=recorded.meters,
+    )
+    async with builder.build() as client:
+        for _ in range(150):
+            with pytest.raises(RpcError):
+                await client.call("f")
+    points = recorded.points("rpc.client.call.duration")
+    assert len(points) == 101
+    assert [point.count for point in points if point.attributes["error.type"] == "_OTHER"] == [50]
+    assert len({(span.attributes or {})["error.type"] for span in recorded.calls()}) == 150
 
 
 async def test_statistics(peers: Peers, recorded: Recorded) -> None:

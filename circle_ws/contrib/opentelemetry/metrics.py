@@ -23,6 +23,8 @@ SCOPE = "circle_ws"
 """The instrumentation scope of spans and metrics."""
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 """Bounds for `rpc.client.call.duration`, in seconds, as the conventions recommend them."""
+_MAX_CODES = 100
+"""Maximum number of codes of error responses that metrics tell apart."""
 _COUNTERS = {
     "connects": ("{connection}", "Number of times that a client became ready."),
     "reconnects": ("{connection}", "How many of these were reconnects after a lost connection."),
@@ -50,6 +52,7 @@ class _Metrics:
             "Measures the duration of an outgoing Remote Procedure Call (RPC).",
             explicit_bucket_boundaries_advisory=_BUCKETS,
         )
+        self._codes: set[str] = set()
         self._lock = threading.Lock()
         self._watched: dict[ref[Any], tuple[Counters, tuple[tuple[str, AttributeValue], ...]]] = {}
         self._gone: deque[ref[Any]] = deque()
@@ -62,6 +65,14 @@ class _Metrics:
         meter.create_observable_gauge("circle_ws.client.latency", [self._longest("latency_smoothed")], "s", words)
         words = "How long the last processed message waited in the page, of the client where it is longest."
         meter.create_observable_gauge("circle_ws.client.lag", [self._longest("lag")], "s", words)
+
+    def known_code(self, code: str) -> str:
+        """Return the code of an error response as metrics record it: a circle may make up any number of codes."""
+        if code not in self._codes:
+            if len(self._codes) >= _MAX_CODES:
+                return "_OTHER"
+            self._codes.add(code)
+        return code
 
     def watch(self, client: Any, server: dict[str, AttributeValue]) -> None:
         """Observe a client, async or blocking, until it is garbage-collected."""

@@ -226,18 +226,19 @@ class _Observed:
     def _finish(
         self, span: Span, attributes: dict[str, AttributeValue], error: BaseException | None, seconds: float
     ) -> None:
+        metrics = self._observer.telemetry.metrics
         if error is not None:
             attributes["error.type"] = kind = _type_of(error)
             if isinstance(error, RpcError):
-                attributes["rpc.response.status_code"] = kind
                 span.set_attribute("rpc.response.status_code", kind)
+                attributes["error.type"] = attributes["rpc.response.status_code"] = metrics.known_code(kind)
             _fail(span, kind, error)
         connection = self._observer.connection
         if connection is not None and connection is not self._connection:
             # The call waited for this connection, or was written again on it.
             span.add_link(connection)
         span.end()
-        self._observer.telemetry.metrics.duration.record(seconds, attributes, trace.set_span_in_context(span))
+        metrics.duration.record(seconds, attributes, trace.set_span_in_context(span))
 
 
 def _links(context: SpanContext | None) -> list[Link]:
