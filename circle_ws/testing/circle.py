@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["QUICK", "Circle", "Request"]
 
-QUICK = Backoff(first=0.01, base=0.01, maximum=0.05, floor=0.001, seed=0)
+QUICK = Backoff(first=0.005, base=0.005, maximum=0.02, floor=0.001, seed=0)
 """Short delays that are the same in every run."""
 _URL = "wss://circle.test/"
 _GOING_AWAY = 1001
