@@ -66,6 +66,7 @@ class Runner:
         self._works: deque[Work] = deque()
         """What threads have handed over: of many at the same time only the first wakes the loop, by a system call."""
         self._asked = False
+        self._process = os.getpid()
         self._ring = self._bell()
         self._clients: weakref.WeakSet[CircleWsClient] = weakref.WeakSet()
         self._refusal: Callable[[], Exception] | None = None
@@ -243,9 +244,8 @@ class Runner:
 
     def forget(self) -> None:
         """Refuse everything from now on: this is a child, and the thread is the parent's."""
-        parent = os.getppid()
         self._refusal = lambda: RuntimeError(
-            f"this blocking client belongs to process {parent}, from which this process ({os.getpid()}) was forked; "
+            f"this blocking client belongs to process {self._process}, from which this process ({os.getpid()}) was forked; "
             "make a client of its own in each process, after the fork"
         )
         for client in self._clients:
