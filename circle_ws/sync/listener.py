@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..engine.listener import Gap
 from ..engine.tasks import DeadlinePassed, deadline_after, within
-from ..errors import CallTimeout, ClientClosed
+from ..errors import CallTimeout, CircleWsError, ClientClosed
 from ..status import StatusChange
 
 if TYPE_CHECKING:
@@ -90,20 +91,17 @@ class Listener(Generic[T]):
         Reading many items at a time costs less work at high rates. The errors are those of the iteration: an item that
         cannot be converted ends the batch before it, and the next call raises. A Ctrl-C loses no item.
         """
-        item, ended = self._next(None)
-        if ended:
-            return []
-        items = [self._converted(item)]
-        if self._source:
-            self._fill(0)
-        while self._taken:
-            item = self._taken.popleft()
-            try:
-                items.append(self._converted(item))
-            except Exception:
-                self._taken.appendleft(item)
-                break
-        return items
+        while True:
+            item, ended = self._next(None)
+            if ended:
+                return []
+            self._taken.appendleft(item)
+            if self._source:
+                # What came since. If it has failed, the next call says so; another thread may have read it meanwhile.
+                with suppress(CircleWsError):
+                    self._fill(0)
+            if items := self._take_all():
+                return items
 
     def close(self) -> None:
         """Stop listening. Idempotent."""
@@ -137,6 +135,21 @@ class Listener(Generic[T]):
             # Another thread may read what this one has waited for; then it waits again.
             if not self._fill(left, timeout):
                 return None, True
+
+    def _take_all(self) -> list[T]:
+        items: list[T] = []
+        while True:
+            try:
+                item = self._taken.popleft()
+            except IndexError:
+                return items
+            try:
+                items.append(self._converted(item))
+            except Exception:
+                if not items:
+                    raise
+                self._taken.appendleft(item)
+                return items
 
     def _fill(self, left: float | None, timeout: float | None = 0) -> bool:
         """Wait for items and take all that there are; return False if the iteration has ended."""

@@ -16,6 +16,7 @@ import builtins
 import functools
 import logging
 import os
+import sys
 import threading
 import warnings
 import weakref
@@ -202,17 +203,19 @@ class Runner:
         if hasattr(builtins, "get_ipython"):
             return
         self._warned = True
+        level, frame = 2, sys._getframe(1)
+        while frame.f_back is not None and frame.f_code.co_filename.startswith(os.path.dirname(__file__)):
+            level, frame = level + 1, frame.f_back
         warnings.warn(
             "a blocking client of circle_ws.sync is used inside of a running event loop, which stands still meanwhile; "
             "async code uses circle_ws.connect()",
             RuntimeWarning,
-            stacklevel=5,
+            stacklevel=level,
         )
 
     # The thread.
 
     def _serve(self) -> None:
-        asyncio.set_event_loop(self.loop)
         while True:
             try:
                 self.loop.run_forever()
@@ -245,8 +248,8 @@ class Runner:
     def forget(self) -> None:
         """Refuse everything from now on: this is a child, and the thread is the parent's."""
         self._refusal = lambda: RuntimeError(
-            f"this blocking client belongs to process {self._process}, from which this process ({os.getpid()}) was forked; "
-            "make a client of its own in each process, after the fork"
+            f"this blocking client belongs to process {self._process}, from which this process ({os.getpid()}) was "
+            "forked; make a client of its own in each process, after the fork"
         )
         for client in self._clients:
             # Else a client that is dropped here would wake the parent's loop, by a socket that both share.

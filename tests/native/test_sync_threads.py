@@ -189,6 +189,25 @@ def test_nothing_is_left(circle: RemotePeer) -> None:
     assert runner.do(lambda: [task for task in asyncio.all_tasks(runner.loop) if not task.done()]) == []
 
 
+def test_a_thread_that_was_interrupted_before_it_woke_the_loop(client: CircleWsClient) -> None:
+    """Stops no other: a thread that waits looks whether the loop was asked."""
+    loop_thread.current()._asked = True
+    assert client.call("echo", [1]) == 1
+    assert client.call("echo", [2]) == 2
+
+
+def test_without_eventfd(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere than on Linux the loop is woken as asyncio does it; a loop that has ended refuses."""
+    monkeypatch.delattr("os.eventfd", raising=False)
+    runner = loop_thread.Runner()
+    try:
+        assert runner.do(threading.get_ident) == runner._ident
+    finally:
+        runner.end()
+    with pytest.raises(ClientClosed):
+        runner.do(threading.get_ident)
+
+
 # Misused.
 
 
@@ -222,6 +241,14 @@ def test_inside_of_a_running_loop_it_works(client: CircleWsClient, monkeypatch: 
     with pytest.warns(RuntimeWarning, match=r"circle_ws\.connect") as caught:
         assert loop.run(use()) == [0, 1]
     assert len(caught) == 1
+    assert caught[0].filename == __file__
+
+    async def connect() -> None:
+        client.connect()
+
+    monkeypatch.setattr(loop_thread.current(), "_warned", False)
+    with pytest.warns(RuntimeWarning) as caught:
+        loop.run(connect())
     assert caught[0].filename == __file__
     monkeypatch.setattr(loop_thread.current(), "_warned", False)
     monkeypatch.setattr("builtins.get_ipython", lambda: None, raising=False)
