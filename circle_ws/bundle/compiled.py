@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 from . import programs
@@ -18,6 +19,8 @@ __all__ = ["LIBRARY", "RUNNER", "compile_archives"]
 LIBRARY = "python_stdlib.zip"
 RUNNER = Path(__file__).with_name("in_pyodide.mjs")
 """Runs a Python program over some files in Pyodide, in Node."""
+_MONTH = 30 * 24 * 3600
+"""How long what is not used is kept."""
 _PROGRAM = Path(__file__).with_name("compile_archives.py")
 
 
@@ -47,6 +50,10 @@ def compile_archives(archives: list[Path], core: Path, info: dict[str, str]) -> 
                 os.rename(copy, kept[path])
         for path in archives:
             shutil.copyfile(kept[path], path)
+            os.utime(kept[path])
+        for path in home.glob("compiled-*.*"):
+            if path.stat().st_mtime < time.time() - _MONTH:
+                path.unlink()
 
 
 def _digest(content: bytes) -> str:

@@ -14,7 +14,10 @@ from .cache import folder, locked
 
 __all__ = ["bundle"]
 
-_WEEK = 7 * 24 * 3600
+_HOUR = 3600
+_WEEK = 7 * 24 * _HOUR
+_KEPT = 8
+"""Each takes some 15 MB, and each change of a project makes one."""
 
 
 def bundle(wheels: Sequence[Path], extra: Sequence[str]) -> Path:
@@ -36,7 +39,7 @@ def bundle(wheels: Sequence[Path], extra: Sequence[str]) -> Path:
         made = home / hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
         with locked(f"bundle-{made.name}"):
             if not made.exists():
-                _remove_old(home)
+                _remove_unused(home)
                 builder.build(made, extra=extra, wheels=taken)
             os.utime(made)
     return made
@@ -51,8 +54,8 @@ def _content(wheel: Path) -> str:
     return digest.hexdigest()
 
 
-def _remove_old(home: Path) -> None:
-    """Remove the bundles that were not used for two weeks."""
-    for path in home.glob("*"):
-        if path.stat().st_mtime < time.time() - 2 * _WEEK:
+def _remove_unused(home: Path) -> None:
+    """Keep only the last few bundles, and those that a page may be loading."""
+    for used, path in sorted(((path.stat().st_mtime, path) for path in home.glob("*")), reverse=True)[_KEPT:]:
+        if used < time.time() - _HOUR:
             shutil.rmtree(path, ignore_errors=True)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, distribution
@@ -85,6 +86,7 @@ def _is_packed(parts: tuple[str, ...]) -> bool:
 
 def _build(project: Path, folder: Path, python: Path, name: str) -> Path:
     print(f"bundle: building the wheel of {name}", flush=True)
-    before = set(folder.glob("*.whl"))
-    run(python, "-m", "pip", "wheel", "-q", "--disable-pip-version-check", "--no-deps", "--wheel-dir", folder, project)
-    return (set(folder.glob("*.whl")) - before).pop()
+    pip = (python, "-m", "pip", "wheel", "-q", "--disable-pip-version-check", "--no-deps")
+    with tempfile.TemporaryDirectory() as made:
+        run(*pip, "--wheel-dir", made, project)
+        return Path(shutil.move(next(Path(made).glob("*.whl")), folder))

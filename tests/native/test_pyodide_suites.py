@@ -54,7 +54,7 @@ def test_too_much_is_refused_with_what_is_large(tmp_path: Path, monkeypatch: pyt
     """A folder of data that nobody thought of is named, with what leaves it out."""
     _make(tmp_path, "tests/t.py", "recordings/long.bin")
     monkeypatch.setattr(archive, "MAX_BYTES", 20)
-    with pytest.raises(ToolError, match=r"largest are recordings \(0 MiB\), tests .*--exclude NAME"):
+    with pytest.raises(ToolError, match=r"among them are recordings \(0 MiB\).*--exclude NAME"):
         archive.project(tmp_path)
     assert archive.project(tmp_path, ["recordings"])
 
@@ -138,6 +138,12 @@ def test_a_bundle_is_kept_until_a_wheel_changes(tmp_path: Path, monkeypatch: pyt
     assert first == second != third
     assert kept.bundle([wheels[0]], ["pytest", "more"]) not in (first, third)
     assert built == [["pytest"], ["pytest"], ["pytest", "more"]]
+    home = tmp_path / "cache" / "circle-ws" / "bundles"
+    for number in range(9):
+        (home / f"unused {number}").mkdir()
+        os.utime(home / f"unused {number}", (number, number))
+    kept.bundle([wheels[0]], ["pytest", "one more"])
+    assert {path.name for path in home.glob("unused *")} == {f"unused {number}" for number in range(4, 9)}
 
 
 @pytest.mark.parametrize("relative", [False, True])

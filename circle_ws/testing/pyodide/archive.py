@@ -31,18 +31,19 @@ def project(root: Path, excluded: Iterable[str] = ()) -> bytes:
         excluded: Patterns of more names to leave out, of files and of folders, such as `"*.bin"` or `"data"`.
 
     Raises:
-        ToolError: There is too much; the text names the largest parts.
+        ToolError: There is too much; the text names the largest parts that were found so far.
     """
-    files = list(_files(root, (*excluded,)))
+    files = []
     sizes = Counter[str]()
-    for path in files:
+    for path in _files(root, (*excluded,)):
+        files.append(path)
         sizes[path.relative_to(root).parts[0]] += path.stat().st_size
-    if sizes.total() > MAX_BYTES:
-        largest = ", ".join(f"{name} ({size / 2**20:.0f} MiB)" for name, size in sizes.most_common(3))
-        raise ToolError(
-            f"{root} has {sizes.total() / 2**20:.0f} MiB of files, and a page is sent {MAX_BYTES / 2**20:.0f} at most; "
-            f"the largest are {largest}: leave some out with --exclude NAME"
-        )
+        if sizes.total() > MAX_BYTES:  # Now, before all of a home folder is read.
+            largest = ", ".join(f"{name} ({size / 2**20:.0f} MiB)" for name, size in sizes.most_common(3))
+            raise ToolError(
+                f"{root} has more than the {MAX_BYTES / 2**20:.0f} MiB of files that a page is sent; among them are "
+                f"{largest}: leave some out with --exclude NAME, or go to the folder of a project"
+            )
     return tar(root, files)
 
 
