@@ -1,9 +1,20 @@
-// Starts Python in this page and shows the progress, or what is missing. Everything else is in page.py.
+// The page: makes its parts, starts Python, and shows what is missing where it cannot be started.
 
-const MODULES = ["view.py", "page.py", "tour.py"];
+import { Backend } from "./backend.mjs";
+import { Answers } from "./view/answers.mjs";
+import { Composer } from "./view/composer.mjs";
+import { Connection } from "./view/connection.mjs";
+import { Demo } from "./view/demo.mjs";
+import { element, write } from "./view/dom.mjs";
+import { Log } from "./view/log.mjs";
+import { Notifications } from "./view/notifications.mjs";
+import { Plot } from "./view/plot.mjs";
+import { Settings } from "./view/settings.mjs";
+import { Stats } from "./view/stats.mjs";
+import { Status } from "./view/status.mjs";
+import { Wallets } from "./wallets.mjs";
 
 const reporting = new URLSearchParams(location.search).get("report") === "1";
-const element = (id) => document.getElementById(id);
 const faults = [];
 
 addEventListener("error", (event) => faults.push(`error: ${event.message}`));
@@ -12,77 +23,56 @@ document.addEventListener("securitypolicyviolation", (event) => {
   faults.push(`policy: ${event.effectiveDirective} refused ${event.blockedURI}`);
 });
 
+const settings = new Settings();
+const wallets = new Wallets();
+const backend = new Backend(wallets);
+const status = new Status(backend);
+const log = new Log(backend);
+const answers = new Answers(backend, status);
+const composer = new Composer(backend, status, answers);
+const connection = new Connection(backend, status, wallets);
+const notifications = new Notifications(backend, status);
+const demo = new Demo(backend, log);
+new Plot(backend);
+new Stats(backend);
+
+backend.on("ready", ({ runtime }) => write(element("runtime"), runtime));
+backend.on("fault", ({ words }) => {
+  faults.push(words);
+  log.add("fault", words);
+});
+addEventListener("pageshow", (event) => {
+  // A worker is not told that its page came back out of the back/forward cache, with a socket that was cut.
+  if (event.persisted && settings.inWorker && status.active) backend.ask("reconnect");
+});
+
 try {
-  await boot();
-} catch (error) {
-  await explain(error);
-}
-
-async function boot() {
-  step(0, "Looking for the bundle.");
-  const files = new URL("bundle/", document.baseURI);
-  const bundle = await (await get(new URL("bundle.json", files), "There is no bundle")).json();
-  step(1, `Fetching Pyodide ${bundle.pyodide_version}: about 10 MB the first time.`);
-  const indexURL = new URL(bundle.index_url, files).href;
-  const { loadPyodide } = await import(new URL("pyodide.mjs", indexURL));
-  const pyodide = await loadPyodide({
-    indexURL,
-    lockFileURL: new URL(bundle.lock, files).href,
-    packageBaseUrl: files.href,
+  await backend.start(settings.inWorker, (step, words) => {
+    element("boot-progress").value = step;
+    write(element("boot-step"), words);
   });
-  step(2, "Installing circle-ws.");
-  await pyodide.loadPackage(bundle.packages, { messageCallback: () => {} });
-  const missing = bundle.packages.filter((name) => !(name in pyodide.loadedPackages));
-  if (missing.length > 0) {
-    throw new Error(`The bundle lacks ${missing.join(", ")}: build it again with tools/bundle.py.`);
-  }
-  step(3, "Starting the page.");
-  await Promise.all(MODULES.map((name) => install(pyodide, name)));
-  await start(pyodide);
-  step(4, "Ready.");
-}
-
-async function start(pyodide) {
-  const page = pyodide.pyimport("page");
   element("boot").hidden = true;
   element("page").hidden = false;
-  await page.start(faults, reporting);
-  addEventListener("pagehide", (event) => {
-    // A page in the back/forward cache (persisted) may return: it keeps its client, which then reconnects by itself.
-    if (!event.persisted) {
-      page.stop();
-      page.destroy();
-    }
-  });
-}
-
-async function install(pyodide, name) {
-  const response = await get(new URL(name, document.baseURI), `${name} is missing`);
-  pyodide.FS.writeFile(`/home/pyodide/${name}`, await response.text());
-}
-
-async function get(url, otherwise) {
-  const response = await fetch(url);
-  if (!response.ok) {
-    throw new Error(`${otherwise}: ${url.pathname} answered ${response.status}. See README.md beside this page.`);
+  await demo.find();
+  if (reporting) {
+    const { tour } = await import("./tour.mjs");
+    await tour({ backend, composer, connection, notifications, status, faults });
+  } else {
+    await connection.connect();
   }
-  return response;
-}
-
-function step(number, words) {
-  element("boot-progress").value = number;
-  element("boot-step").textContent = words;
+} catch (error) {
+  await explain(error);
 }
 
 async function explain(error) {
   console.error(error);
   document.body.dataset.status = "failed";
-  element("status").textContent = "Not started";
-  element("status-detail").textContent = "Python could not be started in this page.";
+  write(element("status"), "Not started");
+  write(element("status-detail"), "Python could not be started.");
   element("boot").hidden = false;
   element("boot-progress").hidden = true;
   element("boot-step").classList.add("bad");
-  element("boot-step").textContent = error.message || String(error);
+  write(element("boot-step"), error.message || String(error));
   if (reporting) {
     const headers = { "Content-Type": "application/json" };
     await fetch("report", { method: "POST", headers, body: JSON.stringify({ error: String(error), faults }) });

@@ -12,6 +12,7 @@ from ..progress import spinner
 from .browser import BrowserName, find_browser, running_browser
 from .checkout import BundleError, find_checkout, make_bundle
 from .circle import running_circle
+from .controls import Controls
 from .page import Site, judge
 from .story import Narrator, tell
 
@@ -61,7 +62,8 @@ async def _perform(*, once: bool, page: bool, pyodide: Path | None, port: int, b
             narrator.line(f"there is no page: {error}")
             return
         try:
-            site = Site(checkout / "examples" / "browser", bundle, port)
+            controls = Controls(circle)
+            site = Site(checkout / "examples" / "browser", bundle, port, perform=controls.perform)
         except OSError as error:
             fail(f"the page cannot be served on port {port}: {reason(error)}")
         address = f"{site.origin}/?circle={circle.url}"

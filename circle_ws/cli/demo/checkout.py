@@ -35,7 +35,7 @@ def make_bundle(checkout: Path, pyodide: Path | None = None) -> Path:
     """
     out = checkout / ".cache" / "demo"
     tools, page = checkout / "tools", checkout / "examples" / "browser"
-    code = [checkout, checkout / "pyproject.toml", tools, *sorted(tools.rglob("*")), page, *sorted(page.iterdir())]
+    code = [checkout, checkout / "pyproject.toml", tools, *sorted(tools.rglob("*")), page, *sorted(page.rglob("*"))]
     for path in (*code, *(made for made in (out.parent, out) if made.exists())):
         if why := _foreign(path):
             raise BundleError(f"{path} {why}, so it is not run: make a checkout of your own")

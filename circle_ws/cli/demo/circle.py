@@ -18,6 +18,15 @@ TICK = 1.0
 """Seconds between two ticks."""
 MOST_TICKS = 1000
 """Maximum number of ticks for one request."""
+_METHODS = {
+    "play": ("Compute an arithmetic expression", ["script"]),
+    "echo": ("Answer what was given", ["value"]),
+    "whoami": ("Tell the caller's public key", []),
+    "ask_back": ("Ask the caller to describe a topic, and answer what it says", ["topic"]),
+    "tick": ("Push ticks to the caller", ["count"]),
+    "drop": ("Close the caller's connection, in place of an answer", []),
+}
+"""What `rpc.discover` tells: by name, what a method does and the names of its params."""
 
 
 @asynccontextmanager
@@ -40,6 +49,7 @@ async def running_circle(
     circle.method("ask_back")(_ask_back)
     circle.method("tick")(_tick_at_once)
     circle.method("drop")(_drop)
+    circle.method("rpc.discover")(_discover)
     async with circle:
         ticking = asyncio.create_task(_tick_on(circle))
         try:
@@ -48,6 +58,15 @@ async def running_circle(
             ticking.cancel()
             with suppress(asyncio.CancelledError):
                 await ticking
+
+
+def _discover() -> Any:
+    """Describe the methods, as OpenRPC asks of a service."""
+    methods = [
+        {"name": name, "summary": summary, "params": [{"name": param, "schema": {}} for param in params]}
+        for name, (summary, params) in _METHODS.items()
+    ]
+    return {"openrpc": "1.3.2", "info": {"title": "The demo's circle", "version": "1"}, "methods": methods}
 
 
 def _echo(value: Any) -> Any:

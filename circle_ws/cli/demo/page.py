@@ -20,6 +20,10 @@ from ...jsonrpc.codec import decode
 __all__ = ["Report", "Site", "judge"]
 
 MAX_REPORT_BYTES = 1024 * 1024
+CONTROLS = "/circle"
+"""Where the page learns that there are actions on the circle, and below it, posts to them."""
+WORKER = "/worker.mjs"
+"""The script of the page's worker."""
 
 Report = dict[str, Any]
 """What the page saw: statuses, results, errors. Whether that is right is decided by `judge`."""
@@ -32,6 +36,8 @@ class Site(ThreadingHTTPServer):
         page: The folder that is served at `/`.
         bundle: The folder that is served at `/bundle/`.
         port: 0 takes a free one.
+        perform: Begins an action of the circle's by name, from any thread, and returns whether there is such a one;
+            the page posts to `/circle/NAME` for it. None: there is nothing of that kind.
 
     Raises:
         OSError: The port is taken.
@@ -39,9 +45,12 @@ class Site(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, page: Path, bundle: Path, port: int = 0) -> None:
+    def __init__(
+        self, page: Path, bundle: Path, port: int = 0, *, perform: Callable[[str], bool] | None = None
+    ) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.page, self.bundle = page, bundle
+        self.perform = perform
         self._loop = asyncio.get_running_loop()
         self.report: asyncio.Future[Report] = self._loop.create_future()
         """The page's report, once it has come."""
@@ -65,6 +74,14 @@ class Site(ThreadingHTTPServer):
             self.shutdown()
             self.server_close()
             thread.join()
+
+    def index(self) -> str:
+        """Return the page, with a policy that lets Pyodide come from where the bundle says."""
+        text = (self.page / "index.html").read_text(encoding="utf-8")
+        if self.cdn is not None:
+            for directive in ("script-src", "connect-src"):
+                text = text.replace(f"{directive} 'self'", f"{directive} 'self' {self.cdn}")
+        return text
 
     def take(self, report: Report) -> None:
         """Set the page's report, unless there is one; may be called from any thread."""
@@ -109,6 +126,9 @@ class _Handler(SimpleHTTPRequestHandler):
         self.send_header("X-Content-Type-Options", "nosniff")
         # No other page may frame this one. As a header, since browsers ignore this directive in a page's own policy.
         self.send_header("Content-Security-Policy", "frame-ancestors 'none'")
+        if getattr(self, "path", "").partition("?")[0] == WORKER:
+            # A worker has the policy that its script came with, and not the page's.
+            self.send_header("Content-Security-Policy", _policy(self.site.index()))
         super().end_headers()
 
     def parse_request(self) -> bool:
@@ -134,26 +154,32 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Serve a file; the page itself with a policy that lets Pyodide come from where the bundle says."""
+        if self.path == CONTROLS and self.site.perform is not None:
+            self._answer("application/json", b"{}")
+            return
         if self.site.cdn is None or self.path.partition("?")[0] not in ("/", "/index.html"):
             super().do_GET()
             return
-        text = (self.site.page / "index.html").read_text(encoding="utf-8")
-        for directive in ("script-src", "connect-src"):
-            text = text.replace(f"{directive} 'self'", f"{directive} 'self' {self.site.cdn}")
-        body = text.encode()
+        self._answer("text/html", self.site.index().encode())
+
+    def _answer(self, kind: str, body: bytes) -> None:
         self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
     def do_POST(self) -> None:
-        """Accept the page's report, from this origin only."""
+        """Accept the page's report, or an action on the circle, from this origin only."""
         # A body that is left unread would be parsed as the next request.
         self.close_connection = True
         length = self.headers.get("Content-Length", "")
-        if self.path != "/report" or self.headers["Origin"] != self.site.origin:
+        is_control = self.path.startswith(f"{CONTROLS}/")
+        if not (is_control or self.path == "/report") or self.headers["Origin"] != self.site.origin:
             self.send_error(HTTPStatus.FORBIDDEN)
+            return
+        if is_control:
+            self._perform(self.path.removeprefix(f"{CONTROLS}/"))
             return
         try:
             if not re.fullmatch("[0-9]{1,9}", length) or int(length) > MAX_REPORT_BYTES:
@@ -169,8 +195,21 @@ class _Handler(SimpleHTTPRequestHandler):
         self.send_response(HTTPStatus.NO_CONTENT)
         self.end_headers()
 
+    def _perform(self, name: str) -> None:
+        if self.site.perform is None or not self.site.perform(name):
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return
+        self.send_response(HTTPStatus.NO_CONTENT)
+        self.end_headers()
+
     def log_message(self, format: str, *args: Any) -> None:
         """Log nothing: the story is on the terminal."""
+
+
+def _policy(page: str) -> str:
+    """Return the content security policy of a page's `meta` element, on one line."""
+    found = re.search(r'http-equiv="Content-Security-Policy"\s+content="([^"]*)"', page)
+    return " ".join(found[1].split()) if found else "default-src 'none'"
 
 
 def judge(report: Report) -> Iterator[tuple[bool, str]]:
