@@ -8,9 +8,9 @@ from typing import Any
 
 from circle_ws import CircleWsClient, CircleWsError
 
-PORTION = 1 / 30
-"""Seconds between two portions at the least: a page draws sixty times a second, and people read slower."""
-SHOWN = 100
+PORTION = 1 / 20
+"""Seconds between two portions at the least: people read slower."""
+SHOWN = 60
 """Maximum number of notifications in a portion; more would leave the list before anybody saw them."""
 LONGEST = 2000
 """Maximum number of characters of the params that are shown."""

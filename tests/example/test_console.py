@@ -1,0 +1,212 @@
+"""Proves that the console works for a person: in Chromium, on the demo's own server, click by click."""
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from circle_ws.auth import derive_public_key
+from circle_ws.cli.demo.browser import BrowserName, find_browser
+from tests.example.conftest import BOOT, ROOT, Opener
+from tests.native.command_line import environ, start
+from tests.support.limits import PATIENCE
+
+
+def answer(page: Page) -> Locator:
+    """Return the latest answer."""
+    return page.locator("#answers > li").first
+
+
+def call(page: Page, method: str, params: str = "") -> Locator:
+    """Call a method as a person does, and return its answer once it is there."""
+    page.get_by_label("Method", exact=True).fill(method)
+    page.get_by_label("Params, as JSON").fill(params)
+    page.get_by_role("button", name="Call").click()
+    expect(answer(page)).not_to_have_attribute("data-state", "waiting")
+    return answer(page)
+
+
+def statuses(page: Page) -> list[str]:
+    """Return the statuses of the event log, the oldest first."""
+    names = reversed(page.locator("#log li > span").all_inner_texts())
+    return [name for name in names if name not in ("demo", "call failed")]
+
+
+# Signing in.
+
+
+def test_it_signs_in_with_a_key_of_its_own_which_stays_over_a_reload(page: Page) -> None:
+    assert statuses(page) == ["connecting", "authenticating", "connected"]
+    private_key = page.evaluate("sessionStorage.getItem('circle-ws.private-key')")
+    public_key = derive_public_key(private_key)
+    expect(page.locator("#public-key")).to_have_text(public_key)
+    expect(call(page, "whoami")).to_contain_text(derive_public_key(private_key, compressed=True))
+    assert private_key not in page.content()
+    page.get_by_role("button", name="Copy the public key").click()
+    expect(page.get_by_role("button", name="Copy the public key")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == public_key
+    page.reload()
+    expect(page.locator("#status")).to_have_text("Connected", timeout=BOOT)
+    expect(page.locator("#public-key")).to_have_text(public_key)
+    page.get_by_role("button", name="Disconnect").click()
+    page.get_by_role("button", name="New key").click()
+    expect(page.locator("#public-key")).not_to_have_text(public_key)
+    expect(page.locator("#status")).to_have_text("Connected")
+
+
+# Calls and scripts.
+
+
+def test_scripts_of_any_number_of_lines_are_run(shared: Page) -> None:
+    script = shared.get_by_label("Script", exact=True)
+    script.fill("(40\n+ 2)")
+    script.press("Control+Enter")
+    expect(answer(shared).locator("pre")).to_have_text("42")
+    expect(answer(shared).locator(".badge")).to_have_text(re.compile(r"^[\d.]+ m?s$"))
+    script.fill("1 / 0")
+    shared.get_by_role("button", name="Run").click()
+    expect(answer(shared)).to_contain_text("divides by zero")
+    expect(answer(shared)).to_have_attribute("data-state", "bad")
+
+
+def test_results_are_folded_copied_and_exact(shared: Page) -> None:
+    value = '{"user": {"id": 12345678901234567890, "é": [1.5, null, true]}}'
+    shown = call(shared, "echo", f"[{value}]")
+    expect(shown.locator(".value-number").first).to_have_text("12345678901234567890")
+    expect(shown.locator("details")).to_have_count(3)
+    shown.locator("summary").first.click()
+    expect(shown.locator(".value-number").first).to_be_hidden()
+    shown.get_by_role("button", name="Copy").click()
+    expect(shown.get_by_role("button", name="Copied")).to_be_visible()
+    copied = shared.evaluate("navigator.clipboard.readText()")
+    assert json.loads(copied) == json.loads(value)
+    assert copied.startswith('{\n  "user": {\n    "id": 12345678901234567890')
+
+
+def test_a_large_result_is_filled_in_when_it_is_unfolded(shared: Page) -> None:
+    shown = call(shared, "echo", json.dumps([list(range(1000))]))
+    expect(shown.locator(".leaf")).to_have_count(0)
+    shown.locator("summary").click()
+    expect(shown.locator(".leaf")).to_have_count(200)
+    expect(shown).to_contain_text("and 800 more")
+
+
+def test_what_a_circle_answers_is_text_and_never_html(shared: Page) -> None:
+    hostile = "<img src=x onerror=alert(1)><b>bold</b>"
+    shown = call(shared, "echo", json.dumps([hostile]))
+    expect(shown.locator("pre")).to_have_text(hostile)
+    shown = call(shared, "echo", json.dumps([{hostile: [hostile]}]))
+    expect(shown.locator(".value-string")).to_have_text(json.dumps(hostile))
+    assert shared.locator(":is(#answers, #history) :is(img, b)").count() == 0
+
+
+def test_the_composer_knows_the_methods_and_what_was_called_before(shared: Page) -> None:
+    offered = shared.locator("#methods option").evaluate_all("(options) => options.map((one) => one.value)")
+    assert {"play", "echo", "whoami", "drop"} <= set(offered)
+    shared.get_by_label("Method", exact=True).fill("echo")
+    expect(shared.locator("#method-words")).to_have_text("Answer what was given.")
+    call(shared, "echo", '["the first"]')
+    call(shared, "echo", '["the second"]')
+    shared.get_by_label("History").select_option(label='echo ["the first"]')
+    expect(shared.get_by_label("Params, as JSON")).to_have_value('["the first"]')
+    answer(shared).get_by_role("button", name="Again").click()
+    expect(shared.get_by_label("Params, as JSON")).to_have_value('["the second"]')
+    for wrong, words in (("[", "not JSON"), ("7", "a list")):
+        shared.get_by_label("Params, as JSON").fill(wrong)
+        shared.keyboard.press("Enter")
+        expect(shared.locator("#params-fault")).to_contain_text(words)
+    shared.get_by_label("Params, as JSON").fill("")
+    expect(shared.locator("#params-fault")).to_be_hidden()
+
+
+# Notifications.
+
+
+def test_notifications_are_listed_filtered_and_paused(shared: Page) -> None:
+    shown = shared.locator("#notifications .line:visible")
+    expect(shown.first).to_contain_text("tick", timeout=10_000)
+    expect(shared.locator("#rate")).not_to_have_text("0")
+    shared.get_by_label("Filter notifications").fill("no such thing")
+    expect(shown).to_have_count(0)
+    expect(shared.locator("#notifications")).to_have_attribute("data-empty", "Nothing fits the filter.")
+    shared.get_by_label("Filter notifications").fill("TICK")
+    expect(shown.first).to_contain_text("tick")
+    shared.get_by_label("Filter notifications").fill("")
+    shared.get_by_role("button", name="Pause").click()
+    first = shown.first.inner_text()
+    expect(shared.get_by_role("button", name=re.compile(r"Go on \(\d+\)"))).to_be_visible(timeout=10_000)
+    assert shown.first.inner_text() == first
+    shared.get_by_role("button", name="Go on").click()
+    expect(shown.first).not_to_have_text(first, timeout=10_000)
+
+
+def test_thousands_of_notifications_are_counted_and_the_page_stays_usable(shared: Page) -> None:
+    before = _received(shared)
+    shared.get_by_role("button", name="Flood").click()
+    expect(shared.locator("#notifications .line:visible").first).to_contain_text("flood", timeout=10_000)
+    expect(call(shared, "echo", '["meanwhile"]').locator("pre")).to_have_text("meanwhile")
+    # The rare ones among the many: what is filtered out takes no place in the list.
+    shared.get_by_label("Filter notifications").fill("tick")
+    expect(shared.locator("#notifications .line:visible").first).to_contain_text("tick", timeout=10_000)
+    shared.get_by_label("Filter notifications").fill("")
+    shared.get_by_label("Filter notifications").blur()
+    expect(shared.locator("#notifications .line:visible").filter(has_text="flood").first).to_be_visible()
+    assert shared.locator("#notifications .line").count() <= 60
+    assert _received(shared) > before + 1000
+
+
+def _received(page: Page) -> int:
+    return int(page.locator("#received").inner_text().replace(",", ""))
+
+
+# Without a mouse; without a bundle; by itself.
+
+
+def test_everything_can_be_reached_and_named_without_a_mouse(shared: Page) -> None:
+    shared.locator("h1").click()  # The walk begins where the last click was.
+    names = []
+    for _ in range(16):
+        shared.keyboard.press("Tab")
+        names.append(
+            shared.evaluate(
+                "document.activeElement.ariaLabel || document.activeElement.labels?.[0]?.textContent.split('\\n')[0]"
+                " || document.activeElement.textContent"
+            )
+        )
+    wanted = ["Reconnect now", "Disconnect", "Copy the public key", "Method", "Params, as JSON", "Call"]
+    places = [names.index(name) for name in wanted]
+    assert places == sorted(places), names
+    assert any(name.startswith("Theme") for name in names[:2])
+
+
+def test_without_its_bundle_the_page_says_what_to_do(chromium: Browser, address: str) -> None:
+    context = chromium.new_context()
+    context.route("**/bundle/bundle.json", lambda route: route.fulfill(status=404))
+    page = context.new_page()
+    page.goto(address)
+    expect(page.locator("#status")).to_have_text("Not started")
+    expect(page.locator("#boot-step")).to_contain_text("There is no bundle")
+    expect(page.locator("#boot-step")).to_contain_text("README.md")
+    context.close()
+
+
+def test_python_runs_in_the_page_itself_when_the_person_says_so(opened: Opener) -> None:
+    with opened() as page:
+        assert len(page.workers) == 1
+        page.get_by_label("Python in").select_option("page")
+        expect(page.locator("#status")).to_have_text("Connected", timeout=BOOT)
+        assert len(page.workers) == 0
+        expect(call(page, "echo", '["here"]').locator("pre")).to_have_text("here")
+        page.evaluate("localStorage.clear()")
+
+
+@pytest.mark.parametrize("name", ["chromium", "firefox"])
+def test_the_demo_drives_the_page_by_itself(name: BrowserName) -> None:
+    if find_browser(name) is None:
+        pytest.skip(f"no {name} on this machine")
+    process = start("demo", "--once", "--page", "--browser", name, cwd=ROOT, env=environ())
+    output, errors = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, errors) == (0, ""), output
+    assert output.count("✓") == 8
+    assert {"chromium": "Chrome/", "firefox": "Firefox/"}[name] in output

@@ -1,0 +1,177 @@
+"""Proves what a person sees of trouble: lost, frozen and restarted circles, wrong keys and addresses, offline, wallets."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from circle_ws.auth import derive_public_key, generate_private_key
+from tests.example.conftest import BACK, Opener
+from tests.example.test_console import answer, call, statuses
+from tests.native.command_line import circle_in_thread
+
+ATTEMPT = ["connecting", "authenticating", "connected"]
+
+
+@pytest.fixture
+def offline(context: BrowserContext) -> Iterator[BrowserContext]:
+    """The context, which is online again after the test."""
+    yield context
+    context.set_offline(False)
+
+
+def test_a_dropped_connection_comes_back_and_a_waiting_call_is_answered(page: Page) -> None:
+    page.evaluate(
+        """new MutationObserver(() => (window.waits ??= []).push(document.getElementById("countdown").textContent))
+            .observe(document.getElementById("countdown"), {childList: true})"""
+    )
+    public_key = page.locator("#public-key").inner_text()
+    expect(call(page, "drop")).to_contain_text("OutcomeUnknown")
+    expect(answer(page)).to_contain_text("The circle may have carried it out.")
+    assert "Ask the circle" not in answer(page).inner_text(), "advice for programmers"
+    expect(page.locator("body")).to_have_attribute("data-status", "waiting")
+    page.get_by_role("button", name="Run").click()
+    expect(answer(page)).to_contain_text("Waiting for the connection")
+    expect(answer(page).locator("pre")).to_have_text("42", timeout=BACK)
+    assert statuses(page) == [*ATTEMPT, "waiting", *ATTEMPT]
+    expect(page.locator("#log")).to_contain_text("dropped on request")
+    expect(page.locator("#public-key")).to_have_text(public_key)
+    waits = [float(found[1]) for words in page.evaluate("window.waits") if (found := re.search(r"in (\d+\.\d) s", words))]
+    assert len(set(waits)) > 2, "the countdown counts"
+    assert waits == sorted(waits, reverse=True)
+    expect(page.locator("#countdown")).to_be_hidden()
+
+
+def test_a_circle_that_is_killed_and_restarted_is_found_again(page: Page, opened: Opener) -> None:
+    """In two tabs, each with a key of its own."""
+    with opened() as other:
+        assert page.locator("#public-key").inner_text() != other.locator("#public-key").inner_text()
+        page.get_by_role("button", name="Restart").click()
+        for one in (page, other):
+            expect(one.locator("#status")).to_have_text("Waiting")
+            expect(one.locator("body")).to_have_attribute("data-live", "no")
+            expect(one.locator("#attempt")).to_be_visible()
+        expect(page.locator("#status-detail")).to_have_text("The circle could not be reached.", timeout=BACK)
+        for one in (page, other):
+            # The circle starts after three seconds; who does not want to wait for the next attempt presses the button.
+            expect(one.locator("#status")).to_have_text("Connected", timeout=BACK)
+            expect(one.locator("#attempt")).to_be_hidden()
+        page.get_by_role("button", name="Reconnect now").click()
+        expect(page.locator("#log")).to_contain_text("A new connection was asked for.")
+        expect(page.locator("#status")).to_have_text("Connected")
+
+
+def test_calls_to_a_frozen_circle_are_stopped_or_run_out_of_time(page: Page) -> None:
+    page.get_by_role("button", name="Freeze").click()
+    page.get_by_label("Timeout").first.fill("0.3")
+    expect(call(page, "echo", '["in time"]')).to_contain_text("The time was over and no answer had come")
+    page.get_by_label("Timeout").first.fill("")
+    page.get_by_role("button", name="Call").click()
+    answer(page).get_by_role("button", name="Stop").click()
+    expect(answer(page)).to_contain_text("Stopped.")
+    expect(answer(page)).to_have_attribute("data-state", "stopped")
+    expect(page.locator("#status-detail")).to_have_text(re.compile(r"No answer for \d+ s\."), timeout=10_000)
+    expect(page.get_by_role("button", name="Restart")).to_be_disabled()
+    page.get_by_role("button", name="Thaw").click()
+    expect(page.locator("#status-detail")).to_have_text("Signed in.", timeout=10_000)
+    expect(call(page, "echo", '["again"]').locator("pre")).to_have_text("again")
+
+
+def test_the_event_log_is_exported(page: Page) -> None:
+    call(page, "no_such_method")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export").click()
+    events = json.loads(download.value.path().read_text())
+    assert [event["kind"] for event in events] == [*ATTEMPT, "call failed"]
+    assert events[-1]["code"] == -32601
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", event["at"]) for event in events)
+
+
+def test_buttons_that_cannot_work_are_off(page: Page) -> None:
+    for name in ("Call", "Run", "Disconnect", "Reconnect now"):
+        expect(page.get_by_role("button", name=name)).to_be_enabled()
+    expect(page.get_by_label("Circle", exact=True)).to_be_disabled()
+    page.get_by_role("button", name="Disconnect").click()
+    expect(page.locator("#status")).to_have_text("Closed")
+    for name in ("Call", "Run", "Reconnect now"):
+        expect(page.get_by_role("button", name=name)).to_be_disabled()
+    soft = page.locator("#stats dt").first.evaluate("(it) => getComputedStyle(it).color")
+    expect(page.locator("#trip")).to_have_css("color", soft)
+    expect(page.get_by_label("Circle", exact=True)).to_be_enabled()
+    page.get_by_role("button", name="Connect", exact=True).click()
+    expect(page.locator("#status")).to_have_text("Connected")
+
+
+def test_a_wrong_address_and_a_wrong_key_are_told_in_words(opened: Opener) -> None:
+    admitted = generate_private_key()
+    with (
+        circle_in_thread(keys=[derive_public_key(admitted)]) as circle,
+        opened(circle="ws://127.0.0.1:1/", status="Waiting") as page,
+    ):
+        expect(page.locator("#status-detail")).to_have_text("The circle could not be reached.")
+        page.get_by_role("button", name="Disconnect").click()
+        _connect(page, "http://127.0.0.1/")
+        expect(page.locator("#url-fault")).to_contain_text("begins with ws:// or wss://")
+        expect(page.get_by_label("Circle", exact=True)).to_be_focused()
+        page.get_by_label("Pasted").check()
+        page.get_by_label("Private key").fill("0123")
+        _connect(page, circle.url)
+        expect(page.locator("#key-fault")).to_contain_text("64 hexadecimal digits")
+        page.get_by_label("Private key").fill(generate_private_key())
+        _connect(page, circle.url)
+        expect(page.locator("#status")).to_have_text("Failed")
+        expect(page.locator("#status-detail")).to_have_text("The circle did not accept this key.")
+        page.get_by_label("Private key").fill(admitted)
+        _connect(page, circle.url)
+        expect(page.locator("#status")).to_have_text("Connected")
+        assert admitted not in page.content()
+
+
+def _connect(page: Page, url: str) -> None:
+    page.get_by_label("Circle", exact=True).fill(url)
+    page.get_by_role("button", name="Connect", exact=True).click()
+
+
+_REFUSING = """
+const provider = { request: async ({ method }) => {
+  if (method === "eth_requestAccounts") return ["0x" + "ab".repeat(20)];
+  throw { code: 4001, message: "User rejected the request." };
+} };
+addEventListener("eip6963:requestProvider", () => dispatchEvent(new CustomEvent("eip6963:announceProvider",
+  { detail: { info: { uuid: "1", name: "Test Wallet" }, provider } })));
+"""
+
+
+def test_a_wallet_that_refuses_with_a_plain_object_is_told(opened: Opener) -> None:
+    with opened(script=_REFUSING) as page:
+        page.get_by_role("button", name="Disconnect").click()
+        page.get_by_label("Wallet", exact=True).first.check()
+        expect(page.locator("#wallet")).to_have_text("Test Wallet")
+        page.get_by_role("button", name="Connect", exact=True).click()
+        expect(page.locator("#status")).to_have_text("Failed")
+        expect(page.locator("#status-detail")).to_have_text("You refused in the wallet.")
+
+
+def test_a_browser_that_goes_offline_says_so_and_comes_back(page: Page, offline: BrowserContext) -> None:
+    offline.set_offline(True)
+    expect(page.locator("#log")).to_contain_text("The browser is offline.")
+    page.get_by_role("button", name="Drop").click()
+    offline.set_offline(False)
+    expect(page.locator("#log")).to_contain_text("The browser is online.")
+    expect(page.locator("#status")).to_have_text("Connected", timeout=BACK)
+
+
+def test_a_hidden_tab_stays_connected_and_counts_on(page: Page, context: BrowserContext) -> None:
+    session = context.new_cdp_session(page)
+    session.send("Emulation.setFocusEmulationEnabled", {"enabled": False})
+    front = context.new_page()
+    front.bring_to_front()
+    expect(page.locator("#log")).to_contain_text("The tab was hidden.")
+    before = page.locator("#received").inner_text()
+    page.bring_to_front()
+    front.close()
+    expect(page.locator("#log")).to_contain_text("The tab is shown again.")
+    expect(page.locator("#received")).not_to_have_text(before, timeout=10_000)
+    assert statuses(page) == [*ATTEMPT, "hidden", "visible"]
