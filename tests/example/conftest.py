@@ -3,10 +3,9 @@
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import urlsplit
 
 import pytest
@@ -45,14 +44,6 @@ class Seen:
         # Who presses Connect while the page dials has it hang up, and Chromium remarks on that.
         if message.type in ("error", "warning") and "closed before the connection" not in message.text:
             self.complaints.append(message.text)
-
-
-class Opener(Protocol):
-    """Opens the page, with more in its address, and waits for a status."""
-
-    def __call__(
-        self, more: str = "", *, status: str = "Connected", circle: str | None = None, script: str = ""
-    ) -> AbstractContextManager[Page]: ...
 
 
 @pytest.fixture(scope="session")
@@ -97,43 +88,40 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
     context.close()
 
 
+@contextmanager
+def opened(context: BrowserContext, address: str) -> Iterator[tuple[Page, Seen]]:
+    """Open the page and wait until it is connected."""
+    seen = Seen()
+    page = context.new_page()
+    seen.watch(page)
+    page.goto(address)
+    expect(page.locator("#status")).to_have_text("Connected", timeout=BOOT)
+    yield page, seen
+    page.close()
+
+
 @pytest.fixture(scope="session")
-def opened(context: BrowserContext, address: str) -> Opener:
-    """Open the page; it must log no error and contact no other host."""
-
-    @contextmanager
-    def open(
-        more: str = "", *, status: str = "Connected", circle: str | None = None, script: str = ""
-    ) -> Iterator[Page]:
-        site, _, own = address.partition("?circle=")
-        seen = Seen()
-        page = context.new_page()
-        seen.watch(page)
-        if script:
-            page.add_init_script(script)
-        page.goto(f"{site}?circle={circle or own}{more}")
-        expect(page.locator("#status")).to_have_text(status, timeout=BOOT)
-        yield page
-        page.close()
-        # What the library logs of connections that a test cuts is no complaint.
-        expected = (": lost the connection: ", " to connect failed: ", "WebSocket connection to")
-        assert [one for one in seen.complaints if not any(words in one for words in expected)] == []
-        # What a worker asks for is seen too, but not its sockets; the content security policy bounds those.
-        hosts = {urlsplit(site).netloc, urlsplit(circle or own).netloc}
-        assert {urlsplit(url).netloc for url in seen.requests} <= hosts
-
-    return open
+def shared(context: BrowserContext, address: str) -> Iterator[tuple[Page, Seen]]:
+    """The one page of nearly all tests: each start takes seconds."""
+    with opened(context, address) as (page, seen):
+        yield page, seen
 
 
 @pytest.fixture
-def page(opened: Opener) -> Iterator[Page]:
-    """A page of this test's own."""
-    with opened() as page:
-        yield page
-
-
-@pytest.fixture(scope="session")
-def shared(opened: Opener) -> Iterator[Page]:
-    """One page, for tests that leave it connected: each start takes seconds."""
-    with opened() as page:
-        yield page
+def page(shared: tuple[Page, Seen], address: str) -> Iterator[Page]:
+    """The page, connected to the demo's circle, with empty lists; it must log no error and contact no other host."""
+    page, seen = shared
+    if page.locator("#status").inner_text() != "Connected":
+        # A test before this one failed half-way.
+        page.goto(address)
+    expect(page.locator("#status")).to_have_text("Connected", timeout=BOOT)
+    for name in ("#clear-log", "#clear-answers:enabled", "#clear-notifications"):
+        if page.locator(name).count():
+            page.click(name)
+    yield page
+    complaints, seen.complaints[:] = list(seen.complaints), []
+    # What the library logs of connections that a test cuts is no complaint.
+    expected = (": lost the connection: ", " to connect failed: ", "WebSocket connection to")
+    assert [one for one in complaints if not any(words in one for words in expected)] == []
+    # The sockets of a worker are bounded by its content security policy.
+    assert {urlsplit(url).netloc for url in seen.requests if url.startswith("http")} == {urlsplit(address).netloc}

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from circle_ws.auth import derive_public_key
 from circle_ws.cli.demo.browser import BrowserName, find_browser
-from tests.example.conftest import BOOT, ROOT, Opener
+from tests.example.conftest import BOOT, ROOT
 from tests.native.command_line import environ, start
 from tests.support.limits import PATIENCE
 
@@ -36,8 +36,7 @@ def statuses(page: Page) -> list[str]:
 # Signing in.
 
 
-def test_it_signs_in_with_a_key_of_its_own_which_stays_over_a_reload(page: Page) -> None:
-    assert statuses(page) == ["connecting", "authenticating", "connected"]
+def test_it_signs_in_with_a_key_of_its_own(page: Page) -> None:
     private_key = page.evaluate("sessionStorage.getItem('circle-ws.private-key')")
     public_key = derive_public_key(private_key)
     expect(page.locator("#public-key")).to_have_text(public_key)
@@ -46,114 +45,128 @@ def test_it_signs_in_with_a_key_of_its_own_which_stays_over_a_reload(page: Page)
     page.get_by_role("button", name="Copy the public key").click()
     expect(page.get_by_role("button", name="Copy the public key")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == public_key
-    page.reload()
-    expect(page.locator("#status")).to_have_text("Connected", timeout=BOOT)
-    expect(page.locator("#public-key")).to_have_text(public_key)
     page.get_by_role("button", name="Disconnect").click()
     page.get_by_role("button", name="New key").click()
     expect(page.locator("#public-key")).not_to_have_text(public_key)
     expect(page.locator("#status")).to_have_text("Connected")
+    assert page.evaluate("sessionStorage.getItem('circle-ws.private-key')") != private_key
+
+
+def test_python_moves_into_the_page_and_the_key_stays(page: Page) -> None:
+    public_key = page.locator("#public-key").inner_text()
+    assert len(page.workers) == 1
+    page.get_by_label("Python in").select_option("page")
+    expect(page.locator("#page")).to_be_hidden()
+    expect(page.locator("#status")).to_have_text("Connected", timeout=BOOT)
+    assert len(page.workers) == 0
+    expect(page.locator("#public-key")).to_have_text(public_key)
+    assert statuses(page) == ["connecting", "authenticating", "connected"]
+    expect(call(page, "echo", '["here"]').locator("pre")).to_have_text("here")
+    page.get_by_label("Python in").select_option("worker")
+    expect(page.locator("#page")).to_be_hidden()
+    expect(page.locator("#status")).to_have_text("Connected", timeout=BOOT)
+    assert len(page.workers) == 1
 
 
 # Calls and scripts.
 
 
-def test_scripts_of_any_number_of_lines_are_run(shared: Page) -> None:
-    script = shared.get_by_label("Script", exact=True)
+def test_scripts_of_any_number_of_lines_are_run(page: Page) -> None:
+    script = page.get_by_label("Script", exact=True)
     script.fill("(40\n+ 2)")
     script.press("Control+Enter")
-    expect(answer(shared).locator("pre")).to_have_text("42")
-    expect(answer(shared).locator(".badge")).to_have_text(re.compile(r"^[\d.]+ m?s$"))
+    expect(answer(page).locator("pre")).to_have_text("42")
+    expect(answer(page).locator(".badge")).to_have_text(re.compile(r"^[\d.]+ m?s$"))
     script.fill("1 / 0")
-    shared.get_by_role("button", name="Run").click()
-    expect(answer(shared)).to_contain_text("divides by zero")
-    expect(answer(shared)).to_have_attribute("data-state", "bad")
+    page.get_by_role("button", name="Run").click()
+    expect(answer(page)).to_contain_text("divides by zero")
+    expect(answer(page)).to_have_attribute("data-state", "bad")
 
 
-def test_results_are_folded_copied_and_exact(shared: Page) -> None:
+def test_results_are_folded_copied_and_exact(page: Page) -> None:
     value = '{"user": {"id": 12345678901234567890, "é": [1.5, null, true]}}'
-    shown = call(shared, "echo", f"[{value}]")
+    shown = call(page, "echo", f"[{value}]")
     expect(shown.locator(".value-number").first).to_have_text("12345678901234567890")
     expect(shown.locator("details")).to_have_count(3)
     shown.locator("summary").first.click()
     expect(shown.locator(".value-number").first).to_be_hidden()
     shown.get_by_role("button", name="Copy").click()
     expect(shown.get_by_role("button", name="Copied")).to_be_visible()
-    copied = shared.evaluate("navigator.clipboard.readText()")
+    copied = page.evaluate("navigator.clipboard.readText()")
     assert json.loads(copied) == json.loads(value)
     assert copied.startswith('{\n  "user": {\n    "id": 12345678901234567890')
 
 
-def test_a_large_result_is_filled_in_when_it_is_unfolded(shared: Page) -> None:
-    shown = call(shared, "echo", json.dumps([list(range(1000))]))
+def test_a_large_result_is_filled_in_when_it_is_unfolded(page: Page) -> None:
+    shown = call(page, "echo", json.dumps([list(range(1000))]))
     expect(shown.locator(".leaf")).to_have_count(0)
     shown.locator("summary").click()
     expect(shown.locator(".leaf")).to_have_count(200)
     expect(shown).to_contain_text("and 800 more")
 
 
-def test_what_a_circle_answers_is_text_and_never_html(shared: Page) -> None:
+def test_what_a_circle_answers_is_text_and_never_html(page: Page) -> None:
     hostile = "<img src=x onerror=alert(1)><b>bold</b>"
-    shown = call(shared, "echo", json.dumps([hostile]))
+    shown = call(page, "echo", json.dumps([hostile]))
     expect(shown.locator("pre")).to_have_text(hostile)
-    shown = call(shared, "echo", json.dumps([{hostile: [hostile]}]))
+    shown = call(page, "echo", json.dumps([{hostile: [hostile]}]))
     expect(shown.locator(".value-string")).to_have_text(json.dumps(hostile))
-    assert shared.locator(":is(#answers, #history) :is(img, b)").count() == 0
+    assert page.locator(":is(#answers, #history) :is(img, b)").count() == 0
 
 
-def test_the_composer_knows_the_methods_and_what_was_called_before(shared: Page) -> None:
-    offered = shared.locator("#methods option").evaluate_all("(options) => options.map((one) => one.value)")
+def test_the_composer_knows_the_methods_and_what_was_called_before(page: Page) -> None:
+    offered = page.locator("#methods option").evaluate_all("(options) => options.map((one) => one.value)")
     assert {"play", "echo", "whoami", "drop"} <= set(offered)
-    shared.get_by_label("Method", exact=True).fill("echo")
-    expect(shared.locator("#method-words")).to_have_text("Answer what was given.")
-    call(shared, "echo", '["the first"]')
-    call(shared, "echo", '["the second"]')
-    shared.get_by_label("History").select_option(label='echo ["the first"]')
-    expect(shared.get_by_label("Params, as JSON")).to_have_value('["the first"]')
-    answer(shared).get_by_role("button", name="Again").click()
-    expect(shared.get_by_label("Params, as JSON")).to_have_value('["the second"]')
+    page.get_by_label("Method", exact=True).fill("echo")
+    expect(page.locator("#method-words")).to_have_text("Answer what was given.")
+    call(page, "echo", '["the first"]')
+    call(page, "echo", '["the second"]')
+    page.get_by_label("History").select_option(label='echo ["the first"]')
+    expect(page.get_by_label("Params, as JSON")).to_have_value('["the first"]')
+    answer(page).get_by_role("button", name="Again").click()
+    expect(page.get_by_label("Params, as JSON")).to_have_value('["the second"]')
     for wrong, words in (("[", "not JSON"), ("7", "a list")):
-        shared.get_by_label("Params, as JSON").fill(wrong)
-        shared.keyboard.press("Enter")
-        expect(shared.locator("#params-fault")).to_contain_text(words)
-    shared.get_by_label("Params, as JSON").fill("")
-    expect(shared.locator("#params-fault")).to_be_hidden()
+        page.get_by_label("Params, as JSON").fill(wrong)
+        page.keyboard.press("Enter")
+        expect(page.locator("#params-fault")).to_contain_text(words)
+    page.get_by_label("Params, as JSON").fill("")
+    expect(page.locator("#params-fault")).to_be_hidden()
 
 
 # Notifications.
 
 
-def test_notifications_are_listed_filtered_and_paused(shared: Page) -> None:
-    shown = shared.locator("#notifications .line:visible")
+def test_notifications_are_listed_filtered_and_paused(page: Page) -> None:
+    shown = page.locator("#notifications .line:visible")
     expect(shown.first).to_contain_text("tick", timeout=10_000)
-    expect(shared.locator("#rate")).not_to_have_text("0")
-    shared.get_by_label("Filter notifications").fill("no such thing")
+    expect(page.locator("#rate")).not_to_have_text("0")
+    page.get_by_label("Filter notifications").fill("no such thing")
     expect(shown).to_have_count(0)
-    expect(shared.locator("#notifications")).to_have_attribute("data-empty", "Nothing fits the filter.")
-    shared.get_by_label("Filter notifications").fill("TICK")
+    expect(page.locator("#notifications")).to_have_attribute("data-empty", "Nothing fits the filter.")
+    page.get_by_label("Filter notifications").fill("TICK")
     expect(shown.first).to_contain_text("tick")
-    shared.get_by_label("Filter notifications").fill("")
-    shared.get_by_role("button", name="Pause").click()
+    page.get_by_label("Filter notifications").fill("")
+    page.get_by_role("button", name="Pause").click()
     first = shown.first.inner_text()
-    expect(shared.get_by_role("button", name=re.compile(r"Go on \(\d+\)"))).to_be_visible(timeout=10_000)
+    expect(page.get_by_role("button", name=re.compile(r"Go on \(\d+\)"))).to_be_visible(timeout=10_000)
     assert shown.first.inner_text() == first
-    shared.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Go on").click()
     expect(shown.first).not_to_have_text(first, timeout=10_000)
 
 
-def test_thousands_of_notifications_are_counted_and_the_page_stays_usable(shared: Page) -> None:
-    before = _received(shared)
-    shared.get_by_role("button", name="Flood").click()
-    expect(shared.locator("#notifications .line:visible").first).to_contain_text("flood", timeout=10_000)
-    expect(call(shared, "echo", '["meanwhile"]').locator("pre")).to_have_text("meanwhile")
+def test_thousands_of_notifications_are_counted_and_the_page_stays_usable(page: Page) -> None:
+    before = _received(page)
+    page.get_by_role("button", name="Flood").click()
+    expect(page.locator("#notifications .line:visible").first).to_contain_text("flood", timeout=10_000)
+    expect(call(page, "echo", '["meanwhile"]').locator("pre")).to_have_text("meanwhile")
     # The rare ones among the many: what is filtered out takes no place in the list.
-    shared.get_by_label("Filter notifications").fill("tick")
-    expect(shared.locator("#notifications .line:visible").first).to_contain_text("tick", timeout=10_000)
-    shared.get_by_label("Filter notifications").fill("")
-    shared.get_by_label("Filter notifications").blur()
-    expect(shared.locator("#notifications .line:visible").filter(has_text="flood").first).to_be_visible()
-    assert shared.locator("#notifications .line").count() <= 60
-    assert _received(shared) > before + 1000
+    page.get_by_label("Filter notifications").fill("tick")
+    expect(page.locator("#notifications .line:visible").first).to_contain_text("tick", timeout=10_000)
+    page.get_by_label("Filter notifications").fill("")
+    page.get_by_label("Filter notifications").blur()
+    expect(page.locator("#notifications .line:visible").filter(has_text="flood").first).to_be_visible()
+    assert page.locator("#notifications .line").count() <= 60
+    assert _received(page) > before + 1000
 
 
 def _received(page: Page) -> int:
@@ -163,13 +176,13 @@ def _received(page: Page) -> int:
 # Without a mouse; without a bundle; by itself.
 
 
-def test_everything_can_be_reached_and_named_without_a_mouse(shared: Page) -> None:
-    shared.locator("h1").click()  # The walk begins where the last click was.
+def test_everything_can_be_reached_and_named_without_a_mouse(page: Page) -> None:
+    page.locator("h1").click()  # The walk begins where the last click was.
     names = []
     for _ in range(16):
-        shared.keyboard.press("Tab")
+        page.keyboard.press("Tab")
         names.append(
-            shared.evaluate(
+            page.evaluate(
                 "document.activeElement.ariaLabel || document.activeElement.labels?.[0]?.textContent.split('\\n')[0]"
                 " || document.activeElement.textContent"
             )
@@ -189,16 +202,6 @@ def test_without_its_bundle_the_page_says_what_to_do(chromium: Browser, address:
     expect(page.locator("#boot-step")).to_contain_text("There is no bundle")
     expect(page.locator("#boot-step")).to_contain_text("README.md")
     context.close()
-
-
-def test_python_runs_in_the_page_itself_when_the_person_says_so(opened: Opener) -> None:
-    with opened() as page:
-        assert len(page.workers) == 1
-        page.get_by_label("Python in").select_option("page")
-        expect(page.locator("#status")).to_have_text("Connected", timeout=BOOT)
-        assert len(page.workers) == 0
-        expect(call(page, "echo", '["here"]').locator("pre")).to_have_text("here")
-        page.evaluate("localStorage.clear()")
 
 
 @pytest.mark.parametrize("name", ["chromium", "firefox"])

@@ -116,6 +116,62 @@ async def test_nothing_else_is_served(site: Site, path: str) -> None:
     assert b"secret.txt" not in body.replace(path.encode(), b"")
 
 
+@pytest.fixture
+async def controlled(tmp_path: Path) -> AsyncGenerator[tuple[Site, list[str]]]:
+    """A site whose page may drop the circle's clients, and what was asked for."""
+    (tmp_path / "index.html").write_text(f'<meta http-equiv="Content-Security-Policy"\n content="{POLICY}" />')
+    (tmp_path / "worker.mjs").write_text("worker.mjs")
+    (tmp_path / "bundle.json").write_text('{"index_url": "https://cdn.example/v1/"}')
+    asked: list[str] = []
+
+    def perform(name: str) -> bool:
+        asked.append(name)
+        return name == "drop"
+
+    running = Site(tmp_path, tmp_path, perform=perform)
+    async with running.serving():
+        yield running, asked
+
+
+async def test_the_page_acts_on_the_circle(controlled: tuple[Site, list[str]]) -> None:
+    site, asked = controlled
+    assert (await _ask(site, "/circle"))[:2] == (200, "application/json")
+    assert (await _ask(site, "/circle/drop", b"", Origin=site.origin))[0] == 204
+    assert (await _ask(site, "/circle/other", b"", Origin=site.origin))[0] == 404
+    assert asked == ["drop", "other"]
+
+
+async def test_other_pages_do_not(controlled: tuple[Site, list[str]]) -> None:
+    site, asked = controlled
+    for origin in ("http://evil.example", "null"):
+        assert (await _ask(site, "/circle/drop", b"", Origin=origin))[0] == 403
+    assert asked == []
+
+
+async def test_a_site_without_controls_says_so(site: Site) -> None:
+    assert (await _ask(site, "/circle"))[0] == 404
+    assert (await _ask(site, "/circle/drop", b"", Origin=site.origin))[0] == 404
+
+
+async def test_the_worker_has_the_policy_of_the_page(controlled: tuple[Site, list[str]]) -> None:
+    """A worker does not inherit it: its own script must come with one."""
+    site, _ = controlled
+
+    def policies(path: str) -> list[str]:
+        connection = http.client.HTTPConnection(site.origin.removeprefix("http://"), timeout=10)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().headers.get_all("Content-Security-Policy") or []
+        finally:
+            connection.close()
+
+    allowed = POLICY.replace("'self'", "'self' https://cdn.example").replace(
+        "style-src 'self' https://cdn.example", "style-src 'self'"
+    )
+    assert await asyncio.to_thread(policies, "/worker.mjs") == ["frame-ancestors 'none'", allowed]
+    assert await asyncio.to_thread(policies, "/bundle.json") == ["frame-ancestors 'none'"]
+
+
 async def test_the_first_report_of_the_page_is_taken(site: Site) -> None:
     assert (await _ask(site, "/report", {"play": "42"}, Origin=site.origin))[0] == 204
     assert (await _ask(site, "/report", {"play": "43"}, Origin=site.origin))[0] == 204

@@ -31,8 +31,11 @@ export class Demo {
 
   async #act(action) {
     const wanted = action === "freeze" && this.#frozen ? "thaw" : action;
-    const response = await fetch(`circle/${wanted}`, { method: "POST" });
-    if (!response.ok) return;
+    const response = await fetch(`circle/${wanted}`, { method: "POST" }).catch(() => null);
+    if (!response?.ok) {
+      write(element("demo-words"), "The demo does not answer: it has ended, or this browser is offline.");
+      return;
+    }
     write(element("demo-words"), WORDS[wanted]);
     this.#log.add("demo", WORDS[wanted]);
     this.#freeze(wanted === "freeze");
