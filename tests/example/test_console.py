@@ -4,33 +4,14 @@ import json
 import re
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from circle_ws.auth import derive_public_key
 from circle_ws.cli.demo.browser import BrowserName, find_browser
 from tests.example.conftest import BOOT, ROOT
+from tests.example.person import answer, call, statuses
 from tests.native.command_line import environ, start
 from tests.support.limits import PATIENCE
-
-
-def answer(page: Page) -> Locator:
-    """Return the latest answer."""
-    return page.locator("#answers > li").first
-
-
-def call(page: Page, method: str, params: str = "") -> Locator:
-    """Call a method as a person does, and return its answer once it is there."""
-    page.get_by_label("Method", exact=True).fill(method)
-    page.get_by_label("Params, as JSON").fill(params)
-    page.get_by_role("button", name="Call").click()
-    expect(answer(page)).not_to_have_attribute("data-state", "waiting")
-    return answer(page)
-
-
-def statuses(page: Page) -> list[str]:
-    """Return the statuses of the event log, the oldest first."""
-    names = reversed(page.locator("#log li > span").all_inner_texts())
-    return [name for name in names if name not in ("demo", "call failed")]
 
 
 # Signing in.

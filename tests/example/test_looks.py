@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from circle_ws.bundle import npm
 from tests.example.conftest import BACK, ROOT
-from tests.example.test_console import call
+from tests.example.person import call, connect
 
 AXE = "4.14.1"
 WIDTHS = [1280, 800, 390, 320]
@@ -30,7 +30,9 @@ def test_it_fits_every_width_without_violations_and_pictures_are_kept(page: Page
         page.screenshot(path=folder / f"console-{width}-{scheme}.png", full_page=True)
         if width in CHECKED:
             assert _violations(page) == [], f"at {width} px, {scheme}"
-    page.get_by_role("button", name="Restart").click()
+    own = page.get_by_label("Circle", exact=True).input_value()
+    page.get_by_role("button", name="Disconnect").click()
+    connect(page, "ws://127.0.0.1:1/")
     expect(page.locator("#attempt")).to_be_visible(timeout=BACK)
     for width, scheme in itertools.product(sorted(CHECKED), SCHEMES):
         _dress(page, width, scheme)
@@ -41,7 +43,9 @@ def test_it_fits_every_width_without_violations_and_pictures_are_kept(page: Page
     expect(page.locator("body")).to_have_css("background-color", "rgb(16, 19, 17)")
     page.get_by_label("Theme").select_option("system")
     page.set_viewport_size({"width": 1280, "height": 720})
-    expect(page.locator("#status")).to_have_text("Connected", timeout=BACK)
+    page.get_by_role("button", name="Disconnect").click()
+    connect(page, own)
+    expect(page.locator("#status")).to_have_text("Connected")
 
 
 _TOO_WIDE = """[...document.querySelectorAll("body *")]

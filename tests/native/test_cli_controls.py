@@ -63,8 +63,12 @@ async def test_a_frozen_circle_does_nothing_until_it_thaws(circle: CircleServer)
         for _ in range(2):
             assert controls.perform("freeze")
         order: list[str] = []
-        timer = threading.Timer(0.2, lambda: (order.append("thawed"), controls.perform("thaw")))
-        timer.start()
+
+        def thaw() -> None:
+            order.append("thawed")
+            controls.perform("thaw")
+
+        threading.Timer(0.2, thaw).start()
         # The loop of the test is the circle's: it goes on only when another thread has it thawed.
         await client.call("echo", ["after"])
         order.append("answered")
