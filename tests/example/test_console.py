@@ -13,7 +13,6 @@ from tests.example.person import answer, call, statuses
 from tests.native.command_line import environ, start
 from tests.support.limits import PATIENCE
 
-
 # Signing in.
 
 
