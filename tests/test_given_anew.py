@@ -16,6 +16,7 @@ from circle_ws.testing import QUICK, Circle, loop
 from circle_ws.transport import Connect, Receiver, Transport, TransportOptions
 from tests.support.clients import KEY, client
 from tests.support.peers import Peers, RemotePeer
+from tests.support.signers import Vault
 
 SECRET = "hunter2.hunter2"
 URL = "wss://circle.example/02ab"
@@ -98,6 +99,15 @@ async def test_the_sign_in_is_for_the_circle_that_was_dialled() -> None:
             with pytest.raises(Exception, match="rejected|refused"):
                 await it.connect()
             await it.close()
+
+
+async def test_a_signer_is_not_told_the_query() -> None:
+    """What it shows to a person, or writes to a log, is the circle."""
+    vault = Vault()
+    it = client(lambda: f"{URL}?token={SECRET}", key=None, signer=vault, transport=Circle().transport)
+    await it.connect()
+    await it.close()
+    assert [challenge.url for challenge in vault.asked] == [URL]
 
 
 async def test_a_circle_takes_the_query_and_the_subprotocol(peers: Peers) -> None:

@@ -219,7 +219,9 @@ def _prove_bound(options: SignInOptions, profile: Profile, public_key: str, nonc
 def _sign(options: SignInOptions, profile: Profile, nonce: Nonce, statement: Hidden[bytes]) -> Sign:
     message = Hidden(profile.message(statement.value))
     digest = profile.digest(message.value)
-    return Sign(Challenge(profile.name, options.url, nonce.value, statement.value, message.value, digest), profile)
+    # The query may hold a token, which is none of the signer's business.
+    url = options.url.partition("?")[0]
+    return Sign(Challenge(profile.name, url, nonce.value, statement.value, message.value, digest), profile)
 
 
 def _asked(form: Ask, *others: Ask) -> Generator[Step, Any, tuple[Hidden[Any], Ask]]:

@@ -98,7 +98,7 @@ class Challenge:
 
     Attributes:
         profile: The name of the signature profile.
-        url: The circle, as it was dialled.
+        url: The circle, as it was dialled, without a query, which may hold a token.
         nonce: The circle's nonce.
         statement: The text to agree to, which a user may be shown: the nonce, or the six lines of a bound profile.
         message: The exact bytes before hashing; for `eip191` the statement with the Ethereum prefix.
@@ -117,6 +117,9 @@ class Signer(Protocol):
     """A signer for a client, which then never sees the key: a KMS, a hardware key, a wallet.
 
     It is called once for each sign-in, so after each reconnect too. Any exception becomes `SignerFailed`.
+
+    It may also have `watch_account(gone)`, which is called with each connection and returns a function that ends it:
+    `gone(SignerFailed(...))` then ends the client, as its account is no longer the signer's.
     """
 
     @property

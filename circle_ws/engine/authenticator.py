@@ -93,6 +93,11 @@ class Authenticator:
         delay = self._limited.signing_delay(asyncio.get_running_loop().time())
         return _delayed(delay) if delay > 0 else None
 
+    def watch_account(self, gone: Callable[[SignerFailed], None]) -> Callable[[], None]:
+        """Have the signer call `gone` when the account that signed in is no longer its own; return how to end that."""
+        watch: Callable[..., Callable[[], None]] | None = getattr(self._signer, "watch_account", None)
+        return _nothing if watch is None else watch(gone)
+
     async def sign_in(self, session: Session, deadline: float) -> float:
         """Sign in once.
 
@@ -235,6 +240,10 @@ class Authenticator:
         finally:
             cancel_once(task)
         return task
+
+
+def _nothing() -> None:
+    """End nothing."""
 
 
 async def _hidden(answer: Awaitable[str]) -> Hidden[str]:

@@ -6,7 +6,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..errors import ConnectionFailed, ConnectionLost, RpcError
+from ..errors import ConnectionFailed, ConnectionLost, RpcError, SignerFailed
 from ..policy.liveness import Action, KeepAlive, Liveness, Step
 from . import clock
 from .tasks import DeadlinePassed, deadline_after, start_task
@@ -66,8 +66,26 @@ class SessionLoop:
         """Serve the connection until it is lost; return its loss.
 
         Raises:
-            CircleWsError: Re-authentication failed; the connection is cut.
+            CircleWsError: Re-authentication failed, and the connection is cut; or the signer's account is gone.
         """
+        if self.authenticator is None:
+            return await self._serve(session)
+        gone: list[SignerFailed] = []
+
+        def leave(error: SignerFailed) -> None:
+            gone.append(error)
+            session.leave(ConnectionLost(str(error), code=1000, local=True))
+
+        unwatch = self.authenticator.watch_account(leave)
+        try:
+            loss = await self._serve(session)
+        finally:
+            unwatch()
+        if gone:
+            raise gone[0]
+        return loss
+
+    async def _serve(self, session: Session) -> ConnectionLost:
         while session.loss is None:
             if self._config.keepalive is None:
                 await session.wakeup.wait()

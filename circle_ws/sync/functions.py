@@ -10,7 +10,7 @@ import asyncio
 import inspect
 from collections.abc import Callable, Mapping
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from ..auth.keypair import KeyPairSigner
 from ..engine.tasks import start_task
@@ -166,8 +166,10 @@ class _BlockingSession:
 
 
 def blocking_signer(signer: Signer | SyncSigner) -> Signer:
-    """Return the async form of a signer; the methods of a user's own run in threads."""
-    return signer if isinstance(signer, KeyPairSigner) else _ThreadSigner(signer)
+    """Return the async form of a signer; plain methods of a user's own run in threads."""
+    if isinstance(signer, KeyPairSigner) or (is_async(signer.public_key) and is_async(signer.sign)):
+        return cast("Signer", signer)
+    return _ThreadSigner(signer)
 
 
 class _ThreadSigner:

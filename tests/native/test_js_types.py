@@ -44,7 +44,7 @@ def test_the_compiler_agrees(tmp_path: Path) -> None:
     assert len(blocks) > 2
     guide.write_text(_PRELUDE + "\n".join(blocks), encoding="utf-8")
     copy(_TYPES, tmp_path / "circle_ws.d.ts")
-    command = ["node", compiler, *options.split(), _PAGE, guide]
+    command = ["node", str(compiler), *options.split(), str(_PAGE), str(guide)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (0, "")
 

@@ -7,9 +7,10 @@ import js
 import pytest
 from pyodide.ffi import to_js
 
-from circle_ws import CircleWsClient, CircleWsClientBuilder, SignerFailed, UnsupportedRuntime
+from circle_ws import CircleWsClient, CircleWsClientBuilder, ConnectionStatus, SignerFailed, UnsupportedRuntime
 from circle_ws.auth import derive_public_key, sign_message
-from circle_ws.auth.wallet import INTRODUCTION, Eip1193Signer
+from circle_ws.auth.backend import keccak_256
+from circle_ws.auth.wallet import INTRODUCTION, Eip1193Signer, Wallet, find_wallets
 from tests.support.clients import KEY, OTHER_KEY, QUICK
 from tests.support.frames import recorded
 from tests.support.peers import Peers
@@ -25,6 +26,12 @@ async def js_wallet() -> AsyncGenerator[Any]:
 def answering(js_wallet: Any, **answer: Any) -> Any:
     js_wallet.answer = to_js(answer, dict_converter=js.Object.fromEntries)
     return js_wallet
+
+
+def js_address(js_wallet: Any) -> Any:
+    """Return the account of the wallet, in upper case as some wallets write it."""
+    public_key = derive_public_key(bytes(js_wallet.key.to_py()))
+    return "0x" + keccak_256(bytes.fromhex(public_key)[1:])[-20:].hex().upper()
 
 
 def client(url: str, js_wallet: Any, **auth: Any) -> CircleWsClient:
@@ -158,6 +165,99 @@ async def test_a_changed_account_is_told(peers: Peers, js_wallet: Any) -> None:
     with pytest.raises(SignerFailed, match="account"):
         await it.call("echo", [1])
     await it.close()
+
+
+@pytest.mark.parametrize(("chosen", "words"), [(OTHER_KEY, "has changed"), (None, "locked or disconnected")])
+async def test_an_account_that_goes_away_ends_the_client(
+    peers: Peers, js_wallet: Any, chosen: str | None, words: str
+) -> None:
+    """At once, in words; the next `connect()` asks for the account anew, and is that of the other one."""
+    circle = await peers.start("circle")
+    it = client(circle.url, js_wallet)
+    await it.connect()
+    changes = it.status_changes()
+    js_wallet.emit("accountsChanged", to_js([js_address(js_wallet)]))
+    assert it.is_connected()
+    js_wallet.choose(js.JSON.parse("null") if chosen is None else chosen)
+    async for change in changes:
+        if change.status is ConnectionStatus.FAILED:
+            break
+    assert isinstance(it.failure, SignerFailed)
+    assert words in str(it.failure)
+    assert len(js_wallet.listeners) == 0
+    with pytest.raises(Exception, match="gave up|account"):
+        await it.call("echo", [1])
+    js_wallet.choose(OTHER_KEY)
+    await it.connect()
+    assert await it.whoami() == {"pubkey": derive_public_key(OTHER_KEY, compressed=True)}
+    assert js_wallet.methods.to_py().count("eth_requestAccounts") == 2
+    await it.close()
+    assert len(js_wallet.listeners) == 0
+
+
+async def test_a_wallet_that_disconnects_is_asked_anew(peers: Peers, js_wallet: Any) -> None:
+    """The client stays signed in; the next sign-in requests the account, and no second introduction."""
+    circle = await peers.start("circle")
+    async with client(circle.url, js_wallet) as it:
+        js_wallet.emit("disconnect", js.Error.new("the wallet is gone"))
+        assert await it.call("echo", [1]) == 1
+        await circle.ask("cut_all")
+        assert await it.call("echo", [2], idempotent=True) == 2
+    methods = js_wallet.methods.to_py()
+    assert methods.count("eth_requestAccounts") == 2
+    assert js_wallet.asked.to_py().count(INTRODUCTION) == 1
+
+
+async def test_a_wallet_without_events(peers: Peers, js_wallet: Any) -> None:
+    """It signs in all the same."""
+    circle = await peers.start("circle")
+    js.Reflect.deleteProperty(js_wallet, "on")
+    async with client(circle.url, js_wallet) as it:
+        assert await it.call("echo", [1]) == 1
+
+
+def detail(js_wallet: Any, **info: Any) -> Any:
+    """Return what a wallet announces."""
+    js_detail = to_js({"info": info}, dict_converter=js.Object.fromEntries)
+    js_detail.provider = js_wallet
+    return js_detail
+
+
+async def test_the_wallets_of_a_page_are_found(js_wallet: Any) -> None:
+    """Each once, with its name, icon and maker; what is no announcement is left out."""
+    fox = {"uuid": "1", "name": "Fox", "icon": "data:image/svg+xml,<svg/>", "rdns": "example.fox"}
+    owl = {"uuid": "2", "name": "Owl", "icon": "https://owl.example/track.png", "rdns": "example.owl"}
+    bad: list[dict[str, Any]] = [{"uuid": "3"}, {"uuid": 4, "name": "Cat"}]
+    js_stop = js.announceWallets(
+        detail(js_wallet, **fox),
+        detail(js_wallet, **owl),
+        detail(js_wallet, **fox),
+        *(detail(js_wallet, **info) for info in bad),
+        detail(None, uuid="5", name="Hollow"),
+        None,
+    )
+    try:
+        found = await find_wallets(patience=0.01)
+    finally:
+        js_stop()
+    assert [(it.name, it.icon, it.rdns, it.uuid) for it in found] == [
+        ("Fox", "data:image/svg+xml,<svg/>", "example.fox", "1"),
+        ("Owl", "", "example.owl", "2"),
+    ]
+    assert repr(found[0]).startswith("Wallet(name='Fox'")
+    assert await found[0].signer().public_key() == derive_public_key(KEY)
+
+
+async def test_a_wallet_that_announces_nothing_is_found(js_wallet: Any) -> None:
+    """As `window.ethereum`; a page without one has no wallets."""
+    assert await find_wallets(patience=0.01) == []
+    js.ethereum = js_wallet
+    try:
+        (found,) = await find_wallets(patience=0.01)
+    finally:
+        del js.ethereum
+    assert isinstance(found, Wallet)
+    assert await found.signer().public_key() == derive_public_key(KEY)
 
 
 def test_a_page_without_a_wallet_says_so() -> None:

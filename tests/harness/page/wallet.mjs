@@ -35,7 +35,25 @@ export function makeWallet(hex) {
     answer: null, // What the next requests are answered with: {refuse: code, as: a reason, message, atOnce}, {give: value}, {hang: true}.
     asked: [], // What the person was shown.
     rawRecoveryId: false,
+    methods: [], // Of all requests.
+    listeners: [], // Of events, as EIP-1193 has them: [event, listener].
+    on(event, listener) {
+      wallet.listeners.push([event, listener]);
+    },
+    removeListener(event, listener) {
+      wallet.listeners = wallet.listeners.filter(([its, one]) => its !== event || one !== listener);
+    },
+    emit(event, value) {
+      wallet.listeners.filter(([its]) => its === event).forEach(([, listener]) => listener(value));
+    },
+    choose(hex) {
+      // The person takes another account, or none.
+      wallet.locked = hex === null;
+      wallet.key = hex === null ? wallet.key : fromHex(hex);
+      wallet.emit("accountsChanged", wallet.locked ? [] : [addressOf(wallet.key)]);
+    },
     request(request) {
+      wallet.methods.push(request.method);
       if (wallet.answer?.refuse === undefined) {
         return wallet.respond(request);
       }
