@@ -20,7 +20,7 @@ from .launch import RUNTIMES
 from .run import Run, checked, environ
 from .running import perform
 
-_PLUGINS = ["circle_ws.testing.pyodide.plugin", "circle_ws.testing.pytest_async", "no:asyncio", "no:anyio"]
+_PLUGIN = "circle_ws.testing.pyodide.plugin"
 
 
 def _options() -> tuple[argparse.Namespace, list[str]]:
@@ -57,7 +57,7 @@ def _make(options: argparse.Namespace, arguments: list[str]) -> Run:
     return Run(
         options.runtime,
         _bundle(options, needed),
-        [*(part for plugin in _PLUGINS for part in ("-p", plugin)), *arguments],
+        ["-p", _PLUGIN, *arguments],
         {"suite": lambda: files},
         environ(options.runtime, "PYTEST_ADDOPTS"),
         coverage=options.coverage and options.coverage.resolve(),
