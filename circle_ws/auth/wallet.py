@@ -301,12 +301,12 @@ def _page() -> Any:
     try:
         import js
     except ImportError:
-        js_document = None
+        page = None
     else:
-        js_document = getattr(js, "document", None)
-    if js_document is None:
+        page = js if hasattr(js, "document") else None
+    if page is None:
         raise UnsupportedRuntime(
             "a wallet lives in a page of a browser, not in a worker; here use a private key or a signer of your own",
             option="signer",
         )
-    return js
+    return page

@@ -106,8 +106,9 @@ def error_of(error: BaseException, names: dict[str, str] | None = None) -> Any:
         return error
     words = str(error)
     option = getattr(error, "option", None)
-    if option is not None and names is not None:
-        words, option = words.replace(option, names.get(option, option)), names.get(option, option)
+    if isinstance(option, str) and names is not None:
+        own = names.get(option, option)
+        words, option = words.replace(option, own), own
     js_error = js.Error.new(words)
     js_error.name = type(error).__name__
     if isinstance(error, CircleWsError):
