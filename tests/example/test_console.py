@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from circle_ws.auth import derive_public_key
 from circle_ws.cli.demo.browser import BrowserName, find_browser
-from tests.example.conftest import BOOT, ROOT
+from tests.example.conftest import ROOT
 from tests.example.person import answer, call, statuses
 from tests.native.command_line import environ, start
 from tests.support.limits import PATIENCE
@@ -37,14 +37,14 @@ def test_python_moves_into_the_page_and_the_key_stays(page: Page) -> None:
     assert len(page.workers) == 1
     page.get_by_label("Python in").select_option("page")
     expect(page.locator("#page")).to_be_hidden()
-    expect(page.locator("#status")).to_have_text("Connected", timeout=BOOT)
+    expect(page.locator("#status")).to_have_text("Connected")
     assert len(page.workers) == 0
     expect(page.locator("#public-key")).to_have_text(public_key)
     assert statuses(page) == ["connecting", "authenticating", "connected"]
     expect(call(page, "echo", '["here"]').locator("pre")).to_have_text("here")
     page.get_by_label("Python in").select_option("worker")
     expect(page.locator("#page")).to_be_hidden()
-    expect(page.locator("#status")).to_have_text("Connected", timeout=BOOT)
+    expect(page.locator("#status")).to_have_text("Connected")
     assert len(page.workers) == 1
 
 
@@ -118,7 +118,7 @@ def test_the_composer_knows_the_methods_and_what_was_called_before(page: Page) -
 
 def test_notifications_are_listed_filtered_and_paused(page: Page) -> None:
     shown = page.locator("#notifications .line:visible")
-    expect(shown.first).to_contain_text("tick", timeout=10_000)
+    expect(shown.first).to_contain_text("tick")
     expect(page.locator("#rate")).not_to_have_text("0")
     page.get_by_label("Filter notifications").fill("no such thing")
     expect(shown).to_have_count(0)
@@ -128,20 +128,20 @@ def test_notifications_are_listed_filtered_and_paused(page: Page) -> None:
     page.get_by_label("Filter notifications").fill("")
     page.get_by_role("button", name="Pause").click()
     first = shown.first.inner_text()
-    expect(page.get_by_role("button", name=re.compile(r"Go on \(\d+\)"))).to_be_visible(timeout=10_000)
+    expect(page.get_by_role("button", name=re.compile(r"Go on \(\d+\)"))).to_be_visible()
     assert shown.first.inner_text() == first
     page.get_by_role("button", name="Go on").click()
-    expect(shown.first).not_to_have_text(first, timeout=10_000)
+    expect(shown.first).not_to_have_text(first)
 
 
 def test_thousands_of_notifications_are_counted_and_the_page_stays_usable(page: Page) -> None:
     before = _received(page)
     page.get_by_role("button", name="Flood").click()
-    expect(page.locator("#notifications .line:visible").first).to_contain_text("flood", timeout=10_000)
+    expect(page.locator("#notifications .line:visible").first).to_contain_text("flood")
     expect(call(page, "echo", '["meanwhile"]').locator("pre")).to_have_text("meanwhile")
     # The rare ones among the many: what is filtered out takes no place in the list.
     page.get_by_label("Filter notifications").fill("tick")
-    expect(page.locator("#notifications .line:visible").first).to_contain_text("tick", timeout=10_000)
+    expect(page.locator("#notifications .line:visible").first).to_contain_text("tick")
     page.get_by_label("Filter notifications").fill("")
     page.get_by_label("Filter notifications").blur()
     expect(page.locator("#notifications .line:visible").filter(has_text="flood").first).to_be_visible()

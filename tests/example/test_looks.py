@@ -8,7 +8,7 @@ from typing import Literal
 from playwright.sync_api import Page, expect
 
 from circle_ws.bundle import npm
-from tests.example.conftest import BACK, ROOT
+from tests.example.conftest import ROOT
 from tests.example.person import call, connect
 
 AXE = "4.14.1"
@@ -33,7 +33,7 @@ def test_it_fits_every_width_without_violations_and_pictures_are_kept(page: Page
     own = page.get_by_label("Circle", exact=True).input_value()
     page.get_by_role("button", name="Disconnect").click()
     connect(page, "ws://127.0.0.1:1/")
-    expect(page.locator("#attempt")).to_be_visible(timeout=BACK)
+    expect(page.locator("#attempt")).to_be_visible()
     for width, scheme in itertools.product(sorted(CHECKED), SCHEMES):
         _dress(page, width, scheme)
         page.screenshot(path=folder / f"console-{width}-{scheme}-lost.png", full_page=True)
@@ -60,8 +60,8 @@ def _use(page: Page) -> None:
     call(page, "no_such_method")
     call(page, "echo", '[{"circle": "02ab", "members": [{"id": 7, "name": "Ada", "admin": true}], "motto": null}]')
     call(page, "drop")
-    expect(page.locator("#status")).to_have_text("Connected", timeout=BACK)
-    expect(page.locator("#notifications .line:visible")).not_to_have_count(0, timeout=BACK)
+    expect(page.locator("#status")).to_have_text("Connected")
+    expect(page.locator("#notifications .line:visible")).not_to_have_count(0)
 
 
 def _dress(page: Page, width: int, scheme: Literal["light", "dark"]) -> None:

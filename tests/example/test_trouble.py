@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from circle_ws.auth import derive_public_key, generate_private_key
-from tests.example.conftest import BACK, opened
+from tests.example.conftest import opened
 from tests.example.person import answer, call, connect, statuses
 from tests.native.command_line import circle_in_thread
 
@@ -36,7 +36,7 @@ def test_a_dropped_connection_comes_back_and_a_waiting_call_is_answered(page: Pa
     page.get_by_label("Script", exact=True).fill("40 + 2")
     page.get_by_role("button", name="Run").click()
     expect(answer(page)).to_contain_text("Waiting for the connection")
-    expect(answer(page).locator("pre")).to_have_text("42", timeout=BACK)
+    expect(answer(page).locator("pre")).to_have_text("42")
     assert statuses(page) == ["waiting", *ATTEMPT]
     expect(page.locator("#log")).to_contain_text("dropped on request")
     expect(page.locator("#public-key")).to_have_text(public_key)
@@ -60,7 +60,7 @@ def test_a_circle_that_is_killed_and_restarted_is_found_again(
             expect(one.locator("body")).to_have_attribute("data-live", "no")
             expect(one.locator("#countdown")).to_be_visible()
         for one in (page, other):
-            expect(one.locator("#status")).to_have_text("Connected", timeout=BACK)
+            expect(one.locator("#status")).to_have_text("Connected")
             expect(one.locator("#countdown")).to_be_hidden()
         page.get_by_role("button", name="Reconnect now").click()
         expect(page.locator("#log")).to_contain_text("A new connection was asked for.")
@@ -76,10 +76,10 @@ def test_calls_to_a_frozen_circle_are_stopped_or_run_out_of_time(page: Page) -> 
     answer(page).get_by_role("button", name="Stop").click()
     expect(answer(page)).to_contain_text("Stopped.")
     expect(answer(page)).to_have_attribute("data-state", "stopped")
-    expect(page.locator("#status-detail")).to_have_text(re.compile(r"No answer for \d+ s\."), timeout=10_000)
+    expect(page.locator("#status-detail")).to_have_text(re.compile(r"No answer for \d+ s\."))
     expect(page.get_by_role("button", name="Restart")).to_be_disabled()
     page.get_by_role("button", name="Thaw").click()
-    expect(page.locator("#status-detail")).to_have_text("Signed in.", timeout=10_000)
+    expect(page.locator("#status-detail")).to_have_text("Signed in.")
     expect(call(page, "echo", '["again"]').locator("pre")).to_have_text("again")
 
 
@@ -171,10 +171,10 @@ def test_a_browser_that_goes_offline_says_so_and_comes_back(page: Page, offline:
     # Asked from outside of the browser.
     site = address.partition("/?")[0]
     urlopen(Request(f"{site}/circle/drop", b"", {"Origin": site})).close()
-    expect(page.locator("#status-detail")).to_contain_text("This browser is offline.", timeout=BACK)
+    expect(page.locator("#status-detail")).to_contain_text("This browser is offline.")
     offline.set_offline(False)
     expect(page.locator("#log")).to_contain_text("The browser is online.")
-    expect(page.locator("#status")).to_have_text("Connected", timeout=BACK)
+    expect(page.locator("#status")).to_have_text("Connected")
 
 
 _SEEM = """(state) => {
@@ -189,7 +189,7 @@ def test_a_hidden_tab_stays_connected_and_counts_on(page: Page) -> None:
     page.evaluate(_SEEM, "hidden")
     expect(page.locator("#log")).to_contain_text("The tab was hidden.")
     before = page.locator("#received").inner_text()
-    expect(page.locator("#received")).not_to_have_text(before, timeout=10_000)
+    expect(page.locator("#received")).not_to_have_text(before)
     page.evaluate(_SEEM, "visible")
     expect(page.locator("#log")).to_contain_text("The tab is shown again.")
     assert statuses(page) == ["hidden", "visible"]
