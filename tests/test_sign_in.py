@@ -233,7 +233,7 @@ async def test_echoed_secrets_are_redacted(peers: Peers, answer: Any, when: str)
         "f": [error(-32001), {"result": 1}],
     }
     peer = await peers.start("scripted", answers=answers)
-    it = client(peer.url, open_timeout=0.5, backoff=None)
+    it = client(peer.url, open_timeout=2, backoff=None)
     failure: BaseException | None
     if late:
         await it.connect()
