@@ -235,6 +235,15 @@ def example(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation site strictly, follow its links, and search it in Chromium."""
+    _need(session, "chromium")
+    python = _environment(session, "docs", "example", "test")
+    session.run(*python, "-m", "mkdocs", "build", "--strict", "--quiet", env={"NO_MKDOCS_2_WARNING": "1"})
+    session.run(*python, "-m", "pytest", "tests/site", *session.posargs)
+
+
+@nox.session
 def examples(session: nox.Session) -> None:
     """Run the examples' own tests: a web service, a WSGI app, a notebook."""
     python = _environment(session, "examples", "suite")

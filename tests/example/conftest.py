@@ -9,10 +9,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
-from circle_ws.cli.demo.browser import find_browser
 from tests.native.command_line import start
+from tests.support.chromium import chromium as chromium
 
 ROOT = Path(__file__).parents[2]
 # A hang is told by it: what is expected may take long on a busy machine, and a key of a page signs only so often.
@@ -63,19 +63,6 @@ def address() -> Iterator[str]:
     finally:
         process.kill()
         process.communicate()
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """The machine's Chromium."""
-    found = find_browser("chromium")
-    if found is None:
-        pytest.fail("no chromium was found on this machine")
-    switches = ["--no-sandbox", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=switches)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from tests.support.outcomes import eventually
 from tools.diagram import PAGE, redrawn
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def blocks(page: str) -> list[str]:
@@ -146,7 +146,7 @@ def test_the_errors_are_all_documented() -> None:
     assert [name for name in names if f"`{name}`" not in text] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(page: Path) -> None:
     """Every relative link and every path of ours that is named exists."""
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
