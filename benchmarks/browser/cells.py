@@ -39,11 +39,10 @@ class Plan:
     stream: tuple[int, int] = (25_000, 5_000)
     """How many notifications, and how many a second, while calls are made."""
 
-    def settings(self, circle: str, lock: str) -> dict[str, Any]:
+    def settings(self, circle: str) -> dict[str, Any]:
         """Return what the page is told."""
         return {
             "circle": circle,
-            "lock": lock,
             "rounds": self.rounds,
             "cells": [asdict(cell) for cell in self.cells],
             "flood": {"count": self.count, "rate": self.rate},

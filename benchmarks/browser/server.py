@@ -1,7 +1,6 @@
 """The HTTP server of a run: the page, the bundle, and what the page posts when it has measured something."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -80,8 +79,7 @@ class PageServer:
         return web.FileResponse(_PAGE / "index.html")
 
     async def _settings(self, request: web.Request) -> web.Response:
-        described = json.loads((self._bundle / "bundle.json").read_text())
-        return web.json_response(self._plan.settings(self._circle, described["lock"]))
+        return web.json_response(self._plan.settings(self._circle))
 
     async def _take(self, request: web.Request) -> web.Response:
         self.found[request.path[1:]].append(await request.json())

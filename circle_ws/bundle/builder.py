@@ -94,16 +94,16 @@ def _fill(made: Path, core: pyodide_core.Core, extra: Sequence[str], wheels: Seq
     """Put everything into the folder `made`."""
     python = find_tools()
     if core.files:
-        (made / "pyodide").mkdir()
         for name in pyodide_core.FILES:
-            shutil.copy(core.files / name, made / "pyodide")
+            shutil.copy(core.files / name, made)
+    elif core.cdn:
+        (made / "pyodide.mjs").write_text(pyodide_core.lead_to_cdn(core.cdn))
     given = local_wheels.take(wheels, made, python)
     print("bundle: collecting the wheels that run in Pyodide", flush=True)
     target = ("--python", core.info["python"], "--abi-version", core.info["abi_version"])
     run(python, Path(__file__).with_name("wheels.py"), *target, made, *extra, explains_itself=True)
     if core.files:
-        home = made / "pyodide"
-        compiled.compile_archives([home / compiled.LIBRARY, *sorted(made.glob("*.whl"))], home, core.info)
+        compiled.compile_archives([made / compiled.LIBRARY, *sorted(made.glob("*.whl"))], made, core.info)
     _lock(made, python, core, [wheel.name.partition("-")[0].lower().replace("_", "-") for wheel in given])
 
 
@@ -119,8 +119,7 @@ def _lock(made: Path, python: Path, core: pyodide_core.Core, given: list[str]) -
     packages = sorted(json.loads((made / LOCK).read_text())["packages"])
     described = {
         "pyodide_version": core.version,
-        "index_url": core.index_url,
-        "lock": LOCK,
+        "cdn": core.cdn,
         "packages": packages,
         "given": given,
     }

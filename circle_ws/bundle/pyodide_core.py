@@ -7,22 +7,32 @@ from pathlib import Path
 from . import npm
 from .cache import ToolError
 
-__all__ = ["FILES", "VERSION", "Core", "release"]
+__all__ = ["FILES", "VERSION", "Core", "lead_to_cdn", "release"]
 
 VERSION = "314.0.7"
-FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "package.json")
+FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
+"""What a page loads of it."""
 
 _INFO = {"abi_version": "2026_0", "arch": "wasm32", "platform": "emscripten_5_0_3", "python": "3.14.2"}
+
+_LEADS_TO_CDN = """\
+// Pyodide of its official CDN, with the packages that are locked in this folder.
+import {{ loadPyodide as load }} from "{cdn}pyodide.mjs";
+
+export {{ version }} from "{cdn}pyodide.mjs";
+export const loadPyodide = (options = {{}}) =>
+  load({{ lockFileURL: new URL("pyodide-lock.json", import.meta.url).href, ...options }});
+"""
 
 
 @dataclass(frozen=True)
 class Core:
-    """A release: its version, what a lock file says of it, where a page finds it, its local files."""
+    """A release: its version, what a lock file says of it, and its files: here, or below a URL of the official CDN."""
 
     version: str
     info: dict[str, str]
-    index_url: str
-    files: Path | None
+    files: Path | None = None
+    cdn: str | None = None
 
 
 def release(wanted: str | None) -> Core:
@@ -36,7 +46,7 @@ def release(wanted: str | None) -> Core:
         ToolError: when a file is missing in the folder; (3) when there is no npm.
     """
     if wanted == "cdn":
-        return Core(VERSION, _INFO, f"https://cdn.jsdelivr.net/pyodide/v{VERSION}/full/", None)
+        return Core(VERSION, _INFO, cdn=f"https://cdn.jsdelivr.net/pyodide/v{VERSION}/full/")
     if wanted is not None:
         return _in_folder(Path(wanted))
     try:
@@ -47,7 +57,7 @@ def release(wanted: str | None) -> Core:
 
 
 def _in_folder(path: Path) -> Core:
-    absent = [name for name in FILES if not (path / name).is_file()]
+    absent = [name for name in (*FILES, "package.json") if not (path / name).is_file()]
     if absent:
         raise ToolError(f"{path} is no unpacked pyodide package: {', '.join(absent)} missing")
     version = str(json.loads((path / "package.json").read_text())["version"])
@@ -58,4 +68,9 @@ def _in_folder(path: Path) -> Core:
         info = _INFO
     else:
         raise ToolError(f"{path} holds pyodide {version} without its pyodide-lock.json")
-    return Core(version, info, "pyodide/", path)
+    return Core(version, info, files=path)
+
+
+def lead_to_cdn(cdn: str) -> str:
+    """Return a `pyodide.mjs` that takes Pyodide from the CDN, so that pages of both kinds of bundles are the same."""
+    return _LEADS_TO_CDN.format(cdn=cdn)

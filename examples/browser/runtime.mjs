@@ -15,13 +15,8 @@ export async function startPython(base, post, progress, wallet) {
   const files = new URL("bundle/", base);
   const bundle = await (await get(new URL("bundle.json", files), "There is no bundle")).json();
   progress(1, `Fetching Pyodide ${bundle.pyodide_version}: about 10 MB the first time.`);
-  const indexURL = new URL(bundle.index_url, files).href;
-  const { loadPyodide } = await import(new URL("pyodide.mjs", indexURL));
-  const pyodide = await loadPyodide({
-    indexURL,
-    lockFileURL: new URL(bundle.lock, files).href,
-    packageBaseUrl: files.href,
-  });
+  const { loadPyodide } = await import(new URL("pyodide.mjs", files));
+  const pyodide = await loadPyodide();
   progress(2, "Installing circle-ws.");
   await pyodide.loadPackage(bundle.packages, { messageCallback: () => {} });
   const missing = bundle.packages.filter((name) => !(name in pyodide.loadedPackages));

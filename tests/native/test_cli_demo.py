@@ -46,7 +46,7 @@ import sys
 from pathlib import Path
 out = Path(sys.argv[sys.argv.index("--out") + 1])
 out.mkdir(parents=True)
-(out / "bundle.json").write_text('{"index_url": "pyodide/"}')
+(out / "bundle.json").write_text('{"cdn": null}')
 """
 
 BROWSER = """\

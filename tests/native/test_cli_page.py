@@ -17,12 +17,12 @@ from circle_ws.cli.demo.page import MAX_REPORT_BYTES, Site
 async def site(tmp_path: Path) -> AsyncGenerator[Site]:
     page, bundle = tmp_path / "page", tmp_path / "bundle-elsewhere"
     (page / "folder").mkdir(parents=True)
-    (bundle / "pyodide").mkdir(parents=True)
+    bundle.mkdir()
     (tmp_path / "secret.txt").write_text("secret")
     for name in ("index.html", "main.mjs", "page.py", "style.css"):
         (page / name).write_text(name)
-    (bundle / "bundle.json").write_text('{"index_url": "pyodide/"}')
-    for name in ("pyodide/pyodide.asm.wasm", "python_stdlib.zip", "some.whl"):
+    (bundle / "bundle.json").write_text('{"cdn": null}')
+    for name in ("pyodide.asm.wasm", "python_stdlib.zip", "some.whl"):
         (bundle / name).write_text(name)
     running = Site(page, bundle)
     async with running.serving():
@@ -54,7 +54,7 @@ async def _ask(site: Site, path: str, body: object = None, **headers: str) -> tu
         ("/style.css", "text/css"),
         ("/page.py", "text/x-python"),
         ("/bundle/bundle.json", "application/json"),
-        ("/bundle/pyodide/pyodide.asm.wasm", "application/wasm"),
+        ("/bundle/pyodide.asm.wasm", "application/wasm"),
         ("/bundle/python_stdlib.zip", "application/zip"),
         ("/bundle/some.whl", "application/octet-stream"),
     ],
@@ -62,7 +62,7 @@ async def _ask(site: Site, path: str, body: object = None, **headers: str) -> tu
 async def test_each_file_has_the_type_that_browsers_insist_on(site: Site, path: str, kind: str) -> None:
     status, found, body = await _ask(site, path)
     assert (status, found) == (200, kind)
-    assert body.decode() in path or body in (b"index.html", b'{"index_url": "pyodide/"}')
+    assert body.decode() in path or body in (b"index.html", b'{"cdn": null}')
 
 
 POLICY = (
@@ -71,9 +71,9 @@ POLICY = (
 
 
 @pytest.mark.parametrize(
-    ("index_url", "script", "connect"),
+    ("cdn", "script", "connect"),
     [
-        ("pyodide/", "script-src 'self' 'wasm", "connect-src 'self' ws:"),
+        (None, "script-src 'self' 'wasm", "connect-src 'self' ws:"),
         (
             "https://cdn.example/v1/full/",
             "script-src 'self' https://cdn.example 'wasm",
@@ -82,10 +82,10 @@ POLICY = (
     ],
 )
 async def test_the_policy_lets_pyodide_come_from_where_the_bundle_says(
-    tmp_path: Path, index_url: str, script: str, connect: str
+    tmp_path: Path, cdn: str | None, script: str, connect: str
 ) -> None:
     (tmp_path / "index.html").write_text(POLICY)
-    (tmp_path / "bundle.json").write_text(json.dumps({"index_url": index_url}))
+    (tmp_path / "bundle.json").write_text(json.dumps({"cdn": cdn}))
     running = Site(tmp_path, tmp_path)
     async with running.serving():
         for path in ("/", "/index.html", "/?report=1"):
@@ -102,7 +102,6 @@ async def test_the_policy_lets_pyodide_come_from_where_the_bundle_says(
         "/absent",
         "/folder/",
         "/bundle/",
-        "/bundle/pyodide/",
         "/../secret.txt",
         "/bundle/../../secret.txt",
         "/bundle/..%2f..%2fsecret.txt",
@@ -121,7 +120,7 @@ async def controlled(tmp_path: Path) -> AsyncGenerator[tuple[Site, list[str]]]:
     """A site whose page may drop the circle's clients, and what was asked for."""
     (tmp_path / "index.html").write_text(f'<meta http-equiv="Content-Security-Policy"\n content="{POLICY}" />')
     (tmp_path / "worker.mjs").write_text("worker.mjs")
-    (tmp_path / "bundle.json").write_text('{"index_url": "https://cdn.example/v1/"}')
+    (tmp_path / "bundle.json").write_text('{"cdn": "https://cdn.example/v1/"}')
     asked: list[str] = []
 
     def perform(name: str) -> bool:

@@ -96,7 +96,7 @@ def test_micropip_installs_it_with_what_it_needs(wheels: Path, index: _Index, tm
     program = tmp_path / "program.py"
     program.write_text(_PROGRAM.format(micropip=micropip.name, index=index.url))
     info = json.dumps(json.loads((wheels / "pyodide-lock.json").read_text())["info"])
-    command = [str(it) for it in (node, compiled.RUNNER, wheels / "pyodide", info, program, micropip)]
+    command = [str(it) for it in (node, compiled.RUNNER, wheels, info, program, micropip)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)

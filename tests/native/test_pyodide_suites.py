@@ -259,7 +259,7 @@ def test_what_cannot_be_is_said_early(
     assert main() == 1
     assert "harness: made is no bundle: it has no bundle.json" in capsys.readouterr().err
     (tmp_path / "made").mkdir()
-    (tmp_path / "made" / "bundle.json").write_text('{"index_url": "pyodide/", "packages": ["circle-ws"]}')
+    (tmp_path / "made" / "bundle.json").write_text('{"cdn": null, "packages": ["circle-ws"]}')
     assert main() == 1
     assert "harness: made lacks pytest: make it with these packages" in capsys.readouterr().err
     monkeypatch.setenv("CIRCLE_WS_NODE", "/nowhere/node")

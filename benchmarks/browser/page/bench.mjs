@@ -10,12 +10,8 @@ async function post(path, value) {
 
 async function main() {
   const settings = await (await fetch("/settings.json")).json();
-  const { loadPyodide } = await import("/bundle/pyodide/pyodide.mjs");
-  const pyodide = await loadPyodide({
-    indexURL: "/bundle/pyodide/",
-    lockFileURL: `${location.origin}/bundle/${settings.lock}`,
-    packageBaseUrl: `${location.origin}/bundle/`,
-  });
+  const { loadPyodide } = await import("/bundle/pyodide.mjs");
+  const pyodide = await loadPyodide();
   await post("/loaded", await load(pyodide));
   const loads = Number(new URLSearchParams(location.search).get("loads"));
   if (loads > 1) {

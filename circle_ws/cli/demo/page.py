@@ -59,8 +59,8 @@ class Site(ThreadingHTTPServer):
         hosts = {"127.0.0.1", "localhost"}
         self.hosts = {f"{host}:{self.server_port}" for host in hosts} | (hosts if self.server_port == 80 else set())
         """The values of the header `Host` that are accepted; browsers leave out port 80."""
-        pyodide = urlsplit(json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["index_url"])
-        self.cdn = f"{pyodide.scheme}://{pyodide.netloc}" if pyodide.netloc else None
+        pyodide = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["cdn"]
+        self.cdn = f"https://{urlsplit(pyodide).netloc}" if pyodide else None
         """Where the page loads Pyodide from, when that is not here; its content security policy must allow it."""
 
     @asynccontextmanager

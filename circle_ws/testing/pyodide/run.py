@@ -67,7 +67,6 @@ class Run:
             "measured": [name for name in described["given"] if name != "circle-ws"],
             "environ": {**self.environ, "CIRCLE_WS_HARNESS": host},
             "tty": sys.stdout.isatty(),
-            "lock": described["lock"],
             "packages": described["packages"] if self.packages is None else [*self.packages],
             "expected": described["packages"] if self.expected is None else [*self.expected],
             "scripts": [*self.scripts],
@@ -88,7 +87,7 @@ def checked(bundle: Path, *needed: str) -> Path:
     if not described.is_file():
         raise ToolError(f"{bundle} is no bundle: it has no bundle.json")
     content = json.loads(described.read_text())
-    if content["index_url"] != "pyodide/":
+    if content["cdn"] is not None:
         raise ToolError(f"{bundle} leaves Pyodide to a CDN; the tests need a bundle that has it")
     if missing := set(needed) - set(content["packages"]):
         raise ToolError(f"{bundle} lacks {', '.join(sorted(missing))}: make it with these packages")

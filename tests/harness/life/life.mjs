@@ -34,14 +34,8 @@ addEventListener("pageshow", (event) => {
   }
 });
 
-const files = `${location.origin}/bundle/`;
-const { loadPyodide } = await import(`${files}pyodide/pyodide.mjs`);
-const pyodide = await loadPyodide({
-  indexURL: `${files}pyodide/`,
-  lockFileURL: `${files}pyodide-lock.json`,
-  packageBaseUrl: files,
-  packages: ["circle-ws"],
-});
+const { loadPyodide } = await import("/bundle/pyodide.mjs");
+const pyodide = await loadPyodide({ packages: ["circle-ws"] });
 const script = new URLSearchParams(location.search).get("script") ?? "life.py";
 const source = await (await fetch(script)).text();
 const running = pyodide.runPythonAsync(source, { filename: script });

@@ -6,14 +6,8 @@ globalThis.addEventListener("unhandledrejection", (event) => tell({ fault: Strin
 globalThis.circle = new URL(import.meta.url).searchParams.get("circle");
 
 try {
-  const files = `${location.origin}/bundle/`;
-  const { loadPyodide } = await import(`${files}pyodide/pyodide.mjs`);
-  const pyodide = await loadPyodide({
-    indexURL: `${files}pyodide/`,
-    lockFileURL: `${files}pyodide-lock.json`,
-    packageBaseUrl: files,
-    packages: ["circle-ws"],
-  });
+  const { loadPyodide } = await import("/bundle/pyodide.mjs");
+  const pyodide = await loadPyodide({ packages: ["circle-ws"] });
   const source = await (await fetch(new URL("policy.py", import.meta.url))).text();
   await pyodide.runPythonAsync(source, { filename: "policy.py" });
 } catch (error) {

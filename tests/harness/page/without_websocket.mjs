@@ -1,17 +1,11 @@
 // Makes clients in a Node that has no WebSocket: node without_websocket.mjs BUNDLE
-import { readFile } from "node:fs/promises";
 import process from "node:process";
 
 // Node 20 has none unless it is told to; later ones have it by themselves.
 delete globalThis.WebSocket;
 const files = `${process.argv[2]}/`;
-const { lock } = JSON.parse(await readFile(`${files}bundle.json`));
-const { loadPyodide } = await import(`${files}pyodide/pyodide.mjs`);
-const pyodide = await loadPyodide({
-  indexURL: `${files}pyodide/`,
-  lockFileURL: `${files}${lock}`,
-  packageBaseUrl: files,
-});
+const { loadPyodide } = await import(`${files}pyodide.mjs`);
+const pyodide = await loadPyodide();
 await pyodide.loadPackage(["circle-ws"], { messageCallback: () => {} });
 await pyodide.runPythonAsync(`
 import circle_ws

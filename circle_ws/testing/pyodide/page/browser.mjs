@@ -2,10 +2,10 @@
 import { run } from "./runner.mjs";
 
 const base = location.origin;
-const loadPyodide = async () => (await import(`${base}/bundle/pyodide/pyodide.mjs`)).loadPyodide;
+const loadPyodide = async () => (await import(`${base}/bundle/pyodide.mjs`)).loadPyodide;
 const onFault = (report) => {
   addEventListener("error", (event) => report(event.error ?? event.message));
   addEventListener("unhandledrejection", (event) => report(event.reason));
 };
 const prepare = (settings) => Promise.all(settings.scripts.map((url) => import(url)));
-await run({ base, files: `${base}/bundle/`, loadPyodide, onFault, prepare });
+await run({ base, loadPyodide, onFault, prepare });

@@ -6,11 +6,10 @@ if (typeof WebSocket === "undefined") {
   throw new Error(`Node ${process.version} has no WebSocket: Node 20.10 or later is needed`);
 }
 const base = new URL(process.argv[2]).origin;
-const files = `${process.argv[3]}/`;
-const loadPyodide = async () => (await import(`${files}pyodide/pyodide.mjs`)).loadPyodide;
+const loadPyodide = async () => (await import(`${process.argv[3]}/pyodide.mjs`)).loadPyodide;
 const onFault = (report) => {
   process.on("uncaughtException", report);
   process.on("unhandledRejection", report);
 };
-await run({ base, files, loadPyodide, onFault });
+await run({ base, loadPyodide, onFault });
 process.exit(0);

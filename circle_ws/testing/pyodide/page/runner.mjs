@@ -4,13 +4,13 @@
 const HOME = "/home/pyodide";
 const LAST_EXCEPTION = "''.join(traceback.format_exception(sys.last_exc))";
 
-export async function run({ base, files, loadPyodide, onFault, prepare }) {
+export async function run({ base, loadPyodide, onFault, prepare }) {
   const control = await connect(`${base.replace("http", "ws")}/control`);
   const send = (report) => control.send(JSON.stringify(report));
   const faults = [];
   onFault((fault) => faults.push(describe(fault)));
   try {
-    const code = await perform({ base, files, loadPyodide, prepare, control });
+    const code = await perform({ base, loadPyodide, prepare, control });
     await new Promise((resolve) => setTimeout(resolve, 0));
     if (faults.length > 0) {
       send({ failure: `${faults.length} errors that nobody caught in JavaScript:\n${faults.join("\n")}` });
@@ -23,10 +23,10 @@ export async function run({ base, files, loadPyodide, onFault, prepare }) {
   await closed(control);
 }
 
-async function perform({ base, files, loadPyodide, prepare, control }) {
+async function perform({ base, loadPyodide, prepare, control }) {
   const settings = await (await fetch(`${base}/settings.json`)).json();
   await prepare?.(settings);
-  const pyodide = await load(await loadPyodide(), files, settings);
+  const pyodide = await load(await loadPyodide(), settings);
   const output = {
     write: (bytes) => (control.send(bytes.slice()), bytes.length),
     isatty: settings.tty,
@@ -49,13 +49,8 @@ async function perform({ base, files, loadPyodide, prepare, control }) {
   return code;
 }
 
-async function load(loadPyodide, files, settings) {
-  const pyodide = await loadPyodide({
-    indexURL: `${files}pyodide/`,
-    lockFileURL: `${files}${settings.lock}`,
-    packageBaseUrl: files,
-    packages: settings.packages,
-  });
+async function load(loadPyodide, settings) {
+  const pyodide = await loadPyodide({ packages: settings.packages });
   // A package that fails to load is not an error to Pyodide. Some are listed under two spellings.
   const names = Object.keys(pyodide.loadedPackages).map((name) => name.toLowerCase().replaceAll("_", "-"));
   const loaded = [...new Set(names)].sort().join(", ");
