@@ -21,7 +21,7 @@ _HERE = Path(__file__).parent
 _IN_WASM = sys.platform == "emscripten"
 _LONG = {"test_backends.py", "test_crowds.py", "test_herd.py", "test_properties.py", "test_stateful.py"}
 """What takes longest in a page: each page of a run begins with one of them."""
-_ASKED_FOR = {"example", "site"}
+_ASKED_FOR = {"example", "hosts", "site"}
 """What has a session of its own, as it needs more than the suite."""
 _LEFT_OUT = {"native" if _IN_WASM else "wasm", "harness", "peers", "support"}
 
@@ -33,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out what is for the other runtime, and the tests of the example and the site unless they are asked for."""
+    """Leave out what is for the other runtime, and what has a session of its own unless it is asked for."""
     if collection_path.parent != _HERE:
         return None
     name = collection_path.name

@@ -18,7 +18,7 @@ from tools import CHECKOUT
 __all__ = ["smoke", "suite"]
 
 _PAGE = Path(__file__).parent / "page"
-_NOT_SENT = {"harness", "native", "example", "site"}
+_NOT_SENT = {"harness", "native", "example", "hosts", "site"}
 """The folders of tests that run natively only."""
 
 # What the page's wallet signs with (page/wallet.mjs): an implementation that is not ours.

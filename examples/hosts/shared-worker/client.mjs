@@ -1,0 +1,14 @@
+// The one connection: Python, and a client of circle-ws.
+import { loadPyodide } from "../circle/pyodide.mjs";
+
+const CIRCLE = "ws://127.0.0.1:8765/";
+
+export async function connect(onStatus) {
+  const pyodide = await loadPyodide({ packages: ["circle-ws"] });
+  const { generate_private_key } = pyodide.pyimport("circle_ws.auth");
+  return pyodide.pyimport("circle_ws.js").connect(CIRCLE, {
+    privateKey: generate_private_key(),
+    firstConnect: "retry",
+    onStatus,
+  });
+}

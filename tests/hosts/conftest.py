@@ -1,0 +1,158 @@
+"""What the tests of the hosts share: a site of the examples on a plain HTTP server, a circle that comes and goes."""
+
+import asyncio
+import functools
+import http.server
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from circle_ws.bundle import kept, npm
+from circle_ws.cli.demo.arithmetic import evaluate
+from circle_ws.server import CircleServer
+from tests.example.conftest import Seen, chromium  # noqa: F401
+from tests.native.command_line import circle_in_thread
+
+ROOT = Path(__file__).parents[2]
+HOSTS = ROOT / "examples" / "hosts"
+CIRCLE = "ws://127.0.0.1:8765/"
+"""The circle of the examples; each test has one at a free port in its place."""
+PYSCRIPT = "0.7.31"
+KERNEL = ["micropip", "ipython", "comm", "jedi"]
+"""What the kernel of JupyterLite needs besides its own wheels."""
+_TEXTS = {".html", ".ipynb", ".mjs", ".py"}
+
+
+class Circle:
+    """A circle that is stopped and started again at one address, and remembers the scripts it was given."""
+
+    def __init__(self) -> None:
+        self.scripts: list[str] = []
+        self._running: AbstractContextManager[CircleServer] | None = None
+        self._port = 0
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self._port}/"
+
+    @property
+    def keys(self) -> list[str]:
+        """The public keys of the connections that are signed in."""
+        return [one.public_key for one in self._server.connections if one.public_key is not None]
+
+    def start(self) -> None:
+        self._running = circle_in_thread(port=self._port, play=self._play)
+        self._server = self._running.__enter__()
+        self._port = self._server.port
+
+    def stop(self) -> None:
+        """Close all connections and the port."""
+        if self._running is not None:
+            self._running.__exit__(None, None, None)
+            self._running = None
+
+    async def _play(self, script: str) -> str:
+        self.scripts.append(script)
+        if script == "0":
+            await asyncio.Event().wait()  # A script without end.
+        return evaluate(script)
+
+
+@pytest.fixture(scope="session")
+def circle() -> Iterator[Circle]:
+    circle = Circle()
+    yield circle
+    circle.stop()
+
+
+@pytest.fixture(scope="session")
+def root(circle: Circle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the site: the examples, with the test's circle in them, a bundle, and PyScript."""
+    root = tmp_path_factory.mktemp("hosts") / "site"
+    made_by_hand = shutil.ignore_patterns("circle", "pyscript-core", "lite")
+    shutil.copytree(HOSTS, root, ignore=made_by_hand)
+    named = 0
+    for path in root.rglob("*"):
+        if path.suffix in _TEXTS:
+            text = path.read_text()
+            named += CIRCLE in text
+            path.write_text(text.replace(CIRCLE, circle.url))
+    assert named >= 5
+    (root / "circle").symlink_to(kept.bundle([ROOT], KERNEL))
+    (root / "pyscript-core").symlink_to(npm.package("@pyscript/core", PYSCRIPT) / "dist")
+    return root
+
+
+class _Files(http.server.SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def site(root: Path) -> Iterator[str]:
+    """The URL of a static HTTP server, the one of `python3 -m http.server`."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Files, directory=root))
+    thread = threading.Thread(target=server.serve_forever, name="site")
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def context(chromium: Browser) -> Iterator[BrowserContext]:  # noqa: F811
+    """One profile, so that Pyodide is fetched and compiled once."""
+    context = chromium.new_context(viewport={"width": 800, "height": 420})
+    yield context
+    context.close()
+
+
+Open = Callable[..., AbstractContextManager[Page]]
+
+
+@pytest.fixture
+def opened(context: BrowserContext, site: str) -> Iterator[Open]:
+    """Open a page of the site; none may complain, nor ask another host for anything."""
+    seen = Seen()
+
+    @contextmanager
+    def opened(path: str, script: str = "") -> Iterator[Page]:
+        page = context.new_page()
+        seen.watch(page)
+        if script:
+            page.add_init_script(script)
+        page.goto(f"{site}/{path}")
+        yield page
+        page.close()
+
+    yield opened
+    assert {urlsplit(url).netloc for url in seen.requests if url.startswith("http")} == {urlsplit(site).netloc}
+    assert [one for one in seen.complaints if not any(words in one for words in _EXPECTED)] == []
+
+
+_EXPECTED = (
+    # What browsers and the library say of a circle that is away.
+    "WebSocket connection to",
+    ": lost the connection: ",
+    " to connect failed: ",
+    # PyScript, of every worker on a site without the headers of cross-origin isolation.
+    "requires SharedArrayBuffer support",
+)
+
+
+def picture(page: Page, name: str) -> None:
+    """Keep what a person sees."""
+    folder = Path(os.environ.get("CIRCLE_WS_SCREENSHOTS") or ROOT / ".cache" / "screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=folder / f"host-{name}.png")

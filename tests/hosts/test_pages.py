@@ -1,0 +1,73 @@
+"""Proves that the pages of `examples/hosts` sign in, call and reconnect, as a person sees it, offline, in Chromium."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.hosts.conftest import Circle, Open, picture
+
+PAGES = {
+    "plain": "plain/",
+    "pyscript": "pyscript/",
+    "pyscript-worker": "pyscript/worker.html",
+    "module-worker": "module-worker/",
+}
+WITHOUT_SHARED_WORKER = "delete globalThis.SharedWorker"
+
+
+def connected(page: Page) -> None:
+    expect(page.locator("#status")).to_have_text("connected")
+
+
+def away(page: Page) -> None:
+    expect(page.locator("#status")).to_have_text(re.compile("waiting|connecting"))
+
+
+def send(page: Page, script: str) -> None:
+    page.get_by_label("Script").fill(script)
+    page.get_by_role("button", name="Play").click()
+
+
+def play(page: Page, script: str, answer: str) -> None:
+    send(page, script)
+    expect(page.locator("output")).to_contain_text(answer)
+
+
+@pytest.mark.parametrize("host", PAGES)
+def test_it_signs_in_calls_and_reconnects(host: str, opened: Open, circle: Circle) -> None:
+    with opened(PAGES[host]) as page:
+        connected(page)
+        assert len(circle.keys) == 1
+        play(page, "40 + 2", "42")
+        play(page, "1 +", "RpcError: ")
+        circle.stop()
+        away(page)
+        circle.start()
+        connected(page)
+        assert len(circle.keys) == 1
+        play(page, "40 + 3", "43")
+        picture(page, host)
+
+
+def test_tabs_share_one_connection(opened: Open, circle: Circle) -> None:
+    """Of a SharedWorker, which survives the tab that started it."""
+    with opened("shared-worker/") as second:
+        with opened("shared-worker/") as first:
+            connected(first)
+            connected(second)
+            play(first, "40 + 2", "42")
+            play(second, "40 + 3", "43")
+            expect(first.locator("output")).to_have_text("42")
+            assert len(circle.keys) == 1
+            circle.stop()
+            away(first)
+            away(second)
+            circle.start()
+            connected(first)
+            connected(second)
+            key = circle.keys
+            assert len(key) == 1
+        play(second, "40 + 4", "44")
+        assert circle.keys == key
+        picture(second, "shared-worker")
