@@ -244,6 +244,14 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def hosts(session: nox.Session) -> None:
+    """Use the examples of hosts (PyScript, JupyterLite, workers, Node) as a person does, offline, in Chromium."""
+    _need(session, "chromium", "node", "npm")
+    python = _environment(session, "example", "hosts", "test")
+    session.run(*python, "-m", "pytest", "tests/hosts", *session.posargs)
+
+
+@nox.session
 def examples(session: nox.Session) -> None:
     """Run the examples' own tests: a web service, a WSGI app, a notebook."""
     python = _environment(session, "examples", "suite")

@@ -1,14 +1,12 @@
 """What the tests of the hosts share: a site of the examples on a plain HTTP server, a circle that comes and goes."""
 
 import asyncio
-import functools
-import http.server
 import os
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,9 +14,13 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from circle_ws.bundle import kept, npm
 from circle_ws.cli.demo.arithmetic import evaluate
-from circle_ws.server import CircleServer
-from tests.example.conftest import Seen, chromium  # noqa: F401
+from tests.example.conftest import Seen
 from tests.native.command_line import circle_in_thread
+from tests.support.chromium import chromium as chromium
+from tests.support.static import served
+
+if TYPE_CHECKING:
+    from circle_ws.server import CircleServer
 
 ROOT = Path(__file__).parents[2]
 HOSTS = ROOT / "examples" / "hosts"
@@ -36,6 +38,7 @@ class Circle:
     def __init__(self) -> None:
         self.scripts: list[str] = []
         self._running: AbstractContextManager[CircleServer] | None = None
+        self._server: CircleServer
         self._port = 0
         self.start()
 
@@ -91,27 +94,15 @@ def root(circle: Circle, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-class _Files(http.server.SimpleHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
 @pytest.fixture(scope="session")
 def site(root: Path) -> Iterator[str]:
-    """The URL of a static HTTP server, the one of `python3 -m http.server`."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Files, directory=root))
-    thread = threading.Thread(target=server.serve_forever, name="site")
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    """The URL of the site."""
+    with served(root) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
-def context(chromium: Browser) -> Iterator[BrowserContext]:  # noqa: F811
+def context(chromium: Browser) -> Iterator[BrowserContext]:
     """One profile, so that Pyodide is fetched and compiled once."""
     context = chromium.new_context(viewport={"width": 800, "height": 420})
     yield context
