@@ -47,6 +47,8 @@ from .policy import Backoff, Failure, KeepAlive, Verdict
 from .stats import ClientStats
 from .status import ConnectionStatus, StatusChange
 
+__version__ = "0.1.0"
+
 __all__ = [
     "AuthError",
     "AuthRejected",
@@ -96,6 +98,7 @@ __all__ = [
     "StatusChanges",
     "UnsupportedRuntime",
     "Verdict",
+    "__version__",
     "connect",
 ]
 
