@@ -1,6 +1,7 @@
 """Every check of this repository; `nox` runs them all, `nox -s NAME` one of them."""
 
 import functools
+import subprocess
 import sys
 from pathlib import Path
 
@@ -66,6 +67,28 @@ CODEC = sorted(str(path) for pattern in ("test_codec*.py", "test_convert*.py") f
 EXAMPLES = ["service", "flask", "notebook"]
 """The folders of examples with tests of their own."""
 
+EXTRAS = ["cli", "keyfile", "otel", "socks", "testing"]
+"""Each is installed alone, on the oldest Python and the newest; tools/smoke.py uses it."""
+DIST = CACHE / "dist"
+"""The wheel and the sdist, as they are published ..."""
+SBOM = CACHE / "circle-ws.cdx.json"
+"""... and the list of what the wheel brings along, in the format CycloneDX."""
+LOWEST_PART = [
+    *(path for path in BETWEEN if path != "tests/faults"),
+    *CODEC,
+    "tests/native/test_cli_calls.py",
+    "tests/native/test_cli_keys.py",
+    "tests/native/test_cli_terminal.py",
+    "tests/native/test_keyfile.py",
+    "tests/native/test_native_proxy.py",
+    "tests/native/test_testing_plugin.py",
+    "tests/test_backends.py",
+    "tests/test_opentelemetry.py",
+    "tests/test_opentelemetry_metrics.py",
+    "tests/test_vectors.py",
+]
+"""What uses the dependencies, and those of the extras."""
+
 _NOT_HERE = 3
 """The code of a `ToolError` that says what this machine cannot do, or lacks."""
 
@@ -121,6 +144,34 @@ def _need(session: nox.Session, *names: str) -> None:
             browsers.ensure(name)
     except Missing as missing:
         session.error(str(missing))
+
+
+def _fresh(session: nox.Session, name: str, version: str, *wanted: str) -> list[str]:
+    """Return the command of a Python in a new environment that has what is wanted, and nothing of this checkout."""
+    inside, python = _interpreter(session, version)
+    uv = [*inside, str(Path(_environment(session, "package")[0]).with_name("uv"))]
+    home = (CACHE / "fresh" / f"{name}-{version}").resolve()
+    session.run(*uv, "venv", "-q", "--clear", "--python", python, str(home), silent=True)
+    command = [*inside, str(home / "bin" / "python")]
+    # Copied: what runs inside another root is on another file system than the cache.
+    install = [*uv, "pip", "install", "-q", "--link-mode", "copy", "--python", command[-1], *wanted]
+    session.run(*install, silent=True)
+    return command
+
+
+@functools.cache
+def _dist_once(python: str) -> tuple[Path, Path]:
+    folder = DIST.resolve()
+    subprocess.run([python, "-m", "tools.package", str(folder)], check=True)
+    return next(folder.glob("*.whl")), next(folder.glob("*.tar.gz"))
+
+
+def _dist(session: nox.Session) -> tuple[Path, Path]:
+    """Return the wheel and the sdist, made once in each run of nox."""
+    try:
+        return _dist_once(_environment(session, "package")[0])
+    except subprocess.CalledProcessError:
+        session.error("the wheel and the sdist cannot be built, or differ: see above")
 
 
 @functools.cache
@@ -185,6 +236,42 @@ def codec_versions(session: nox.Session) -> None:
             target = ["--no-deps", "--target", str(home)]
             session.run(*python, "-m", "pip", "install", "-q", *target, f"msgspec=={version}")
         session.run(*python, "-m", "pytest", *WATCHED, *CODEC, env={**SAME_ORDER, "PYTHONPATH": str(home)})
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build the wheel and the sdist twice, to the same bytes; check them; list what the wheel brings along (SBOM)."""
+    python = _environment(session, "package")
+    wheel, sdist = _dist(session)
+    session.run(*python, "-m", "twine", "check", "--strict", str(wheel), str(sdist))
+    session.run(*python, "-m", "check_wheel_contents", str(wheel))
+    bare = _fresh(session, "sbom", HERE, str(wheel))[-1]
+    listed = ["--of", "JSON", "--output-reproducible", "--output-file", str(SBOM)]
+    session.run(*python, "-m", "cyclonedx_py", "environment", *listed, bare)
+
+
+@nox.session
+@nox.parametrize("version", VERSIONS, ids=VERSIONS)
+def installed(session: nox.Session, version: str) -> None:
+    """Use the wheel and the sdist in new environments; on the oldest Python and the newest each extra alone too."""
+    wheel, sdist = _dist(session)
+    release = wheel.name.split("-")[1]
+    for name, kind in {"wheel": wheel, "sdist": sdist}.items():
+        session.run(*_fresh(session, name, version, str(kind)), "-I", "tools/smoke.py", release)
+    for extra in EXTRAS if version in (VERSIONS[0], VERSIONS[-1]) else []:
+        python = _fresh(session, extra, version, f"circle-ws[{extra}] @ {wheel.as_uri()}")
+        session.run(*python, "-I", "tools/smoke.py", release, extra)
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """Test with the lowest version of every dependency that pyproject.toml allows, on the oldest Python there is.
+
+    All of the suite with `-- tests`. The other sessions take the newest versions.
+    """
+    everything = f".[{','.join(EXTRAS)}]"
+    python = _fresh(session, "lowest", MEASURED, "--resolution=lowest-direct", "-e", everything, "--group=test")
+    session.run(*python, "-m", "pytest", *WATCHED, *PROCESSES, *(session.posargs or LOWEST_PART), env=SAME_ORDER)
 
 
 @nox.session(default=False)
