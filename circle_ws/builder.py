@@ -134,7 +134,12 @@ class CircleWsClientBuilder:
         timeout: float | Default = DEFAULT,
         mode: KeepAliveMode | Default = DEFAULT,
     ) -> Self:
-        """Send a heartbeat every `interval` seconds; give the connection up if nothing arrives for `timeout` after one.
+        """Send heartbeats, and give the connection up if nothing arrives after one.
+
+        Args:
+            interval: Time between heartbeats, in seconds.
+            timeout: How long to wait for anything to arrive after one, in seconds.
+            mode: `ping`: ping frames, natively only. `rpc`: the request `rpc.ping`. `auto`: both, as the runtime can.
 
         Raises:
             ConfigError: A time is not positive, or the mode is unknown.
@@ -149,7 +154,12 @@ class CircleWsClientBuilder:
     def with_reconnect(
         self, *, backoff: Backoff | Default = DEFAULT, first_connect: FirstConnect | Default = DEFAULT
     ) -> Self:
-        """Choose the delays of reconnects, and whether the first connect keeps trying (`first_connect="retry"`)."""
+        """Choose the delays of reconnects, and whether the first connect keeps trying.
+
+        Args:
+            backoff: The delays.
+            first_connect: `once`: the first `connect()` makes one attempt. `retry`: it keeps trying.
+        """
         default = Backoff() if self._options.get("backoff", DEFAULT) is None else DEFAULT
         return self._with(backoff=default if backoff is DEFAULT else backoff, first_connect=first_connect)
 
@@ -236,7 +246,15 @@ class CircleWsClientBuilder:
         max_queued: int | Default = DEFAULT,
         max_queued_bytes: int | Default = DEFAULT,
     ) -> Self:
-        """Set maximum sizes, in bytes of UTF-8, and maximum numbers."""
+        """Set maximum sizes, in bytes of UTF-8, and maximum numbers.
+
+        Args:
+            max_message_bytes: Of an incoming message; None means no limit.
+            max_request_bytes: Of a request; None means no limit.
+            max_in_flight: Of calls that are written and unanswered.
+            max_queued: Of calls that wait for a slot or for the connection.
+            max_queued_bytes: Of these calls together.
+        """
         return self._with(
             max_message_bytes=max_message_bytes,
             max_request_bytes=max_request_bytes,

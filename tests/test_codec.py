@@ -572,7 +572,7 @@ class _Half(enum.Enum):
 
 
 def test_what_older_versions_of_msgspec_do_not_write() -> None:
-    """Members of an Enum that are neither integers nor texts (0.18); docs/reference.md has the table."""
+    """Members of an Enum that are neither integers nor texts (0.18); docs/guide/calling.md has the table."""
     if msgspec.__version__.startswith("0.18."):
         with pytest.raises(InvalidRequest):
             codec.encode([_Half.HALF])

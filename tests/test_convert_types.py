@@ -334,7 +334,7 @@ def test_what_msgspec_cannot_convert_to_is_refused_at_once(form: Any) -> None:
 
 
 def test_what_older_versions_of_msgspec_do_not_convert_to() -> None:
-    """Constants that are booleans (up to 0.20); docs/reference.md has the table."""
+    """Constants that are booleans (up to 0.20); docs/guide/calling.md has the table."""
     version = tuple(map(int, msgspec.__version__.split(".")[:2]))
     if version > (0, 20):
         assert convert(Literal[True], True) is True

@@ -16,8 +16,7 @@ from circle_ws.server import CircleServer
 from tests.native.command_line import circle_in_thread, invoke
 
 DOCS = Path(__file__).parents[2] / "docs"
-GUIDE = (DOCS / "guide.md").read_text().partition("## On the command line")[2]
-REFERENCE = (DOCS / "reference.md").read_text().partition("## circle-ws on the command line")[2]
+GUIDE, _, REFERENCE = (DOCS / "guide" / "command-line.md").read_text().partition("## Every command")
 
 
 @pytest.fixture(scope="module")

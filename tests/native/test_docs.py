@@ -2,9 +2,11 @@
 
 import ast
 import asyncio
+import importlib
 import inspect
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,14 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import circle_ws
+import circle_ws.sync
+import circle_ws.testing.nox
+from circle_ws import CircleWsClient, CircleWsClientBuilder
+from circle_ws.config import ClientOptions, ValueOptions
+from circle_ws.contrib import opentelemetry
 from circle_ws.server import CircleServer
 from circle_ws.status import TRANSITIONS
+from circle_ws.testing import Circle
 from tests.native.command_line import start
 from tests.support.clients import KEY
 from tests.support.outcomes import eventually
@@ -25,9 +33,59 @@ from tools.diagram import PAGE, redrawn
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
+PUBLIC = [
+    circle_ws,
+    circle_ws.auth,
+    circle_ws.policy,
+    circle_ws.server,
+    circle_ws.sync,
+    circle_ws.testing,
+    circle_ws.testing.nox,
+    circle_ws.transport,
+    opentelemetry,
+]
+"""The modules that a program may import from."""
+SAYING = [
+    CircleWsClient.call,
+    CircleWsClientBuilder.with_auth,
+    CircleWsClientBuilder.with_keepalive,
+    CircleWsClientBuilder.with_limits,
+    CircleWsClientBuilder.with_reconnect,
+    CircleWsClientBuilder.with_timeouts,
+    opentelemetry.instrument,
+]
+"""Functions with many options."""
 
-def blocks(page: str) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+PRINTED = {
+    "docs/guide/connecting.md": ("42\n", "by name", "idle -> connecting", "as soon as it is connected", "compressed"),
+    "docs/guide/blocking.md": ("no await\nthe batch returned 1\nno news yet",),
+    "docs/guide/calling.md": ("the batch returned 1 2", "Ada\n$.tags[1]: expected str, got int", "echo took 0."),
+    "docs/guide/failures.md": ("the circle answered with an error: -32601", "retried after", "subscribed"),
+    "docs/guide/listening.md": (
+        "{'n': ",
+        "0 were dropped because the reader was too slow",
+        "a gap: 0 dropped, disconnected for 0.",
+        "{'topic': 'weather', 'described by': 'the client'}",
+    ),
+    "docs/guide/signing-in.md": ("signing in to ws://", "not signed: "),
+    "docs/guide/testing.md": (
+        "it may have run",
+        "that nobody has waited",
+        "LOUD hello you 2\n",
+        "sent to 1\nsent to 1\n['for everyone'] ['for you']",
+        "from memory",
+    ),
+}
+"""What a page prints, by its path."""
+
+
+def blocks(page: Path) -> list[str]:
+    """Return the blocks of Python on a page."""
+    return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+def _named(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
 
 
 async def run(source: str, names: dict[str, Any]) -> None:
@@ -38,7 +96,7 @@ async def run(source: str, names: dict[str, Any]) -> None:
         await outcome
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """Run `circle-ws serve`, as a reader of the documentation would; give the URL that it prints."""
     process = start("serve", "--port", "0")
@@ -52,44 +110,64 @@ def url() -> Iterator[str]:
         process.communicate()
 
 
-async def test_the_guide_runs(url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every block of the guide, one after the other."""
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "README.md" and blocks(page)], ids=_named)
+async def test_a_page_runs(page: Path, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every block of Python, one after the other; what its text says that it prints is printed."""
     names: dict[str, Any] = {"url": url, "key": KEY}
-    spans = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(spans))
-    trace.set_tracer_provider(provider)
-    for block in blocks("docs/guide.md"):
+    for block in blocks(page):
         if "circle_ws.sync" in block:
             # As its readers would: with no event loop in sight.
             await asyncio.to_thread(exec, block, names)
         else:
             await run(block, names)
-    assert {span.name for span in spans.get_finished_spans()} == {"circle_ws.connect", "echo"}
     told = capsys.readouterr().out
-    for words in (
-        "42\n",
-        "by name",
-        "no await\nthe batch returned 1\nno tick yet",
-        "echo took 0.",
-        "idle -> connecting",
-        "the circle answered with an error: -32601",
-        "{'n': ",
-        "0 were dropped because the reader was too slow",
-        "a gap: 0 dropped, disconnected for 0.",
-        "{'topic': 'weather', 'described by': 'the client'}",
-        "the batch returned 1 2",
-        "Ada\n$.tags[1]: expected str, got int",
-        "LOUD hello you 2\n",
-        "sent to 1\nsent to 1\n['for everyone'] ['for you']",
-    ):
-        assert words in told
-    assert "from memory" in told
+    missing = [words for words in PRINTED.get(_named(page), ()) if words not in told]
+    assert missing == []
+
+
+def test_only_what_is_named_prints() -> None:
+    """The pages whose output is checked are pages that run."""
+    assert set(PRINTED) <= {_named(page) for page in PAGES if blocks(page)}
+
+
+@pytest.fixture
+def spans() -> Iterator[InMemorySpanExporter]:
+    """What the global tracer of OpenTelemetry records."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)
+    yield exporter
+
+
+async def test_telemetry_of_the_guide_is_recorded(url: str, spans: InMemorySpanExporter) -> None:
+    """By the names that the page tells."""
+    names: dict[str, Any] = {"url": url, "key": KEY}
+    for block in blocks(ROOT / "docs/guide/observing.md"):
+        await run(block, names)
+    assert {span.name for span in spans.get_finished_spans()} == {"circle_ws.connect", "echo"}
+
+
+def test_every_block_of_code_is_of_a_kind_that_a_test_runs() -> None:
+    """`python` runs here; the shell's, JavaScript and TypeScript elsewhere; what stays is output, or is shown whole."""
+    kinds = {kind for page in PAGES for kind in re.findall(r"^```(\S+)", page.read_text(), re.MULTILINE)}
+    assert kinds <= {"python", "py", "sh", "javascript", "typescript", "json", "console", "text", "mermaid"}
+    not_run = [
+        page
+        for page in PAGES
+        for block in re.findall(r"```(?:text|console)\n(.*?)```", page.read_text(), re.DOTALL)
+        if "import circle_ws" in block or "from circle_ws" in block
+    ]
+    # The wallet of a page, which a machine without a page has not.
+    assert [_named(page) for page in not_run] == ["docs/guide/signing-in.md"]
 
 
 def test_the_guide_shows_the_noxfile_of_the_example() -> None:
     """What a reader copies is what the example's own session runs."""
-    assert f"```py\n{(ROOT / 'examples/project/noxfile.py').read_text()}```" in (ROOT / "docs/guide.md").read_text()
+    assert (
+        f"```py\n{(ROOT / 'examples/project/noxfile.py').read_text()}```"
+        in (ROOT / "docs/guide/testing.md").read_text()
+    )
 
 
 async def test_the_readme_runs(url: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,7 +176,7 @@ async def test_the_readme_runs(url: str, capsys: pytest.CaptureFixture[str]) -> 
         block.replace("ws://localhost:8765", url)
         .replace("wss://circle.example/02ab...", url)
         .replace('os.environ["KEY"]', repr(KEY))
-        for block in blocks("README.md")
+        for block in blocks(ROOT / "README.md")
     )
     names: dict[str, Any] = {}
     await run(service.replace("asyncio.run(main())", ""), names)
@@ -113,15 +191,6 @@ async def test_the_readme_runs(url: str, capsys: pytest.CaptureFixture[str]) -> 
     await run(test, {})
 
 
-def test_the_status_table_is_the_codes() -> None:
-    """The transitions of the reference are those of the one table."""
-    text = (ROOT / "docs/reference.md").read_text()
-    rows = dict(re.findall(r"^\| `([A-Z]+)` \| (`[A-Z]+`.*) \|$", text, re.MULTILINE))
-    documented = {origin: set(re.findall(r"`([A-Z]+)`", targets)) for origin, targets in rows.items()}
-    coded = {origin.name: {target.name for target in targets} for origin, targets in TRANSITIONS.items() if targets}
-    assert documented == coded
-
-
 def test_the_diagram_is_the_codes() -> None:
     """The drawing of the states is what the table of transitions says."""
     page = PAGE.read_text()
@@ -129,24 +198,68 @@ def test_the_diagram_is_the_codes() -> None:
     assert page.count("-->") == sum(map(len, TRANSITIONS.values())) + 2
 
 
-def test_the_servers_options_are_the_codes() -> None:
-    """The table of `CircleServer` has every option, with its default."""
-    text = (ROOT / "docs/reference.md").read_text().partition("## circle_ws.server")[2]
-    documented = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", text.partition("| member")[0], re.MULTILINE))
-    options = [it for it in inspect.signature(CircleServer).parameters.values() if it.kind is it.KEYWORD_ONLY]
-    assert documented.pop("profiles") == "all"
-    coded = {it.name: it.default for it in options if it.name != "profiles"}
-    assert {name: ast.literal_eval(default.strip("`")) for name, default in documented.items()} == coded
+def test_the_table_of_options_is_the_codes() -> None:
+    """Each option of a client is in it, with its default and the method of the builder."""
+    text = (ROOT / "docs/guide/connecting.md").read_text().partition("| builder |")[2]
+    rows = re.findall(r"^\| (`(?:with|without)_.*?) \|(.*?)\|(.*?)\|", text, re.MULTILINE)
+    methods = {name for builder, _, _ in rows for name in re.findall(r"`(\w+)\(", builder)}
+    assert methods == {name for name in vars(CircleWsClientBuilder) if name.startswith(("with_", "without_"))}
+    named = [(re.findall(r"`(\w+)`", fields), re.findall(r"`(.*?)`", defaults)) for _, fields, defaults in rows]
+    documented = {
+        field: eval(default, {"Backoff": circle_ws.Backoff, "KeepAlive": circle_ws.KeepAlive})
+        for fields, defaults in named
+        for field, default in zip_longest(fields, defaults, fillvalue="None")
+    }
+    config = circle_ws.ClientConfig("wss://circle.example/")
+    coded = {name: getattr(config, name, None) for name in ClientOptions.__annotations__ | ValueOptions.__annotations__}
+    coded["profile"] = config.signature_profile.name
+    # The runtime's own, which is no literal.
+    assert documented.pop("transport") is None
+    assert coded.pop("transport") is not None
+    assert documented == coded
 
 
 def test_the_errors_are_all_documented() -> None:
-    """Each public error stands in the reference."""
-    text = (ROOT / "docs/reference.md").read_text()
+    """Each public error stands in the table of what to do."""
+    text = (ROOT / "docs/guide/failures.md").read_text()
     names = [name for name in circle_ws.errors.__all__ if name != "CircleWsError"]
     assert [name for name in names if f"`{name}`" not in text] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_public_name_has_its_place_in_the_reference() -> None:
+    """Each is on one page; the reference itself is generated from the docstrings."""
+    text = "".join(page.read_text() for page in sorted((ROOT / "docs/reference").glob("*.md")))
+    found = [_resolved(name) for name in re.findall(r"^::: (\S+)", text, re.MULTILINE)]
+    placed = {id(it) for it in found}
+    assert len(placed) == len(found)
+    placed |= {id(getattr(it, name)) for it in found for name in getattr(it, "__all__", ())}
+    missing = [
+        f"{module.__name__}.{name}"
+        for module in PUBLIC
+        for name in module.__all__
+        # Of what differs in each runtime there are words only.
+        if id(getattr(module, name)) not in placed and f"`{module.__name__}.{name}`" not in text
+    ]
+    assert missing == []
+
+
+def _resolved(name: str) -> Any:
+    """Return what a dotted name of a public module stands for."""
+    module, _, last = name.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), last)
+    except AttributeError:
+        return importlib.import_module(name)
+
+
+@pytest.mark.parametrize("it", [CircleServer, circle_ws.ClientConfig, Circle, *SAYING], ids=lambda it: it.__qualname__)
+def test_every_option_is_explained(it: Any) -> None:
+    """Where there are many: in the docstring, which the reference shows."""
+    names = [name for name in inspect.signature(it).parameters if name != "self"]
+    assert [name for name in names if not re.search(rf"^ +\*?{name}: ", it.__doc__, re.MULTILINE)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_named)
 def test_links_lead_somewhere(page: Path) -> None:
     """Every relative link and every path of ours that is named exists."""
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
