@@ -16,10 +16,11 @@ from circle_ws.config import ClientOptions
 
 _TYPES = Path(circle_ws.js.__file__).parent / "index.d.ts"
 _PAGE = Path(__file__).parent / "samples" / "page.ts"
-_GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
-_PRELUDE = """
-declare const pyodide: { pyimport(name: "circle_ws.js"): typeof import("./circle_ws.js") };
-declare const key: string;
+_CHAPTER = Path(__file__).parents[2] / "docs" / "guide" / "pages.md"
+_PYODIDE = """
+export declare function loadPyodide(options: { packages: string[] }): Promise<{
+  pyimport(name: "circle_ws.js"): typeof import("../javascript/circle_ws.js");
+}>;
 """
 _TYPESCRIPT = "5.9.3"
 _NOT_IN_A_PAGE = {"headers", "tls", "proxy", "compression", "middleware", "classifier", "transport"}
@@ -30,7 +31,7 @@ def _camel(name: str) -> str:
 
 
 def test_the_compiler_agrees(tmp_path: Path) -> None:
-    """Under `strict`: with the sample, of which each wrong line is an error that is expected, and with the guide."""
+    """Under `strict`: with the sample, whose wrong lines are expected errors, and with the chapter on pages."""
     if which("node") is None:
         pytest.skip("Node is not on this machine")
     try:
@@ -39,12 +40,15 @@ def test_the_compiler_agrees(tmp_path: Path) -> None:
         pytest.skip(f"there is no TypeScript: {error}")
     options = "--noEmit --strict --useUnknownInCatchVariables false --skipDefaultLibCheck --target es2022"
     options += " --module nodenext --lib es2022,dom"
-    guide = tmp_path / "guide.mts"
-    blocks = re.findall(r"```(?:java|type)script\n(.*?)```", _GUIDE.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) > 2
-    guide.write_text(_PRELUDE + "\n".join(blocks), encoding="utf-8")
-    copy(_TYPES, tmp_path / "circle_ws.d.ts")
-    command = ["node", str(compiler), *options.split(), str(_PAGE), str(guide)]
+    (tmp_path / "circle").mkdir()
+    (tmp_path / "circle" / "pyodide.d.mts").write_text(_PYODIDE, encoding="utf-8")
+    chapter = tmp_path / "javascript" / "chapter.mts"
+    chapter.parent.mkdir()
+    copy(_TYPES, chapter.parent / "circle_ws.d.ts")
+    blocks = re.findall(r'```\w+ title="javascript/.*?"\n(.*?)```', _CHAPTER.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 2
+    chapter.write_text("\n".join(blocks), encoding="utf-8")
+    command = ["node", str(compiler), *options.split(), str(_PAGE), str(chapter)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (0, "")
 
