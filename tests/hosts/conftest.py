@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from circle_ws.cli.demo.arithmetic import evaluate
 from tests.example.conftest import Seen
 from tests.native.command_line import circle_in_thread
 from tests.support.chromium import chromium as chromium
+from tests.support.limits import PATIENCE
 from tests.support.static import served
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ ROOT = Path(__file__).parents[2]
 HOSTS = ROOT / "examples" / "hosts"
 CIRCLE = "ws://127.0.0.1:8765/"
 """The circle of the examples; each test has one at a free port in its place."""
+ENDLESS = "a script without end"
 PYSCRIPT = "0.7.31"
 KERNEL = ["micropip", "ipython", "comm", "jedi"]
 """What the kernel of JupyterLite needs besides its own wheels."""
@@ -46,10 +49,13 @@ class Circle:
     def url(self) -> str:
         return f"ws://127.0.0.1:{self._port}/"
 
-    @property
-    def keys(self) -> list[str]:
-        """The public keys of the connections that are signed in."""
-        return [one.public_key for one in self._server.connections if one.public_key is not None]
+    def key(self) -> str:
+        """Return the public key of the one connection that is signed in, once there is no other (any more)."""
+        end = time.monotonic() + PATIENCE
+        while len(keys := [one.public_key for one in self._server.connections if one.public_key]) != 1:
+            assert time.monotonic() < end, f"there are {len(keys)} connections that are signed in, and not one"
+            time.sleep(0.02)
+        return keys[0]
 
     def start(self) -> None:
         self._running = circle_in_thread(port=self._port, play=self._play)
@@ -64,8 +70,8 @@ class Circle:
 
     async def _play(self, script: str) -> str:
         self.scripts.append(script)
-        if script == "0":
-            await asyncio.Event().wait()  # A script without end.
+        if script == ENDLESS:
+            await asyncio.Event().wait()
         return evaluate(script)
 
 
@@ -89,6 +95,7 @@ def root(circle: Circle, tmp_path_factory: pytest.TempPathFactory) -> Path:
             named += CIRCLE in text
             path.write_text(text.replace(CIRCLE, circle.url))
     assert named >= 5
+    (root / "favicon.ico").touch()  # Browsers ask for it where a page names none.
     (root / "circle").symlink_to(kept.bundle([ROOT], KERNEL))
     (root / "pyscript-core").symlink_to(npm.package("@pyscript/core", PYSCRIPT) / "dist")
     return root
@@ -137,6 +144,10 @@ _EXPECTED = (
     "WebSocket connection to",
     ": lost the connection: ",
     " to connect failed: ",
+    # JupyterLite, of its own menus.
+    "Menu entry for command ",
+    "default shortcut because it collides with another",
+    "Uploader widget not found",
     # PyScript, of every worker on a site without the headers of cross-origin isolation.
     "requires SharedArrayBuffer support",
 )

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["RUNTIMES", "Launched", "Start", "launch"]
+__all__ = ["RUNTIMES", "Launched", "Start", "launch", "node_command"]
 
 _HOST = Path(__file__).parent / "page" / "host.mjs"
 
@@ -82,11 +82,15 @@ def _firefox(start: Start, profile: Path) -> list[str]:
     return [str(start.program), "--headless", "--no-remote", "--profile", str(profile), start.url]
 
 
-def _node(start: Start, profile: Path) -> list[str]:
+def node_command(program: Path) -> list[str]:
+    """Return what a command of Node begins with: the program, and the switches for what it does not have built in."""
     # Node 20 needs both, later versions have both built in and may know the switches no more.
     switches = ["--experimental-websocket", "--experimental-wasm-stack-switching"]
-    switches = [switch for switch in switches if _node_knows(start.program, switch)]
-    return [str(start.program), *switches, str(_HOST), start.url, str(start.bundle)]
+    return [str(program), *(switch for switch in switches if _node_knows(program, switch))]
+
+
+def _node(start: Start, profile: Path) -> list[str]:
+    return [*node_command(start.program), str(_HOST), start.url, str(start.bundle)]
 
 
 def _node_knows(program: Path, switch: str) -> bool:

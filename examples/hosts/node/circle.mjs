@@ -20,3 +20,4 @@ for await (const script of createInterface({ input: process.stdin })) {
   }
 }
 await client.close();
+process.exit(); // At once: timers of Python's that are of no use any more may last half a minute.
