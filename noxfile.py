@@ -316,7 +316,7 @@ def pyodide(session: nox.Session, runtime: str) -> None:
 @nox.session
 def example(session: nox.Session) -> None:
     """Click through the example page, and the pages of the documentation, in Chromium."""
-    _need(session, "chromium", "npm")
+    _need(session, "chromium", "node", "npm")
     folder = str(_bundle(session))
     python = _environment(session, "example", "test")
     session.run(*python, "-m", "pytest", "tests/example", *session.posargs, env={"CIRCLE_WS_BUNDLE": folder})

@@ -1,47 +1,26 @@
 """What the tests of the example page share: the demo that serves it, one Chromium, and pages that must not complain."""
 
+import os
 import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.native.command_line import start
+from circle_ws.bundle import kept
+from circle_ws.server import CircleServer
+from tests.example.chapter import Site
+from tests.example.reader import Reader, Seen
+from tests.native.command_line import circle_in_thread, start
 from tests.support.chromium import chromium as chromium
 
 ROOT = Path(__file__).parents[2]
 # A hang is told by it: what is expected may take long on a busy machine, and a key of a page signs only so often.
 expect.set_options(timeout=120_000)
-
-
-@dataclass
-class Seen:
-    """What a browser tells that no person would notice."""
-
-    complaints: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-    def watch(self, page: Page) -> None:
-        """Note errors of every kind, and whatever the page asks for."""
-        # A violation that a script catches goes to no console.
-        page.add_init_script(
-            "document.addEventListener('securitypolicyviolation', (it) => console.error(it.blockedURI))"
-        )
-        page.on("console", self._hear)
-        page.on("pageerror", lambda it: self.complaints.append(str(it)))
-        page.on("requestfailed", lambda it: self.complaints.append(f"{it.url}: {it.failure}"))
-        page.on("request", lambda it: self.requests.append(it.url))
-        page.on("websocket", lambda it: self.requests.append(it.url))
-
-    def _hear(self, message: ConsoleMessage) -> None:
-        # Who presses Connect while the page dials has it hang up, and Chromium remarks on that.
-        if message.type in ("error", "warning") and "closed before the connection" not in message.text:
-            self.complaints.append(message.text)
 
 
 @pytest.fixture(scope="session")
@@ -110,3 +89,33 @@ def page(shared: tuple[Page, Seen], address: str) -> Iterator[Page]:
     assert [one for one in complaints if not any(words in one for words in expected)] == []
     # The sockets of a worker are bounded by its content security policy.
     assert {urlsplit(url).netloc for url in seen.requests if url.startswith("http")} == {urlsplit(address).netloc}
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[CircleServer]:
+    """The circle of `circle-ws serve`, for the pages of the documentation."""
+    with circle_in_thread() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def bundle() -> Path:
+    """The bundle that CIRCLE_WS_BUNDLE names, or one that is kept."""
+    given = os.environ.get("CIRCLE_WS_BUNDLE")
+    return Path(given) if given else kept.bundle([], ["micropip>=0.11"])
+
+
+@pytest.fixture(scope="session")
+def site(bundle: Path, served: CircleServer) -> Iterator[Site]:
+    """The chapter on pages, as a site."""
+    with Site(bundle, served.url).serving() as running:
+        yield running
+
+
+@pytest.fixture
+def reader(context: BrowserContext, site: Site) -> Iterator[Reader]:
+    """Somebody with a fresh page."""
+    page = context.new_page()
+    yield Reader(page, site)
+    page.close()
+    site.changed.clear()
