@@ -224,6 +224,7 @@ class CircleServer(CircleCore):
         """
         server, self._server = self._server, None
         if server is not None:
+            await _stop_accepting(server)
             server.close()
             for socket in self._sockets:
                 # It cannot be closed with a code yet, and could take its time to shake hands.
@@ -254,3 +255,18 @@ class CircleServer(CircleCore):
 
     async def _serve_socket(self, socket: ServerConnection) -> None:
         await self._serve(cast("ClientSocket", socket))
+
+
+async def _stop_accepting(server: Server) -> None:
+    """Take no more connections, and let those be set up that were taken.
+
+    asyncio leaves a connection open that was taken and not yet set up when its server is closed (CPython issue 109564).
+    """
+    loop = asyncio.get_running_loop()
+    # Windows sets a connection up at once, and has no readers.
+    with suppress(NotImplementedError):
+        for listening in server.sockets:
+            loop.remove_reader(listening.fileno())
+    # One turn of the loop for the transport, one for `connection_made()`.
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -236,6 +237,21 @@ async def test_a_stopped_circle_says_good_bye_and_starts_again(circle: CircleSer
             await socket.recv()
     assert caught.value.rcvd is None
     assert circle.connections == []
+
+
+async def test_a_connection_that_comes_at_the_end_is_ended_too() -> None:
+    """However far it has come when the circle is killed: the client hears of the end, and nothing is left open."""
+    for steps in range(8):
+        circle = CircleServer()
+        await circle.start()
+        dialling = asyncio.create_task(asyncio.open_connection("127.0.0.1", circle.port))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        await circle.kill()
+        with suppress(OSError):
+            reader, writer = await dialling
+            assert await reader.read() == b""
+            writer.close()
 
 
 async def test_a_message_over_the_limit_closes_with_1009() -> None:
