@@ -1,5 +1,6 @@
 """The harness tells the truth: what fails inside Pyodide, or keeps it from ending, is never a success."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -16,13 +17,31 @@ pytestmark = pytest.mark.harness
 _SAMPLES = "tests/native/samples"
 
 
-def _harness(wheels: Path, *arguments: str) -> tuple[int, str]:
+_FAILING = """#!/bin/sh
+# Fails once for each line of a file, then is Node; it has no switches.
+case "$*" in *--eval*) exit 1;; esac
+if [ -s {failures} ]; then
+    head -n 1 {failures}
+    sed -i 1d {failures}
+    exit 9
+fi
+exec {node} --experimental-websocket --experimental-wasm-stack-switching "$@"
+"""
+
+
+def _harness(wheels: Path, *arguments: str, **environ: str) -> tuple[int, str]:
     """Run the harness in Node; return its exit code and all that it printed."""
     if programs.find("node") is None:
         pytest.skip(programs.advice("node"))
     command = [sys.executable, "-m", "tests.harness", "node", "--bundle", str(wheels), *arguments]
     done = subprocess.run(
-        command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE
+        command,
+        cwd=CHECKOUT,
+        env=os.environ | environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PATIENCE,
     )
     return done.returncode, done.stdout
 
@@ -81,6 +100,21 @@ def test_a_process_that_quits_is_no_success(wheels: Path) -> None:
     assert code == 70
     assert "harness: " in output
     assert "before its tests" in output
+
+
+def test_a_browser_that_is_gone_before_the_tests_is_started_again(wheels: Path, tmp_path: Path) -> None:
+    """Nothing has run then. It is said, and given up when it comes to nothing several times."""
+    if (node := programs.find("node")) is None:
+        pytest.skip(programs.advice("node"))
+    program, failures = tmp_path / "node", tmp_path / "failures"
+    program.write_text(_FAILING.format(node=node, failures=failures))
+    program.chmod(0o755)
+    for left, code in ((3, 70), (1, 0)):
+        failures.write_text("broken\n" * left)
+        done, output = _harness(wheels, "tests/test_status.py", CIRCLE_WS_NODE=str(program))
+        assert done == code
+        assert output.count("harness: node ended with code 9 before its tests did\nbroken\n") == left
+        assert " passed" in output or code
 
 
 def test_the_library_is_code(wheels: Path) -> None:

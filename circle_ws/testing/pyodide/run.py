@@ -12,7 +12,7 @@ from aiohttp import web
 
 from ...bundle.cache import ToolError
 
-__all__ = ["PAGE", "Run", "RunFailed", "checked", "environ"]
+__all__ = ["PAGE", "NeverBegan", "Run", "RunFailed", "checked", "environ"]
 
 PAGE = Path(__file__).parent / "page"
 """The folder of what a page is made of."""
@@ -22,6 +22,10 @@ _PASSED_ON = ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "CI", "HYPOTHESIS_PROFILE")
 
 class RunFailed(Exception):
     """The run did not come to an end of its own, so its tests prove nothing."""
+
+
+class NeverBegan(RunFailed):
+    """The page was gone before pytest printed anything, so no test has run."""
 
 
 @dataclass(frozen=True)

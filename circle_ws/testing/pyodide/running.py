@@ -10,8 +10,8 @@ from pathlib import Path
 from ...bundle import programs
 from ...bundle.cache import ToolError
 from . import covered
-from .launch import Launched, Start, launch
-from .run import Run, RunFailed
+from .launch import Start, launch
+from .run import NeverBegan, Run, RunFailed
 from .server import RunServer
 
 __all__ = ["perform"]
@@ -19,6 +19,9 @@ __all__ = ["perform"]
 _MISSING = 3
 _BROKEN = 70
 _INTERRUPTED = 130
+
+_STARTS = 3
+"""How often a runtime is started: on a busy machine a browser may lose its page before it is loaded."""
 
 
 def perform(runtime: str, make: Callable[[], Run]) -> int:
@@ -52,6 +55,18 @@ async def _execute(run: Run, program: Path) -> int:
     task = asyncio.current_task()
     assert task
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    for left in reversed(range(_STARTS)):
+        try:
+            return await _start(run, program)
+        except NeverBegan as lost:
+            if not left:
+                raise
+            _complain(f"{lost}\nharness: no test has run, so {run.runtime} is started once more", _BROKEN)
+    raise AssertionError
+
+
+async def _start(run: Run, program: Path) -> int:
+    """Start the runtime on the run's page and return the exit code of the tests."""
     server = RunServer(run)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(server.serve())
@@ -63,23 +78,22 @@ async def _execute(run: Run, program: Path) -> int:
             # Its last messages may still be on their way.
             await asyncio.wait({server.result}, timeout=1)
         died.cancel()
-        code = _outcome(run, server, browser)
+        code = browser.process.returncode
+        if code is not None:
+            server.lose(f"{run.runtime} ended with code {code} before its tests did")
+        if not server.result.done():
+            server.result.cancel()
+            raise RunFailed(f"nothing was heard of the page for {run.patience:g} s:\n{browser.last_words()}")
+        try:
+            result = server.result.result()
+        except RunFailed as failed:
+            raise type(failed)(f"{failed}\n{browser.last_words()}") from None
     if run.coverage and server.coverage:
         covered.adopt(server.coverage, run.coverage)
-    return code
+    return result
 
 
 def _complain(words: object, code: int) -> int:
     """Print why the run has no result and return the exit code for it."""
     print(f"harness: {words}", file=sys.stderr, flush=True)
     return code
-
-
-def _outcome(run: Run, server: RunServer, browser: Launched) -> int:
-    if server.result.done():
-        return server.result.result()
-    server.result.cancel()
-    code = browser.process.returncode
-    if code is not None:
-        raise RunFailed(f"{run.runtime} ended with code {code} before its tests did:\n{browser.last_words()}")
-    raise RunFailed(f"nothing was heard of the page for {run.patience:g} s:\n{browser.last_words()}")

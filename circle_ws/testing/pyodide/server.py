@@ -10,7 +10,7 @@ from aiohttp import WSMsgType, web
 
 from .listening import listening
 from .patience import Patience
-from .run import PAGE, Run, RunFailed
+from .run import PAGE, NeverBegan, Run, RunFailed
 
 __all__ = ["RunServer"]
 
@@ -21,13 +21,15 @@ _POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src
 class RunServer:
     """Serves one run; `result` is the exit code that the page sends, or why there is none; `coverage` what it measured.
 
-    Every request, line and message of the page counts as activity for `patience`.
+    Every request, line and message of the page counts as activity for `patience`. `began` tells whether pytest has
+    printed anything.
     """
 
     def __init__(self, run: Run) -> None:
         self.patience = Patience(run.patience)
         self._run = run
         self._connected = False
+        self.began = False
         self.coverage: bytes | None = None
         self.result: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.url = ""
@@ -86,12 +88,18 @@ class RunServer:
         async for message in socket:
             self.patience.hear()
             if message.type is WSMsgType.BINARY:
+                self.began = True
                 sys.stdout.buffer.write(message.data)
                 sys.stdout.buffer.flush()
             elif message.type is WSMsgType.TEXT:
                 self._report(json.loads(message.data))
-        self._fail("the page went away before its tests ended")
+        self.lose("the page went away before its tests ended")
         return socket
+
+    def lose(self, words: str) -> None:
+        """End the run without a result: there is no page any more."""
+        if not self.result.done():
+            self.result.set_exception(RunFailed(words) if self.began else NeverBegan(words))
 
     def _report(self, report: dict[str, str | int]) -> None:
         if "exit" in report and not self.result.done():
