@@ -1,6 +1,7 @@
 """Every check of this repository; `nox` runs them all, `nox -s NAME` one of them."""
 
 import functools
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -206,6 +207,10 @@ def types(session: nox.Session) -> None:
     session.run(*python, "-m", "mypy", "--platform", "linux", "circle_ws", "tests", "tools", "benchmarks", "noxfile.py")
     session.run(*python, "-m", "mypy", "--platform", "emscripten", "circle_ws")
     session.run(*python, "-m", "pyright", "--pythonpath", python[-1])
+    # All that a program can reach has a type of its own. What is verified is found by the `python` of the path.
+    path = os.pathsep.join([str(Path(python[-1]).parent), os.environ["PATH"]])
+    complete = ["--verifytypes", "circle_ws", "--ignoreexternal"]
+    session.run(*python, "-m", "pyright", *complete, env={"PATH": path})
 
 
 @nox.session

@@ -178,7 +178,7 @@ class AuthError(CircleWsError):
 
     def __init__(self, message: str, *, phase: str | None = None) -> None:
         super().__init__(message)
-        self.phase = phase or self._usual_phase
+        self.phase: str = phase or self._usual_phase
 
 
 class InvalidKey(AuthError, ValueError):

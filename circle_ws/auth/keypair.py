@@ -43,7 +43,7 @@ class KeyPair:
         del private_key
         self._secret = parse_private_key(given.value)
         # This loads the signing library, so a broken installation fails here, not in the middle of a sign-in.
-        self.limited = not backend.CONSTANT_TIME
+        self.limited: bool = not backend.CONSTANT_TIME
         self._point: bytes | None = None
 
     @classmethod
@@ -143,7 +143,7 @@ class KeyPairSigner:
     __slots__ = ("_profile", "keypair")
 
     def __init__(self, keypair: KeyPair, profile: Profile) -> None:
-        self.keypair = keypair
+        self.keypair: KeyPair = keypair
         self._profile = profile
 
     def for_profile(self, profile: Profile) -> KeyPairSigner:

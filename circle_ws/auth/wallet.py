@@ -55,7 +55,7 @@ class Eip1193Signer:
         UnsupportedRuntime: There is no wallet: this is not a page, or a worker, or no wallet is installed.
     """
 
-    profiles = frozenset({"eip191", "eip191-v0", "circle-bound-eip191-v1"})
+    profiles: frozenset[str] = frozenset({"eip191", "eip191-v0", "circle-bound-eip191-v1"})
 
     __slots__ = ("_account", "_disconnected", "_js_provider", "_public_key")
 

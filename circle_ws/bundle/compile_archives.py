@@ -44,5 +44,5 @@ def _compile(archive: Path) -> None:
             written.writestr(zipfile.ZipInfo(name, (2020, 2, 2, 0, 0, 0)), body, zipfile.ZIP_DEFLATED, 9)
 
 
-for one in sorted(Path("/archives").iterdir()):
-    _compile(one)
+for _archive in sorted(Path("/archives").iterdir()):
+    _compile(_archive)

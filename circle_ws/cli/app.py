@@ -38,7 +38,7 @@ class _Commands(TyperGroup):
             return super().invoke(ctx)
 
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="circle-ws",
     cls=_Commands,
     no_args_is_help=True,

@@ -82,8 +82,8 @@ class Authenticator:
         self._bound = False
         """Whether a signature was ever bound to the circle: from then on no other is made (no downgrade)."""
         self._warned = False
-        self.phase = "sign"
-        self.positional = config.params == "positional"
+        self.phase: str = "sign"
+        self.positional: bool = config.params == "positional"
         self.public_key = signer.own_public_key if isinstance(signer, KeyPairSigner) else None
 
     def expected_delay(self) -> CircleWsError | None:

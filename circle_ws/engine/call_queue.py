@@ -36,8 +36,8 @@ class CallQueue:
         self._first: OrderedDict[PendingCall, None] = OrderedDict()
         self._others: OrderedDict[PendingCall, None] = OrderedDict()
         self._deadlines: list[tuple[float, int, PendingCall]] = []
-        self.count = 0
-        self.size = 0
+        self.count: int = 0
+        self.size: int = 0
 
     def __len__(self) -> int:
         return len(self._first) + len(self._others)

@@ -141,9 +141,9 @@ class Buffer(Generic[T]):
         """The gaps, by the number of the item that follows."""
         self.readers: list[asyncio.Future[None]] = []
         """The futures of tasks that wait for the next item."""
-        self.dropped = 0
+        self.dropped: int = 0
         """Number of items that were dropped because the buffer was full."""
-        self.ended = False
+        self.ended: bool = False
         """Whether no more items are accepted; the buffered ones can still be read."""
         self.failure: Exception | None = None
         """The reason why no items come at present; None while they may."""

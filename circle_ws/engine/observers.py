@@ -143,7 +143,7 @@ class ProtocolErrors:
     __slots__ = ("callbacks", "counters")
 
     def __init__(self, counters: Counters) -> None:
-        self.counters = counters
+        self.counters: Counters = counters
         self.callbacks: Callbacks[ProtocolError] = Callbacks("protocol error")
 
     def report(self, error: ProtocolError) -> None:
@@ -183,8 +183,8 @@ class StatusPublisher:
     __slots__ = ("_buffers", "_waiters", "callbacks", "last", "log")
 
     def __init__(self, url: str) -> None:
-        self.log = ConnectionLog(url)
-        self.last = StatusChange(Status.IDLE, Status.IDLE, clock.wall_time())
+        self.log: ConnectionLog = ConnectionLog(url)
+        self.last: StatusChange = StatusChange(Status.IDLE, Status.IDLE, clock.wall_time())
         self.callbacks: Callbacks[StatusChange] = Callbacks("status")
         # A dict, as one step takes a buffer out of it: a collector may do that between any two.
         self._buffers: dict[Buffer[Any], None] = {}
@@ -272,7 +272,7 @@ class ConnectionLog:
     __slots__ = ("_clock", "_next_warning", "_since", "url")
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self.url = url
+        self.url: str = url
         self._clock = clock
         self._since: float | None = None
         """Time at which the connection was lost, or the first attempt failed; None while connected."""

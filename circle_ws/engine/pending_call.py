@@ -72,11 +72,12 @@ class PendingCall:
     )
 
     def __init__(self, kind: CallKind, id: int, method: str, text: str, max_bytes: int | None) -> None:
-        self.kind = kind
-        self.id = id
-        self.method = method
-        self.text = text
-        self.size = size = len(text) if text.isascii() else len(text.encode())
+        self.kind: CallKind = kind
+        self.id: int = id
+        self.method: str = method
+        self.text: str = text
+        size = len(text) if text.isascii() else len(text.encode())
+        self.size: int = size
         if max_bytes is not None and size > max_bytes:
             raise MessageTooLarge(
                 f"the request {method!r} has {size} bytes, over max_request_bytes ({max_bytes}), which is what "
@@ -88,11 +89,11 @@ class PendingCall:
         self.slots = 1 if kind is CallKind.REQUEST else 0
         self.batch: PendingBatch | None = None
         self.timeout: float | None = None
-        self.deadline = math.inf
-        self.idempotent = False
-        self.retries = 0
-        self.rejected = False
-        self.internal = False
+        self.deadline: float = math.inf
+        self.idempotent: bool = False
+        self.retries: int = 0
+        self.rejected: bool = False
+        self.internal: bool = False
 
     @property
     def may_have_run(self) -> bool:
@@ -149,7 +150,7 @@ class PendingBatch(PendingCall):
         text = f"[{','.join(member.text for member in members)}]"
         super().__init__(CallKind.BATCH, 0, f"a batch of {len(members)}", text, max_bytes)
         self._requests = tuple(member for member in members if member.kind is CallKind.REQUEST)
-        self.slots = len(self._requests)
+        self.slots: int = len(self._requests)
         for request in self._requests:
             request.batch = self
 

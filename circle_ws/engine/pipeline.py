@@ -21,7 +21,7 @@ from ..status import ConnectionStatus as Status
 from .pending_call import CallKind, PendingBatch, PendingCall
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
     from typing import TypeAlias
 
     from ..hooks import CallNext, Middleware, Request
@@ -71,7 +71,7 @@ class Pipeline:
         self._timeout = supervisor.config.call_timeout
         self._max_in_flight = supervisor.config.max_in_flight
         self._max_request_bytes = supervisor.config.max_request_bytes
-        self.middleware = supervisor.config.middleware
+        self.middleware: Sequence[Middleware] = supervisor.config.middleware
 
     # Checks.
 

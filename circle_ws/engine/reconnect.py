@@ -45,10 +45,10 @@ class ReconnectTimer:
     __slots__ = ("_awoke_at", "_due", "_forced", "_hurried", "_not_before", "_wakeup", "policy", "url")
 
     def __init__(self, config: ClientConfig) -> None:
-        self.url = config.fixed_url
+        self.url: str | None = config.fixed_url
         backoff = config.backoff
         rng = _RANDOM if backoff is None or backoff.seed is None else random.Random(backoff.seed)
-        self.policy = ReconnectPolicy(
+        self.policy: ReconnectPolicy = ReconnectPolicy(
             backoff, _guarded(config.classifier), persistent=config.first_connect == "retry", rng=rng
         )
         self._wakeup = Wakeup()

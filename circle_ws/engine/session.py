@@ -114,30 +114,30 @@ class Session:
         self._notifications_before = counters.notifications
         self._written_before: frozenset[int] = frozenset()
         """Ids of the calls that were in flight at re-authentication: they may be rejected for the time before it."""
-        self.pending = pending
+        self.pending: Pending[PendingCall] = pending
         self.url: str | None = None
         """The circle, as it is dialled; None until that is known."""
-        self.wakeup = Wakeup()
+        self.wakeup: Wakeup = Wakeup()
         """Ends the wait of the task that serves the connection, when there is something to do."""
         self.loss: ConnectionLost | None = None
         """The error that the connection was lost with; None while it is up."""
-        self.leaving = False
+        self.leaving: bool = False
         """Whether this side closes with the handshake, or will as soon as the transport is open."""
-        self.takes_requests = False
+        self.takes_requests: bool = False
         """Whether the peer's requests are answered: from the sign-in on, or from the opening where there is none."""
-        self.may_reauthenticate = False
+        self.may_reauthenticate: bool = False
         """Whether a rejection with -32001 may still start the one re-authentication of this connection."""
-        self.reauthenticating = False
+        self.reauthenticating: bool = False
         """Whether re-authentication is due or in progress; calls wait meanwhile."""
-        self.signing_in = False
+        self.signing_in: bool = False
         """Whether a sign-in is in progress. The reason of a close during it may echo a secret."""
         self.secrets: Hidden[tuple[str, ...]] = Hidden(())
         """The secrets of that sign-in, which are redacted from the peer's text."""
-        self.answered = False
+        self.answered: bool = False
         """Whether any of the user's calls was answered."""
-        self.set_up = False
+        self.set_up: bool = False
         """Whether any call of the setup was answered."""
-        self.doubted = False
+        self.doubted: bool = False
         """Whether the connection is to be probed at once."""
 
     def open(self, transport: Transport) -> None:

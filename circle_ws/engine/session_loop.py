@@ -45,7 +45,7 @@ class SessionLoop:
         self._counters = counters
         self._ping = config.transport.capabilities.ping and not (config.keepalive and config.keepalive.mode == "rpc")
         """Whether ping frames can be sent and this peer may answer them. Kept for the next connection."""
-        self.authenticator = _authenticator(config, tasks)
+        self.authenticator: Authenticator | None = _authenticator(config, tasks)
 
     @property
     def public_key(self) -> str | None:

@@ -71,16 +71,16 @@ class Supervisor:
 
     def __init__(self, config: ClientConfig) -> None:
         self.config = config
-        self.affinity = LoopAffinity()
-        self.counters = Counters()
-        self.publisher = StatusPublisher(config.shown_url)
-        self.protocol_errors = ProtocolErrors(self.counters)
-        self.subscriptions = Subscriptions()
-        self.handlers = Handlers(config.max_request_bytes)
+        self.affinity: LoopAffinity = LoopAffinity()
+        self.counters: Counters = Counters()
+        self.publisher: StatusPublisher = StatusPublisher(config.shown_url)
+        self.protocol_errors: ProtocolErrors = ProtocolErrors(self.counters)
+        self.subscriptions: Subscriptions = Subscriptions()
+        self.handlers: Handlers = Handlers(config.max_request_bytes)
         self._user_tasks = UserTasks()
         self._closing = Closing(config.close_timeout)
-        self.send_queue = SendQueue(config, self.counters, self._closing, lambda: self.activity)
-        self.session_loop = SessionLoop(config, self.counters, self._user_tasks)
+        self.send_queue: SendQueue = SendQueue(config, self.counters, self._closing, lambda: self.activity)
+        self.session_loop: SessionLoop = SessionLoop(config, self.counters, self._user_tasks)
         self._timer = ReconnectTimer(config)
         self._phase = Phase.IDLE
         self.failure: Exception | None = None

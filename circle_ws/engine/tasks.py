@@ -117,7 +117,7 @@ class UserTasks:
     __slots__ = ("_running", "context")
 
     def __init__(self) -> None:
-        self.context = copy_context()
+        self.context: Context = copy_context()
         self._running: dict[asyncio.Task[Any], None] = {}
 
     def start(self, name: str, function: Callable[[], Awaitable[Any]]) -> asyncio.Task[Any]:

@@ -59,7 +59,7 @@ class Exported:
         js_named = js.Object.new()
         js_named.value = name
         js.Object.defineProperty(js_target, "name", js_named)
-        self.js_function = js.Proxy.new(js_target, self._js_handler)
+        self.js_function: Any = js.Proxy.new(js_target, self._js_handler)
 
     def end(self, js_ended: Any) -> None:
         """Let a function of JavaScript's answer from now on. Idempotent."""

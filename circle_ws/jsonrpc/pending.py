@@ -50,7 +50,7 @@ class Pending(Generic[T]):
 
     def __init__(self) -> None:
         self.entries: dict[int, T] = {}
-        self.notified = False
+        self.notified: bool = False
         # Without a function of ours in between: every call takes one.
         self.new_id: Callable[[], int] = count(1).__next__
         self._last_sent = 0

@@ -89,7 +89,7 @@ class ReplyRoom:
     __slots__ = ("left",)
 
     def __init__(self, left: float) -> None:
-        self.left = left
+        self.left: float = left
 
 
 class BatchReply:

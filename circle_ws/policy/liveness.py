@@ -117,9 +117,9 @@ class Liveness:
         self._ahead = wall - now
         self._overtaken = False
         self._second_chance = False
-        self.timeout = keepalive.timeout
+        self.timeout: float = keepalive.timeout
         """The timeout of the latest heartbeat, in seconds."""
-        self.prefers_probe = not ping
+        self.prefers_probe: bool = not ping
         """Whether probes are sent instead of pings. Found out in mode `auto`; the next connection should know it."""
 
     def next(self, now: float, wall: float, received: int) -> Step:

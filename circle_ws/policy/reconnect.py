@@ -45,7 +45,7 @@ class ReconnectPolicy:
     ) -> None:
         self._backoff = backoff
         self._classifier = classifier
-        self.persistent = persistent
+        self.persistent: bool = persistent
         self._rng = rng
         self._ever_connected = False
         self._delays = 0
@@ -54,7 +54,7 @@ class ReconnectPolicy:
         self._row_began = 0.0
         self._accepted_before = False
         """Whether the failure came after an accepted connection, so that a new connection does not end the row."""
-        self.at_least = 0.0
+        self.at_least: float = 0.0
         """The part of the latest delay that the server asked for, in seconds."""
 
     def restarted(self) -> None:

@@ -66,7 +66,7 @@ class ClientSession:
         self._rules = rules
         self._socket = socket
         self._requests = Requests(socket)
-        self.connection = Connection(socket, self._requests)
+        self.connection: Connection = Connection(socket, self._requests)
         self._sign_in = SignIn(rules, self._accept, self._reject)
         self._limit = ConcurrencyLimit(MAX_RUNNING)
         self._tasks: set[asyncio.Task[None]] = set()

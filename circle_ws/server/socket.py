@@ -61,7 +61,7 @@ class ClientSocket(ServerConnection):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.when_lost: Callable[[], object] | None = None
-        self.thread = get_ident()
+        self.thread: int = get_ident()
         self._sockets = sockets
         self._max_backlog = max_backlog
         self._stall_timeout = stall_timeout

@@ -62,7 +62,7 @@ class Runner:
     """Runs the work of blocking clients on an event loop in a thread."""
 
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.new_event_loop()
         self._executor = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="circle-ws")
         self._works: deque[Work] = deque()
         """What threads have handed over: of many at the same time only the first wakes the loop, by a system call."""

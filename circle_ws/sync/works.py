@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ..engine.tasks import start_task
 
 if TYPE_CHECKING:
+    from _thread import LockType
     from collections.abc import Callable, Coroutine
 
     from ..client import Timeout
@@ -26,7 +27,7 @@ class Work:
     __slots__ = ("error", "lock", "result")
 
     def __init__(self) -> None:
-        self.lock = allocate_lock()
+        self.lock: LockType = allocate_lock()
         self.lock.acquire()
         self.result: Any = None
         self.error: BaseException | None = None

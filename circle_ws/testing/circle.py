@@ -104,8 +104,8 @@ class Circle(CircleCore):
             sign_in=sign_in,
         )
         super().__init__(rules, play)
-        self.url = public_url or _URL
-        self.key = KeyPair.generate()
+        self.url: str = public_url or _URL
+        self.key: KeyPair = KeyPair.generate()
         # The limit of a page would keep a quickly reconnecting test waiting, and this key protects nothing.
         self.key.limited = False
         self._asked_to_admit = checked_admit(admit)

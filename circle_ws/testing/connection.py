@@ -15,7 +15,7 @@ from ..transport import connect as runtime_connect
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Iterable
 
-    from ..transport import Receiver, Transport, TransportOptions
+    from ..transport import Capabilities, Receiver, Transport, TransportOptions
     from ..transport.memory import MemoryPeer, MemoryTransport
     from .gate import Bell
 
@@ -32,7 +32,7 @@ class Pulse:
     __slots__ = ("_bell", "hanging")
 
     def __init__(self, bell: Bell) -> None:
-        self.hanging = False
+        self.hanging: bool = False
         self._bell = bell
 
     def change(self, *, hanging: bool) -> None:
@@ -57,7 +57,7 @@ class MemoryConnect:
     """
 
     def __init__(self, dial: Callable[[str, Receiver, TransportOptions], Awaitable[Transport]]) -> None:
-        self.capabilities = runtime_connect.capabilities
+        self.capabilities: Capabilities = runtime_connect.capabilities
         self._dial = dial
 
     async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> Transport:
@@ -119,8 +119,8 @@ class MemorySocket:
     """
 
     def __init__(self, peer: MemoryPeer, pulse: Pulse) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.thread = get_ident()
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
+        self.thread: int = get_ident()
         self.when_lost: Callable[[], object] | None = None
         self._peer = peer
         self._pulse = pulse

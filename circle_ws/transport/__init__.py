@@ -12,7 +12,7 @@ if sys.platform == "emscripten":
 else:
     from .native import connect
 
-    host_events = HostEvents()
+    host_events: HostEvents = HostEvents()
 
 __all__ = [
     "Capabilities",

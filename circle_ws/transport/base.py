@@ -161,6 +161,12 @@ class Transport(Protocol):
         ...
 
 
+class Send(Protocol):
+    """`Transport.send` as a value."""
+
+    def __call__(self, text: str) -> None: ...
+
+
 class Connect(Protocol):
     """A function that opens WebSockets."""
 

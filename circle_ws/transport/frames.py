@@ -55,7 +55,7 @@ class FrameSplitter:
         """Number of the next bytes that belong to a frame that is passed on."""
         self._refused = False
         """Whether the frame that is passed on is a text message that is too long."""
-        self.beginning = b""
+        self.beginning: bytes = b""
         """The beginning of that text message."""
 
     def feed(self, data: _Data) -> None:

@@ -39,7 +39,7 @@ class ResponseHead:
         self._seen = bytearray()
         self._interim = 0
         self.status: int | None = None
-        self.rest = b""
+        self.rest: bytes = b""
 
     def feed(self, data: bytes) -> bool:
         """Add bytes, and return whether the head has ended, or is invalid or too long."""

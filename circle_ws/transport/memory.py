@@ -38,8 +38,8 @@ class MemoryTransport:
         self._options = options
         self._silent = False
         self._loss: ConnectionLost | None = None
-        self.bytes_received = 0
-        self.peer = peer
+        self.bytes_received: int = 0
+        self.peer: MemoryPeer = peer
 
     @property
     def buffered(self) -> int:
@@ -126,7 +126,7 @@ class MemoryPeer:
         self.url = url
         self.when_ended: Callable[[], object] | None = None
         self.loss: ConnectionLost | None = None
-        self.unread_bytes = 0
+        self.unread_bytes: int = 0
         self._loop = asyncio.get_running_loop()
         self._transport: MemoryTransport | None = None
         self._inbox: asyncio.Queue[str | None] = asyncio.Queue()

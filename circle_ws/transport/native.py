@@ -201,4 +201,4 @@ class NativeConnect:
         return environment_proxy(url, socks=self.capabilities.socks)
 
 
-connect = NativeConnect()
+connect: NativeConnect = NativeConnect()

@@ -32,7 +32,7 @@ from .frames import FrameSplitter
 from .http_head import ResponseHead
 
 if TYPE_CHECKING:
-    from .base import Receiver
+    from .base import Receiver, Send
 
 __all__ = ["BufferedConnection", "Connection", "NativeTransport"]
 
@@ -62,10 +62,10 @@ class Connection(websockets_client.ClientConnection):
     def __init__(self, *args: Any, receiver: Receiver, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.receiver = receiver
-        self.bytes_received = 0
-        self.silent = False
+        self.bytes_received: int = 0
+        self.silent: bool = False
         """Whether nothing more is passed to the receiver."""
-        self.joined_size = 0
+        self.joined_size: int = 0
         """Number of bytes to be written at the end of this turn."""
         self._joined: list[bytes] = []
         self._joining = False
@@ -326,7 +326,7 @@ class NativeTransport:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         # The connection's own method: one step less for every message.
-        self.send = connection.send_text
+        self.send: Send = connection.send_text
         # The handshake is over. Its request and response take more memory than the connection itself; the parser keeps
         # a reference to the response while it runs, so the response is emptied.
         connection.request = None

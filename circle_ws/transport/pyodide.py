@@ -84,7 +84,7 @@ class PyodideTransport:
         self._relief: asyncio.Future[None] | None = None
         self._unseen = 0
         """Upper bound of `bufferedAmount`: what it was when last looked at, and what was sent since, in bytes."""
-        self.bytes_received = 0
+        self.bytes_received: int = 0
         """Characters received so far."""
         self._count = 0
         """Number of messages that Python was entered for."""
@@ -352,7 +352,7 @@ class PyodideConnect:
         return transport
 
 
-connect = PyodideConnect()
+connect: PyodideConnect = PyodideConnect()
 
 
 def _refused() -> ConnectionFailed:

@@ -168,4 +168,4 @@ def _base() -> Any:
     return None if js_location is None else js_location.href
 
 
-host_events = PageEvents()
+host_events: PageEvents = PageEvents()

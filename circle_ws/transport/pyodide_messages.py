@@ -80,7 +80,7 @@ class Flood:
         self._calm = 0
         """How many pauses in a row were calm."""
         self._looked_at = 0.0
-        self.lag = 0.0
+        self.lag: float = 0.0
         """How long the oldest message of the last fetch had waited in the page, in seconds."""
 
     def look(self, text: str) -> None:

@@ -49,18 +49,20 @@ class Site(ThreadingHTTPServer):
         self, page: Path, bundle: Path, port: int = 0, *, perform: Callable[[str], bool] | None = None
     ) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
-        self.page, self.bundle = page, bundle
+        self.page: Path = page
+        self.bundle: Path = bundle
         self.perform = perform
         self._loop = asyncio.get_running_loop()
         self.report: asyncio.Future[Report] = self._loop.create_future()
         """The page's report, once it has come."""
-        self.origin = f"http://127.0.0.1:{self.server_port}"
+        self.origin: str = f"http://127.0.0.1:{self.server_port}"
         """The URL, without a slash at the end."""
         hosts = {"127.0.0.1", "localhost"}
-        self.hosts = {f"{host}:{self.server_port}" for host in hosts} | (hosts if self.server_port == 80 else set())
+        self.hosts: set[str] = {f"{host}:{self.server_port}" for host in hosts}
+        self.hosts |= hosts if self.server_port == 80 else set()
         """The values of the header `Host` that are accepted; browsers leave out port 80."""
         pyodide = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["cdn"]
-        self.cdn = f"https://{urlsplit(pyodide).netloc}" if pyodide else None
+        self.cdn: str | None = f"https://{urlsplit(pyodide).netloc}" if pyodide else None
         """Where the page loads Pyodide from, when that is not here; its content security policy must allow it."""
 
     @asynccontextmanager

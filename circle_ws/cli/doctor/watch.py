@@ -68,7 +68,7 @@ class Watch:
         self.transport: Transport | None = None
         self.seconds: float | None = None
         self.exchanges: list[Exchange] = []
-        self.echoed = False
+        self.echoed: bool = False
 
     async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> Transport:
         """Open the WebSocket as `inner` does."""

@@ -13,8 +13,8 @@ from ...errors import ConfigError
 
 try:
     from .observer import Telemetry
-except ModuleNotFoundError as error:
-    raise ImportError(f"OpenTelemetry needs {error.name}: pip install 'circle-ws[otel]'") from error
+except ModuleNotFoundError as _error:
+    raise ImportError(f"OpenTelemetry needs {_error.name}: pip install 'circle-ws[otel]'") from _error
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -12,12 +12,12 @@ from opentelemetry import metrics
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
+    from opentelemetry.metrics import CallbackOptions, Histogram, MeterProvider, Observation
     from opentelemetry.util.types import AttributeValue
 
     from ...stats import Counters
 
-__all__ = ["SCOPE", "metrics_of"]
+__all__ = ["SCOPE", "Metrics", "metrics_of"]
 
 SCOPE = "circle_ws"
 """The instrumentation scope of spans and metrics."""
@@ -38,7 +38,7 @@ _COUNTERS = {
 """The fields of `ClientStats` that only grow. `calls` and `failures` are in the histogram."""
 
 
-class _Metrics:
+class Metrics:
     """The instruments of one meter provider, and the clients that they observe.
 
     Counters of clients that are gone are added up: what a counter tells must never shrink.
@@ -46,7 +46,7 @@ class _Metrics:
 
     def __init__(self, provider: MeterProvider | None) -> None:
         meter = metrics.get_meter(SCOPE, meter_provider=provider)
-        self.duration = meter.create_histogram(
+        self.duration: Histogram = meter.create_histogram(
             "rpc.client.call.duration",
             "s",
             "Measures the duration of an outgoing Remote Procedure Call (RPC).",
@@ -126,15 +126,15 @@ class _Global:
 
 
 _GLOBAL = _Global()
-_metrics: WeakKeyDictionary[object, _Metrics] = WeakKeyDictionary()
+_metrics: WeakKeyDictionary[object, Metrics] = WeakKeyDictionary()
 """For each meter provider its instruments: made twice, they would be reported twice."""
 _metrics_lock = threading.Lock()
 
 
-def metrics_of(provider: MeterProvider | None) -> _Metrics:
+def metrics_of(provider: MeterProvider | None) -> Metrics:
     """Return the instruments of a meter provider; None is the global one."""
     key = _GLOBAL if provider is None else provider
     with _metrics_lock:
         if (found := _metrics.get(key)) is None:
-            found = _metrics[key] = _Metrics(provider)
+            found = _metrics[key] = Metrics(provider)
         return found

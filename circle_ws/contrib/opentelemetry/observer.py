@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from contextvars import Token
 
     from opentelemetry.metrics import MeterProvider
-    from opentelemetry.trace import Span, SpanContext, TracerProvider
+    from opentelemetry.trace import Span, SpanContext, Tracer, TracerProvider
     from opentelemetry.util.types import AttributeValue
 
     from ...config import ClientConfig
     from ...hooks import CallNext, Request
     from ...status import StatusChange
+    from .metrics import Metrics
 
 __all__ = ["Telemetry"]
 
@@ -53,9 +54,9 @@ class Telemetry:
         methods: Collection[str] | None,
         propagate: str | None,
     ) -> None:
-        self.tracer = trace.get_tracer(SCOPE, tracer_provider=tracer_provider)
-        self.metrics = metrics_of(meter_provider)
-        self.methods = None if methods is None else frozenset(methods)
+        self.tracer: Tracer = trace.get_tracer(SCOPE, tracer_provider=tracer_provider)
+        self.metrics: Metrics = metrics_of(meter_provider)
+        self.methods: frozenset[str] | None = None if methods is None else frozenset(methods)
         self.propagate = propagate
 
     def make(self, config: ClientConfig, make: Callable[[ClientConfig], C]) -> C:

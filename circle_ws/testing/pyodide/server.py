@@ -26,13 +26,13 @@ class RunServer:
     """
 
     def __init__(self, run: Run) -> None:
-        self.patience = Patience(run.patience)
+        self.patience: Patience = Patience(run.patience)
         self._run = run
         self._connected = False
         self.began = False
         self.coverage: bytes | None = None
         self.result: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self.url = ""
+        self.url: str = ""
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[None]:
