@@ -57,6 +57,8 @@ SAYING = [
 """Functions with many options."""
 
 PRINTED = {
+    "docs/migrating.md": ("by hand: 42\n", "with circle-ws: 42\n", "with circle-ws: {'n': "),
+    "docs/guide/deploying.md": ("(200, {'status': 'connected'", "(503, {'status': 'closed'"),
     "docs/guide/connecting.md": ("42\n", "by name", "idle -> connecting", "as soon as it is connected", "compressed"),
     "docs/guide/blocking.md": ("no await\nthe batch returned 1\nno news yet",),
     "docs/guide/calling.md": ("the batch returned 1 2", "Ada\n$.tags[1]: expected str, got int", "echo took 0."),
@@ -216,6 +218,15 @@ def test_the_table_of_options_is_the_codes() -> None:
     assert documented.pop("transport") is None
     assert coded.pop("transport") is not None
     assert documented == coded
+
+
+def test_the_comparison_has_the_measured_figures() -> None:
+    """Its table is the one that the benchmarks wrote."""
+    table = (ROOT / "docs/compare.md").read_text().partition("## Calls a second")[2].partition("| client |")[2].rstrip()
+    assert (
+        f"### Calls a second, as a multiple of base\n\n| client |{table}\n"
+        in (ROOT / "docs/benchmarks/native.md").read_text()
+    )
 
 
 def test_the_errors_are_all_documented() -> None:
