@@ -99,7 +99,7 @@ async def test_the_three_lines_run(capsys: pytest.CaptureFixture[str]) -> None:
         lights.append((room, on))
 
     async with server:
-        block = _part("index.md", 'python title="three lines"').replace("wss://circle.example/02ab...", server.url)
-        await run("import circle_ws\n" + block, {"key": KeyPair.generate()})
+        block = _part("index.md", 'python title="three lines"')
+        await run("import circle_ws\n" + block, {"url": server.url, "key": KeyPair.generate()})
     assert lights == [("kitchen", True)]
     assert capsys.readouterr().out == "42\n"

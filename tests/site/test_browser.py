@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-SEARCHES = {"timeout": "guide/connecting/"}
+SEARCHES = {"timeout": "guide/connecting/", "wallet": "guide/pages/", "proxy": "guide/connecting/"}
 """What somebody types, and the page that must come first."""
 PHONE: ViewportSize = {"width": 360, "height": 740}
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}
@@ -20,7 +20,10 @@ def test_a_search_finds_the_right_page_first(page: Page, address: str) -> None:
     first = {}
     for words in SEARCHES:
         page.goto(address)
-        page.fill("input.md-search__input", words)
+        # It listens to keys, and takes none until its index is loaded.
+        page.click("input.md-search__input")
+        expect(page.locator(".md-search-result__meta")).to_have_text("Type to start searching")
+        page.locator("input.md-search__input").press_sequentially(words)
         result = page.locator("a.md-search-result__link").first
         expect(result).to_be_visible()
         first[words] = str(result.evaluate("link => link.href")).removeprefix(address).partition("?")[0]
