@@ -75,7 +75,7 @@ def main() -> int:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("browser", choices=["chromium", "firefox"])
-    parser.add_argument("--bundle", type=Path, required=True, metavar="DIR", help="made by tools/bundle.py")
+    parser.add_argument("--bundle", type=Path, required=True, metavar="DIR", help="made by circle-ws bundle")
     parser.add_argument("--out", type=Path, metavar="DIR")
     parser.add_argument("--small", action="store_true", help="only show that everything works")
     parser.add_argument("--stream", action="store_true", help="measure floods only, no calls")

@@ -1,10 +1,9 @@
-"""Make a folder that a static HTTP server can serve: Pyodide, circle-ws and all it needs, locked.
+"""Make a folder that any static HTTP server can serve: Pyodide, circle-ws and all it needs, side by side and locked.
 
-The steps that need pyodide-build run on Python 3.12 or later, which is looked for, in an environment that is kept in
-the cache.
+The steps that need pyodide-build run on Python 3.12 or later: on this one, where the extra `bundle` is installed, or on
+one that is looked for, in an environment that is kept in the cache.
 """
 
-import argparse
 import contextlib
 import hashlib
 import json
@@ -12,14 +11,17 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
-from . import compiled, interpreters, local_wheels, pyodide_core
+from . import compiled, interpreters, local_wheels, programs, pyodide_core
 from .cache import ToolError, environment, locked, run
+from .steps import step
 
-__all__ = ["BROWSER_PACKAGES", "LOCK", "build", "check", "find_tools", "main"]
+__all__ = ["BROWSER_PACKAGES", "LOCK", "build", "check", "find_tools", "key"]
 
 BROWSER_PACKAGES = {"ecdsa", "msgspec", "six"}
 """What circle-ws may pull into a browser, and no more."""
@@ -27,10 +29,19 @@ BROWSER_PACKAGES = {"ecdsa", "msgspec", "six"}
 LOCK = "pyodide-lock.json"
 
 _TOOLS = ["pyodide-build>=0.39", "pyodide-lock[wheel]>=0.2.1"]
-"""What makes the lock file. It needs Python 3.12 or later."""
+"""What makes the lock file. It needs Python 3.12 or later; the extra `bundle` has the same."""
+_WEEK = 7 * 24 * 3600
+"""How long a bundle is fresh, in seconds: an index may have newer packages then."""
 
 
-def build(out: Path, *, pyodide: str | None = None, extra: Sequence[str] = (), wheels: Sequence[Path] = ()) -> None:
+def build(
+    out: Path,
+    *,
+    pyodide: str | None = None,
+    extra: Sequence[str] = (),
+    wheels: Sequence[Path] = (),
+    reuse: bool = False,
+) -> bool:
     """Make the bundle in a folder beside `out`, check it and move it there.
 
     Args:
@@ -39,37 +50,62 @@ def build(out: Path, *, pyodide: str | None = None, extra: Sequence[str] = (), w
         extra: requirements to add, such as `pytest`.
         wheels: wheels to take in place of what an index has, each a file, or the folder of a project to build. Where
             none of them is circle-ws it is this one.
+        reuse: whether to leave a bundle of the same things that was made in the same week as it is.
+
+    Returns:
+        Whether one was made.
 
     Raises:
         ToolError: when it cannot be made, or pulls in what it should not.
     """
     out = out.resolve()
     _refuse_foreign(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    python = find_tools()
     core = pyodide_core.release(pyodide)
+    out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as work:
         made = Path(work) / "bundle"
         made.mkdir()
-        _fill(made, core, extra, wheels)
+        given = local_wheels.take(wheels, made, python)
+        made_of = key(core, extra, given)
+        if reuse and _is_whole(out, made_of):
+            step(f"{out} is fresh and stays as it is")
+            return False
+        _fill(made, python, core, extra, given)
         check(made)
+        _describe(made, core, given, made_of)
         _replace(out, made, Path(work) / "old")
-    print(f"bundle: {out} is ready", flush=True)
+    step(f"{out} is ready")
+    return True
 
 
 def find_tools() -> Path:
-    """Return a Python that has pip and what makes the lock file, of an environment in the cache.
+    """Return a Python that has pip and what makes the lock file: this one, or that of an environment in the cache.
 
     Raises:
         ToolError: (3) when there is no Python 3.12 or later, which these need.
     """
+    if all(map(_is_installed, ("pip", "pyodide-build", "pyodide-lock", "pkginfo"))):
+        return Path(sys.executable)
     found = interpreters.find()
     if found is None:
-        raise ToolError("pyodide-build needs Python 3.12 or later and none was found: install one", code=3)
+        raise ToolError(
+            "the lock file of a bundle is made by pyodide-build, which needs Python 3.12 or later, and none was found "
+            "on this machine: install one, or run this with it",
+            code=3,
+        )
     return environment(found, "bundle", _TOOLS)
 
 
+def key(core: pyodide_core.Core, extra: Sequence[str], wheels: Sequence[Path]) -> str:
+    """Return what names a bundle by what it is made of: a Pyodide, requirements, wheels, and the week."""
+    place = "cdn" if core.files is None else "compiled" if programs.find("node") else "here"
+    parts = [core.version, place, *sorted(extra), *map(local_wheels.digest, wheels), str(int(time.time() // _WEEK))]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
 def check(bundle: Path) -> None:
-    """Make sure that circle-ws is one pure wheel and brings exactly `BROWSER_PACKAGES` along.
+    """Make sure that circle-ws is one pure wheel, brings exactly `BROWSER_PACKAGES` along, and that nothing is missing.
 
     Raises:
         ToolError: when it is not so.
@@ -78,6 +114,9 @@ def check(bundle: Path) -> None:
     wheel = packages["circle-ws"]["file_name"]
     if not wheel.endswith("-py3-none-any.whl"):
         raise ToolError(f"circle-ws must be a pure wheel, py3-none-any, but is {wheel}")
+    for name, entry in packages.items():
+        if absent := set(entry["depends"]) - set(packages):
+            raise ToolError(f"{name} needs {', '.join(sorted(absent))}, which the bundle does not have")
     pulled, todo = set[str](), ["circle-ws"]
     while todo:
         new = set(packages[todo.pop()]["depends"]) - pulled
@@ -90,60 +129,80 @@ def check(bundle: Path) -> None:
         )
 
 
-def _fill(made: Path, core: pyodide_core.Core, extra: Sequence[str], wheels: Sequence[Path]) -> None:
-    """Put everything into the folder `made`."""
-    python = find_tools()
-    if core.files:
+def _is_installed(name: str) -> bool:
+    try:
+        return bool(distribution(name))
+    except PackageNotFoundError:
+        return False
+
+
+def _is_whole(out: Path, made_of: str) -> bool:
+    """Return whether a folder holds the bundle with this key, and all of its files as they were made."""
+    try:
+        if json.loads((out / "bundle.json").read_text())["key"] != made_of:
+            return False
+        packages = json.loads((out / LOCK).read_text())["packages"].values()
+        here = [it for it in packages if "://" not in it["file_name"]]
+        names = [path.name for path in out.iterdir()]
+        return all(_digest(out / it["file_name"]) == it["sha256"] for it in here) and "pyodide.mjs" in names
+    except (OSError, ValueError, LookupError):
+        return False
+
+
+def _fill(made: Path, python: Path, core: pyodide_core.Core, extra: Sequence[str], given: Sequence[Path]) -> None:
+    """Put everything into the folder `made`, in which the given wheels are already."""
+    if core.files is None:
+        (made / "pyodide.mjs").write_text(pyodide_core.lead_to_cdn(core.cdn))
+    else:
         for name in pyodide_core.FILES:
             shutil.copy(core.files / name, made)
-    elif core.cdn:
-        (made / "pyodide.mjs").write_text(pyodide_core.lead_to_cdn(core.cdn))
-    given = local_wheels.take(wheels, made, python)
-    print("bundle: collecting the wheels that run in Pyodide", flush=True)
-    target = ("--python", core.info["python"], "--abi-version", core.info["abi_version"])
-    run(python, Path(__file__).with_name("wheels.py"), *target, made, *extra, explains_itself=True)
+    step("collecting the wheels that run in Pyodide")
+    entries = made / "entries.json"
+    options = ["--python", core.info["python"], "--abi-version", core.info["abi_version"], "--distribution", core.cdn]
+    options += ["--stock", str(core.stock)] if core.stock else []
+    options += ["--remote"] if core.files is None else []
+    script = Path(__file__).with_name("wheels.py")
+    run(python, "-P", script, *options, "--entries", entries, made, "--", *extra, explains_itself=True)
     if core.files:
         compiled.compile_archives([made / compiled.LIBRARY, *sorted(made.glob("*.whl"))], made, core.info)
-    _lock(made, python, core, [wheel.name.partition("-")[0].lower().replace("_", "-") for wheel in given])
+    step("locking the packages")
+    _lock(made, python, core, json.loads(entries.read_text()))
+    entries.unlink()
 
 
-def _lock(made: Path, python: Path, core: pyodide_core.Core, given: list[str]) -> None:
-    """Write a lock file of the wheels in `made` and nothing else, and the description of the bundle."""
-    wheels = sorted(made.glob("*.whl"))
-    binary = [wheel for wheel in wheels if not wheel.name.endswith("-none-any.whl")]
+def _lock(made: Path, python: Path, core: pyodide_core.Core, entries: dict[str, dict[str, Any]]) -> None:
+    """Write a lock file of the wheels in `made`, the entries of some of which are there, and nothing else."""
+    for entry in entries.values():
+        if "://" not in entry["file_name"]:
+            entry["sha256"] = _digest(made / entry["file_name"])
+    described = {entry["file_name"] for entry in entries.values()}
     begun = made / "begun-lock.json"
-    begun.write_text(json.dumps({"info": core.info, "packages": dict(map(_binary_entry, binary))}))
+    begun.write_text(json.dumps({"info": core.info, "packages": entries}))
     files = ("--input", begun, "--output", made / LOCK, "--base-path", made)
-    run(python.with_name("pyodide"), "lockfile", "add-wheels", *files, *(set(wheels) - set(binary)))
+    pure = [wheel for wheel in made.glob("*.whl") if wheel.name not in described]
+    run(python.with_name("pyodide"), "lockfile", "add-wheels", *files, *sorted(pure))
     begun.unlink()
-    packages = sorted(json.loads((made / LOCK).read_text())["packages"])
+
+
+def _describe(made: Path, core: pyodide_core.Core, given: Sequence[Path], made_of: str) -> None:
+    """Write what the bundle is."""
     described = {
         "pyodide_version": core.version,
-        "cdn": core.cdn,
-        "packages": packages,
-        "given": given,
+        "cdn": core.cdn if core.files is None else None,
+        "packages": sorted(json.loads((made / LOCK).read_text())["packages"]),
+        "given": [wheel.name.partition("-")[0].lower().replace("_", "-") for wheel in given],
+        "key": made_of,
     }
     (made / "bundle.json").write_text(json.dumps(described, indent=2) + "\n")
 
 
-def _binary_entry(wheel: Path) -> tuple[str, dict[str, Any]]:
-    """Return the name and the lock entry of a compiled wheel: pyodide-lock 0.2.1 refuses its platform tag (PEP 783)."""
-    module, version = wheel.name.split("-")[:2]
-    name = module.lower().replace("_", "-")
-    return name, {
-        "name": name,
-        "version": version,
-        "file_name": wheel.name,
-        "install_dir": "site",
-        "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(),
-        "package_type": "package",
-        "imports": [module],
-        "depends": [],
-        "unvendored_tests": False,
-    }
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _refuse_foreign(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise ToolError(f"{out} is a file: give a new folder")
     if out.exists() and any(out.iterdir()) and not (out / "bundle.json").is_file():
         raise ToolError(f"{out} is there and is no bundle: give a new folder or remove it")
 
@@ -155,18 +214,3 @@ def _replace(out: Path, made: Path, old: Path) -> None:
             os.rename(out, old)
         made.chmod(0o755)
         os.rename(made, out)
-
-
-def main() -> int:
-    """Make the bundle that the command line asks for; 3 means that something must be installed first."""
-    parser = argparse.ArgumentParser(description="Make a folder with Pyodide, circle-ws and what it needs.")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to make")
-    parser.add_argument("--pyodide", metavar="DIR|cdn", help="an unpacked pyodide package, or the official CDN")
-    parser.add_argument("--with", dest="extra", nargs="+", action="extend", default=[], metavar="REQUIREMENT")
-    options = parser.parse_args()
-    try:
-        build(options.out, pyodide=options.pyodide, extra=options.extra)
-    except ToolError as error:
-        print(f"bundle: {error}", file=sys.stderr)
-        return error.code
-    return 0

@@ -8,6 +8,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from .steps import environment as inherited
+from .steps import step
 
 if sys.platform != "win32":
     import fcntl
@@ -46,7 +50,7 @@ def locked(name: str) -> Iterator[Path]:
 
 
 def run(*command: str | Path, cwd: Path | None = None, explains_itself: bool = False) -> str:
-    """Run a command and return its output.
+    """Run a command and return its output; a Python is given -P, or it would import what lies in the working directory.
 
     Args:
         command: the program and its arguments.
@@ -56,7 +60,8 @@ def run(*command: str | Path, cwd: Path | None = None, explains_itself: bool = F
     Raises:
         ToolError: when it fails; the text holds the end of what it printed.
     """
-    done = subprocess.run(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "stdin": subprocess.DEVNULL}
+    done = subprocess.run(command, cwd=cwd, text=True, env=inherited(), **pipes)
     if done.returncode != 0 and explains_itself:
         raise ToolError(done.stdout.strip())
     if done.returncode != 0:
@@ -70,9 +75,9 @@ def environment(python: Path, name: str, wanted: list[str]) -> Path:
     with locked("environment") as home:
         path = home / f"{name}-{key}"
         if not (path / "complete").exists():
-            print(f"bundle: making an environment for {', '.join(wanted)}", flush=True)
+            step(f"making an environment for {', '.join(wanted)}")
             shutil.rmtree(path, ignore_errors=True)
-            run(python, "-m", "venv", path)
-            run(path / "bin" / "python", "-m", "pip", "install", "-q", *wanted)
+            run(python, "-P", "-m", "venv", path)
+            run(path / "bin" / "python", "-P", "-m", "pip", "install", "-q", *wanted)
             (path / "complete").touch()
     return path / "bin" / "python"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from . import programs
 from .cache import locked, run
+from .steps import step
 
 __all__ = ["LIBRARY", "RUNNER", "compile_archives"]
 
@@ -36,14 +37,14 @@ def compile_archives(archives: list[Path], core: Path, info: dict[str, str]) -> 
     """
     node = programs.find("node")
     if node is None:
-        print("bundle: node is not on this machine, so nothing is compiled: pages will load slower", flush=True)
+        step("node is not on this machine, so nothing is compiled: pages will load slower")
         return
     tools = b"".join(path.read_bytes() for path in (RUNNER, _PROGRAM)) + json.dumps(info).encode()
     with locked("compiled") as home, tempfile.TemporaryDirectory(dir=home) as work:
         kept = {path: home / f"compiled-{_digest(tools + path.read_bytes())}{path.suffix}" for path in archives}
         new = [path for path in archives if not kept[path].exists()]
         if new:
-            print(f"bundle: compiling {len(new)} archives in Pyodide", flush=True)
+            step(f"compiling {len(new)} archives in Pyodide")
             copies = [Path(shutil.copy(path, work)) for path in new]
             run(node, RUNNER, core, json.dumps(info), _PROGRAM, *copies)
             for path, copy in zip(new, copies, strict=True):

@@ -4,9 +4,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from .cache import ToolError, locked, run
+from .cache import ToolError, folder, locked, run
+from .steps import step
 
-__all__ = ["package"]
+__all__ = ["package", "place"]
 
 
 def package(name: str, version: str) -> Path:
@@ -15,12 +16,20 @@ def package(name: str, version: str) -> Path:
     Raises:
         ToolError: (3) when there is no npm.
     """
-    plain = name.removeprefix("@").replace("/", "-")
-    with locked(plain) as home:
-        path = home / f"{plain}-{version}"
+    path = place(name, version)
+    with locked(_plain(name)) as home:
         if not path.exists():
             _pack(f"{name}@{version}", home, path)
     return path
+
+
+def place(name: str, version: str) -> Path:
+    """Return where the folder of a package is, once it was taken."""
+    return folder() / f"{_plain(name)}-{version}"
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("@").replace("/", "-")
 
 
 def _pack(release: str, home: Path, path: Path) -> None:
@@ -28,7 +37,7 @@ def _pack(release: str, home: Path, path: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise ToolError(f"npm is not on this machine, and {release} comes from there: apt-get install npm", code=3)
-    print(f"getting {release} from npm", flush=True)
+    step(f"getting {release} from npm")
     with tempfile.TemporaryDirectory(dir=home) as work:
         run(npm, "pack", "--silent", release, cwd=Path(work))
         archive = next(Path(work).glob("*.tgz"))

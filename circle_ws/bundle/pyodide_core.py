@@ -15,6 +15,7 @@ FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zi
 
 _INFO = {"abi_version": "2026_0", "arch": "wasm32", "platform": "emscripten_5_0_3", "python": "3.14.2"}
 
+_STOCK = "pyodide-lock.json"
 _LEADS_TO_CDN = """\
 // Pyodide of its official CDN, with the packages that are locked in this folder.
 import {{ loadPyodide as load }} from "{cdn}pyodide.mjs";
@@ -27,12 +28,21 @@ export const loadPyodide = (options = {{}}) =>
 
 @dataclass(frozen=True)
 class Core:
-    """A release: its version, what a lock file says of it, and its files: here, or below a URL of the official CDN."""
+    """A release: its version, what a lock file says of it, the folder of its files, the lock file of its packages.
+
+    Without a folder pages load it from `cdn`, where its own packages are in any case; so is their lock file, where
+    there is none here.
+    """
 
     version: str
     info: dict[str, str]
-    files: Path | None = None
-    cdn: str | None = None
+    files: Path | None
+    stock: Path | None
+
+    @property
+    def cdn(self) -> str:
+        """The URL of the release on the official CDN."""
+        return f"https://cdn.jsdelivr.net/pyodide/v{self.version}/full/"
 
 
 def release(wanted: str | None) -> Core:
@@ -46,14 +56,16 @@ def release(wanted: str | None) -> Core:
         ToolError: when a file is missing in the folder; (3) when there is no npm.
     """
     if wanted == "cdn":
-        return Core(VERSION, _INFO, cdn=f"https://cdn.jsdelivr.net/pyodide/v{VERSION}/full/")
+        return Core(VERSION, _INFO, None, _present(npm.place("pyodide", VERSION) / _STOCK))
     if wanted is not None:
         return _in_folder(Path(wanted))
     try:
         return _in_folder(npm.package("pyodide", VERSION))
     except ToolError as error:
-        hint = "; or give an unpacked package with --pyodide DIR, or use --pyodide cdn" if error.code == 3 else ""
-        raise ToolError(f"{error}{hint}", code=error.code) from None
+        if error.code != 3:
+            raise
+        hint = "or give an unpacked package with --pyodide DIR, or leave it to its CDN with --cdn"
+        raise ToolError(f"{error}; {hint}", code=error.code) from None
 
 
 def _in_folder(path: Path) -> Core:
@@ -61,14 +73,18 @@ def _in_folder(path: Path) -> Core:
     if absent:
         raise ToolError(f"{path} is no unpacked pyodide package: {', '.join(absent)} missing")
     version = str(json.loads((path / "package.json").read_text())["version"])
-    stock = path / "pyodide-lock.json"
+    stock = path / _STOCK
     if stock.is_file():
         info = dict(json.loads(stock.read_text())["info"])
     elif version == VERSION:
         info = _INFO
     else:
         raise ToolError(f"{path} holds pyodide {version} without its pyodide-lock.json")
-    return Core(version, info, files=path)
+    return Core(version, info, path, _present(stock))
+
+
+def _present(file: Path) -> Path | None:
+    return file if file.is_file() else None
 
 
 def lead_to_cdn(cdn: str) -> str:

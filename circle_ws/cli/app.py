@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from .bench import bench
+from .bundle import bundle
 from .calls import call, notify, play
 from .demo import demo
 from .doctor import doctor
@@ -62,5 +63,5 @@ def _root(
     """Talk to a circle: JSON-RPC over WebSocket, signed in with a secp256k1 key."""
 
 
-for _command in (demo, call, play, notify, listen, doctor, bench, serve, keygen, pubkey):
+for _command in (demo, call, play, notify, listen, doctor, bench, serve, bundle, keygen, pubkey):
     app.command()(_command)

@@ -25,18 +25,23 @@ _WORDS = {
 }
 
 
+def _ignore(words: str) -> None:
+    """Say nothing."""
+
+
 @contextmanager
-def spinner(words: str) -> Iterator[Callable[[str], None]]:
+def spinner(words: str, *, otherwise: Callable[[str], None] = _ignore) -> Iterator[Callable[[str], None]]:
     """Show a spinner while the block takes over half a second; only on a terminal, and only on a running loop.
 
     Args:
         words: What takes its time.
+        otherwise: Takes the later words where there is no terminal.
 
     Yields:
         A function that changes the words.
     """
     if sys.stderr is None or not sys.stderr.isatty():
-        yield lambda words: None
+        yield otherwise
         return
     # Not more often: each drawing takes time from what is measured meanwhile.
     status = Console(stderr=True).status(_line(words), refresh_per_second=4)

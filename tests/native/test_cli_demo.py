@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,15 @@ from typer.testing import Result
 
 import circle_ws
 from circle_ws.auth import derive_public_key, generate_private_key
+from circle_ws.bundle import kept, npm, pyodide_core
+from circle_ws.bundle.cache import ToolError, folder, run
+from circle_ws.bundle.steps import step
 from circle_ws.cli.demo.browser import find_browser, running_browser
-from circle_ws.cli.demo.checkout import BundleError, find_checkout, harmless, make_bundle
+from circle_ws.cli.demo.files import BundleError, find_checkout, find_page, harmless, make_bundle
 from circle_ws.cli.demo.page import judge
 from tests.native.command_line import environ, invoke, start
 from tests.support.limits import PATIENCE
+from tools import CHECKOUT
 
 KEY = generate_private_key()
 GOOD: dict[str, Any] = {
@@ -41,12 +46,12 @@ GOOD: dict[str, Any] = {
     "faults": [],
 }
 
-BUNDLER = """\
-import sys
-from pathlib import Path
-out = Path(sys.argv[sys.argv.index("--out") + 1])
-out.mkdir(parents=True)
-(out / "bundle.json").write_text('{"cdn": null}')
+KEPT = """\
+from .cache import folder
+
+def bundle(wheels, extra, pyodide):
+    (folder() / "bundle.json").write_text('{"cdn": null}')
+    return folder()
 """
 
 BROWSER = """\
@@ -68,13 +73,14 @@ if os.environ["REPORT"]:
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout with a bundler of its own, as if this package ran from there, and a browser of its own."""
+    """A checkout, as if this package ran from there, with a bundler and a browser that are stand-ins."""
     root = tmp_path / "checkout"
     (root / "examples" / "browser").mkdir(parents=True)
-    (root / "tools").mkdir()
+    (root / "circle_ws" / "bundle").mkdir(parents=True)
     (root / "examples" / "browser" / "index.html").write_text("the page")
     (root / "pyproject.toml").write_text('[project]\nname = "circle-ws"\n')
-    (root / "tools" / "bundle.py").write_text(BUNDLER)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(kept, "bundle", _bundler)
     program = tmp_path / "browser"
     program.write_text(BROWSER.format(python=sys.executable))
     program.chmod(0o755)
@@ -84,6 +90,23 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for made in (root, *root.rglob("*")):
         made.chmod(made.stat().st_mode & ~0o022)
     return root
+
+
+def _bundler(wheels: list[Path], extra: list[str], pyodide: str | None) -> Path:
+    """Stand in for what makes bundles."""
+    assert (wheels, extra) == ([], [])
+    step("putting it together")
+    made = folder() / "bundles" / "made"
+    made.mkdir(parents=True, exist_ok=True)
+    (made / "bundle.json").write_text('{"cdn": null}')
+    return made
+
+
+def _bundle(checkout: Path, pyodide: Path | None = None) -> Path:
+    return make_bundle(checkout / "circle_ws" / "__init__.py", pyodide, _said.append)
+
+
+_said: list[str] = []
 
 
 async def _nothing(*_: object) -> None:
@@ -178,8 +201,10 @@ def test_a_browser_that_ends_without_a_report_is_a_failure(checkout: Path) -> No
 
 
 def test_without_once_the_page_is_served_until_ctrl_c(checkout: Path) -> None:
-    # A process of its own runs from the checkout when the package is there.
-    shutil.copytree(Path(circle_ws.__file__).parent, checkout / "circle_ws")
+    # A process of its own runs from the checkout when the package is there, with a bundler that takes no time.
+    package = checkout / "circle_ws"
+    shutil.copytree(Path(circle_ws.__file__).parent, package, dirs_exist_ok=True)
+    (package / "bundle" / "kept.py").write_text(KEPT)
     process = start("demo", env=environ(), cwd=checkout)
     assert process.stdout
     address = next(found[0] for line in process.stdout if (found := re.search(r"http://\S+", line)))
@@ -192,44 +217,41 @@ def test_without_once_the_page_is_served_until_ctrl_c(checkout: Path) -> None:
 # What may be missing.
 
 
-def _failing_bundler(checkout: Path) -> None:
-    (checkout / "tools" / "bundle.py").write_text("import sys; sys.exit('bundle: npm is not on this machine')")
+def _fail(*_: object) -> Path:
+    raise ToolError("npm is not on this machine")
 
 
-def test_a_bundle_that_cannot_be_made_is_told(checkout: Path) -> None:
-    _failing_bundler(checkout)
+def test_a_bundle_that_cannot_be_made_is_told(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "bundle", _fail)
     done = _demo_with(GOOD)
     assert done.exit_code == 1
     assert "npm is not on this machine" in done.stderr
 
 
-def test_without_page_it_is_no_failure(checkout: Path) -> None:
-    _failing_bundler(checkout)
+def test_without_page_it_is_no_failure(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "bundle", _fail)
     done = invoke("demo")
     assert done.exit_code == 0
     assert "npm is not on this machine" in " ".join(done.stdout.split())
 
 
-def test_without_a_checkout_the_story_is_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("circle_ws.cli.demo.PACKAGE", tmp_path / "site-packages" / "circle_ws" / "__init__.py")
-    monkeypatch.setattr("circle_ws.cli.demo.tell", _nothing)
-    alone = invoke("demo")
-    assert alone.exit_code == 0
-    assert "of a checkout of yours" in " ".join(alone.stdout.split())
-    needed = invoke("demo", "--once", "--page")
-    assert needed.exit_code == 1
-    assert "of a checkout of yours" in needed.stderr
+def test_an_installed_package_has_the_page(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a checkout the console is that of the wheel, and the same is done with it."""
+    package = tmp_path / "site-packages" / "circle_ws" / "__init__.py"
+    assert find_page(package) == package.parent / "cli" / "demo" / "console"
+    shutil.copytree(checkout / "examples" / "browser", find_page(package))
+    monkeypatch.setattr("circle_ws.cli.demo.PACKAGE", package)
+    assert _demo_with(GOOD).exit_code == 0
 
 
-def test_the_working_directory_is_not_used(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What looks like a checkout there is not run: it may be anybody's."""
-    ran = tmp_path / "ran"
-    (checkout / "tools" / "bundle.py").write_text(f"open({str(ran)!r}, 'w')")
-    monkeypatch.setattr("circle_ws.cli.demo.PACKAGE", tmp_path / "site-packages" / "circle_ws" / "__init__.py")
-    for folder in (checkout, checkout / "examples" / "browser"):
-        monkeypatch.chdir(folder)
-        assert _demo_with(GOOD).exit_code == 1
-    assert not ran.exists()
+def test_the_wheel_has_the_whole_console() -> None:
+    """What the page is made of, and nothing that lies beside it, such as a bundle."""
+    declared = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    home = CHECKOUT / "examples" / "browser"
+    parts = {path.name for path in home.iterdir() if path.name not in ("README.md", "bundle")}
+    assert declared["force-include"] == {
+        f"examples/browser/{name}": f"circle_ws/cli/demo/console/{name}" for name in parts
+    }
 
 
 @pytest.mark.parametrize(
@@ -237,11 +259,10 @@ def test_the_working_directory_is_not_used(checkout: Path, tmp_path: Path, monke
     [
         ".",
         "pyproject.toml",
-        "tools",
-        "tools/bundle.py",
-        "tools/other.py",
-        "tools/in_pyodide.mjs",
-        "tools/folder",
+        "circle_ws/bundle",
+        "circle_ws/bundle/other.py",
+        "circle_ws/bundle/in_pyodide.mjs",
+        "circle_ws/bundle/folder",
         "examples/browser",
         "examples/browser/index.html",
     ],
@@ -249,11 +270,12 @@ def test_the_working_directory_is_not_used(checkout: Path, tmp_path: Path, monke
 @pytest.mark.parametrize(("how", "words"), [("owner", "belongs to another user"), ("mode", "written by other users")])
 def test_a_checkout_that_others_can_change_is_not_run(checkout: Path, changed: str, how: str, words: str) -> None:
     """Nothing of it may be another user's, or writable by one."""
+    bundler = checkout / "circle_ws" / "bundle"
     for name in ("other.py", "in_pyodide.mjs"):
-        (checkout / "tools" / name).touch(0o644)
-    (checkout / "tools" / "folder").mkdir(0o755)
-    assert (make_bundle(checkout) / "bundle.json").is_file()
-    shutil.rmtree(checkout / ".cache")
+        (bundler / name).touch(0o644)
+    (bundler / "folder").mkdir(0o755)
+    assert (_bundle(checkout) / "bundle.json").is_file()
+    shutil.rmtree(folder())
     path = checkout / changed
     if how == "mode":
         path.chmod(path.stat().st_mode | 0o002)
@@ -262,17 +284,17 @@ def test_a_checkout_that_others_can_change_is_not_run(checkout: Path, changed: s
     else:
         pytest.skip("only root can give files away")
     with pytest.raises(BundleError, match=words) as caught:
-        make_bundle(checkout)
+        _bundle(checkout)
     assert str(path) in str(caught.value)
-    assert not (checkout / ".cache").exists()
+    assert not (folder() / "bundles").exists()
 
 
 def test_a_cache_that_others_can_change_is_not_served(checkout: Path) -> None:
     """What was made there before may have been changed since."""
-    (checkout / ".cache").mkdir()
-    (checkout / ".cache").chmod(0o777)
+    (folder() / "bundles").mkdir()
+    (folder() / "bundles").chmod(0o777)
     with pytest.raises(BundleError, match="written by other users"):
-        make_bundle(checkout)
+        _bundle(checkout)
 
 
 @pytest.mark.parametrize("is_private", [True, False])
@@ -280,14 +302,14 @@ def test_a_private_group_has_no_other_member(checkout: Path, is_private: bool) -
     """Where each user has a group, files are often writable by that."""
     if os.geteuid() != 0:
         pytest.skip("only root can give files away")
-    tools = checkout / "tools"
-    os.chown(tools, -1, 0 if is_private else 12345)
-    tools.chmod(0o775)
+    bundler = checkout / "circle_ws" / "bundle"
+    os.chown(bundler, -1, 0 if is_private else 12345)
+    bundler.chmod(0o775)
     if is_private:
-        make_bundle(checkout)
+        _bundle(checkout)
         return
     with pytest.raises(BundleError, match="written by other users"):
-        make_bundle(checkout)
+        _bundle(checkout)
 
 
 def test_the_bundler_gets_no_secrets(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,10 +326,15 @@ def test_the_bundler_gets_no_secrets(checkout: Path, monkeypatch: pytest.MonkeyP
     }
     for name, value in {**secrets, "HTTPS_PROXY": "http://proxy.example", "PIP_INDEX_URL": "http://index"}.items():
         monkeypatch.setenv(name, value)
-    (checkout / "tools" / "bundle.py").write_text("import os, sys, json; sys.exit(json.dumps(dict(os.environ)))")
-    with pytest.raises(BundleError) as caught:
-        make_bundle(checkout)
-    given = json.loads(str(caught.value))
+    told: list[str] = []
+
+    def tell(*_: object) -> Path:
+        told.append(run(Path(sys.executable), "-c", "import json, os; print(json.dumps(dict(os.environ)))"))
+        return folder()
+
+    monkeypatch.setattr(kept, "bundle", tell)
+    _bundle(checkout)
+    given = json.loads(told[0])
     assert not set(given) & set(secrets)
     assert {"PATH", "HOME", "HTTPS_PROXY", "PIP_INDEX_URL"} <= set(given)
 
@@ -364,18 +391,32 @@ def test_this_package_has_its_checkout() -> None:
     assert find_checkout(Path(circle_ws.__file__)) == Path(__file__).parents[2]
 
 
-def test_the_bundler_gets_the_pyodide_that_is_named(checkout: Path, tmp_path: Path) -> None:
-    assert (make_bundle(checkout) / "bundle.json").is_file()
-    (checkout / "tools" / "bundle.py").write_text("import sys; sys.exit(' '.join(sys.argv[1:]))")
-    with pytest.raises(BundleError, match=f"--pyodide {re.escape(str(tmp_path))}$"):
-        make_bundle(checkout, tmp_path)
+def test_the_bundler_gets_the_pyodide_that_is_named(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder that is given; without one that of npm, or, where there is no npm, the CDN's."""
+    asked: list[str | None] = []
 
+    def note(wheels: list[Path], extra: list[str], pyodide: str | None) -> Path:
+        asked.append(pyodide)
+        return folder()
 
-def test_without_npm_the_page_loads_pyodide_from_the_cdn(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (checkout / "tools" / "bundle.py").write_text("import sys; sys.exit(' '.join(sys.argv[1:]))")
+    monkeypatch.setattr(kept, "bundle", note)
+    (tmp_path / "npm").touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for given in (tmp_path, None):
+        _bundle(checkout, given)
     monkeypatch.setenv("PATH", str(checkout))
-    with pytest.raises(BundleError, match="--pyodide cdn$"):
-        make_bundle(checkout)
+    _bundle(checkout)
+    npm.place("pyodide", pyodide_core.VERSION).mkdir()
+    _bundle(checkout)
+    assert asked == [str(tmp_path), None, "cdn", None]
+
+
+def test_the_steps_are_told(checkout: Path) -> None:
+    _said.clear()
+    _bundle(checkout)
+    assert _said == ["putting it together"]
 
 
 def test_a_browser_is_found_by_name(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,16 +10,16 @@ from rich.console import Console
 from ..output import fail, reason, run
 from ..progress import spinner
 from .browser import BrowserName, find_browser, running_browser
-from .checkout import BundleError, find_checkout, make_bundle
 from .circle import running_circle
 from .controls import Controls
+from .files import BundleError, find_page, make_bundle
 from .page import Site, judge
 from .story import Narrator, tell
 
 __all__ = ["demo"]
 
 PACKAGE = Path(__file__).parents[2] / "__init__.py"
-"""The package that runs, by which its checkout is found."""
+"""The package that runs, by which its files are found."""
 PAGE_LIMIT = 600.0
 """Maximum time of the page in a browser, in seconds; Pyodide starts in some twenty on a slow machine."""
 
@@ -51,11 +51,10 @@ async def _perform(*, once: bool, page: bool, pyodide: Path | None, port: int, b
             return
         narrator.chapter("The same in a web page")
         try:
-            checkout = _checkout()
             found = _browser(browser) if once else None
             narrator.line("putting Pyodide, circle-ws and its dependencies into a folder")
-            with spinner("bundling"):
-                bundle = await asyncio.to_thread(make_bundle, checkout, pyodide)
+            with spinner("bundling") as say:
+                bundle = await asyncio.to_thread(make_bundle, PACKAGE, pyodide, say)
         except BundleError as error:
             if page:
                 fail(f"there is no page: {error}")
@@ -63,7 +62,7 @@ async def _perform(*, once: bool, page: bool, pyodide: Path | None, port: int, b
             return
         try:
             controls = Controls(circle)
-            site = Site(checkout / "examples" / "browser", bundle, port, perform=controls.perform)
+            site = Site(find_page(PACKAGE), bundle, port, perform=controls.perform)
         except OSError as error:
             fail(f"the page cannot be served on port {port}: {reason(error)}")
         address = f"{site.origin}/?circle={circle.url}"
@@ -74,13 +73,6 @@ async def _perform(*, once: bool, page: bool, pyodide: Path | None, port: int, b
                 await asyncio.get_running_loop().create_future()
             else:
                 await _drive(narrator, *found, site, f"{address}&report=1")
-
-
-def _checkout() -> Path:
-    checkout = find_checkout(PACKAGE)
-    if checkout is None:
-        raise BundleError("it is built from the source: run the demo with the circle-ws of a checkout of yours")
-    return checkout
 
 
 def _browser(wanted: BrowserName | None) -> tuple[BrowserName, str]:

@@ -1,15 +1,18 @@
-"""The source checkout that this package runs from and that has the web page; only the user's own is run."""
+"""The files of the demo's page: the console, of a checkout or installed with it, and the bundle, of the cache."""
 
 import os
 import re
 import shutil
 import stat
-import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-__all__ = ["BundleError", "find_checkout", "harmless", "make_bundle"]
+from ...bundle import kept, npm, pyodide_core
+from ...bundle.cache import ToolError, folder
+from ...bundle.programs import Missing
+from ...bundle.steps import telling
+
+__all__ = ["BundleError", "find_checkout", "find_page", "harmless", "make_bundle"]
 
 _PLAIN = re.compile("HOME|LANG|LANGUAGE|LOGNAME|PATH|PYENV_ROOT|SSL_CERT_DIR|SSL_CERT_FILE|TMPDIR|TZ|USER|LC_.*|XDG_.*")
 _NETWORK = re.compile("(NPM_CONFIG|PIP)_.*|.*_(PROXY|CA_BUNDLE|EXTRA_CA_CERTS)")
@@ -22,34 +25,32 @@ class BundleError(Exception):
     """There is no bundle; the text says why."""
 
 
-def make_bundle(checkout: Path, pyodide: Path | None = None) -> Path:
-    """Make a folder with Pyodide, this checkout's wheel and its dependencies; blocks for some seconds.
+def make_bundle(package: Path, pyodide: Path | None, say: Callable[[str], None]) -> Path:
+    """Return a folder with Pyodide, the wheel of a package and its dependencies, made or of the cache.
 
     Args:
-        checkout: The folder of the checkout.
+        package: The `__init__.py` of `circle_ws`.
         pyodide: An unpacked Pyodide; None takes one from npm, or, where there is no npm, has the page load it
             from the official CDN.
+        say: Takes the words of each step, in this thread.
 
     Raises:
         BundleError: It cannot be made, or others could have changed what makes it; the text says why.
     """
-    out = checkout / ".cache" / "demo"
-    tools, page = checkout / "tools", checkout / "examples" / "browser"
-    code = [checkout, checkout / "pyproject.toml", tools, *sorted(tools.rglob("*")), page, *sorted(page.rglob("*"))]
-    for path in (*code, *(made for made in (out.parent, out) if made.exists())):
-        if why := _foreign(path):
-            raise BundleError(f"{path} {why}, so it is not run: make a checkout of your own")
-    # Isolated (-I): neither the environment nor a folder of the user's adds code of its own.
-    command = [sys.executable, "-I", str(tools / "bundle.py"), "--out", str(out)]
-    if pyodide is not None:
-        command += ["--pyodide", str(pyodide.resolve())]
-    elif shutil.which("npm") is None:
-        command += ["--pyodide", "cdn"]
-    environ = harmless(os.environ)
-    done = subprocess.run(command, cwd=checkout, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise BundleError(done.stderr.strip() or f"tools/bundle.py ended with exit code {done.returncode}")
-    return out
+    if checkout := find_checkout(package):
+        code = (checkout / "circle_ws" / "bundle", checkout / "examples" / "browser")
+        files = [path for place in code for path in (place, *sorted(place.rglob("*")))]
+        _refuse_foreign(checkout, checkout / "pyproject.toml", *files, words="so it is not run: make a checkout")
+    source = str(pyodide.resolve()) if pyodide else None if _has_pyodide() else "cdn"
+    home = folder()
+    try:
+        _refuse_foreign(home, *home.glob("bundles"), words="so it is not served: have a cache")
+        with telling(say, harmless(os.environ)):
+            return kept.bundle([], [], source)
+    except (ToolError, Missing) as error:
+        raise BundleError(str(error)) from None
+    except OSError as error:
+        raise BundleError(f"the bundle cannot be made: {error}") from None
 
 
 def find_checkout(package: Path) -> Path | None:
@@ -59,8 +60,19 @@ def find_checkout(package: Path) -> Path | None:
         package: The `__init__.py` of `circle_ws`; never the working directory, which may belong to another user.
     """
     root = package.resolve().parent.parent
-    parts = (root / "examples" / "browser" / "index.html", root / "tools" / "bundle.py")
+    parts = (root / "examples" / "browser" / "index.html", root / "pyproject.toml")
     return root if all(part.is_file() for part in parts) else None
+
+
+def find_page(package: Path) -> Path:
+    """Return the folder of the console: that of the checkout, or the one that a wheel brings along."""
+    checkout = find_checkout(package)
+    return checkout / "examples" / "browser" if checkout else package.parent / "cli" / "demo" / "console"
+
+
+def _has_pyodide() -> bool:
+    """Return whether there is a Pyodide in the cache, or what gets one."""
+    return npm.place("pyodide", pyodide_core.VERSION).exists() or shutil.which("npm") is not None
 
 
 def harmless(environment: Mapping[str, str]) -> dict[str, str]:
@@ -75,6 +87,12 @@ def _is_harmless(name: str, value: str) -> bool:
     if _SECRET.search(name):
         return False
     return bool(_PLAIN.fullmatch(name) or (_NETWORK.fullmatch(name) and not _USERINFO.search(value)))
+
+
+def _refuse_foreign(*paths: Path, words: str) -> None:
+    for path in paths:
+        if why := _foreign(path):
+            raise BundleError(f"{path} {why}, {words} of your own")
 
 
 def _foreign(path: Path) -> str | None:
