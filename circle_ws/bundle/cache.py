@@ -61,7 +61,7 @@ def run(*command: str | Path, cwd: Path | None = None, explains_itself: bool = F
         ToolError: when it fails; the text holds the end of what it printed.
     """
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "stdin": subprocess.DEVNULL}
-    done = subprocess.run(command, cwd=cwd, text=True, env=inherited(), **pipes)
+    done: subprocess.CompletedProcess[str] = subprocess.run(command, cwd=cwd, text=True, env=inherited(), **pipes)
     if done.returncode != 0 and explains_itself:
         raise ToolError(done.stdout.strip())
     if done.returncode != 0:

@@ -62,10 +62,10 @@ def _take(wheel: Path, folder: Path, python: Path) -> Path:
         found = _build(wheel, folder, python, wheel.resolve().name)
     else:
         raise ToolError(f"{wheel} is neither a wheel nor the folder of a project: it has no pyproject.toml")
-    if not zipfile.is_zipfile(found):
-        raise ToolError(f"{wheel} is no wheel: it is no zip archive")
     if not found.name.endswith(("-none-any.whl", "_wasm32.whl")):
         raise ToolError(f"{found.name} does not run in Pyodide: a wheel must be pure (none-any) or built for wasm32")
+    if not zipfile.is_zipfile(found):
+        raise ToolError(f"{wheel} is no wheel: it is no zip archive")
     return found
 
 
