@@ -23,12 +23,12 @@ from circle_ws import CircleWsClient, CircleWsClientBuilder
 from circle_ws.config import ClientOptions, ValueOptions
 from circle_ws.contrib import opentelemetry
 from circle_ws.server import CircleServer
-from circle_ws.status import TRANSITIONS
+from circle_ws.status import TRANSITIONS, ConnectionStatus
 from circle_ws.testing import Circle
 from tests.native.command_line import start
 from tests.support.clients import KEY
 from tests.support.outcomes import eventually
-from tools.diagram import PAGE, redrawn
+from tools.diagram import PICTURE, diagram
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -153,7 +153,7 @@ async def test_telemetry_of_the_guide_is_recorded(url: str, spans: InMemorySpanE
 def test_every_block_of_code_is_of_a_kind_that_a_test_runs() -> None:
     """`python` runs here; the shell's, JavaScript and TypeScript elsewhere; what stays is output, or is shown whole."""
     kinds = {kind for page in PAGES for kind in re.findall(r"^```(\S+)", page.read_text(), re.MULTILINE)}
-    assert kinds <= {"python", "py", "sh", "javascript", "typescript", "html", "json", "console", "text", "mermaid"}
+    assert kinds <= {"python", "py", "sh", "javascript", "typescript", "html", "json", "console", "text"}
     not_run = [
         page
         for page in PAGES
@@ -193,10 +193,12 @@ async def test_the_readme_runs(url: str, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_the_diagram_is_the_codes() -> None:
-    """The drawing of the states is what the table of transitions says."""
-    page = PAGE.read_text()
-    assert redrawn(page) == page, "run: python -m tools.diagram"
-    assert page.count("-->") == sum(map(len, TRANSITIONS.values())) + 2
+    """The drawing of the states is what the table of transitions says, and a page shows it."""
+    picture = PICTURE.read_text(encoding="utf-8")
+    assert picture == diagram(), "run: python -m tools.diagram"
+    drawn = re.findall(r'class="([A-Z]+)-([A-Z]+)"', picture)
+    assert drawn == [(it.name, to.name) for it in ConnectionStatus for to in ConnectionStatus if to in TRANSITIONS[it]]
+    assert "](states.svg)" in (ROOT / "docs/reliability.md").read_text()
 
 
 def test_the_table_of_options_is_the_codes() -> None:
