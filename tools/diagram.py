@@ -14,6 +14,7 @@ PICTURE = Path(__file__).resolve().parent.parent / "docs/states.svg"
 
 _S = ConnectionStatus
 _WIDTH, _HEIGHT = 900, 470
+_FONT = 'font-family="sans-serif" font-size="14"'
 _HALF = (74, 19)
 """Half of the width and of the height of a state."""
 _PLACES = {
@@ -61,16 +62,11 @@ def diagram() -> str:
     ]
     names = ", ".join(status.name for status in ConnectionStatus)
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
-        'font-family="sans-serif" font-size="14">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" {_FONT}>',
         f"<title>The states of a client, and which may follow which: {names}</title>",
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#fff"/>',
         "<defs>",
-        *(
-            f'<marker id="{kind}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" orient="auto">'
-            f'<path d="M0 1 10 5 0 9z" fill="{color}"/></marker>'
-            for kind, (color, _) in _KINDS.items()
-        ),
+        *(_head(kind, color) for kind, (color, _) in _KINDS.items()),
         "</defs>",
         *arrows,
         *(_state(status) for status in ConnectionStatus),
@@ -118,6 +114,11 @@ def _state(status: ConnectionStatus) -> str:
         f'fill="#eef3f6" stroke="#33414d"{final}/>'
         f'<text x="{x}" y="{y + 5}" text-anchor="middle" fill="#17222b">{status.name}</text>'
     )
+
+
+def _head(kind: str, color: str) -> str:
+    box = 'viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" orient="auto"'
+    return f'<marker id="{kind}" {box}><path d="M0 1 10 5 0 9z" fill="{color}"/></marker>'
 
 
 def _legend() -> list[str]:

@@ -4,6 +4,7 @@ import ast
 import asyncio
 import importlib
 import inspect
+import json
 import re
 from collections.abc import Iterator
 from itertools import zip_longest
@@ -20,6 +21,8 @@ import circle_ws
 import circle_ws.sync
 import circle_ws.testing.nox
 from circle_ws import CircleWsClient, CircleWsClientBuilder
+from circle_ws.auth import verify_signature
+from circle_ws.auth.profiles import bound_statement
 from circle_ws.config import ClientOptions, ValueOptions
 from circle_ws.contrib import opentelemetry
 from circle_ws.server import CircleServer
@@ -28,6 +31,7 @@ from circle_ws.testing import Circle
 from tests.native.command_line import start
 from tests.support.clients import KEY
 from tests.support.outcomes import eventually
+from tools import wire
 from tools.diagram import PICTURE, diagram
 
 ROOT = Path(__file__).parents[2]
@@ -199,6 +203,23 @@ def test_the_diagram_is_the_codes() -> None:
     drawn = re.findall(r'class="([A-Z]+)-([A-Z]+)"', picture)
     assert drawn == [(it.name, to.name) for it in ConnectionStatus for to in ConnectionStatus if to in TRANSITIONS[it]]
     assert "](states.svg)" in (ROOT / "docs/reliability.md").read_text()
+
+
+async def test_the_messages_of_the_protocol_are_those_that_are_sent() -> None:
+    """Byte by byte, as a client with fixed secrets sends them; the bound text of the page is what was signed."""
+    page = wire.PAGE.read_text(encoding="utf-8")
+    assert await asyncio.to_thread(wire.rewritten, page) == page, "run: python -m tools.wire"
+    frames = [json.loads(line[2:]) for line in re.findall(r"^→ .*", page, re.MULTILINE)]
+    *_, proof = [it["params"] for it in frames if isinstance(it, dict) and it["method"] == "authenticate"]
+    text = bound_statement(
+        proof["profile"],
+        audience=wire.URL,
+        public_key=proof["pubkey"],
+        nonce="0123456789abcdef0123456789abcdef",
+        client_nonce=proof["client_nonce"],
+        expires_at=proof["expires_at"],
+    )
+    assert verify_signature(proof["pubkey"], text, proof["signature"], proof["profile"])
 
 
 def test_the_table_of_options_is_the_codes() -> None:

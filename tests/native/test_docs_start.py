@@ -45,9 +45,9 @@ def _program(page: str, name: str, folder: Path, port: int) -> subprocess.Popen[
     text = _part(page, f'python title="{name}"')
     assert "ws://localhost:8765" in text
     (folder / name).write_text(text.replace("localhost:8765", f"127.0.0.1:{port}"))
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    command, environment = [sys.executable, name], environ(PYTHONPATH=str(DOCS.parent))
     return subprocess.Popen(
-        [sys.executable, name], text=True, cwd=folder, env=environ(PYTHONPATH=str(DOCS.parent)), **pipes
+        command, text=True, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
 
 
