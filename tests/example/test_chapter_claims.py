@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, expect
+from typer.testing import CliRunner
 
 from circle_ws.auth import derive_public_key
+from circle_ws.cli.app import app
 from circle_ws.server import CircleServer
 from tests.example.chapter import CHAPTER, Site, blocks
 from tests.example.reader import Reader
@@ -165,3 +167,12 @@ def test_the_table_of_sizes_is_of_the_bundle(bundle: Path) -> None:
         (file,) = bundle.glob(pattern)
         told = int(size.replace(",", ""))
         assert abs(file.stat().st_size - told) < max(told / 5, 5000), file.name
+
+
+def test_the_commands_are_those_of_the_program() -> None:
+    lines = re.findall(r"^\$ circle-ws (\w+)([^#&\n]*)", CHAPTER, re.MULTILINE)
+    assert {command for command, _ in lines} == {"bundle", "serve"}
+    for command, rest in lines:
+        told = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"})
+        assert told.exit_code == 0, told.output
+        assert all(option in told.output for option in re.findall(r"--[\w-]+", rest))
