@@ -1,50 +1,16 @@
 """One table of faults: what the documentation says, what `tests/faults/rows.py` lists, and what is tested, agree."""
 
-import ast
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.faults.rows import ROWS, InABrowser, Row
+from tools.fault_tests import PAGE, PROOFS, Proof, page
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTED = (ROOT / "docs" / "reliability.md").read_text()
 NUMBERS = [row.number for row in ROWS]
-
-
-@dataclass(frozen=True)
-class Proof:
-    """One test of a row."""
-
-    name: str
-    rows: list[int]
-    words: str
-    native_only: bool
-
-
-def _marked_native_only(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Return whether the whole test runs natively only; a mark on one of its parameters does not count."""
-    return any("native_only" in ast.unparse(one).partition("(")[0] for one in node.decorator_list)
-
-
-def _proofs() -> list[Proof]:
-    found = []
-    for path in [
-        *sorted((ROOT / "tests" / "faults").glob("test_*.py")),
-        ROOT / "tests" / "native" / "test_page_life.py",
-    ]:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-                numbers = re.match(r"test_row_((?:\d\d_(?:and_)?)+)", node.name)
-                rows = [int(number) for number in re.findall(r"\d\d", numbers[1])] if numbers else []
-                words = " ".join((ast.get_docstring(node) or "").split())
-                found.append(Proof(f"{path.name}::{node.name}", rows, words, _marked_native_only(node)))
-    return found
-
-
-PROOFS = _proofs()
 
 
 def _table(columns: str) -> list[list[str]]:
@@ -91,3 +57,8 @@ def test_every_test_names_its_row(proof: Proof) -> None:
     assert proof.words.startswith("Row"), proof.words
     told = [int(number) for number in re.findall(r"\d+", proof.words.partition(",")[0].partition(":")[0])]
     assert told == proof.rows
+
+
+def test_the_page_about_the_tests_is_theirs() -> None:
+    """It lists every test of every row, as they are now."""
+    assert PAGE.read_text(encoding="utf-8") == page(), "run: python -m tools.fault_tests"
