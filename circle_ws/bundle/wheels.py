@@ -90,6 +90,8 @@ class Collection:
             named = [one for one in wanted if canonicalize_name(one.name) in wheels]
             new = {(wheels[canonicalize_name(one.name)], frozenset(one.extras)) for one in named} - read
             new |= {(path, frozenset[str]()) for path in wheels.values()} - read
+            if not new and self._take_owed():
+                continue
             if not new:
                 self._check_versions(wheels, wanted)
                 return
@@ -132,7 +134,7 @@ class Collection:
             raise Unavailable(f"pip cannot download {', '.join(wanted)}:\n{done.stdout[-2000:]}")
 
     def _take(self, wanted: Requirement) -> None:
-        """Take a package, and what it needs, from Pyodide's own distribution."""
+        """Take a package from Pyodide's own distribution."""
         absent = (
             f"{plain(wanted)} cannot be had for a page: the index has no wheel of it for {self._platform} and Python "
             f"{self._marker['python_version']}, and no pure one"
@@ -143,13 +145,9 @@ class Collection:
                 raise Unavailable(f"{absent}, and Pyodide's own packages have none either")
             if not wanted.specifier.contains(found["version"], prereleases=True):
                 raise Unavailable(f"{absent}; among Pyodide's own packages it is {found['version']}")
-            self._take_entry(found)
         except OSError as error:
-            why = error.reason if isinstance(error, URLError) else error
-            raise Unavailable(
-                f"{absent}. Pyodide's own packages are at {self._distribution}, which cannot be reached ({why}); "
-                "with --cdn pages take them from there"
-            ) from None
+            raise Unavailable(f"{absent}. {self._unreachable(error)}") from None
+        self._take_entry(found)
 
     def _take_entry(self, found: dict[str, Any]) -> None:
         url = self._distribution + found["file_name"]
@@ -158,13 +156,32 @@ class Collection:
         if self._remote:
             kept["file_name"] = url
         else:
-            with urlopen(url, timeout=_PATIENCE) as response:
-                body = response.read()
-            _check_digest(body, found)
+            try:
+                with urlopen(url, timeout=_PATIENCE) as response:
+                    body = response.read()
+            except OSError as error:
+                absent = f"{found['name']} cannot be had for a page: the index has no wheel of it for {self._platform}"
+                raise Unavailable(f"{absent}. {self._unreachable(error)}") from None
+            if hashlib.sha256(body).hexdigest() != found["sha256"]:
+                raise Unavailable(
+                    f"{found['file_name']} is not the file that Pyodide's lock file names: its digest differs"
+                )
             (self._folder / found["file_name"]).write_bytes(body)
-        for name in map(canonicalize_name, found["depends"]):
-            if name not in {*self._wheels(), *self.taken}:
-                self._take_entry(self._distributed()[name])
+
+    def _take_owed(self) -> bool:
+        """Take what packages of the distribution need and nothing else has brought; return whether there was any."""
+        needed = {canonicalize_name(name) for package in self.taken.values() for name in package["depends"]}
+        owed = needed - {*self._wheels(), *self.taken}
+        for name in sorted(owed):
+            self._take_entry(self._distributed()[name])
+        return bool(owed)
+
+    def _unreachable(self, error: OSError) -> str:
+        why = error.reason if isinstance(error, URLError) else error
+        return (
+            f"Pyodide's own packages are at {self._distribution}, which cannot be reached ({why}); "
+            "with --cdn pages take them from there"
+        )
 
     def _distributed(self) -> dict[str, dict[str, Any]]:
         """Return the packages of Pyodide's own distribution."""
@@ -176,11 +193,6 @@ class Collection:
                 text = self._stock.read_bytes()
             self._packages = {canonicalize_name(name): it for name, it in json.loads(text)["packages"].items()}
         return self._packages
-
-
-def _check_digest(body: bytes, found: dict[str, Any]) -> None:
-    if hashlib.sha256(body).hexdigest() != found["sha256"]:
-        raise Unavailable(f"{found['file_name']} is not the file that Pyodide's lock file names: its digest differs")
 
 
 def entry(wheel: Path, needs: Iterable[str]) -> dict[str, Any]:
