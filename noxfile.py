@@ -344,7 +344,11 @@ def hosts(session: nox.Session) -> None:
     """Use the examples of hosts (PyScript, JupyterLite, workers, Node) as a person does, offline, in Chromium."""
     _need(session, "chromium", "node", "npm")
     python = _environment(session, "example", "hosts", "test")
-    session.run(*python, "-m", "pytest", "tests/hosts", *session.posargs)
+    report = str(CACHE / "hosts.xml")
+    told = ["--junitxml", report, "-o", "junit_family=xunit1"]
+    session.run(*python, "-m", "pytest", "tests/hosts", *told, *session.posargs)
+    if not session.posargs:
+        session.run(*python, "-m", "tools.support_table", report, "--check")
 
 
 @nox.session

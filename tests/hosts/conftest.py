@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from circle_ws.bundle import kept, npm
 from circle_ws.cli.demo.arithmetic import evaluate
-from tests.example.conftest import Seen
+from tests.example.reader import Seen
 from tests.native.command_line import circle_in_thread
 from tests.support.chromium import chromium as chromium
 from tests.support.limits import PATIENCE
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from circle_ws.server import CircleServer
 
 ROOT = Path(__file__).parents[2]
+# A hang is told by it.
+expect.set_options(timeout=PATIENCE * 1000)
 HOSTS = ROOT / "examples" / "hosts"
 CIRCLE = "ws://127.0.0.1:8765/"
 """The circle of the examples; each test has one at a free port in its place."""
@@ -58,6 +60,9 @@ class Circle:
         return keys[0]
 
     def start(self) -> None:
+        """Listen, where it does not."""
+        if self._running is not None:
+            return
         self._running = circle_in_thread(port=self._port, play=self._play)
         self._server = self._running.__enter__()
         self._port = self._server.port
@@ -76,14 +81,21 @@ class Circle:
 
 
 @pytest.fixture(scope="session")
-def circle() -> Iterator[Circle]:
+def one_circle() -> Iterator[Circle]:
     circle = Circle()
     yield circle
     circle.stop()
 
 
+@pytest.fixture
+def circle(one_circle: Circle) -> Circle:
+    """The circle, running also where a test before this one failed half-way."""
+    one_circle.start()
+    return one_circle
+
+
 @pytest.fixture(scope="session")
-def root(circle: Circle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def root(one_circle: Circle, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the site: the examples, with the test's circle in them, a bundle, and PyScript."""
     root = tmp_path_factory.mktemp("hosts") / "site"
     made_by_hand = shutil.ignore_patterns("circle", "pyscript-core", "lite")
@@ -93,7 +105,7 @@ def root(circle: Circle, tmp_path_factory: pytest.TempPathFactory) -> Path:
         if path.suffix in _TEXTS:
             text = path.read_text()
             named += CIRCLE in text
-            path.write_text(text.replace(CIRCLE, circle.url))
+            path.write_text(text.replace(CIRCLE, one_circle.url))
     assert named >= 5
     (root / "favicon.ico").touch()  # Browsers ask for it where a page names none.
     (root / "circle").symlink_to(kept.bundle([ROOT], KERNEL))
@@ -114,6 +126,15 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
     context = chromium.new_context(viewport={"width": 800, "height": 420})
     yield context
     context.close()
+
+
+Supports = Callable[[str, str], None]
+
+
+@pytest.fixture
+def supports(record_property: Callable[[str, object], None]) -> Supports:
+    """Note which host, and in what, a test tells of: the rows of the table of support (tools/support_table.py)."""
+    return lambda host, where: record_property("support", f"{host} | {where}")
 
 
 Open = Callable[..., AbstractContextManager[Page]]

@@ -3,12 +3,13 @@
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.hosts.conftest import Circle, Open, picture
+from tests.hosts.conftest import Circle, Open, Supports, picture
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,8 @@ def run(page: Page, number: int) -> Locator:
     return cell.locator(".jp-OutputArea")
 
 
-def test_a_notebook_signs_in_calls_and_reconnects(lite: str, opened: Open, circle: Circle) -> None:
+def test_a_notebook_signs_in_calls_and_reconnects(lite: str, opened: Open, circle: Circle, supports: Supports) -> None:
+    supports(f"JupyterLite {version('jupyterlite-core')}", "Chromium")
     with opened(lite) as page:
         page.set_viewport_size({"width": 1000, "height": 700})
         expect(run(page, 0)).to_contain_text(re.compile("authenticating\\s+connected"))

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from circle_ws.bundle import programs
+from circle_ws.bundle import programs, pyodide_core
 from circle_ws.testing.pyodide.launch import node_command
-from tests.hosts.conftest import Circle
+from tests.hosts.conftest import Circle, Supports
 from tests.support.limits import PATIENCE
 
 
@@ -41,7 +41,8 @@ def enter(node: subprocess.Popen[str], line: str) -> None:
     node.stdin.flush()
 
 
-def test_it_signs_in_calls_and_reconnects(node: subprocess.Popen[str], circle: Circle) -> None:
+def test_it_signs_in_calls_and_reconnects(node: subprocess.Popen[str], circle: Circle, supports: Supports) -> None:
+    supports(f"Pyodide {pyodide_core.VERSION}", "Node")
     see(node, "connecting", "authenticating", "connected")
     assert circle.key()
     enter(node, "40 + 2")

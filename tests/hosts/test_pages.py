@@ -5,13 +5,14 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.hosts.conftest import ENDLESS, Circle, Open, picture
+from circle_ws.bundle import pyodide_core
+from tests.hosts.conftest import ENDLESS, PYSCRIPT, Circle, Open, Supports, picture
 
 PAGES = {
-    "plain": "plain/",
-    "pyscript": "pyscript/",
-    "pyscript-worker": "pyscript/worker.html",
-    "module-worker": "module-worker/",
+    "plain": ("plain/", f"Pyodide {pyodide_core.VERSION}, page"),
+    "module-worker": ("module-worker/", f"Pyodide {pyodide_core.VERSION}, module worker"),
+    "pyscript": ("pyscript/", f"PyScript {PYSCRIPT}, main thread"),
+    "pyscript-worker": ("pyscript/worker.html", f"PyScript {PYSCRIPT}, worker"),
 }
 WITHOUT_SHARED_WORKER = "delete globalThis.SharedWorker"
 
@@ -35,8 +36,10 @@ def play(page: Page, script: str, answer: str) -> None:
 
 
 @pytest.mark.parametrize("host", PAGES)
-def test_it_signs_in_calls_and_reconnects(host: str, opened: Open, circle: Circle) -> None:
-    with opened(PAGES[host]) as page:
+def test_it_signs_in_calls_and_reconnects(host: str, opened: Open, circle: Circle, supports: Supports) -> None:
+    path, name = PAGES[host]
+    supports(name, "Chromium")
+    with opened(path) as page:
         connected(page)
         assert circle.key()
         play(page, "40 + 2", "42")
@@ -50,8 +53,9 @@ def test_it_signs_in_calls_and_reconnects(host: str, opened: Open, circle: Circl
         picture(page, host)
 
 
-def test_tabs_share_one_connection(opened: Open, circle: Circle) -> None:
+def test_tabs_share_one_connection(opened: Open, circle: Circle, supports: Supports) -> None:
     """Of a SharedWorker, which survives the tab that started it."""
+    supports(f"Pyodide {pyodide_core.VERSION}, SharedWorker for all tabs", "Chromium")
     with opened("shared-worker/") as second:
         with opened("shared-worker/") as first:
             connected(first)
@@ -72,8 +76,9 @@ def test_tabs_share_one_connection(opened: Open, circle: Circle) -> None:
         picture(second, "shared-worker")
 
 
-def test_without_shared_workers_a_tab_leads_and_another_takes_over(opened: Open, circle: Circle) -> None:
-    """What was in flight when the leader's tab was closed ends with an error, and never runs twice."""
+def test_without_shared_workers_a_tab_leads(opened: Open, circle: Circle, supports: Supports) -> None:
+    """Another takes over; what was in flight when its tab was closed ends with an error, and never runs twice."""
+    supports(f"Pyodide {pyodide_core.VERSION}, leader among tabs by Web Locks", "Chromium")
     circle.scripts.clear()
     with opened("shared-worker/", WITHOUT_SHARED_WORKER) as leader:
         connected(leader)

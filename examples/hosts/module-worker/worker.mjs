@@ -17,10 +17,8 @@ onmessage = async ({ data: { id, script } }) => {
 
 async function connect() {
   const pyodide = await loadPyodide({ packages: ["circle-ws"] });
-  const circle = pyodide.pyimport("circle_ws.js");
-  const { generate_private_key } = pyodide.pyimport("circle_ws.auth");
-  return circle.connect(CIRCLE, {
-    privateKey: generate_private_key(),
+  return pyodide.pyimport("circle_ws.js").connect(CIRCLE, {
+    privateKey: crypto.getRandomValues(new Uint8Array(32)), // For this visit only.
     firstConnect: "retry",
     onStatus: ({ status }) => postMessage({ status }),
   });

@@ -5,9 +5,8 @@ import { loadPyodide } from "../circle/pyodide.mjs";
 const CIRCLE = "ws://127.0.0.1:8765/";
 
 const pyodide = await loadPyodide({ packages: ["circle-ws"] });
-const { generate_private_key } = pyodide.pyimport("circle_ws.auth");
 const client = await pyodide.pyimport("circle_ws.js").connect(CIRCLE, {
-  privateKey: process.env.CIRCLE_WS_PRIVATE_KEY ?? generate_private_key(),
+  privateKey: process.env.CIRCLE_WS_PRIVATE_KEY ?? crypto.getRandomValues(new Uint8Array(32)),
   firstConnect: "retry",
   onStatus: ({ status }) => console.error(status),
 });

@@ -5,9 +5,8 @@ const CIRCLE = "ws://127.0.0.1:8765/";
 
 export async function connect(onStatus) {
   const pyodide = await loadPyodide({ packages: ["circle-ws"] });
-  const { generate_private_key } = pyodide.pyimport("circle_ws.auth");
   return pyodide.pyimport("circle_ws.js").connect(CIRCLE, {
-    privateKey: generate_private_key(),
+    privateKey: crypto.getRandomValues(new Uint8Array(32)), // For this visit only.
     firstConnect: "retry",
     onStatus,
   });

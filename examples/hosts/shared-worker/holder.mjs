@@ -17,7 +17,9 @@ navigator.locks.request("circle", () => {
     status = now;
     announce();
   };
-  announcements.onmessage = ({ data }) => "status" in data || announce();
+  announcements.onmessage = ({ data }) => {
+    if (!("status" in data)) announce(); // A tab asks who holds the connection.
+  };
   announce();
   client = connect((changed) => change(changed.status));
   client.catch(({ message }) => change(`failed: ${message}`));
