@@ -157,7 +157,7 @@ async def test_telemetry_of_the_guide_is_recorded(url: str, spans: InMemorySpanE
 def test_every_block_of_code_is_of_a_kind_that_a_test_runs() -> None:
     """`python` runs here; the shell's, JavaScript and TypeScript elsewhere; what stays is output, or is shown whole."""
     kinds = {kind for page in PAGES for kind in re.findall(r"^```(\S+)", page.read_text(), re.MULTILINE)}
-    assert kinds <= {"python", "py", "sh", "javascript", "typescript", "html", "json", "console", "text"}
+    assert kinds <= {"python", "py", "sh", "javascript", "typescript", "html", "json", "toml", "console", "text"}
     not_run = [
         page
         for page in PAGES
@@ -173,6 +173,23 @@ def test_the_guide_shows_the_noxfile_of_the_example() -> None:
         f"```py\n{(ROOT / 'examples/project/noxfile.py').read_text()}```"
         in (ROOT / "docs/guide/testing.md").read_text()
     )
+
+
+def test_the_page_of_the_hosts_shows_their_examples() -> None:
+    """What a reader copies is what the session `hosts` runs."""
+    texts = [_squeezed(path.read_text()) for path in (ROOT / "examples/hosts").rglob("*.*") if path.suffix in _SHOWN]
+    page = (ROOT / "docs/guide/hosts.md").read_text()
+    shown = re.findall(r"```(?!console)\w+(?: title=\S+)?\n(.*?)```", page, re.DOTALL)
+    assert len(shown) >= 6
+    assert [block for block in shown if not any(_squeezed(block) in text for text in texts)] == []
+
+
+_SHOWN = {".html", ".json", ".mjs", ".toml"}
+
+
+def _squeezed(text: str) -> str:
+    """Return a text without indents and empty lines."""
+    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
 
 
 async def test_the_readme_runs(url: str, capsys: pytest.CaptureFixture[str]) -> None:
