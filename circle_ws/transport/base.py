@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..errors import ConnectionLost
 
-__all__ = ["BEGINNING", "Capabilities", "Connect", "HostEvents", "Receiver", "Transport", "TransportOptions"]
+__all__ = ["BEGINNING", "Capabilities", "Connect", "HostEvents", "Receiver", "Send", "Transport", "TransportOptions"]
 
 
 @dataclass(frozen=True, slots=True)
