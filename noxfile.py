@@ -90,6 +90,8 @@ LOWEST_PART = [
 ]
 """What uses the dependencies, and those of the extras."""
 
+FUZZED = ["circle", "inbound", "opening", "sign_in", "urls"]
+
 _NOT_HERE = 3
 """The code of a `ToolError` that says what this machine cannot do, or lacks."""
 
@@ -193,10 +195,11 @@ def _bundle(session: nox.Session) -> Path:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check the code with ruff, and its format."""
+    """Check the code with ruff, and its format; search all files for secrets."""
     python = _environment(session, "lint")
     session.run(*python, "-m", "ruff", "check", ".")
     session.run(*python, "-m", "ruff", "format", "--check", ".")
+    session.run(*python, "-m", "tools.secret_scan")
 
 
 @nox.session
@@ -283,6 +286,21 @@ def lowest(session: nox.Session) -> None:
 def wheels(session: nox.Session) -> None:
     """Ask the package index for which Pythons and platforms what circle-ws needs has wheels: some minutes."""
     session.run(*_environment(session, "wheels"), "-m", "tools.wheel_table", *VERSIONS)
+
+
+@nox.session(default=False)
+def audit(session: nox.Session) -> None:
+    """Ask whether anything that circle-ws and its extras bring along has a known vulnerability."""
+    python = _fresh(session, "audit", HERE, f".[{','.join(EXTRAS)}]", "pip-audit>=2.9")
+    session.run(*python, "-m", "tools.audit", env={"PYTHONPATH": str(Path.cwd())})
+
+
+@nox.session(default=False)
+@nox.parametrize("target", FUZZED, ids=FUZZED)
+def fuzz(session: nox.Session, target: str) -> None:
+    """Fuzz one target for a minute, or as `-- -max_total_time=SECONDS` says."""
+    python = _environment(session, "fuzz", version="3.13")
+    session.run(*python, "-m", "fuzz", target, *(session.posargs or ["-max_total_time=60"]))
 
 
 @nox.session(name="bundle")

@@ -1,6 +1,5 @@
-"""Any text in, only documented errors and events out: an atheris target for the decoders and the reading of messages.
+"""Any text in, only documented errors and events out: the decoders, and what a client makes of a circle's messages.
 
-`python -m fuzz.inbound -runs=10000000 -max_len=512 -dict=fuzz/inbound.dict` (dependency group `fuzz`).
 What is decoded must be what the standard library reads, and come back when it is written. A message must leave the
 tables of a connection as they may be: each call is answered at most once, and nothing raises. A line that begins with
 NUL is told as a message that is too large, a single NUL as a binary one.
@@ -8,26 +7,22 @@ NUL is told as a message that is too large, a single NUL as a binary one.
 
 import asyncio
 import json
-import logging
-import sys
 from typing import Any
 
-import atheris
+from circle_ws.config import ClientConfig
+from circle_ws.engine.handlers import Handlers
+from circle_ws.engine.inbound import Inbound
+from circle_ws.engine.notifications import Subscriptions
+from circle_ws.engine.observers import ProtocolErrors
+from circle_ws.engine.pending_call import CallKind, PendingCall
+from circle_ws.engine.send_queue import SendQueue
+from circle_ws.errors import ConnectionLost, MessageTooLarge, ProtocolError
+from circle_ws.jsonrpc import codec
+from circle_ws.stats import Counters
 
-with atheris.instrument_imports(include=["circle_ws.engine.inbound", "circle_ws.jsonrpc", "circle_ws.engine.session"]):
-    from circle_ws.config import ClientConfig
-    from circle_ws.engine.handlers import Handlers
-    from circle_ws.engine.inbound import Inbound
-    from circle_ws.engine.notifications import Subscriptions
-    from circle_ws.engine.observers import ProtocolErrors
-    from circle_ws.engine.pending_call import CallKind, PendingCall
-    from circle_ws.engine.send_queue import SendQueue
-    from circle_ws.errors import ConnectionLost, MessageTooLarge, ProtocolError
-    from circle_ws.jsonrpc import codec
-    from circle_ws.stats import Counters
+__all__ = ["one_input"]
 
 CONFIG = ClientConfig("ws://localhost/")
-LOOP = asyncio.new_event_loop()
 
 
 class Line:
@@ -84,7 +79,7 @@ class Closing:
         self.codes.append(code)
 
 
-def read(texts: list[str]) -> None:
+async def read(texts: list[str]) -> None:
     """Read messages on one connection with two calls in flight."""
     counters = Counters()
     closing: Any = Closing()
@@ -113,17 +108,5 @@ def one_input(data: bytes) -> None:
     texts = data.decode("utf-8", "surrogateescape").split("\n")[:8]
     for text in texts:
         agree(text)
-    read(texts)
-
-
-def main() -> None:
-    """Fuzz until it is told to stop."""
-    asyncio.set_event_loop(LOOP)
-    # Each malformed message is a warning, and nearly all of these are malformed.
-    logging.disable(logging.CRITICAL)
-    atheris.Setup(sys.argv, one_input)
-    atheris.Fuzz()
-
-
-if __name__ == "__main__":
-    main()
+    with asyncio.Runner() as runner:
+        runner.run(read(texts))

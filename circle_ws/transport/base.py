@@ -164,7 +164,9 @@ class Transport(Protocol):
 class Send(Protocol):
     """`Transport.send` as a value."""
 
-    def __call__(self, text: str) -> None: ...
+    def __call__(self, text: str) -> None:
+        """Send one text message."""
+        ...
 
 
 class Connect(Protocol):
