@@ -88,13 +88,17 @@ def _write(folder: Path, sections: dict[str, Any]) -> None:
     # Pictures need matplotlib, tables do not.
     from benchmarks.native import drawings
 
-    known = [name for name in SECTIONS if name in sections]
-    shown = [table for name in known for table in SECTIONS[name][1](sections[name]["found"])]
-    text = page("The native client, measured", _INTRODUCTION, sections[known[-1]]["versions"], shown)
-    (folder / "native.md").write_text(text, encoding="utf-8")
+    (folder / "native.md").write_text(rendered(sections), encoding="utf-8")
     for name, draw in drawings.PICTURES.items():
         if name in sections:
             draw(sections[name]["found"], folder / f"native-{name}.svg")
+
+
+def rendered(sections: dict[str, Any]) -> str:
+    """Return the page of everything that was measured."""
+    known = [name for name in SECTIONS if name in sections]
+    shown = [table for name in known for table in SECTIONS[name][1](sections[name]["found"])]
+    return page("The native client, measured", _INTRODUCTION, sections[known[-1]]["versions"], shown)
 
 
 if __name__ == "__main__":

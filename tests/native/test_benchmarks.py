@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from benchmarks.native.__main__ import rendered
 from benchmarks.results import Table, markdown, merge_json, page, plain
 from benchmarks.rounds import Figures, alternate, medians
 
@@ -58,3 +59,12 @@ def test_sections_of_an_earlier_run_stay(tmp_path: Path) -> None:
     merge_json(path, {"calls": {"found": 1}, "flood": {"found": 2}})
     assert merge_json(path, {"flood": {"found": 3}}) == {"calls": {"found": 1}, "flood": {"found": 3}}
     assert json.loads(path.read_text()) == {"calls": {"found": 1}, "flood": {"found": 3}}
+
+
+def test_the_page_of_figures_is_made_from_them() -> None:
+    """Every figure on it is in the JSON beside it."""
+    folder = Path(__file__).parents[2] / "docs/benchmarks"
+    written = (folder / "native.md").read_text()
+    # The library that signed when it was measured; the versions below the heading name it too.
+    written = written.replace(" (coincurve)", "").replace(", coincurve.", ".")
+    assert written == rendered(json.loads((folder / "native.json").read_text()))
