@@ -13,7 +13,7 @@ import pytest
 from circle_ws.bundle import interpreters
 from circle_ws.bundle.cache import ToolError
 from circle_ws.bundle.wheels import requires
-from tools import debian, wheel_table
+from tools import audit, debian, forge, wheel_table
 from tools.wheel_table import PLATFORMS, Target
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
@@ -147,3 +147,37 @@ def test_the_table_in_the_docs_has_every_dependency() -> None:
         name = re.split(r"[^\w-]", text)[0]
         if name != "ecdsa":
             assert f"\n| `{name}` |" in page.partition("## Wheels")[2], name
+
+
+def _sessions() -> set[str]:
+    """Return the names of all sessions of nox."""
+    lists = _constants("noxfile.py")
+    form = r'@nox\.session(?:\((.*)\))?\n(?:@nox\.parametrize\("\w+", (\w+).*\n)?def (\w+)'
+    names: set[str] = set()
+    for options, ids, function in re.findall(form, (_CHECKOUT / "noxfile.py").read_text()):
+        given = re.search(r'name="(\w+)"', options)
+        name = given[1] if given else function
+        names |= {f"{name}({id})" for id in lists[ids]} if ids else {name}
+    return names
+
+
+def test_the_workflows_run_sessions_that_there_are() -> None:
+    """Each one that they name; and together all that nox runs by itself, but for what only prints figures."""
+    named: set[str] = set()
+    for path in forge.SCHEMAS["vendor.github-workflows"]:
+        named |= forge.sessions(path.read_text(), _PROMISED)
+    assert {"lowest", "tests(3.11)", "installed(3.15)", "pyodide(firefox)"} <= named
+    assert named <= _sessions()
+    assert {name for name in _sessions() - named if not name.startswith("fuzz(")} == {"bench", "bench_small", "wheels"}
+
+
+def test_an_audit_that_asked_nothing_is_none() -> None:
+    """What the service said nothing about is named; a finding is told with what mends it."""
+    packages: list[dict[str, Any]] = [
+        {"name": "circle-ws", "skip_reason": "not on the index"},
+        {"name": "a", "skip_reason": "not found"},
+        {"name": "b", "version": "1", "vulns": [{"id": "CVE-1", "fix_versions": ["2", "3"]}]},
+        {"name": "c", "version": "1", "vulns": []},
+    ]
+    assert audit.unasked({"dependencies": packages}) == ["a"]
+    assert audit.findings({"dependencies": packages}) == ["b 1: CVE-1, mended in 2, 3"]
