@@ -145,7 +145,7 @@ def _is_whole(out: Path, made_of: str) -> bool:
         here = [it for it in packages if "://" not in it["file_name"]]
         names = [path.name for path in out.iterdir()]
         return all(_digest(out / it["file_name"]) == it["sha256"] for it in here) and "pyodide.mjs" in names
-    except (OSError, ValueError, LookupError):
+    except (OSError, ValueError, LookupError, TypeError):
         return False
 
 
@@ -201,6 +201,9 @@ def _digest(file: Path) -> str:
 
 
 def _refuse_foreign(out: Path) -> None:
+    here = Path.cwd()
+    if out in (here, *here.parents):
+        raise ToolError(f"{out} would be replaced, and this runs in it: give another folder, as one in it")
     if out.exists() and not out.is_dir():
         raise ToolError(f"{out} is a file: give a new folder")
     if out.exists() and any(out.iterdir()) and not (out / "bundle.json").is_file():

@@ -207,11 +207,12 @@ def test_two_sources_of_pyodide_are_wrong(tmp_path: Path) -> None:
     assert "--cdn leaves Pyodide to its CDN" in done.stderr
 
 
-def test_a_foreign_folder_is_left_alone(tmp_path: Path) -> None:
-    """And so is a file."""
+def test_a_foreign_folder_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And so are a file, and the working directory."""
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
-    for name, words in (("mine", "is there and is no bundle"), ("mine/notes.txt", "is a file")):
+    for name, words in (("mine", "is there and is no bundle"), ("mine/notes.txt", "is a file"), ("", "in it")):
         done = invoke("bundle", "--out", str(tmp_path / name))
         assert done.exit_code == 1
         assert words in done.stderr
