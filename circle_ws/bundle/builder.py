@@ -85,8 +85,9 @@ def find_tools() -> Path:
     Raises:
         ToolError: (3) when there is no Python 3.12 or later, which these need.
     """
-    if all(map(_is_installed, ("pip", "pyodide-build", "pyodide-lock", "pkginfo"))):
-        return Path(sys.executable)
+    here = Path(sys.executable)
+    if all(map(_is_installed, ("pip", "pyodide-build", "pyodide-lock", "pkginfo"))) and _command(here).exists():
+        return here
     found = interpreters.find()
     if found is None:
         raise ToolError(
@@ -129,6 +130,11 @@ def check(bundle: Path) -> None:
         )
 
 
+def _command(python: Path) -> Path:
+    """Return the command `pyodide` of an environment."""
+    return python.with_name("pyodide")
+
+
 def _is_installed(name: str) -> bool:
     try:
         return bool(distribution(name))
@@ -139,12 +145,13 @@ def _is_installed(name: str) -> bool:
 def _is_whole(out: Path, made_of: str) -> bool:
     """Return whether a folder holds the bundle with this key, and all of its files as they were made."""
     try:
-        if json.loads((out / "bundle.json").read_text())["key"] != made_of:
+        described = json.loads((out / "bundle.json").read_text())
+        core = pyodide_core.FILES if described["cdn"] is None else ("pyodide.mjs",)
+        if described["key"] != made_of or not all((out / name).is_file() for name in core):
             return False
         packages = json.loads((out / LOCK).read_text())["packages"].values()
         here = [it for it in packages if "://" not in it["file_name"]]
-        names = [path.name for path in out.iterdir()]
-        return all(_digest(out / it["file_name"]) == it["sha256"] for it in here) and "pyodide.mjs" in names
+        return all(_digest(out / it["file_name"]) == it["sha256"] for it in here)
     except (OSError, ValueError, LookupError, TypeError):
         return False
 
@@ -180,7 +187,7 @@ def _lock(made: Path, python: Path, core: pyodide_core.Core, entries: dict[str, 
     begun.write_text(json.dumps({"info": core.info, "packages": entries}))
     files = ("--input", begun, "--output", made / LOCK, "--base-path", made)
     pure = [wheel for wheel in made.glob("*.whl") if wheel.name not in described]
-    run(python.with_name("pyodide"), "lockfile", "add-wheels", *files, *sorted(pure))
+    run(_command(python), "lockfile", "add-wheels", *files, *sorted(pure))
     begun.unlink()
 
 

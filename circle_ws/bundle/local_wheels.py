@@ -93,8 +93,8 @@ def _pack(files: dict[str, bytes], wheel: Path) -> Path:
         for name, body in sorted(files.items()):
             if not _is_packed(tuple(name.split("/"))):
                 continue
-            digest = base64.urlsafe_b64encode(hashlib.sha256(body).digest()).rstrip(b"=").decode()
-            records.append(f"{name},sha256={digest},{len(body)}\n")
+            sha256 = base64.urlsafe_b64encode(hashlib.sha256(body).digest()).rstrip(b"=").decode()
+            records.append(f"{name},sha256={sha256},{len(body)}\n")
             archive.writestr(zipfile.ZipInfo(name, _TIME), body, zipfile.ZIP_DEFLATED)
         record = f"{'-'.join(wheel.name.split('-')[:2])}.dist-info/RECORD"
         archive.writestr(zipfile.ZipInfo(record, _TIME), "".join([*records, f"{record},,\n"]))

@@ -227,6 +227,7 @@ def test_without_a_python_that_can_it_says_so(tmp_path: Path, monkeypatch: pytes
     assert done.exit_code == 1
     assert "pyodide-build, which needs Python 3.12 or later, and none was found on this machine" in done.stderr
     monkeypatch.setattr(builder, "_is_installed", lambda name: True)
+    monkeypatch.setattr(builder, "_command", lambda python: python)
     assert builder.find_tools() == Path(sys.executable)
 
 
@@ -237,7 +238,8 @@ def test_a_bundle_is_fresh_while_its_files_are_whole(tmp_path: Path, monkeypatch
 
     def fill(folder: Path, *_: Any) -> None:
         made.append(folder.name)
-        (folder / "pyodide.mjs").touch()
+        for name in pyodide_core.FILES:
+            (folder / name).touch()
         sha256 = hashlib.sha256(own.read_bytes()).hexdigest()
         entry = {"file_name": own.name, "sha256": sha256, "depends": []}
         (folder / "pyodide-lock.json").write_text(json.dumps({"packages": {"circle-ws": entry}}))
