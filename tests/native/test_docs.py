@@ -165,6 +165,9 @@ def test_every_block_of_code_is_of_a_kind_that_a_test_runs() -> None:
         if "import circle_ws" in block or "from circle_ws" in block
     ]
     assert [_named(page) for page in not_run] == []
+    files = {_named(page) for page in PAGES if '```python title="' in page.read_text()}
+    # `test_docs_start.py` runs the first three, `tests/example/test_chapter.py` the last.
+    assert files == {"docs/index.md", "docs/start/script.md", "docs/start/service.md", "docs/guide/pages.md"}
 
 
 def test_the_guide_shows_the_noxfile_of_the_example() -> None:

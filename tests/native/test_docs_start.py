@@ -41,6 +41,7 @@ def _served(port: int = 0) -> Iterator[int]:
 
 def _program(page: str, name: str, folder: Path, port: int) -> subprocess.Popen[str]:
     """Save a program of a page beside its key, and start it against the circle on this port."""
+    assert _part(page, "sh") == "circle-ws keygen --out my.key\ncircle-ws serve\n"
     assert invoke("keygen", "--out", str(folder / "my.key")).exit_code == 0
     text = _part(page, f'python title="{name}"')
     assert "ws://localhost:8765" in text
