@@ -19,7 +19,7 @@ PAGE = Path(__file__).resolve().parent.parent / "docs/protocol.md"
 KEY = "01" * 32
 URL = "wss://circle.example/02ab"
 
-_NONCE = "0123456789abcdef0123456789abcdef"
+_NONCE = "5d41402abc4b2a76b9719d911017c592"
 _EXPIRES = 1_800_000_000
 _OFFER = {"nonce": _NONCE, "expires_at": _EXPIRES, "auth_profiles": ["circle-bound-v1"]}
 _BLOCK = re.compile(r"(<!-- frames: (\w+); python -m tools.wire -->\n\n```text\n).*?(```\n)", re.DOTALL)

@@ -2,7 +2,7 @@
 
 Inside Pyodide no other can: the page's loop is the only one. There `-p no:asyncio -p no:anyio` leaves their tests, with
 their marks and options, to this one. Natively `pytest_plugin` uses it where there is no pytest-asyncio; it leaves
-anyio's tests to anyio.
+anyio's tests to anyio. A test may take 180 s; `@pytest.mark.limit(seconds)` sets another limit.
 """
 
 import asyncio

@@ -235,7 +235,7 @@ async def test_the_messages_of_the_protocol_are_those_that_are_sent() -> None:
         proof["profile"],
         audience=wire.URL,
         public_key=proof["pubkey"],
-        nonce="0123456789abcdef0123456789abcdef",
+        nonce="5d41402abc4b2a76b9719d911017c592",
         client_nonce=proof["client_nonce"],
         expires_at=proof["expires_at"],
     )
