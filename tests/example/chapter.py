@@ -19,12 +19,8 @@ _TYPES = {
     ".py": "text/x-python",
     ".wasm": "application/wasm",
 }
-_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8" /><title>{folder}</title>
-<p id="status">Loading ...</p><p id="reply"></p>
-<script type="module" src="{script}"></script></html>
-"""
-"""What stands around an example that has no page of its own."""
+_PAGE = "page.html"
+"""What an example has that shows no page of its own."""
 
 
 @functools.cache
@@ -99,8 +95,9 @@ class Site(ThreadingHTTPServer):
         text = self.changed.get(name, blocks().get(name))
         if text is None and name.endswith("/index.html"):
             folder = name.removesuffix("/index.html")
-            script = "main.mjs" if f"{folder}/main.mjs" in blocks() else "../start.mjs"
-            text = _PAGE.format(folder=folder, script=script)
+            text = blocks()[_PAGE]
+            if f"{folder}/main.mjs" not in blocks():
+                text = text.replace("main.mjs", "../start.mjs")
         return None if text is None else self.localised(text).encode()
 
     def _project(self, name: str) -> bytes | None:

@@ -44,7 +44,7 @@ def reply(page: Page) -> Any:
 def test_every_example_has_a_test() -> None:
     tests = {_folder(name) for name in globals() if name.startswith("test_")}
     assert folders() <= tests
-    assert {name for name in blocks() if "/" not in name} == {"index.html", "start.mjs", POLICY}
+    assert {name for name in blocks() if "/" not in name} == {"index.html", "start.mjs", "page.html", POLICY}
     languages = re.findall(r"^```(\S+)$", CHAPTER, re.MULTILINE)
     assert set(languages) <= {"console", "text"}, "a block that is no file"
 

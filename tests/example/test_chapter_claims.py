@@ -38,7 +38,7 @@ def test_a_worker_that_waits_before_it_listens_loses_messages(reader: Reader, si
     site.changed["worker/main.mjs"] = page.replace("if (data.status)", f"{again}\n  else if (data.status)").replace(
         "document.getElementById(id).textContent =", "document.getElementById(id).textContent += ' ' +"
     )
-    expect(reader.open("worker").locator("#reply")).to_have_text("7")
+    expect(reader.open("worker").locator("#reply")).to_have_text("Loading ... 7")
 
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8" /><title>Kept</title>
