@@ -6,7 +6,12 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-SEARCHES = {"timeout": "guide/connecting/", "wallet": "guide/pages/", "proxy": "guide/connecting/"}
+SEARCHES = {
+    "timeout": "guide/connecting/",
+    "wallet": "guide/pages/",
+    "proxy": "guide/connecting/",
+    "JupyterLite": "guide/hosts/",
+}
 """What somebody types, and the page that must come first."""
 PHONE: ViewportSize = {"width": 360, "height": 740}
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}
