@@ -119,6 +119,18 @@ os.environ["KEY"] = "c85ef7d79691fe79573b1a7064c19c1a9819ebdbd1faaab1a8ec9234443
 def print(*words):
     js.tell(to_js({"said": " ".join(map(str, words))}, dict_converter=js.Object.fromEntries))
 """
+_IN_A_FUNCTION = """
+import asyncio
+import os
+import circle_ws
+
+async def main():
+    async with circle_ws.connect("ws://localhost:8765", private_key=os.environ["KEY"]) as client:
+        print(await client.play("40 + 2"))
+        async for tick in client.notifications("tick"):
+            print(tick)
+
+"""
 _GLOBALLY = """
 import os
 import circle_ws
@@ -129,20 +141,12 @@ async for tick in client.notifications("tick"):
 """
 
 
-def _of_the_readme(last: str) -> str:
-    """Return the service of the README as a page runs it, without `asyncio.run(main())`."""
-    _, _, rest = (_PAGE.parents[2] / "README.md").read_text().partition("## A service")
-    code = rest.partition("```python\n")[2].partition("```")[0]
-    assert "asyncio.run(main())" in code
-    return code.replace("asyncio.run(main())", last)
-
-
 @pytest.mark.parametrize("how", ["awaited", "created", "global"])
-async def test_row_43_the_loop_of_the_readme(browser: str, wheels: Path, peers: Peers, how: str) -> None:
+async def test_row_43_a_loop_over_notifications(browser: str, wheels: Path, peers: Peers, how: str) -> None:
     """Row 43: run by `runPythonAsync`, as a task that the page does not keep, or with a global client, it goes on."""
     circle = await peers.start("circle")
     last = {"awaited": "await main()", "created": "asyncio.ensure_future(main())"}
-    script = _GLOBALLY if how == "global" else _of_the_readme(last[how])
+    script = _GLOBALLY if how == "global" else _IN_A_FUNCTION + last[how]
     page, program = PageServer(wheels), programs.find(browser)
     page.script = _SAYING + script.replace("ws://localhost:8765", circle.url)
     assert program
