@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,8 +69,9 @@ def check_wheel(wheel: Path, version: str) -> None:
         if f"{info}/METADATA" not in names:
             raise SystemExit(f"{wheel.name} is not of version {version}, which circle_ws.__version__ says")
         metadata = email.message_from_bytes(archive.read(f"{info}/METADATA"))
-    ours = {path.relative_to(CHECKOUT).as_posix() for path in (CHECKOUT / _PACKAGE).rglob("*") if path.is_file()}
-    ours = {name for name in ours if "__pycache__" not in name}
+    ours = _files(_PACKAGE, _PACKAGE)
+    for source, place in _included().items():
+        ours |= _files(source, place)
     of_the_format = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
     expected = ours | {f"{info}/{name}" for name in of_the_format}
     wrong = [f"lacks {name}" for name in sorted(expected - names)]
@@ -79,6 +81,21 @@ def check_wheel(wheel: Path, version: str) -> None:
     wrong += [f"has no {name} in its metadata" for name in ("License-Expression", "License-File") if not metadata[name]]
     if wrong:
         raise SystemExit(f"{wheel.name} {'; '.join(wrong)}")
+
+
+def _included() -> dict[str, str]:
+    """Return what pyproject.toml puts into the wheel from elsewhere: the paths, each with its place in the wheel."""
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
+    return dict(project["tool"]["hatch"]["build"]["targets"]["wheel"].get("force-include", {}))
+
+
+def _files(source: str, place: str) -> set[str]:
+    """Return the names in the wheel of a file, or of all files in a folder."""
+    path = CHECKOUT / source
+    if path.is_file():
+        return {place}
+    found = (file.relative_to(path) for file in path.rglob("*") if file.is_file())
+    return {f"{place}/{file.as_posix()}" for file in found if "__pycache__" not in file.parts}
 
 
 def _members(archive: Path) -> Iterator[tuple[str, object]]:
