@@ -75,10 +75,12 @@ DIST = CACHE / "dist"
 SBOM = CACHE / "circle-ws.cdx.json"
 """... and the list of what the wheel brings along, in the format CycloneDX."""
 LOWEST_PART = [
-    *(path for path in BETWEEN if path not in ("tests/faults", "tests/test_convert.py")),
+    "tests/contract",
+    "tests/native/test_native_connection.py",
+    "tests/native/test_server.py",
+    "tests/native/test_tls.py",
     "tests/native/test_cli_calls.py",
     "tests/native/test_cli_keys.py",
-    "tests/native/test_cli_terminal.py",
     "tests/native/test_keyfile.py",
     "tests/native/test_native_proxy.py",
     "tests/native/test_testing_plugin.py",
