@@ -1,5 +1,7 @@
 """Python on the page's main thread, in PyScript."""
 
+import asyncio
+
 from pyscript import document, when
 
 from circle_ws import CircleWsClientBuilder, CircleWsError, KeyPair
@@ -15,16 +17,20 @@ def show(words):
     status.textContent = status.dataset.status = words
 
 
-@when("click", "button")
-async def play(event):
+async def play(script):
     try:
-        output.textContent = await client.play(form.elements.script.value)
+        output.textContent = await client.play(script)
     except CircleWsError as error:
         output.textContent = f"{type(error).__name__}: {error}"
 
 
-# The button's click does it all; Enter in the field presses the button too.
-form.setAttribute("action", "javascript:void 0")
+@when("submit", "form")
+def submit(event):
+    global playing  # Python keeps a task only where somebody holds it.
+    event.preventDefault()  # Here and not in `play`, which begins when the browser has already acted.
+    playing = asyncio.create_task(play(form.elements.script.value))
+
+
 client.on_status(lambda change: show(change.status.value))
 client.start()
 form.querySelector("button").disabled = False
