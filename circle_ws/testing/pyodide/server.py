@@ -29,7 +29,7 @@ class RunServer:
         self.patience: Patience = Patience(run.patience)
         self._run = run
         self._connected = False
-        self.began = False
+        self.began: bool = False
         self.coverage: bytes | None = None
         self.result: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.url: str = ""
