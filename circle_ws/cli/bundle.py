@@ -34,7 +34,7 @@ PAGE = """\
 """A page that signs in to a circle; `name` is the folder of the bundle, which is beside it."""
 
 POLICY = "default-src 'self'; script-src 'self'{cdn} 'wasm-unsafe-eval'; connect-src 'self'{cdn} {circle}"
-"""The strictest content security policy with which a page can use the bundle."""
+"""A content security policy with which a page can use the bundle; the guide has one that names the rest of a page too."""
 
 _NEXT = """\
 A page that signs in, say {page}:
@@ -46,7 +46,7 @@ To try it, in two terminals:
   python3 -m http.server --bind 127.0.0.1 --directory {root} 8000
 
 and open http://127.0.0.1:8000/. Any server of files will do, if it sends .mjs as text/javascript and .wasm as
-application/wasm. The strictest content security policy is this one; with it the script is in a file of its own:
+application/wasm. A strict content security policy is this one; with it the script is in a file of its own:
 
   {policy}"""
 
