@@ -34,7 +34,7 @@ PAGE = """\
 """A page that signs in to a circle; `name` is the folder of the bundle, which is beside it."""
 
 POLICY = "default-src 'self'; script-src 'self'{cdn} 'wasm-unsafe-eval'; connect-src 'self'{cdn} {circle}"
-"""A content security policy with which a page can use the bundle; the guide has one that names the rest of a page too."""
+"""A strict content security policy for a page with the bundle. The guide has one that names the rest of a page too."""
 
 _NEXT = """\
 A page that signs in, say {page}:
