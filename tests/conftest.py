@@ -1,6 +1,7 @@
 """One suite for CPython and for Pyodide: which folders belong to which, and the fixtures of both."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -27,6 +28,9 @@ _LEFT_OUT = {"native" if _IN_WASM else "wasm", "harness", "peers", "support"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell's background job ignores Ctrl-C, and so would the commands that tests start and end by it.
+    if not _IN_WASM and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "native_only(reason): the test makes no sense inside Pyodide")
     config.addinivalue_line("markers", "soak: minutes long; only on demand, with `-m soak`")
     config.addinivalue_line("markers", "harness: tests of the harness itself, which start browsers")
