@@ -406,6 +406,16 @@ def _browser_data() -> list[Path]:
 
 
 @nox.session(default=False)
+def mutation(session: nox.Session) -> None:
+    """Change the parts without I/O in thousands of small ways, one at a time, and count which changes no test notices.
+
+    Takes most of an hour. With `-- PATTERN` the mutants of that name alone: `'circle_ws.policy.*'`.
+    """
+    python = _environment(session, "test", "mutation", version="3.13")
+    session.run(*python, "-m", "tools.mutation", *session.posargs, env=SAME_ORDER)
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure, side by side with other clients and with JavaScript, and write docs/benchmarks: takes half an hour.
 

@@ -101,5 +101,16 @@ def test_bad_attempts_are_refused(attempts: Any) -> None:
 
 def test_a_floor_above_the_maximum_is_refused() -> None:
     """The two bounds must leave room."""
-    with pytest.raises(ConfigError, match=r"backoff\.floor \(31\) must not be above backoff\.maximum \(30\.0\)"):
+    words = r"backoff\.floor \(31\) must not be above backoff\.maximum \(30\.0\)"
+    with pytest.raises(ConfigError, match=words) as caught:
         Backoff(floor=31)
+    assert caught.value.option == "backoff"
+
+
+@pytest.mark.parametrize("seed", [1.5, "1", True])
+def test_bad_seeds_are_refused(seed: Any) -> None:
+    """A seed that is no whole number is refused by name; any whole number is taken."""
+    with pytest.raises(ConfigError, match=r"^backoff\.seed must be a whole number, or None, not ") as caught:
+        Backoff(seed=seed)
+    assert caught.value.option == "backoff"
+    assert [Backoff(seed=good).seed for good in (None, -1, 0, 7)] == [None, -1, 0, 7]

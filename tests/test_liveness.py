@@ -34,6 +34,7 @@ def _watch(keepalive: KeepAlive = _ORDINARY, *, ping: bool = True) -> _Clocked:
 def test_it_asks_at_the_interval() -> None:
     """Nothing is asked before the interval is over, and a ping then."""
     liveness = _watch()
+    assert liveness.timeout == 10
     assert liveness.at(0, 0) == Step(Action.WAIT, 20)
     assert liveness.at(19.999, 0) == Step(Action.WAIT, 20)
     assert liveness.at(20, 0) == Step(Action.PING, 30)
@@ -111,6 +112,7 @@ def test_a_timeout_longer_than_the_interval() -> None:
     """While an answer is out nothing more is asked, and life that came late is life."""
     liveness = _watch(KeepAlive(interval=10, timeout=60, mode="ping"))
     assert liveness.at(10, 0) == Step(Action.PING, 20)
+    assert liveness.at(15, 0) == Step(Action.WAIT, 20)
     assert liveness.at(20, 0) == Step(Action.WAIT, 70)
     assert liveness.at(69, 1).action is Action.PING
     assert liveness.at(79, 1) == Step(Action.WAIT, 129)
@@ -150,7 +152,16 @@ def test_a_timer_that_is_very_late_is_a_sleep() -> None:
     """A frozen process or tab whose clocks both went on is known by the moment that is long past."""
     liveness = _watch()
     assert liveness.at(0, 0) == Step(Action.WAIT, 20)
+    assert liveness.at(20 + 2 * 20, 0).action is Action.PING, "two intervals late is late, and no sleep"
+    liveness = _watch()
     assert liveness.at(20 + 2 * 20 + 1, 0) == Step(Action.PROBE, 61 + PROMPT_PROBE_TIMEOUT)
+
+
+@pytest.mark.parametrize(("slept", "action"), [(20, Action.WAIT), (20.5, Action.PROBE)])
+def test_a_sleep_is_longer_than_an_interval(slept: float, action: Action) -> None:
+    """The wall clock may gain a whole interval, as when it is set; what counts is since the connection was made."""
+    liveness = _Clocked(_ORDINARY, ping=True, now=1000.0, wall=_EPOCH + 1000, received=0)
+    assert liveness.at(1001, 0, slept=slept).action is action
 
 
 def test_a_clock_that_is_set_back_is_no_sleep() -> None:
@@ -162,6 +173,9 @@ def test_a_clock_that_is_set_back_is_no_sleep() -> None:
 
 def test_a_late_timer_gives_one_more_chance() -> None:
     """The limit is over, but the timer came late: it is asked once more, and not for ever."""
+    liveness = _watch(KeepAlive(interval=20, timeout=10, mode="rpc"), ping=False)
+    liveness.at(20, 0)
+    assert liveness.at(31, 0).action is Action.DEAD, "a second late is not too late to have read what arrived"
     liveness = _watch(KeepAlive(interval=20, timeout=10, mode="rpc"), ping=False)
     liveness.at(20, 0)
     assert liveness.at(32, 0) == Step(Action.PROBE, 32 + PROMPT_PROBE_TIMEOUT)
@@ -198,7 +212,8 @@ def test_a_half_open_connection_is_found_in_time(
 @pytest.mark.parametrize("value", [0, -1, math.nan, math.inf, "20", None, True])
 def test_bad_times_are_refused(name: str, value: Any) -> None:
     """A time that is not positive and finite is refused by name, with how to turn keep-alive off."""
-    with pytest.raises(ConfigError, match=rf"keepalive\.{name} must be a positive number.*without_keepalive") as caught:
+    words = rf"^keepalive\.{name} must be a positive number.*; to turn .* without_keepalive\(\) or keepalive=None$"
+    with pytest.raises(ConfigError, match=words) as caught:
         KeepAlive(**{"interval": 20, name: value})
     assert caught.value.option == "keepalive"
 

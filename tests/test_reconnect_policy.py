@@ -155,8 +155,10 @@ def test_what_is_useful_does_not_excuse_a_rejection() -> None:
 def test_a_restart_is_drawn_between_its_own_bounds() -> None:
     """Close 1012: U(0.5, 5), whatever the back-off says; 1013 waits ten seconds at least."""
     it = connected(Backoff(first=100, base=100, maximum=1000))
-    assert it.plan(RESTART, "serve", 0, 0) == 5
-    assert connected(Backoff(first=1)).plan(errors.ConnectionLost.closed(1013), "serve", 0, 0) == 10
+    assert (it.plan(RESTART, "serve", 0, 0), it.at_least) == (5, 0)
+    it = connected(Backoff(first=1))
+    assert it.at_least == 0, "nothing was asked for yet"
+    assert it.plan(errors.ConnectionLost.closed(1013), "serve", 0, 0) == it.at_least == 10
 
 
 def test_restarts_that_repeat_grow_like_everything_else() -> None:
@@ -194,13 +196,14 @@ def test_a_users_classifier_answers_first() -> None:
     ]
 
 
-def test_a_users_classifier_sees_since_when_and_for_whom() -> None:
-    """How old the row is, and whether the client keeps trying before it was ever connected."""
+@pytest.mark.parametrize("cause", [NOT_FOUND, REFUSED], ids=["persistent", "of no kind"])
+def test_a_users_classifier_sees_since_when_and_for_whom(cause: Exception) -> None:
+    """How long and how old the row is, and whether the client keeps trying before it was ever connected."""
     seen: list[Failure] = []
     it = recovery(classifier=seen.append, persistent=True)
     for now in (5.0, 7.5):
-        it.plan(NOT_FOUND, "open", 1, now)
-    assert [(failure.seconds, failure.persistent) for failure in seen] == [(0.0, True), (2.5, True)]
+        it.plan(cause, "open", 1, now)
+    assert [(told.consecutive, told.seconds, told.persistent) for told in seen] == [(1, 0.0, True), (2, 2.5, True)]
 
 
 def test_a_users_classifier_can_give_up() -> None:

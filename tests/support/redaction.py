@@ -381,8 +381,9 @@ def _see_what_is_raised() -> None:
     monitoring.set_events(tool, monitoring.events.RAISE)
 
 
-def pytest_configure() -> None:
-    """Look from here on, before a test imports what is looked at."""
+@functools.cache
+def _look() -> None:
+    """Look at everything, once, also where a process runs pytest several times, as one that tests mutants does."""
     _learn_what_is_used()
     _see_objects()
     _see_errors()
@@ -391,6 +392,11 @@ def pytest_configure() -> None:
     logging.getLogger().addHandler(_Handler())
     # So that everything that could be logged is.
     logging.getLogger("circle_ws").setLevel(logging.DEBUG)
+
+
+def pytest_configure() -> None:
+    """Look from here on, before a test imports what is looked at."""
+    _look()
 
 
 @pytest.fixture(autouse=True)
