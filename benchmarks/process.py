@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
-__all__ = ["Child", "answer_lines", "started"]
+__all__ = ["Child", "answer_lines", "raise_file_limit", "started"]
 
 _LARGEST_LINE = 256 * 1024 * 1024
 _PATIENCE = 10.0
@@ -98,3 +99,10 @@ async def answer_lines(told: dict[str, Any], answer: Callable[..., Awaitable[Any
 def _say(value: Any) -> None:
     sys.stdout.write(json.dumps(value) + "\n")
     sys.stdout.flush()
+
+
+def raise_file_limit() -> int:
+    """Raise the limit of open files of this process to its maximum, and return it."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard

@@ -5,7 +5,6 @@ It parses no JSON and checks no signature. It speaks JSON-RPC and, for gql, as m
 """
 
 import json
-import resource
 import time
 from typing import Any
 
@@ -22,8 +21,7 @@ from picows import (
 from benchmarks.cores import SECOND, pin
 from benchmarks.fast_circle import run
 from benchmarks.native.payloads import PAYLOADS
-
-__all__ = ["raise_file_limit"]
+from benchmarks.process import raise_file_limit
 
 _ENCODED = {name.encode(): json.dumps(value, separators=(",", ":")).encode() for name, value in PAYLOADS.items()}
 _RESULTS = {
@@ -96,13 +94,6 @@ def _choose(request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithList
         agreed = WSUpgradeResponse.create_101_response({"Sec-WebSocket-Extensions": "permessage-deflate"})
         return WSUpgradeResponseWithListener(agreed, _JsonRpc())
     return _GraphQL() if b"graphql" in request.path else _JsonRpc()
-
-
-def raise_file_limit() -> int:
-    """Raise the limit of open files of this process to its maximum, and return it."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
 
 
 async def _answer(ask: str) -> Any:

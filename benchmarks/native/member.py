@@ -13,8 +13,7 @@ from websockets.asyncio.client import connect
 
 from benchmarks.cores import FIRST, pin
 from benchmarks.gauges import sample
-from benchmarks.native.circle import raise_file_limit
-from benchmarks.process import answer_lines
+from benchmarks.process import answer_lines, raise_file_limit
 from circle_ws import CircleWsClient, KeepAlive, KeyPair
 from circle_ws import connect as circle_client
 
