@@ -109,7 +109,7 @@ def test_what_is_no_nonce(answer: Any) -> None:
 def test_32_characters_must_be_hex_where_they_are_hashed_bare(value: str) -> None:
     """Any 32 bytes could be the digest of something else: a profile without a prefix needs hex for 32 characters."""
     assert len(value) == 32
-    with pytest.raises(InvalidNonce, match="32 characters but not hexadecimal"):
+    with pytest.raises(InvalidNonce, match="^the circle's nonce is 32 characters but not hexadecimal; "):
         _read(value, hashed_bare=True)
     assert _read(value, hashed_bare=False).value == value
 

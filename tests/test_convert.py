@@ -41,6 +41,25 @@ class Frozen:
     number: int
 
 
+class Record(msgspec.Struct):
+    number: int
+
+
+class FrozenRecord(msgspec.Struct, frozen=True):
+    number: int
+
+
+class DistinctRecord(msgspec.Struct, eq=False):
+    number: int
+
+
+class NamedRecord(msgspec.Struct):
+    number: int
+
+    def __hash__(self) -> int:
+        return self.number
+
+
 @dataclass(init=False)
 class Guarded:
     number: int
@@ -269,6 +288,9 @@ async def _async(value: Any) -> Any:
         (dict[Literal[1], int], "keys of JSON objects are strings"),
         (set[list[int]], "cannot be hashed; ask for a list"),
         (set[Boxed[int]], "cannot be hashed; ask for a list"),
+        (set[tuple[list[int], ...]], "cannot be hashed; ask for a list"),
+        (set[Annotated[list[int], msgspec.Meta(max_length=1)]], "cannot be hashed; ask for a list"),
+        (set[Record], "cannot be hashed; ask for a list"),
         (list[GuardedBox[int]], "list.* has a part of type .*GuardedBox"),
         (dict[str, frozenset[User | tuple[User, int]]], "cannot be hashed; ask for a list"),
         (list["Unknown"], "no type that JSON can be converted to"),  # type: ignore[name-defined]  # noqa: F821
@@ -278,6 +300,35 @@ def test_what_cannot_be_is_refused_at_once(returns: Any, words: str) -> None:
     """A type or a function that no value can be converted with is refused before anything is sent."""
     with pytest.raises(InvalidRequest, match=words):
         converter_for(returns)
+
+
+def test_how_a_function_or_a_type_is_called_in_an_error() -> None:
+    """By its own name, without where it was made; a class method by its class; what has no name by its type."""
+
+    class Special(Model):
+        pass
+
+    def nothing() -> None:
+        pass
+
+    def refuse(value: Any) -> None:
+        raise ValueError
+
+    forms: list[tuple[Any, str]] = [
+        (Model | None, r".*Model \| None has a part of type Model, "),
+        (nothing, r"nothing cannot be called .*; give a type, or a function .* such as Model\.model_validate$"),
+    ]
+    for form, words in forms:
+        with pytest.raises(InvalidRequest, match=f"^{words}"):
+            converter_for(form)
+    for function, name in (
+        (Special.model_validate, "Special.model_validate"),
+        (refuse, "refuse"),
+        (functools.partial(refuse), "an object of type partial"),
+    ):
+        with pytest.raises(InvalidResult, match=rf"^\$: {name} refused it with ValueError$"):
+            converter_for(function)({"id": -1})
+    assert find_converter(int) is converter_for(int)
 
 
 def test_object_takes_every_value_within_other_types() -> None:
@@ -295,6 +346,9 @@ def test_keys_and_items_of_sets_that_fit() -> None:
     assert converter_for(dict[str | int, int])({"a": 1}) == {"a": 1}
     assert converter_for(set[Frozen])([{"number": 1}]) == {Frozen(1)}
     assert converter_for(set[tuple[int, ...]])([[1, 2]]) == {(1, 2)}
+    assert converter_for(set[FrozenRecord])([{"number": 1}]) == {FrozenRecord(1)}
+    assert [item.number for item in converter_for(set[NamedRecord])([{"number": 1}])] == [1]
+    assert [item.number for item in converter_for(set[DistinctRecord])([{"number": 1}])] == [1]
 
 
 def test_an_init_of_a_dataclasss_own_is_called() -> None:

@@ -33,7 +33,9 @@ def test_ids_are_never_used_twice() -> None:
     pending.add_batch({8: "entry", 7: "entry"})
     assert pending.was_sent(8)
     assert not pending.was_sent(9)
+    pending = Pending()
     pending.add_batch({})
+    assert not pending.was_sent(1)
 
 
 @pytest.mark.parametrize(
@@ -82,14 +84,14 @@ def test_true_is_almost_1() -> None:
     [12, "", "012", "+12", " 12", "12 ", "12.0", "\u0661\u0662", "²", "9" * 5000, 12.5, 1e400, -12.0, float("nan")],
 )
 def test_almost_is_not_anything(id: Any) -> None:
-    """The very id, other spellings of the number, and what no request has."""
-    assert table(12).take_almost(id) is None
+    """The very id, other spellings of the number, and what no request has; not the first request either."""
+    assert table(1, 12).take_almost(id) is None
 
 
 @pytest.mark.parametrize("id", [None, [12], {"id": 12}, False, 0.0, "0"])
 def test_what_is_no_id_is_not_almost_one(id: Any) -> None:
-    """Nothing is raised, and nothing is taken."""
-    assert table(12).take_almost(id) is None
+    """Nothing is raised, and nothing is taken, not the first request either."""
+    assert table(1, 12).take_almost(id) is None
 
 
 def test_the_only_message_is_a_single_request() -> None:
@@ -102,6 +104,7 @@ def test_the_only_message_is_a_single_request() -> None:
 
 def test_the_only_message_is_a_batch() -> None:
     """All of it is taken, where there is nothing beside it."""
+    assert table(batches=(range(1, 3),)).take_only_message() == ["entry 1", "entry 2"]
     assert table(batches=(range(1, 4),)).take_only_message() == ["entry 1", "entry 2", "entry 3"]
     assert table(9, batches=(range(1, 4),)).take_only_message() == []
     assert table(batches=(range(1, 4), range(4, 6))).take_only_message() == []
@@ -198,6 +201,9 @@ def test_an_error_about_a_message_that_was_not_read(code: int) -> None:
     batch.take(2)
     assert batch.take_broken(error, partly_answered=False) == []
     assert batch.take_broken(error) == ["entry 1", "entry 3"]
+    batch = table(batches=(range(1, 4),))
+    batch.take(2)
+    assert batch.take_unread() == ["entry 1", "entry 3"]
 
 
 @pytest.mark.parametrize(
@@ -223,10 +229,12 @@ def test_an_error_that_is_no_json_is_about_the_only_message() -> None:
     error = '{"jsonrpc":"2.0","error":{"code":-32700,"message":NaN},"id":null}'
     assert table(1).take_undecoded(error) == ["entry 1"]
     assert table().take_undecoded(error) == []
-    batch = table(batches=(range(1, 4),))
-    batch.take(2)
-    assert batch.take_undecoded(error) == []
-    assert batch.take_undecoded(f" [{error}]") == ["entry 1", "entry 3"]
+    assert table(1).take_undecoded("no JSON") == []
+    for before in (" ", "\ufeff"):
+        batch = table(batches=(range(1, 4),))
+        batch.take(2)
+        assert batch.take_undecoded(error) == []
+        assert batch.take_undecoded(f"{before}[{error}]") == ["entry 1", "entry 3"]
 
 
 def test_a_request_that_was_not_written_is_not_given_up() -> None:

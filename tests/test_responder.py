@@ -96,7 +96,7 @@ def test_everything_else_is_an_internal_error(
 ) -> None:
     """Its words are for the log alone; a cancellation of something that was awaited, and a malformed error, too."""
     assert read(responder.failure(REQUEST, raised)) == error(-32603, "internal error")
-    assert "method 'thing' raised" in caplog.text
+    assert [record.getMessage() for record in caplog.records] == ["method 'thing' raised"]
     assert "secret details" in caplog.text
 
 
@@ -176,6 +176,27 @@ def test_batches_share_their_room() -> None:
     one.release()
     other.release()
     assert third.add(1, large) == f"[{large}]"
+
+
+@pytest.mark.parametrize(
+    ("left", "reserved", "text", "fits"),
+    [
+        (10, 0, '"12345678"', True),
+        (9, 0, '"12345678"', False),
+        (6, 4, '"12345678"', True),
+        (5, 4, '"12345678"', False),
+        (10, 0, '"ääää"', True),
+        (9, 0, '"ääää"', False),
+    ],
+)
+def test_room_is_counted_to_the_byte(left: int, reserved: int, text: str, fits: bool) -> None:
+    """Of UTF-8, with what was set aside for the member; all of it is free again in the end."""
+    room = ReplyRoom(left)
+    batch = BatchReply(1, room, TOO_LARGE, **({"reserved": reserved} if reserved else {}))
+    assert (batch.add(1, text) == f"[{text}]") is fits
+    assert room.left == 0 or not fits
+    batch.release()
+    assert room.left == left
 
 
 @pytest.mark.parametrize("order", [range(10), reversed(range(10))])
