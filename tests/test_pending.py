@@ -130,6 +130,16 @@ def test_a_batch_of_one_is_a_message_of_its_own() -> None:
     assert pending.take_only_message() == ["entry 1"]
 
 
+def test_nothing_is_kept_of_a_batch_that_is_done() -> None:
+    """Whether its requests were answered, given up or not written; a request beside it is taken as ever."""
+    pending = table(9, batches=(range(1, 4), range(4, 6)))
+    assert pending.take(9) == "entry 9"
+    assert [pending.take(1), pending.take(4), pending.take(5)] == ["entry 1", "entry 4", "entry 5"]
+    assert pending.give_up(2)
+    assert pending.remove(3)
+    assert not pending._batches
+
+
 def test_a_request_that_was_given_up_may_be_meant() -> None:
     """Until the next reply there is no only message."""
     pending = table(1, 2, 3)

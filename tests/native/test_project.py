@@ -13,7 +13,7 @@ import pytest
 from circle_ws.bundle import interpreters
 from circle_ws.bundle.cache import ToolError
 from circle_ws.bundle.wheels import requires
-from tools import audit, debian, forge, wheel_table
+from tools import audit, debian, forge, mutation, wheel_table
 from tools.wheel_table import PLATFORMS, Target
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
@@ -182,3 +182,25 @@ def test_an_audit_that_asked_nothing_is_none() -> None:
     ]
     assert audit.unasked({"dependencies": packages}) == ["a"]
     assert audit.findings({"dependencies": packages}) == ["b 1: CVE-1, mended in 2, 3"]
+
+
+def test_mutants_are_counted_for_each_module() -> None:
+    """One whose tests end no more is killed, one that no test reaches survived; one that did not run does not count."""
+    names = ["x_encode__mutmut_1: killed", "x_encode__mutmut_2: timeout", "xǁDecoderǁread__mutmut_1: no tests"]
+    results = [f"    circle_ws.jsonrpc.codec.{name}" for name in names]
+    results += ["    circle_ws.policy.backoff.xǁBackoffǁdelay__mutmut_1: survived"]
+    results += ["    circle_ws.auth.flow.x_read__mutmut_1: not checked"]
+    assert mutation.table(results)[2:] == [
+        "| `jsonrpc.codec` | 3 | 66.7 % | 1 |",
+        "| `policy.backoff` | 1 | 0.0 % | 1 |",
+        "| `all` | 4 | 50.0 % | 2 |",
+    ]
+
+
+def test_the_tests_of_the_mutants_are_there() -> None:
+    """Each file, and each test, that the settings of mutmut name."""
+    settings = tomllib.loads((_CHECKOUT / "pyproject.toml").read_text())["tool"]["mutmut"]
+    for name in settings["pytest_add_cli_args_test_selection"]:
+        file, _, test = name.partition("::")
+        assert not test or f"def {test}(" in (_CHECKOUT / file).read_text()
+        assert (_CHECKOUT / file).is_file()
