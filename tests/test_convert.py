@@ -315,7 +315,7 @@ def test_how_a_function_or_a_type_is_called_in_an_error() -> None:
         raise ValueError
 
     forms: list[tuple[Any, str]] = [
-        (Model | None, r".*Model \| None has a part of type Model, "),
+        (Model | None, r"(.*Model \| None|Union) has a part of type Model, "),
         (nothing, r"nothing cannot be called .*; give a type, or a function .* such as Model\.model_validate$"),
     ]
     for form, words in forms:

@@ -92,7 +92,7 @@ def test_it_is_not_pickled(protocol: int) -> None:
     """Pickling fails instead of writing the key in the clear, of what holds a pair too."""
     pair = KeyPair(_KEY)
     for holder in (pair, [pair], {"key": pair}):
-        with pytest.raises(TypeError, match=r"^a KeyPair is not pickled: .* in the clear$"):
+        with pytest.raises(TypeError, match=r"^a KeyPair is not pickled: .* in the clear(\n|$)"):
             pickle.dumps(holder, protocol)
 
 
