@@ -257,7 +257,6 @@ _PATHS: list[tuple[Any, Any, str]] = [
     (tuple[int, str], [1, 2], "$[1]"),
     (tuple[()], [1], "$"),
     (set[int], [1, None], "$[1]"),
-    (set[Any], [[1]], "$"),
     (dict[str, int], {"a": 1, "b c": ""}, "$[...]"),
     (dict[str, dict[str, list[int]]], {"a": {"b": [0, ""]}}, "$[...][...][1]"),
     (dict[str, list[Point]], {"a": [{"x": 1}, {}]}, "$[...][1]"),
@@ -304,7 +303,12 @@ def test_an_error_of_the_types_own_is_the_cause() -> None:
         error = mismatch(form, value)
         assert str(error) == f"$: the type refused it with {kind.__name__}"
         assert type(error.__cause__) is kind
-    assert type(mismatch(set[Any], [[1]]).__cause__) is TypeError
+
+
+def test_what_cannot_be_in_a_set() -> None:
+    """Before 0.23 msgspec leaves it to Python, which names no place."""
+    told = ("$: the type refused it with TypeError", "$[0]: expected a hashable value, got list")
+    assert str(mismatch(set[Any], [[1]])) in told
 
 
 @pytest.mark.parametrize(
