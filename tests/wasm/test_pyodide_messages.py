@@ -214,7 +214,7 @@ async def test_in_a_hidden_tab_there_is_none(peers: Peers) -> None:
 async def test_a_reader_follows_though_its_buffer_is_small(peers: Peers) -> None:
     """Row 31: readers run between the portions, so that a buffer overflows only where its reader is slow."""
     circle = await peers.start("circle", max_backlog_bytes=64 * 1024 * 1024)
-    async with client(circle.url) as it, it.notifications("tick", buffer=1000) as ticks:
+    async with client(circle.url) as it, it.notifications("tick", buffer=300) as ticks:
         pushing = later(it.call("tick", [20_000], timeout=60))
         got = [(await anext(ticks))["number"] for _ in range(20_000)]
         await pushing
