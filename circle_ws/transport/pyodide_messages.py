@@ -116,7 +116,9 @@ class Flood:
         self._texts.clear()
 
     def _pause(self) -> None:
-        asyncio.get_running_loop().call_later(_PAUSE, self._go_on)
+        # A turn of the loop follows, as in a busy browser a timer that is due overtakes what waits for its turn: the
+        # readers of the portion before would not have run.
+        asyncio.get_running_loop().call_later(_PAUSE, self._soon)
 
     def _soon(self) -> None:
         asyncio.get_running_loop().call_soon(self._go_on)

@@ -1,7 +1,8 @@
 """Notifications that come faster than Python can be entered for each are taken together, and nothing is lost."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import js
@@ -221,6 +222,57 @@ async def test_a_reader_follows_though_its_buffer_is_small(peers: Peers) -> None
         assert got == list(range(20_000))
         assert ticks.dropped == it.stats.dropped == 0
         assert it.stats.lag is not None
+
+
+class OvertakingLoop:
+    """The running loop of a busy browser, where a timer is due before what waits for its turn."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.time = self._loop.time
+        self.call_soon = self._loop.call_soon
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> None:
+        callback()
+
+
+async def test_readers_run_before_the_next_portion_though_its_timer_is_due(
+    peers: Peers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Row 31: a timer that overtakes what waits for its turn does not bring two portions in one turn."""
+    peer = await peers.start("scripted")
+    link = await Link.to(peer.url)
+    sent: list[str] = []
+    order: list[str] = []
+
+    def come(count: int) -> None:
+        new = texts(count, first=len(sent))
+        sent.extend(new)
+        for text in new:
+            arrive(link.transport, text)
+
+    while not begun(link.transport):
+        come(1)
+    come(200)
+    last = len(sent)
+    record = link.recorder.message
+
+    def message(text: str) -> None:
+        record(text)
+        if len(link.recorder.messages) == last:
+            come(200)
+            asyncio.get_running_loop().call_soon(order.append, "reader")
+        elif len(link.recorder.messages) == last + 1:
+            order.append("next portion")
+
+    link.recorder.message = message  # type: ignore[method-assign]
+    loop = OvertakingLoop()
+    monkeypatch.setattr(flood, "asyncio", SimpleNamespace(get_running_loop=lambda: loop))
+    await link.has(sent)
+    await eventually(lambda: len(link.recorder.messages) == last + 200)
+    assert order == ["reader", "next portion"]
+    assert link.recorder.messages == sent
+    await link.transport.close()
 
 
 async def test_calls_are_answered_in_a_flood(peers: Peers) -> None:
