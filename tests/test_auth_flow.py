@@ -389,7 +389,9 @@ def test_a_nonce_is_asked_for_by_position_once() -> None:
     flow = _flow()
     next(flow)
     assert flow.throw(_INVALID_PARAMS) == _BY_POSITION
-    with pytest.raises(AuthError, match="-32602.*is this a circle.*dialect= or params=") as caught:
+    with pytest.raises(
+        AuthError, match=r"-32602 .* circle\? If it is one, it may want another dialect= or params=\.$"
+    ) as caught:
         flow.throw(_INVALID_PARAMS)
     assert type(caught.value) is AuthError
     assert caught.value.phase == "nonce"
@@ -509,7 +511,8 @@ def test_refusals_in_the_other_form() -> None:
 def test_false_is_a_refusal(answer: Any) -> None:
     """The published no is an `AuthRejected` that says what to look at."""
     flow, _ = _signed()
-    with pytest.raises(AuthRejected, match="is this key known there, and the profile the right one") as caught:
+    words = r"^the circle refused the signature: is this key known there, and the profile the right one\?$"
+    with pytest.raises(AuthRejected, match=words) as caught:
         flow.send(answer)
     assert caught.value.phase == "authenticate"
 
@@ -576,6 +579,8 @@ def test_errors_of_the_server(phase: str, code: int, kind: type[CircleWsError]) 
     cause = caught.value.__cause__
     assert isinstance(cause, RpcError)
     assert (cause.code, cause.message, cause.data) == (code, "the reason", {"detail": 1})
+    if kind is AuthError:
+        assert str(caught.value) == f"the server answered error {code} while signing in; is this a circle?"
 
 
 @pytest.mark.parametrize("answer", [None, 7, {}, {"nonce": 7}, "short", "a.b.c", _NONCE + "\n"], ids=repr)
@@ -627,6 +632,18 @@ def test_an_echo_goes_no_further(code: int, echo: str, dialect: Dialect) -> None
     assert "refused: " in _text_of(caught.value)
     for secret in (_SIGNATURE, _NONCE):
         assert secret.lower() not in _text_of(caught.value)
+
+
+@pytest.mark.parametrize("offer", [{}, {"auth_profiles": list(BOUND), "expires_at": _EXPIRES}], ids=["bare", "bound"])
+def test_an_echo_of_little_goes_no_further(offer: dict[str, Any]) -> None:
+    """What is too short to look like a secret is known to be one: a short nonce, a part of the signature."""
+    nonce, part = "nonce--1", _SIGNATURE[-14:]
+    flow, _ = _signed({"nonce": nonce, **offer})
+    with pytest.raises(AuthRejected) as caught:
+        flow.throw(RpcError(-32002, f"no: {nonce}, {part}", {"got": [nonce.upper(), part]}))
+    assert "no: " in _text_of(caught.value)
+    for secret in (part, nonce):
+        assert secret not in _text_of(caught.value)
 
 
 @pytest.mark.parametrize("code", [-32002, -32603])

@@ -19,7 +19,7 @@ from circle_ws.auth import (
 )
 from circle_ws.auth.crypto_utils import format_public_key, recover_public_key, sign_digest
 from circle_ws.auth.keccak import keccak_256
-from circle_ws.auth.signature import decode
+from circle_ws.auth.signature import SignatureEncoding, decode
 from circle_ws.errors import ConfigError, InvalidKey
 from tests.support.backends import BACKENDS
 
@@ -307,6 +307,22 @@ def test_personal_sign_of_others(vectors: Path) -> None:
         address = keccak_256(bytes.fromhex(recovered)[1:])[-20:].hex()
         assert address == case["address"].removeprefix("0x").lower()
     assert (len(hashed), len(signed), len(named)) == (11, 7, 4)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_key_that_cannot_be_recovered(profile: str) -> None:
+    """It is an error, for a signature without v, for what is none, and for one with a v of another profile."""
+    signature = sign_message(_KEY, "nonce_01", profile)
+    bad = ["", "zz", signature[:-2], "00" * 65, signature[:-2] + "05"]
+    if PROFILES[profile].encoding is not SignatureEncoding.RECOVERABLE:
+        bad.append(signature)
+    else:
+        assert recover_public_key("nonce_01", signature, profile) == derive_public_key(_KEY)
+    for text in bad:
+        with pytest.raises(
+            ValueError, match=r"^no public key can be recovered: .* no low-S signature in the profile's"
+        ):
+            recover_public_key("nonce_01", text, profile)
 
 
 def _der_integers(signature: str) -> tuple[int, int]:

@@ -63,6 +63,10 @@ def test_where_it_counts() -> None:
     pair = KeyPair(KEY)
     waits = [pair.wait_to_sign(0) for _ in range(7)]
     assert waits == ([0, 0, 0, 0, 0, 10, 20] if _IN_BROWSER else [0] * 7)
+    for _ in range(7):
+        reserve_signature(pair.public_key, 0)
+    assert pair.signing_delay(0) == (100 if _IN_BROWSER else 0)
+    assert pair.wait_to_sign(0) == (100 if _IN_BROWSER else 0)
 
 
 def test_looking_takes_no_turn() -> None:
@@ -88,8 +92,8 @@ def test_a_key_is_forgotten_once_its_turns_are_back(monkeypatch: pytest.MonkeyPa
     """What is kept of a key ends when it tells nothing any more: a page may make keys without end."""
     monkeypatch.setattr(backend, "CONSTANT_TIME", False)
     for number in range(20):
-        KeyPair.generate().wait_to_sign(number * 4)
-    assert len(keypair._full_at) == 3
+        KeyPair.generate().wait_to_sign(number * 5)
+    assert len(keypair._full_at) == 2
     KeyPair(KEY).wait_to_sign(1000)
     assert len(keypair._full_at) == 1
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circle_ws.jsonrpc import codec as json
-from circle_ws.jsonrpc.lenient import LOOKED_AT, is_nameless_error, reply_ids
+from circle_ws.jsonrpc.lenient import LOOKED_AT, is_nameless_error, reply_error, reply_ids
 from tests.support.cpu import spent
 
 FOUND: list[tuple[str, list[int]]] = [
@@ -107,6 +107,23 @@ def test_a_nameless_error(text: str) -> None:
 def test_not_a_nameless_error(text: str) -> None:
     """Another code, an id of whatever type, or no error at all."""
     assert not is_nameless_error(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"\\ud800"}}', '{"code":-32000,"me'),
+        ('{"id":"1","jsonrpc":"2.0","error" : "no', '"no'),
+        (' {"error":{"code":1}}', '{"code":1}}'),
+        ('{"jsonrpc":"2.0","id":1,"result":NaN}', ""),
+        ('{"result":{"error":1}', ""),
+        ("no JSON", ""),
+    ],
+    ids=ascii,
+)
+def test_the_error_in_a_broken_reply(text: str, words: str) -> None:
+    """Its beginning, as it stands in the text, so that a caller can be told; nothing where no error begins."""
+    assert reply_error(text, 18) == words
 
 
 @pytest.mark.parametrize("text", LONG, ids=lambda value: value[:10])

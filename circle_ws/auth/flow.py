@@ -265,7 +265,7 @@ def _refusal(code: int, phase: str) -> AuthError | ConnectionFailed:
 
 
 def _describe(value: Any) -> str:
-    names = {type(None): "null", bool: "a boolean", int: "a number", float: "a number", str: "a string"}
+    names = {type(None): "null", int: "a number", float: "a number", str: "a string"}
     return names.get(type(value), "an array" if type(value) is list else "an object")
 
 

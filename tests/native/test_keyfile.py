@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from circle_ws import ConfigError, InvalidKey, KeyPair, UnsupportedRuntime
+from circle_ws.auth.keyfile import is_encrypted
 from circle_ws.auth.wallet import Eip1193Signer
 from tests.support.clients import KEY
 from tests.support.frames import recorded
@@ -163,6 +164,21 @@ def test_what_is_no_key_as_hex(tmp_path: Path, text: str) -> None:
     with pytest.raises(InvalidKey, match="private key") as caught:
         KeyPair.from_file(path)
     assert not text or text not in recorded(caught.value)
+
+
+def test_whether_a_file_needs_a_password(written: Path, tmp_path: Path) -> None:
+    """An encrypted one does, a key as hex does not; asking follows the rules of reading."""
+    plain = tmp_path / "plain"
+    plain.write_text(KEY)
+    plain.chmod(0o600)
+    assert is_encrypted(written)
+    assert not is_encrypted(plain)
+    plain.chmod(0o644)
+    with pytest.raises(InvalidKey, match="chmod 600"):
+        is_encrypted(plain)
+    with pytest.raises(FileNotFoundError, match="looks like a key") as caught:
+        is_encrypted(KEY)
+    assert KEY not in recorded(caught.value)
 
 
 def test_a_file_of_another_user_is_refused(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
