@@ -99,6 +99,15 @@ def test_what_is_signed(name: str) -> None:
     assert flow.send(_NONCE) == Sign(challenge, profile)
 
 
+def test_the_signer_gets_no_query() -> None:
+    """It may hold a token, which is none of the signer's business."""
+    flow = sign_in(dataclasses.replace(_options(), url=f"{_URL}?token=x?y"), _PUBLIC)
+    next(flow)
+    sign = flow.send(_NONCE)
+    assert isinstance(sign, Sign)
+    assert sign.challenge.url == _URL
+
+
 def _bound_challenge(profile: Profile) -> Challenge:
     statement = bound_statement(
         profile.name,
@@ -218,11 +227,25 @@ def test_no_downgrade(options: dict[str, Any], answer: Any) -> None:
     """Where the signature must name the circle and the circle does not offer it, nothing is signed."""
     flow = _flow(**options)
     next(flow)
-    with pytest.raises(DowngradeDetected, match="offer") as caught:
+    with pytest.raises(DowngradeDetected) as caught:
         flow.send(answer)
+    assert str(caught.value) == (
+        "the circle no longer offers to bind signatures to itself, as it did before; nothing was signed"
+        if "bound_before" in options
+        else "the circle offers no bound profile that the signer can sign, and policy or profile demand one; "
+        "nothing was signed"
+    )
     assert caught.value.phase == "nonce"
     with pytest.raises(StopIteration):
         next(flow)
+
+
+def test_a_policy_that_contradicts_the_profile_signs_nothing() -> None:
+    """Options refuse the two together; the flow for itself signs neither what names the circle nor what does not."""
+    flow = _flow(profile=PROFILES["circle-bound-v1"], policy="legacy-only")
+    next(flow)
+    with pytest.raises(DowngradeDetected):
+        flow.send(_OFFER)
 
 
 def test_no_downgrade_by_a_signer() -> None:

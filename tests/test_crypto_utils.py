@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -307,6 +308,14 @@ def test_personal_sign_of_others(vectors: Path) -> None:
         address = keccak_256(bytes.fromhex(recovered)[1:])[-20:].hex()
         assert address == case["address"].removeprefix("0x").lower()
     assert (len(hashed), len(signed), len(named)) == (11, 7, 4)
+
+
+def test_a_new_key_is_in_range(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Randomness that is zero, or not below the order, makes no key; the next one is drawn. One is a key."""
+    drawn = [bytes(32), bytes.fromhex(f"{_ORDER:064x}"), b"\xff" * 32, bytes.fromhex(_ONE), _RAW]
+    monkeypatch.setattr(os, "urandom", lambda size: drawn.pop(0) if size == 32 else b"")
+    assert [generate_private_key(), generate_private_key()] == [_ONE, _KEY]
+    assert drawn == []
 
 
 @pytest.mark.parametrize("profile", PROFILES)

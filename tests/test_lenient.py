@@ -24,6 +24,7 @@ FOUND: list[tuple[str, list[int]]] = [
 ]
 NOT_FOUND = [
     "",
+    'X{"id":1,',
     "no JSON",
     '"id":1',
     '{"id":3,"method":"x","params":[NaN]}',
@@ -86,6 +87,7 @@ NAMELESS = [
 ]
 NOT_NAMELESS = [
     "no JSON",
+    'X{"error":{"code":-32600}',
     '{"jsonrpc":"2.0","id":null,"result":NaN}',
     '{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"\\ud800"}}',
     '{"jsonrpc":"2.0","id":null,"error":{"code":-326000,"message":"\\ud800"}}',

@@ -123,8 +123,12 @@ def test_bad_params_are_refused(params: Any) -> None:
         lambda: envelope.notification("play", params),
     ]
     for write in writes:
-        with pytest.raises(InvalidRequest, match=f"not {type(params).__name__}; put a single value into a list"):
+        with pytest.raises(InvalidRequest) as caught:
             write()
+        assert str(caught.value) == (
+            "params are a list or a tuple (by position), or a dict, a dataclass or a Struct (by name), "
+            f"not {type(params).__name__}; put a single value into a list"
+        )
 
 
 @pytest.mark.parametrize(

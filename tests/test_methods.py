@@ -138,6 +138,7 @@ UNFITTING: list[tuple[Any, Any, str]] = [
     (partly, [1, 2], "takes at most 1 by position, not 2"),
     (awaited, [1, 2], "takes at most 1, not 2"),
     (nothing, {str(number): number for number in range(8)}, "unexpected '0', '1', '2', '3', '4' and 3 more"),
+    (nothing, dict.fromkeys("abcde"), "unexpected 'a', 'b', 'c', 'd', 'e'"),
     (nothing, {"x" * 1000: 1}, f"unexpected '{'x' * 40}'"),
 ]
 

@@ -8,7 +8,7 @@ import pytest
 
 from circle_ws.auth import PROFILES, Profile, SignatureEncoding
 from circle_ws.auth.keccak import keccak_256
-from circle_ws.auth.profiles import BOUND, bound_statement, find_profile
+from circle_ws.auth.profiles import BOUND, audience, bound_statement, find_profile
 from circle_ws.errors import ConfigError
 
 
@@ -124,3 +124,11 @@ def test_unknown_profiles(profile: Any) -> None:
         find_profile(profile)
     assert caught.value.option == "profile"
     assert repr(profile) in str(caught.value)
+
+
+def test_a_url_without_an_audience() -> None:
+    """A URL that is refused is named, without what it may hold of secrets, with what is wrong in it."""
+    assert audience("WSS://Circle.Example.:443?x") == "wss://circle.example/"
+    with pytest.raises(ConfigError, match=r"^a circle's url 'https://circle\.example/\?\.\.\.' .*wss") as caught:
+        audience("https://circle.example/?token=x")
+    assert caught.value.option == "url"

@@ -181,7 +181,7 @@ def _converted(converter: _Converter, value: Any, path: str) -> Any:
     try:
         return converter(value)
     except InvalidResult as error:
-        words = str(error).removeprefix("$").replace("`", "")
+        words = str(error).removeprefix("$")
     # Outside of the handler: what the error came from may hold the value, and would be kept as the context.
     raise _invalid(f"params{path}{words}")
 
