@@ -402,6 +402,16 @@ def test_other_values_are_refused(value: Any, words: str) -> None:
     assert caught.value.__context__ is None
 
 
+def test_what_to_do_about_it() -> None:
+    """An object of a class that JSON has no form for can be converted before."""
+    with pytest.raises(InvalidRequest) as caught:
+        codec.encode({"a": [range(3)]})
+    assert str(caught.value) == (
+        "params.a[0] is a range, which cannot be written as JSON: convert it first "
+        "(to plain values, a dataclass or a Struct)"
+    )
+
+
 def test_what_the_words_call_it() -> None:
     """A result is not called params."""
     with pytest.raises(InvalidRequest, match=r"^the result\[0\] is nan"):
