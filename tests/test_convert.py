@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, TypedDict, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, NewType, TypedDict, TypeVar
 
 import msgspec
 import pytest
@@ -68,6 +68,17 @@ class Guarded:
         if number < 0:
             raise ValueError("negative")
         self.number = number
+
+
+@dataclass(init=False)
+class Uninitialised:
+    number: int = 0
+
+
+@dataclass
+class Validated:
+    __pydantic_validator__: ClassVar[object] = object()
+    number: int
 
 
 @dataclass
@@ -276,24 +287,30 @@ async def _async(value: Any) -> Any:
 @pytest.mark.parametrize(
     ("returns", "words"),
     [
-        (5, "returns must be a type or a function"),
-        ("User", "returns must be a type or a function"),
+        (5, "^returns must be a type or a function of the plain value, not an object of type int$"),
+        ("User", "^returns must be a type or a function of the plain value, not an object of type str$"),
         (Model, "Model cannot be called with the plain value"),
         (list[Model], "list.* has a part of type Model"),
         (_async, "_async is async"),
         (lambda: None, "cannot be called with the plain value"),
         (list[Guarded], "list.* has a part of type Guarded, .* give a function of the plain value"),
-        (dict[int, str], "keys of JSON objects are strings; ask for str, or an Enum or Literal of strings"),
+        (
+            dict[int, str],
+            "^no JSON fits dict: the keys of JSON objects are strings; ask for str, or an Enum or Literal of strings$",
+        ),
+        (dict[Annotated[int, msgspec.Meta(title="x")], str], "keys of JSON objects are strings"),
         (list[Mapping[Rank | None, int]], "keys of JSON objects are strings"),
         (dict[Literal[1], int], "keys of JSON objects are strings"),
-        (set[list[int]], "cannot be hashed; ask for a list"),
+        (set[list[int]], "^no JSON fits set: the items of one of its sets cannot be hashed; ask for a list$"),
+        (set[Annotated[list[int], msgspec.Meta(title="x")]], "cannot be hashed; ask for a list"),
         (set[Boxed[int]], "cannot be hashed; ask for a list"),
         (set[tuple[list[int], ...]], "cannot be hashed; ask for a list"),
         (set[Annotated[list[int], msgspec.Meta(max_length=1)]], "cannot be hashed; ask for a list"),
         (set[Record], "cannot be hashed; ask for a list"),
         (list[GuardedBox[int]], "list.* has a part of type .*GuardedBox"),
         (dict[str, frozenset[User | tuple[User, int]]], "cannot be hashed; ask for a list"),
-        (list["Unknown"], "no type that JSON can be converted to"),  # type: ignore[name-defined]  # noqa: F821
+        (list["Unknown"], "^list is no type that JSON can be converted to: "),  # type: ignore[name-defined]  # noqa: F821
+        (type("Form", (), {"__module__": "typing_extensions"})(), "no type that JSON can be converted to: "),
     ],
 )
 def test_what_cannot_be_is_refused_at_once(returns: Any, words: str) -> None:
@@ -344,6 +361,8 @@ def test_keys_and_items_of_sets_that_fit() -> None:
     day = date(2025, 1, 2)
     assert converter_for(dict[date, int])({"2025-01-02": 1}) == {day: 1}
     assert converter_for(dict[str | int, int])({"a": 1}) == {"a": 1}
+    assert converter_for(dict[Annotated[str, msgspec.Meta(title="x")], int])({"a": 1}) == {"a": 1}
+    assert converter_for(set[Annotated[int, msgspec.Meta(title="x")]])([1]) == {1}
     assert converter_for(set[Frozen])([{"number": 1}]) == {Frozen(1)}
     assert converter_for(set[tuple[int, ...]])([[1, 2]]) == {(1, 2)}
     assert converter_for(set[FrozenRecord])([{"number": 1}]) == {FrozenRecord(1)}
@@ -357,8 +376,20 @@ def test_an_init_of_a_dataclasss_own_is_called() -> None:
     for value in ({"number": -1}, {"number": 1, "other": 2}, [1], None):
         with pytest.raises(InvalidResult, match=r"^\$: Guarded refused it with (Value|Type)Error$"):
             converter_for(Guarded)(value)
-    with pytest.raises(InvalidRequest, match="JSON cannot be converted to Guarded"):
+    with pytest.raises(InvalidRequest, match="^JSON cannot be converted to Guarded$"):
         param_converter(Guarded)
+
+
+def test_a_dataclass_without_an_init() -> None:
+    """Nothing of its own could be skipped: its members are converted."""
+    assert converter_for(Uninitialised)({"number": 1}).number == 1
+    with pytest.raises(InvalidResult, match=r"^\$\.number: expected int, got str$"):
+        converter_for(Uninitialised)({"number": "1"})
+
+
+def test_a_dataclass_of_pydantics_is_called() -> None:
+    """It validates in ways of its own, so it gets the members as they came."""
+    assert converter_for(Validated)({"number": "1"}) == Validated("1")  # type: ignore[arg-type]
 
 
 def test_any_needs_no_converter() -> None:
