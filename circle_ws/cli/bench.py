@@ -150,8 +150,8 @@ def _print(figures: dict[str, Any]) -> None:
     console = Console(highlight=False)
     console.print(table)
     console.print(f"connected and signed in in {figures['connect'] * 1000:.1f} ms")
-    if calls := figures["calls"]:
-        size = f"{figures['bytes_out'] / calls:,.0f} bytes out and {figures['bytes_in'] / calls:,.0f} bytes in"
-        console.print(f"{size} for each call")
+    calls = max(figures["calls"], 1)
+    size = f"{figures['bytes_out'] / calls:,.0f} bytes out and {figures['bytes_in'] / calls:,.0f} bytes in"
+    console.print(f"{size} for each call")
     if errors:
         console.print(f"{errors:,} of the answers were errors")

@@ -199,12 +199,13 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
     async def until_terminated() -> T:
         task = asyncio.current_task()
+        assert task is not None
+        cancel = task.cancel
 
         def terminate() -> None:
             nonlocal terminated
             terminated = True
-            if task is not None:
-                task.cancel()
+            cancel()
 
         with suppress(NotImplementedError):  # On Windows, where a process is ended without being asked.
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)

@@ -10,7 +10,9 @@ from circle_ws.cli.bench import Measured, percentile
 from circle_ws.cli.output import ExitCode
 from circle_ws.errors import RpcError
 from circle_ws.server import CircleServer, Connection
-from tests.native.command_line import circle_in_thread, invoke
+from tests.native.command_line import circle_in_thread, invoke, start
+from tests.support.limits import PATIENCE
+from tests.support.peers import Peers
 
 SIGNED = {"CIRCLE_WS_PRIVATE_KEY": generate_private_key()}
 
@@ -82,6 +84,16 @@ def test_errors_are_counted_as_answers(counted: tuple[CircleServer, list[int]]) 
     again = invoke("bench", circle.url, "moody", "--calls", "10", env=SIGNED)
     assert (again.exit_code, again.stdout) == (ExitCode.FAILED, "")
     assert "not again" in again.stderr
+
+
+async def test_a_ping_that_is_answered_with_an_error_is_measured_too(peers: Peers) -> None:
+    """It has come back as fast as a result would."""
+    refusal = {"error": {"code": -32601, "message": "method not found"}}
+    circle = await peers.start("scripted", answers={"rpc.ping": refusal})
+    told, _ = start("bench", circle.url, "--calls", "10", "--json").communicate(timeout=PATIENCE)
+    figures = json.loads(told)
+    assert (figures["answers"], figures["calls"]) == ("error", 10)
+    assert len(await circle.ask("received")) == 11
 
 
 def test_a_connection_that_is_lost_ends_it(counted: tuple[CircleServer, list[int]]) -> None:

@@ -219,6 +219,14 @@ def test_a_foreign_folder_is_left_alone(tmp_path: Path, monkeypatch: pytest.Monk
     assert (tmp_path / "mine" / "notes.txt").read_text() == "mine"
 
 
+def test_a_cache_that_cannot_be_made_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    done = invoke("bundle", "--out", str(tmp_path / "it"))
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.endswith(f"{tmp_path / 'it'} cannot be made: not a directory\n")
+
+
 def test_without_a_python_that_can_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on 3.11 alone on a machine; the extra, where it is installed, needs no other one."""
     monkeypatch.setattr(builder, "_is_installed", lambda name: False)

@@ -1,5 +1,6 @@
 """Proves `call` and `play` against a real circle: results, sentences, exit codes."""
 
+import io
 import json
 import os
 import signal
@@ -13,7 +14,9 @@ from typing import Any
 
 import pytest
 
+import circle_ws
 from circle_ws.auth import derive_public_key, generate_private_key
+from circle_ws.cli import main
 from circle_ws.cli.output import MAX_CHARACTERS, ExitCode, laid_out
 from circle_ws.server import CircleServer
 from tests.native.command_line import circle_in_thread, environ, invoke, start
@@ -221,6 +224,35 @@ def test_without_typer_it_says_what_to_install() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "the command line needs typer and rich: pip install 'circle-ws[cli]'\n"
+
+
+def test_another_module_that_is_missing_is_a_fault_of_the_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named, and not taken for the extra."""
+    monkeypatch.setitem(sys.modules, "circle_ws.cli.app", None)
+    with pytest.raises(ModuleNotFoundError, match=r"circle_ws\.cli\.app"):
+        main()
+
+
+def test_ctrl_c_while_it_is_loaded_ends_it_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted:
+        def find_spec(self, name: str, *_: object) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "circle_ws.cli.app")
+    monkeypatch.setattr(sys, "meta_path", [Interrupted()])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == ExitCode.INTERRUPTED
+
+
+def test_it_writes_to_what_a_program_has_made_of_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which has no encoding."""
+    stdout = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", stdout)
+    monkeypatch.setattr(sys, "argv", ["circle-ws", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, stdout.getvalue()) == (0, f"{circle_ws.__version__}\n")
 
 
 def test_the_library_and_its_cli_package_import_no_typer() -> None:

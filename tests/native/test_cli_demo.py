@@ -297,6 +297,13 @@ def test_a_cache_that_others_can_change_is_not_served(checkout: Path) -> None:
         _bundle(checkout)
 
 
+def test_a_cache_that_cannot_be_made_is_told(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(BundleError, match="the bundle cannot be made: .*Not a directory"):
+        _bundle(checkout)
+
+
 @pytest.mark.parametrize("is_private", [True, False])
 def test_a_private_group_has_no_other_member(checkout: Path, is_private: bool) -> None:
     """Where each user has a group, files are often writable by that."""

@@ -8,6 +8,7 @@ import pytest
 from circle_ws.auth import KeyPair, derive_public_key, generate_private_key
 from circle_ws.server import CircleServer
 from tests.native.command_line import circle_in_thread, invoke, start
+from tests.native.terminal import on_terminal
 from tests.support.limits import PATIENCE
 from tests.support.peers import Peers
 
@@ -65,6 +66,13 @@ def test_a_rejected_key_is_4() -> None:
     assert done.exit_code == 4
     assert "to do: sign-in" in done.stdout
     assert KEY not in done.output
+
+
+def test_on_a_terminal_outcomes_have_colours(circle: CircleServer) -> None:
+    """Unless NO_COLOR says otherwise."""
+    for more, head in (({}, "\x1b[32mok     \x1b[0m  dns"), ({"NO_COLOR": "1"}, "ok       dns")):
+        with on_terminal("doctor", circle.url, env={**SIGNED, **more}) as terminal:
+            assert head in terminal.read_to_the_end()
 
 
 async def test_what_a_peer_says_gives_no_commands_to_the_terminal(peers: Peers) -> None:

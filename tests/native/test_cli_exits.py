@@ -14,7 +14,7 @@ import pytest
 
 from circle_ws import errors
 from circle_ws.auth import derive_public_key, generate_private_key
-from circle_ws.cli.output import CommandFailed, ExitCode, code_of, described
+from circle_ws.cli.output import CommandFailed, ExitCode, code_of, described, reported, run
 from circle_ws.errors import CircleWsError, ConnectionLost, RpcError
 from circle_ws.server import CircleServer
 from tests.native.command_line import circle_in_thread, environ, invoke, start
@@ -129,6 +129,11 @@ def test_results_are_told_from_failures_by_their_json(circle: CircleServer) -> N
     assert invoke("notify", circle.url, "echo", "[1]", env=SIGNED).output == ""
 
 
+def test_raw_output_is_no_json(circle: CircleServer) -> None:
+    done = invoke("play", circle.url, "a", "--raw", "--json", env=SIGNED)
+    assert (done.exit_code, json.loads(done.stdout)["error"]["kind"]) == (ExitCode.USAGE, "usage")
+
+
 def test_a_minus_reads_the_params_from_stdin(circle: CircleServer) -> None:
     assert invoke("call", circle.url, "echo", "-", stdin='["x"]', env=SIGNED).stdout == '"x"\n'
     done = invoke("call", circle.url, "echo", "-", "--key-file", "-", stdin='["x"]')
@@ -208,6 +213,18 @@ def test_sigterm_ends_a_command_in_order() -> None:
             process.send_signal(signal.SIGTERM)
             output, told = process.communicate(timeout=PATIENCE)
     assert (process.returncode, output, told) == (ExitCode.TERMINATED, "", "")
+
+
+def test_a_fault_of_the_program_is_shown_as_one() -> None:
+    """With its traceback; nor is a cancellation that no signal asked for taken for SIGTERM."""
+
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(ZeroDivisionError), reported(as_json=False):
+        print(1 / 0)
+    with pytest.raises(asyncio.CancelledError):
+        run(cancelled())
 
 
 def test_a_password_that_nobody_gives_is_one_sentence(tmp_path: Path) -> None:

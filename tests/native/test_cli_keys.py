@@ -93,6 +93,17 @@ def test_a_bad_key_is_refused_without_being_shown(tmp_path: Path, text: str) -> 
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("text", ["5ec4e7zz" * 8, "0" * 64])
+def test_a_bad_key_of_the_environment_or_stdin_is_refused_without_being_shown(text: str) -> None:
+    """It is said where it came from."""
+    given = invoke("pubkey", env={"CIRCLE_WS_PRIVATE_KEY": text})
+    piped = invoke("pubkey", "--key-file", "-", stdin=text)
+    for done, source in ((given, "CIRCLE_WS_PRIVATE_KEY"), (piped, "stdin")):
+        assert (done.exit_code, done.stdout) == (ExitCode.SIGN_IN, "")
+        assert done.stderr.startswith(f"{source}: ")
+        assert (text in done.stderr, done.stderr.count("\n")) == (False, 1)
+
+
 def test_a_key_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     absent = invoke("pubkey", "--key-file", str(tmp_path / "absent"))
     assert (absent.exit_code, "absent" in absent.stderr) == (ExitCode.SIGN_IN, True)

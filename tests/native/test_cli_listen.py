@@ -17,7 +17,7 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from circle_ws import ConnectionLost, ConnectionStatus, Gap, Notification, StatusChange
+from circle_ws import CallTimeout, ConnectionLost, ConnectionStatus, Gap, Notification, StatusChange
 from circle_ws.auth import generate_private_key
 from circle_ws.cli.lines import JsonLines, Lines
 from circle_ws.cli.listen import _show_all
@@ -164,6 +164,17 @@ async def test_what_was_dropped_is_always_said(gaps: bool) -> None:
     assert view.told == [Gap(2, 0.0), ("a", 1), *([Gap(0, 3.0)] if gaps else []), ("a", 3)]
 
 
+async def test_a_time_out_of_the_client_is_not_time_to_redraw() -> None:
+    """It ends the command, as every other failure of the client does."""
+
+    class Listening:
+        async def batch(self) -> list[object]:
+            raise CallTimeout("the client gave up")
+
+    with pytest.raises(CallTimeout):
+        await _show_all(cast("Any", Listening()), Shown(), None, frozenset(), None, gaps=False)
+
+
 def test_without_a_key_it_says_so(circle: CircleServer) -> None:
     """Such a client may wait for ever."""
     process = start("listen", circle.url)
@@ -205,6 +216,7 @@ async def test_events_are_sentences_without_json(capsys: pytest.CaptureFixture[s
     view.status(changed(S.WAITING, 7.0, retry_in=2.0, cause=None))
     view.status(changed(S.CONNECTED, 9.5))
     view.gap(Gap(3, 4.5))
+    view.gap(Gap(2, 0.0))
     await view.flush()
     told = capsys.readouterr()
     assert (told.out, told.err) == (
@@ -216,6 +228,7 @@ async def test_events_are_sentences_without_json(capsys: pytest.CaptureFixture[s
             "connected again after 4.5 s\n"
             "notifications may be missing here: 3 were dropped, because the output is read too slowly; "
             "there was no connection for 4.5 s\n"
+            "notifications may be missing here: 2 were dropped, because the output is read too slowly\n"
         ),
     )
 
@@ -257,6 +270,17 @@ def test_the_table_counts_and_measures() -> None:
         '{"n": 19}',
     ]
     assert " news " in told
+
+
+def test_the_table_tells_what_was_dropped() -> None:
+    """Once where it happened, and in all."""
+    stream = io.StringIO()
+    view = LiveTable(Console(file=stream, width=120), "ws://circle.example/", ["tick"])
+    view.gap(Gap(3, 0.0))
+    view.gap(Gap(4, 0.0))
+    told = drawn(view, stream)
+    assert "3 were dropped" in told and "4 were dropped" in told
+    assert "0 in all  7 dropped" in told
 
 
 async def test_the_table_is_drawn_a_few_times_a_second_at_most() -> None:

@@ -288,6 +288,28 @@ async def test_a_browser_that_hangs_up_is_no_news(site: Site, capfd: pytest.Capt
     assert capfd.readouterr().err == ""
 
 
+async def test_a_header_without_end_is_refused(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
+    assert await _raw(site, f"X: {'x' * 100_000}\r\n", "", line="GET / HTTP/1.1") == 431
+    assert (await _ask(site, "/"))[0] == 200
+    assert capfd.readouterr().err == ""
+
+
+async def test_a_fault_of_the_server_itself_is_news(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It ends that one connection."""
+
+    def fail() -> str:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(site, "index", fail)
+    with pytest.raises(http.client.RemoteDisconnected):
+        await _ask(site, "/")
+    monkeypatch.undo()
+    assert (await _ask(site, "/"))[0] == 200
+    assert "a fault of ours" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("path", ["/%ED%A0%80", "http://[/../../", "/a%00b"])
 async def test_a_path_that_is_none_is_not_found(site: Site, path: str, capfd: pytest.CaptureFixture[str]) -> None:
     """Half a character, a broken URL and NUL are answered, and no traceback is printed."""

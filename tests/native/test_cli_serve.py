@@ -28,8 +28,8 @@ def _served(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
         assert found
         yield process, found[0]
     finally:
-        process.kill()
-        process.communicate()
+        process.terminate()
+        process.communicate(timeout=PATIENCE)
 
 
 async def test_it_offers_what_it_says() -> None:
@@ -130,6 +130,9 @@ async def test_it_asks_back_and_ticks_when_asked() -> None:
         async with circle_ws.connect(url, private_key=KeyPair.generate()) as client:
             client.handle("describe", str.upper)
             assert await client.call("ask_back", ["weather"]) == "WEATHER"
+            with pytest.raises(RpcError, match="answers no requests"):
+                async with circle_ws.connect(url, private_key=KeyPair.generate()) as other:
+                    await other.call("ask_back", ["weather"])
             async with client.notifications("tick") as ticks:
                 assert await client.call("tick", [3]) is None
                 assert {"n": 0} in [await anext(ticks) for _ in range(4)]

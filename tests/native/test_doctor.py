@@ -105,6 +105,24 @@ async def test_a_certificate_that_expires_soon_is_a_warning(peers: Peers, circle
     assert steps["round trips"].outcome == "ok"
 
 
+async def test_a_certificate_that_holds_for_long_is_well(
+    peers: Peers, circle: RemotePeer, authority: trustme.CA, trusting: ssl.SSLContext, tmp_path: Path
+) -> None:
+    """One that the program has chosen not to check is not told about, as Python does not read it then."""
+    path = tmp_path / "certificate.pem"
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(path)
+    front = await peers.start("tls_entrance", target=circle.port, certificate=str(path))
+    unchecked = ssl.create_default_context()
+    unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
+    for tls, found in (
+        (trusting, " for 127.0.0.1, valid until 3000-01-01"),
+        (unchecked, " a certificate of an unnamed issuer"),
+    ):
+        steps = {step.name: step for step in await examined(front.url, tls=tls)}
+        assert {step.outcome for step in steps.values()} == {"ok"}
+        assert found in steps["tls"].found
+
+
 # The network.
 
 
@@ -142,10 +160,11 @@ async def test_a_black_hole(peers: Peers) -> None:
         ("wrong_ca", "certificate is not to be trusted", "--ca-file"),
         ("wrong_host", "certificate is not valid for '127.0.0.1'", "a certificate issued for 127.0.0.1"),
         ("expired", "certificate has expired", "renewed"),
+        ("not_yet_valid", "certificate is not yet valid", "Set this machine's clock"),
     ],
 )
 async def test_a_bad_certificate(peers: Peers, circle: RemotePeer, certificate: str, found: str, remedy: str) -> None:
-    """Unknown authority, another host, expired: each has its own remedy."""
+    """Unknown authority, another host, expired, of tomorrow: each has its own remedy."""
     front = await peers.start("tls_front", target=circle.url, certificate=certificate)
     step = await fault(front.url, tls=ssl.create_default_context(cadata=await front.ask("authority")))
     assert step.name == "tls"
@@ -414,11 +433,29 @@ async def test_no_key_where_even_a_nonce_needs_one(peers: Peers) -> None:
     assert "admit the key" in (await fault(circle.url)).remedy
 
 
-async def test_no_key_where_none_is_needed(peers: Peers) -> None:
-    open_to_all = {"fetch_nonce": NONCE, "whoami": {"result": "nobody"}, "rpc.ping": {"result": "pong"}}
+@pytest.mark.parametrize("whoami", [{"result": "nobody"}, {"error": {"code": -32601, "message": "no such method"}}])
+async def test_no_key_where_none_is_needed(peers: Peers, whoami: Any) -> None:
+    open_to_all = {"fetch_nonce": NONCE, "whoami": whoami, "rpc.ping": {"result": "pong"}}
     circle = await peers.start("scripted", answers=open_to_all)
     steps = await examined(circle.url, None)
     assert {step.outcome for step in steps} == {"ok"}
+
+
+async def test_a_circle_that_does_not_say_whether_it_needs_a_key(peers: Peers) -> None:
+    """It answers for a nonce, and then no more."""
+    circle = await peers.start("scripted", answers={"fetch_nonce": NONCE})
+    step = await fault(circle.url, None, call_timeout=0.3)
+    assert step.name == "sign-in"
+    assert "whoami" in step.found
+    assert step.remedy == "Read the circle's log."
+
+
+async def test_a_sign_in_whose_replies_are_not_looked_at(peers: Peers) -> None:
+    """So long are none of a circle's: the client takes them, and the steps that would tell of them are left out."""
+    padded = {"raw": '{"jsonrpc": "2.0", "id": $id, "result": "nonce_1234567890_abcdef"%s}' % (" " * 100_000)}
+    circle = await peers.start("scripted", answers=accepting(fetch_nonce=padded, **{"rpc.ping": {"result": "pong"}}))
+    steps = await examined(circle.url)
+    assert [step.name for step in steps] == ["dns", "tcp", "upgrade", "keep-alive", "round trips"]
 
 
 # After the sign-in.

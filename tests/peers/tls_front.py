@@ -20,7 +20,7 @@ class TlsFront(StreamPeer):
 
     Args:
         target: The URL of the server.
-        certificate: `good`, `wrong_ca`, `wrong_host` or `expired`.
+        certificate: `good`, `wrong_ca`, `wrong_host`, `expired` or `not_yet_valid`.
     """
 
     def __init__(self, target: str, certificate: str = "good") -> None:
@@ -44,8 +44,8 @@ class TlsFront(StreamPeer):
         authority = trustme.CA() if certificate == "wrong_ca" else self._authority
         leaf = authority.issue_cert(
             "circle.example" if certificate == "wrong_host" else "127.0.0.1",
-            not_before=now - 2 * _DAY,
-            not_after=now - _DAY if certificate == "expired" else now + _DAY,
+            not_before=now + _DAY if certificate == "not_yet_valid" else now - 2 * _DAY,
+            not_after=now - _DAY if certificate == "expired" else now + 2 * _DAY,
         )
         self._chosen = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         leaf.configure_cert(self._chosen)

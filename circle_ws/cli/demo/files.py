@@ -41,9 +41,9 @@ def make_bundle(package: Path, pyodide: Path | None, say: Callable[[str], None])
         code = (checkout / "circle_ws" / "bundle", checkout / "examples" / "browser")
         files = [path for place in code for path in (place, *sorted(place.rglob("*")))]
         _refuse_foreign(checkout, checkout / "pyproject.toml", *files, words="so it is not run: make a checkout")
-    source = str(pyodide.resolve()) if pyodide else None if _has_pyodide() else "cdn"
-    home = folder()
     try:
+        source = str(pyodide.resolve()) if pyodide else None if _has_pyodide() else "cdn"
+        home = folder()
         _refuse_foreign(home, *home.glob("bundles"), words="so it is not served: have a cache")
         with telling(say, harmless(os.environ)):
             return kept.bundle([], [], source)
@@ -97,7 +97,7 @@ def _refuse_foreign(*paths: Path, words: str) -> None:
 
 def _foreign(path: Path) -> str | None:
     """Return a description of who else can have changed a file or a folder; None if only the user can."""
-    if not hasattr(os, "geteuid"):  # Windows: its rights are not told by these numbers.
+    if not hasattr(os, "geteuid"):  # pragma: no cover - Windows: its rights are not told by these numbers.
         return None
     found = path.stat()
     if found.st_uid != os.geteuid():

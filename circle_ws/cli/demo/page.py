@@ -159,7 +159,7 @@ class _Handler(SimpleHTTPRequestHandler):
         if self.path == CONTROLS and self.site.perform is not None:
             self._answer("application/json", b"{}")
             return
-        if self.site.cdn is None or self.path.partition("?")[0] not in ("/", "/index.html"):
+        if self.path.partition("?")[0] not in ("/", "/index.html"):
             super().do_GET()
             return
         self._answer("text/html", self.site.index().encode())
