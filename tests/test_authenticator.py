@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
-from circle_ws import Challenge, ClientConfig, ConnectionFailed, ConnectionLost, SignerFailed
+from circle_ws import Challenge, ClientConfig, ConnectionFailed, ConnectionLost, QueueFull, SignerFailed
 from circle_ws.auth import PROFILES, derive_public_key, sign_message
+from circle_ws.auth.flow import Ask
 from circle_ws.engine.authenticator import Authenticator
+from circle_ws.engine.session import Session
 from circle_ws.engine.tasks import DeadlinePassed, UserTasks
+from circle_ws.text import Hidden
 from tests.support.clients import KEY
 from tests.support.virtual import VirtualLoop
 from tests.support.wire import Line
@@ -119,3 +122,19 @@ def test_a_connection_that_is_lost_while_a_person_signs(loop: VirtualLoop) -> No
     assert loop.time() == 45.0
     assert circles[0].methods == ["fetch_nonce"]
     assert not circles[0].line.session.signing_in
+
+
+async def test_whatever_ends_a_step_is_a_copy_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also an error that no step ends with today."""
+
+    async def fail(self: Session, method: str, params: object = None) -> object:
+        raise QueueFull("no room for hunter2")
+
+    monkeypatch.setattr(Session, "request", fail)
+    line = Line()
+    authenticator = Authenticator(ClientConfig("ws://localhost/"), Person(0), UserTasks())
+    step = Ask("nonce", "fetch_nonce", {}, Hidden(("hunter2",)))
+    with pytest.raises(QueueFull, match="no room for") as caught:
+        await authenticator._ask(step, line.session)
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__context__ is None

@@ -203,6 +203,24 @@ async def test_a_transport_whose_close_raises_when_the_client_leaves_it(caplog: 
     assert "could not be closed, and is cut" in caplog.text
 
 
+async def test_a_fault_of_ours_while_it_closes(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged, the connection is cut, and the client is closed all the same."""
+
+    async def fail(self: Closing, *runs: object) -> None:
+        raise ZeroDivisionError("a fault of ours")
+
+    dialler = Dialler(_never)
+    it = client(URL, key=None, transport=dialler)
+    await it.connect()
+    monkeypatch.setattr(Closing, "runs_ended", fail)
+    await it.close()
+    assert it.status is S.CLOSED
+    assert dialler.open_connections == 0
+    assert "closing failed; the connection is cut" in caplog.text
+
+
 async def test_a_transport_whose_close_never_ends() -> None:
     """`close_timeout` bounds it, and the connection is cut."""
     dialler = Dialler(_never)

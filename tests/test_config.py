@@ -453,6 +453,15 @@ def test_errors_do_not_repeat_what_may_be_a_secret(option: str, value: Any) -> N
     assert caught.value.__context__ is None or caught.value.__suppress_context__
 
 
+def test_a_url_that_a_function_returns_must_fit_the_context_for_tls() -> None:
+    """It is known only when it is dialled."""
+    context: Any = _Context()
+    config = ClientConfig(lambda: "", transport=MemoryServer(_silent, capabilities=_TLS), tls=context)
+    assert config.checked_url("wss://circle.example/") == "wss://circle.example/"
+    with pytest.raises(ConfigError, match="use wss://"):
+        config.checked_url("ws://localhost/")
+
+
 def test_a_context_for_tls_needs_a_transport_that_takes_one() -> None:
     """An `ssl.SSLContext` is kept where the transport can use it, and an `UnsupportedRuntime` where it cannot."""
     context: Any = _Context()

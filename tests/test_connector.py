@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+from contextlib import suppress
 
 import pytest
 
 from circle_ws import (
     CallTimeout,
     CircleWsClientBuilder,
+    ClientClosed,
     ConnectionFailed,
+    ConnectionLost,
     ConnectionStatus,
     InvalidRequest,
     RpcError,
@@ -16,9 +19,16 @@ from circle_ws import (
     Verdict,
 )
 from circle_ws.policy import Failure
+from circle_ws.transport import Receiver, TransportOptions
+from circle_ws.transport.memory import MemoryPeer, MemoryServer, MemoryTransport
 from tests.support.clients import KEY, QUICK, client
 from tests.support.outcomes import eventually, later
 from tests.support.peers import Peers
+
+
+async def _silent(peer: MemoryPeer) -> None:
+    async for _ in peer:
+        pass
 
 
 async def subscribe(session: SetupSession) -> None:
@@ -41,6 +51,42 @@ async def test_it_runs_after_every_sign_in_and_before_what_waits(peers: Peers) -
     assert await it.call("record", ["later"]) == 6
     await it.close()
     assert await circle.ask("runs") == ["set up", "and told", "early", "set up", "and told", "later"]
+
+
+async def test_a_loss_that_it_does_not_notice_fails_the_attempt() -> None:
+    """Though the setup itself has returned."""
+
+    async def careless(session: SetupSession) -> None:
+        server.peers[-1].close(1012, "restarting")
+        with suppress(ConnectionLost):
+            await session.call("f")
+
+    server = MemoryServer(_silent)
+    it = client("ws://localhost/", key=None, transport=server, setup=careless)
+    with pytest.raises(ConnectionFailed, match="closed the connection during the setup"):
+        await it.connect()
+    await it.close()
+
+
+async def test_a_transport_that_does_not_let_itself_be_cancelled() -> None:
+    """A client that is closed meanwhile is closed: the connection that comes all the same is cut."""
+
+    class Stubborn(MemoryServer):
+        async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> MemoryTransport:
+            dialled.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            return await super().__call__(url, receiver, options)
+
+    dialled = asyncio.Event()
+    server = Stubborn(_silent)
+    it = client("ws://localhost/", key=None, transport=server)
+    connecting = later(it.connect())
+    await dialled.wait()
+    await it.close()
+    assert isinstance(await connecting, ClientClosed)
+    assert [peer.loss is None for peer in server.peers] == [False]
+    assert it.stats.connects == 0
 
 
 async def test_what_it_subscribes_to_is_heard(peers: Peers) -> None:

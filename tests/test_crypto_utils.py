@@ -31,6 +31,16 @@ _ONE = "00" * 31 + "01"
 _GENERATOR_X = "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
 _GENERATOR_Y = "483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8"
 
+
+def test_a_private_key_is_in_the_range_of_the_curve(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the system's randomness gives beyond it, once in 2**128 times, is not taken."""
+    drawn = iter([b"\0" * 32, b"\xff" * 32, _ORDER.to_bytes(32, "big"), _RAW])
+    monkeypatch.setattr(os, "urandom", lambda size: next(drawn))
+    key = generate_private_key()
+    monkeypatch.undo()
+    assert key == _KEY
+
+
 _NO_KEYS: list[Any] = [
     "",
     _KEY[:-1],

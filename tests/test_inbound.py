@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from circle_ws import ConnectionLost, MessageTooLarge, OutcomeUnknown, ProtocolError, RpcError
+from circle_ws.engine.inbound import _own_text
 from tests.support.wire import Line
 
 UNREAD = {"jsonrpc": "2.0", "id": None, "error": {"code": -32700, "message": "no comma"}}
@@ -35,6 +36,22 @@ async def test_a_reply_whose_caller_is_gone(line: Line) -> None:
     line.reply(call)
     assert not line.queue.pending.entries
     assert line.counters.ignored_replies == 0
+
+
+async def test_the_text_of_a_member_of_a_batch() -> None:
+    """Its own; where the stack of a page is too deep to write it again, that of the whole message stands for it."""
+    assert _own_text({"jsonrpc": "2.0", "method": "tick"}, "whole") == '{"jsonrpc":"2.0","method":"tick"}'
+    deep: list[Any] = []
+    for _ in range(1000):
+        deep = [deep]
+    assert _own_text(deep, "whole") == "whole"
+
+
+async def test_a_notification_before_the_status_ends_the_interruption(line: Line) -> None:
+    """After a reconnect the gap stands before the first notification, though the client is not connected yet."""
+    line.subscriptions.interrupt(0.0)
+    line.hand_in({"jsonrpc": "2.0", "method": "tick"})
+    assert line.subscriptions.interrupted_at is None
 
 
 async def test_replies_to_nothing(line: Line) -> None:

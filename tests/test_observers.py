@@ -196,6 +196,20 @@ async def test_async_callbacks_do_not_pile_up(caplog: pytest.LogCaptureFixture) 
     assert told[-1] == -1
 
 
+async def test_futures_of_callbacks_do_not_pile_up_either(caplog: pytest.LogCaptureFixture) -> None:
+    """What a callback returns and no coroutine is, is left alone."""
+    callbacks: Callbacks[int] = Callbacks("status")
+    future = asyncio.get_running_loop().create_future()
+    callbacks.add(lambda number: future)
+    for number in range(MAX_RUNNING_CALLBACKS + 1):
+        callbacks.notify(number)
+    await asyncio.sleep(0)
+    assert caplog.text.count("calls of status callbacks run already; one is left out") == 1
+    future.set_result(None)
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
 @pytest.mark.parametrize("callback", [None, "print", 1], ids=repr)
 async def test_what_is_no_callback(callback: Any) -> None:
     """It is refused at once, and not when something happens."""

@@ -38,8 +38,10 @@ async def test_a_span_for_each_call(peers: Peers, recorded: Recorded) -> None:
     async with recorded.builder(circle.url).build() as client:
         with recorded.tracers.get_tracer("test").start_as_current_span("caller") as caller:
             assert await client.call("echo", ["secret"]) == "secret"
+            await client.notify("record", ["has no end"])
     [attempt] = recorded.spans("circle_ws.connect")
     [call] = recorded.spans("echo")
+    assert recorded.spans("record") == []
     assert call.kind is SpanKind.CLIENT
     assert attributes(call) == {
         "rpc.system.name": "jsonrpc",

@@ -85,6 +85,23 @@ async def test_a_batch_that_fails() -> None:
         await batch.future
 
 
+@pytest.mark.native_only("a page has one thread")
+async def test_another_thread_than_that_of_its_event_loop() -> None:
+    """That is a fault of the program's, which asyncio reports in its debug mode."""
+    loop = asyncio.get_running_loop()
+    one, other = request(1), request(2)
+    for call in (one, other):
+        call.future.add_done_callback(lambda future: future.exception())
+    loop.set_debug(True)
+    try:
+        with pytest.raises(RuntimeError, match="thread"):
+            await asyncio.to_thread(one.settle)
+        with pytest.raises(RuntimeError, match="thread"):
+            await asyncio.to_thread(other.fail, ClientClosed("closed"))
+    finally:
+        loop.set_debug(False)
+
+
 @pytest.mark.native_only("the page's loop never ends")
 def test_its_event_loop_has_ended() -> None:
     """Who waited is gone with it: nothing is raised."""

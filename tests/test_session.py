@@ -81,6 +81,49 @@ async def test_a_transport_that_refuses(line: Line, told_first: bool) -> None:
         assert str(call.future.exception()).endswith("may have run")
 
 
+async def test_a_transport_that_refuses_a_reply(line: Line) -> None:
+    """The connection is lost, and the requests that were held with it are not answered."""
+    session = line.queue.new_session()
+    session.open(line.wire)
+    line.wire.refusal = LOST
+    answered: list[int] = []
+    session.hold_requests(lambda: session.reply("{}"), 1, 2)
+    session.hold_requests(lambda: session.lost(LOST), 1, 2)
+    session.hold_requests(lambda: answered.append(3), 1, 2)
+    session.take_requests()
+    assert answered == []
+    await asyncio.sleep(0)
+    assert session.loss is LOST
+    assert line.wire.sent == []
+
+
+async def test_a_transport_that_is_lost_while_the_peer_does_not_read(line: Line) -> None:
+    """No call goes out on it; the next connection has room."""
+    line.wire.buffered = 300 * 1024
+    line.wire.drained = LOST
+    line.submitted()
+    waiting = line.submitted()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert len(line.wire.ids()) == 1
+    line.session.lost(LOST)
+    line.open()
+    assert line.wire.ids() == [waiting.id]
+
+
+async def test_a_transport_that_cannot_wait_until_the_peer_reads(line: Line, caplog: pytest.LogCaptureFixture) -> None:
+    """It breaks its contract, which is logged; calls go out all the same."""
+    line.wire.buffered = 300 * 1024
+    line.wire.drained = ValueError("a fault of the transport's")
+    line.submitted()
+    line.wire.buffered = 0
+    waiting = line.submitted()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert line.wire.ids()[1:] == [waiting.id]
+    assert "waiting until the transport can write failed: ValueError: a fault of the transport's" in caplog.text
+
+
 async def test_what_came_before_the_loss_is_still_handled(line: Line) -> None:
     """A transport that refuses has lost the connection; replies that it had read before are replies all the same."""
     call = line.submitted()

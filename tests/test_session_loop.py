@@ -1,6 +1,8 @@
 """Finding out that a connection is dead, in both runtimes. The machine behind it is tested in test_liveness.py."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any
 
 from circle_ws import ConnectionLost, ConnectionStatus, KeepAlive
 from circle_ws.transport import TransportOptions
@@ -85,6 +87,61 @@ async def test_auto_turns_to_probes_for_a_peer_that_answers_no_pings() -> None:
         assert it.is_connected()
     assert len(server.peers) == 2
     assert all("rpc.ping" in text for text in probes)
+
+
+class Pinging(MemoryServer):
+    """Opens connections whose `ping` does what a test says."""
+
+    def __init__(self, ping: Callable[[MemoryTransport], Awaitable[None]]) -> None:
+        async def silent(peer: MemoryPeer) -> None:
+            async for _ in peer:
+                pass
+
+        super().__init__(silent)
+        self._ping = ping
+
+    async def __call__(self, url: str, receiver: Receiver, options: TransportOptions) -> MemoryTransport:
+        opened = await super().__call__(url, receiver, options)
+        ping = self._ping
+
+        class Transport(MemoryTransport):
+            async def close(self, code: int = 1000, reason: str = "") -> None:
+                await opened.close(code, reason)
+
+            def ping(self) -> Any:
+                return ping(self)
+
+        return Transport(receiver, options, opened.peer)
+
+
+async def test_a_ping_over_a_connection_that_is_lost() -> None:
+    """The transport says so when it is asked, and tells of the loss; the client reconnects."""
+
+    def lost(transport: MemoryTransport) -> Awaitable[None]:
+        transport.peer.close(1006)
+        raise ConnectionLost.closed(1006)
+
+    server = Pinging(lost)
+    async with client("ws://localhost/", key=None, transport=server, keepalive=KeepAlive(0.02, 5)) as it:
+        await eventually(lambda: it.stats.connects >= 2)
+
+
+async def test_a_pong_that_is_awaited_by_an_object() -> None:
+    """`ping` may return anything that can be awaited."""
+
+    class Pong:
+        def __init__(self, transport: MemoryTransport) -> None:
+            self._transport = transport
+
+        def __await__(self) -> Generator[Any, None, None]:
+            self._transport.bytes_received += 1
+            yield from asyncio.sleep(0).__await__()
+            answered.append(1)
+
+    answered: list[int] = []
+    async with client("ws://localhost/", key=None, transport=Pinging(Pong), keepalive=KeepAlive(0.02, 5)) as it:
+        await eventually(lambda: len(answered) >= 2)
+        assert it.stats.connects == 1
 
 
 async def test_without_keepalive_silence_is_borne(peers: Peers) -> None:

@@ -13,8 +13,11 @@ from circle_ws import (
     ConnectionLost,
     ConnectionStatus,
     NotConnected,
+    OutcomeUnknown,
     StatusChange,
 )
+from circle_ws.engine.session import Session
+from circle_ws.engine.session_loop import SessionLoop
 from circle_ws.engine.supervisor import Phase
 from circle_ws.transport import TransportOptions
 from circle_ws.transport.base import Receiver
@@ -369,6 +372,27 @@ async def test_a_start_by_a_callback_after_the_task_was_cancelled_from_outside()
     await it.close()
     assert _runs() == 0
     assert all(peer.loss is not None for peer in server.peers)
+
+
+async def test_a_fault_of_ours_in_the_run_fails_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No caller waits for ever: calls fail with it, and `connect()` may be called again."""
+
+    async def fail(self: SessionLoop, session: Session) -> ConnectionLost:
+        await failing.wait()
+        raise ZeroDivisionError("a fault of ours")
+
+    failing = asyncio.Event()
+    monkeypatch.setattr(SessionLoop, "run", fail)
+    it = client("ws://localhost/", key=None, transport=MemoryServer(_silent), keepalive=None)
+    await it.connect()
+    call = later(it.call("f"))
+    await asyncio.sleep(0)
+    failing.set()
+    assert isinstance(await call, OutcomeUnknown)
+    assert (it.status, type(it.failure)) == (S.FAILED, ZeroDivisionError)
+    monkeypatch.undo()
+    await it.connect()
+    await it.close()
 
 
 async def test_the_phases_of_a_client_that_connects() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable, Generator
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,30 @@ async def test_a_task_takes_its_first_step_later() -> None:
         steps.append("task")
 
     task = start_task(step(), name="a name")
+    steps.append("starter")
+    await task
+    assert steps == ["starter", "task"]
+    assert task.get_name() == "a name"
+
+
+@pytest.mark.native_only("the page's loop has no task factory")
+async def test_a_task_factory_of_the_programs_is_not_asked() -> None:
+    """One that starts its tasks at once would start ours in the wrong moment."""
+    steps: list[str] = []
+
+    async def step() -> None:
+        steps.append("task")
+
+    def factory(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> Any:
+        steps.append("factory")
+        return asyncio.Task(coroutine, loop=loop, **options)
+
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(factory)
+    try:
+        task = start_task(step(), name="a name")
+    finally:
+        loop.set_task_factory(None)
     steps.append("starter")
     await task
     assert steps == ["starter", "task"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from circle_ws import ConnectionLost, OutcomeUnknown, RpcError
-from circle_ws.text import MAX_SHOWN, escaped, shown
+from circle_ws.text import MAX_SHOWN, Hidden, escaped, shown
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later
 from tests.support.peers import Peers
@@ -21,6 +21,13 @@ ESCAPES = [
     r"\u2028line\u202eevil\u2066\ufeff\u0000\u007f",
 ]
 LONG = "a" * 100_000
+
+
+def test_what_is_hidden_is_not_pickled() -> None:
+    """That would write it in the clear."""
+    with pytest.raises(TypeError, match="not pickled") as caught:
+        pickle.dumps(Hidden("secret"))
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

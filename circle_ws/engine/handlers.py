@@ -7,7 +7,7 @@ import inspect
 import logging
 import math
 from contextvars import Context, copy_context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import InvalidRequest, RpcError
 from ..jsonrpc import messages
@@ -135,8 +135,7 @@ class Handlers:
 
     def spare(self, task: asyncio.Task[Any] | None) -> None:
         """Exempt a task from `cancel`: it has ended, or is a handler that closes the client."""
-        if task is not None:
-            self._weight -= self._running.pop(task, 0)
+        self._weight -= self._running.pop(cast("asyncio.Task[None]", task), 0)
 
     def cancel(self) -> list[asyncio.Task[None]]:
         """Cancel the running handlers; return their tasks."""

@@ -131,11 +131,10 @@ class Subscriptions:
 
     def interrupt(self, at: float) -> None:
         """Note that the connection was lost at the time `at`, in seconds."""
-        if self.interrupted_at is None:
-            self.interrupted_at = at
+        self.interrupted_at = at
 
     def resume(self, at: float) -> None:
-        """Mark a gap in every buffer: notifications may come again from the time `at` on, in seconds."""
+        """After an interruption, mark a gap in every buffer: notifications may come again from the time `at` on."""
         if self.interrupted_at is not None:
             downtime = max(at - self.interrupted_at, 0.0)
             self.interrupted_at = None

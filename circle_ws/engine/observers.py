@@ -113,8 +113,9 @@ class Callbacks(Generic[T]):
             task = start_task(self._await(outcome))
             self._tasks[task] = None
             task.add_done_callback(self._tasks.pop)
-        elif inspect.iscoroutine(outcome):
-            outcome.close()
+        else:
+            if inspect.iscoroutine(outcome):
+                outcome.close()
             _callbacks_logger.warning(
                 "%d calls of %s callbacks run already; one is left out", MAX_RUNNING_CALLBACKS, self._what
             )

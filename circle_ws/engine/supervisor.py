@@ -236,13 +236,13 @@ class Supervisor:
         finally:
             if self._connector is connector:  # An abandoned run may end after the next one began.
                 self._connector = None
-            if session.url is not None:
-                self._timer.url = self.publisher.log.url = session.url
+            # None if it is not known, as when the function that returns it has failed.
+            self._timer.url = session.url or self._timer.url
+            self.publisher.log.url = session.url or self.publisher.log.url
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            if session.loss is None:
-                self._connected(session)
+            self._connected(session)
             return await self.session_loop.run(session), "serve"
         except CircleWsError as error:
             return error, "authenticate"
@@ -257,8 +257,7 @@ class Supervisor:
         # First: the status is published before any reply on this connection.
         self.publisher.set(Status.CONNECTED)
         self._attempt = 0
-        if self.subscriptions.interrupted_at is not None:
-            self.subscriptions.resume(clock.wall_time())
+        self.subscriptions.resume(clock.wall_time())
         self.counters.connects += 1
         self.counters.reconnects += self._phase is Phase.ESTABLISHED
         if self._phase in _RUNNING:
@@ -332,8 +331,9 @@ class Supervisor:
             _logger.warning(
                 "%s; its callbacks and handlers are not called any more: keep a reference to the client", words
             )
-        if self._run is not None and not self._run.done():
-            self._run.cancel()
+        # It was running when the client was dropped.
+        assert self._run is not None
+        self._run.cancel()
 
     # Closing.
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -341,3 +342,9 @@ def test_a_wallet_needs_a_page() -> None:
     """Natively the wallet signer says at once where it belongs."""
     with pytest.raises(UnsupportedRuntime, match="page"):
         Eip1193Signer()
+
+
+def test_without_the_extra_it_says_what_to_install(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography.exceptions", None)
+    with pytest.raises(ConfigError, match=r"pip install 'circle-ws\[keyfile\]'"):
+        KeyPair.from_file(written, PASSWORD)

@@ -24,12 +24,14 @@ class Wire:
     Attributes:
         sent: The texts, in order.
         refusal: What `send` raises; None takes the text.
+        drained: What `drain` raises; None returns.
         closed: The codes of the closing handshakes and, for an abort, None.
     """
 
     def __init__(self) -> None:
         self.sent: list[str] = []
         self.refusal: ConnectionLost | None = None
+        self.drained: Exception | None = None
         self.closed: list[int | None] = []
         self.buffered = 0
         self.bytes_received = 0
@@ -43,6 +45,8 @@ class Wire:
         self.sent.append(text)
 
     async def drain(self) -> None:
+        if self.drained is not None:
+            raise self.drained
         self.buffered = 0
 
     async def ping(self) -> None: ...
