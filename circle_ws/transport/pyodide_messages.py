@@ -64,6 +64,7 @@ class Flood:
         "_js_handler",
         "_js_socket",
         "_looked_at",
+        "_starved",
         "_take",
         "_texts",
         "lag",
@@ -80,22 +81,33 @@ class Flood:
         self._calm = 0
         """How many pauses in a row were calm."""
         self._looked_at = 0.0
+        self._starved = False
+        """Whether the event loop had no turn since the last look: so many messages wait in the browser already."""
         self.lag: float = 0.0
         """How long the oldest message of the last fetch had waited in the page, in seconds."""
 
     def look(self, text: str) -> None:
         """Look at one of every `LOOK_EVERY` messages, and put messages aside from now on if there is a flood.
 
-        Replies make none: each is delivered at once, as a task waits for it. A hidden tab has nothing to paint, and its
-        timers come a second late.
+        They come faster than `_RATE`, or faster than a slow page can take them. Replies make no flood: each is
+        delivered at once, as a task waits for it. A hidden tab has nothing to paint, and its timers come a second late.
         """
-        now = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        now = loop.time()
         quick = now - self._looked_at < LOOK_EVERY / _RATE
         self._looked_at = now
-        if quick and _NOTIFICATION in text and not host_events.hidden:
+        if _NOTIFICATION not in text or host_events.hidden:
+            return
+        if quick or self._starved:
             self._js_events = js_events = js.Array.new()
             self._js_socket.onmessage = js_events.push.bind(js_events)
             self._pause()
+        else:
+            self._starved = True
+            loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._starved = False
 
     def finish(self) -> None:
         """Deliver all that was put aside, as the socket has closed.

@@ -13,6 +13,7 @@ from circle_ws.errors import MessageTooLarge
 from circle_ws.transport import TransportOptions, connect
 from circle_ws.transport import pyodide_messages as flood
 from circle_ws.transport.pyodide import PyodideTransport
+from circle_ws.transport.pyodide_messages import LOOK_EVERY
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later
 from tests.support.peers import Peers
@@ -141,9 +142,13 @@ async def test_nothing_comes_after_the_end(peers: Peers, end: str) -> None:
     link = await Link.to(peer.url)
     closing: list[Any] = []
 
+    while not begun(link.transport):
+        arrive(link.transport, texts(1)[0])
+    last = len(link.recorder.messages) + 100
+
     def message(text: str) -> None:
         link.recorder.messages.append(text)
-        if len(link.recorder.messages) == 500:
+        if len(link.recorder.messages) == last:
             assert begun(link.transport)
             if end == "abort":
                 link.transport.abort()
@@ -153,11 +158,11 @@ async def test_nothing_comes_after_the_end(peers: Peers, end: str) -> None:
                 closing[0].send(None)
 
     link.recorder.message = message  # type: ignore[method-assign]
-    sending = later(peer.ask("send_many", texts=texts(MANY)))
-    await eventually(lambda: len(link.recorder.messages) >= 500)
-    await sending
+    for text in texts(MANY):
+        arrive(link.transport, text)
+    await eventually(lambda: len(link.recorder.messages) >= last)
     await asyncio.sleep(0.02)
-    assert len(link.recorder.messages) == 500
+    assert len(link.recorder.messages) == last
     for coroutine in closing:
         coroutine.close()
     link.transport.abort()
@@ -222,6 +227,22 @@ async def test_a_reader_follows_though_its_buffer_is_small(peers: Peers) -> None
         assert got == list(range(20_000))
         assert ticks.dropped == it.stats.dropped == 0
         assert it.stats.lag is not None
+
+
+@pytest.mark.parametrize("turns", [False, True], ids=["too slow", "keeps up"])
+async def test_a_slow_page_has_a_flood_too(peers: Peers, monkeypatch: pytest.MonkeyPatch, turns: bool) -> None:
+    """Few messages a second are too many where the loop has no turn between them."""
+    monkeypatch.setattr(flood, "_RATE", float("inf"))
+    peer = await peers.start("scripted")
+    link = await Link.to(peer.url)
+    sent = texts(4 * LOOK_EVERY)
+    for number, text in enumerate(sent):
+        arrive(link.transport, text)
+        if turns and number % LOOK_EVERY == 0:
+            await asyncio.sleep(0)
+    assert begun(link.transport) == (not turns)
+    await link.has(sent)
+    await link.transport.close()
 
 
 class OvertakingLoop:
