@@ -36,6 +36,7 @@ from circle_ws.config import ClientOptions
 from circle_ws.sync import CircleWsClient, SyncCallNext, SyncSetupSession
 from circle_ws.testing import loop
 from tests.support.clients import KEY, QUICK
+from tests.support.limits import PATIENCE
 from tests.support.peers import Peers, RemotePeer
 
 _NATIVE = sys.platform != "emscripten"
@@ -224,7 +225,7 @@ def test_start_and_wait(circle: Circle) -> None:
     with client.status_changes() as changes:
         assert changes.get().status is ConnectionStatus.CONNECTED
         client.reconnect()
-        assert changes.get(timeout=10).status is ConnectionStatus.WAITING
+        assert changes.get(timeout=PATIENCE).status is ConnectionStatus.WAITING
     client.wait_until_connected()
     assert client.call("echo", [2]) == 2
     assert client.stats.connects == 2
@@ -328,7 +329,7 @@ def test_a_notification_that_does_not_fit(circle: Circle, client: CircleWsClient
             circle.ask("push", method="n", params=[value])
         with pytest.raises(InvalidResult):
             # Params are a list.
-            numbers.get(timeout=10)
+            numbers.get(timeout=PATIENCE)
     with client.notifications("n", yields=lambda params: int(params[0])) as numbers:
         for value in (1, "two", 3):
             circle.ask("push", method="n", params=[value])

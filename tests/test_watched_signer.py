@@ -6,6 +6,7 @@ import circle_ws.sync
 from circle_ws import ConnectionStatus, OutcomeUnknown, SignerFailed
 from circle_ws.testing import Circle, loop
 from tests.support.clients import QUICK, client
+from tests.support.limits import PATIENCE
 from tests.support.outcomes import eventually, later
 from tests.support.peers import Peers
 from tests.support.signers import Vault
@@ -71,7 +72,7 @@ def test_a_blocking_client_follows_it_too(peers: Peers) -> None:
         with it.status_changes() as changes:
             assert changes.get().status is ConnectionStatus.CONNECTED
             it._run(_leave, signer)
-            assert changes.get(timeout=10).status is ConnectionStatus.FAILED
+            assert changes.get(timeout=PATIENCE).status is ConnectionStatus.FAILED
         assert isinstance(it.failure, SignerFailed)
 
 

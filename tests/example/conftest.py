@@ -17,6 +17,7 @@ from tests.example.chapter import Site
 from tests.example.reader import Reader, Seen
 from tests.native.command_line import circle_in_thread, start
 from tests.support.chromium import chromium as chromium
+from tests.support.limits import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 # A hang is told by it: what is expected may take long on a busy machine, and a key of a page signs only so often.
@@ -38,7 +39,7 @@ def address() -> Iterator[str]:
         else:
             pytest.fail(f"the demo served no page:\n{''.join(lines)}{process.communicate()[1]}")
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        assert process.wait(PATIENCE) == 130
     finally:
         process.kill()
         process.communicate()

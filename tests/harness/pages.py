@@ -1,5 +1,6 @@
 """Several pages at once, each with its part of the test files: a page has one thread, most machines have more."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -20,23 +21,26 @@ def run_pages(pages: int, coverage: Path | None) -> int:
     Returns:
         The exit code of the first page that failed. A page without a test is no failure where another has some.
     """
-    with tempfile.TemporaryFile() as later:
+    with contextlib.ExitStack() as stack:
+        # One file for each: the lines of two pages would be mixed in a common one.
+        later = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(1, pages)]
         running = [
             subprocess.Popen(
                 _command(number, coverage),
                 env=os.environ | {"CIRCLE_WS_PART": f"{number}/{pages}"},
-                stdout=later if number > 1 else None,
-                stderr=subprocess.STDOUT if number > 1 else None,
+                stdout=output,
+                stderr=output and subprocess.STDOUT,
             )
-            for number in range(1, pages + 1)
+            for number, output in enumerate([None, *later], start=1)
         ]
         try:
             codes = [process.wait() for process in running]
         finally:
             for process in running:
                 process.terminate()
-        later.seek(0)
-        shutil.copyfileobj(later, sys.stdout.buffer)
+        for output in later:
+            output.seek(0)
+            shutil.copyfileobj(output, sys.stdout.buffer)
         sys.stdout.flush()
     if 0 in codes:
         codes = [code for code in codes if code != _NO_TESTS]

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 from circle_ws.cli.app import app
 from circle_ws.cli.demo.circle import running_circle
 from circle_ws.server import CircleServer
+from tests.support.limits import PATIENCE
 
 __all__ = ["circle_in_thread", "environ", "invoke", "start"]
 
@@ -55,7 +56,7 @@ def circle_in_thread(**options: Any) -> Iterator[CircleServer]:
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), name="circle")
     thread.start()
-    ready.wait(10)
+    ready.wait(PATIENCE)
     circle, loop, ended = started[0]
     try:
         yield circle

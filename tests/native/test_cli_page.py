@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from circle_ws.cli.demo.page import MAX_REPORT_BYTES, Site
+from tests.support.limits import PATIENCE
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ async def _ask(site: Site, path: str, body: object = None, **headers: str) -> tu
     """Ask as a browser would, but for the path: this one is not tidied up before it is sent."""
 
     def ask() -> tuple[int, str, bytes]:
-        connection = http.client.HTTPConnection(site.origin.removeprefix("http://"), timeout=10)
+        connection = http.client.HTTPConnection(site.origin.removeprefix("http://"), timeout=PATIENCE)
         try:
             text = None if body is None else body if isinstance(body, bytes) else json.dumps(body)
             connection.request("GET" if body is None else "POST", path, text, headers)
@@ -157,7 +158,7 @@ async def test_the_worker_has_the_policy_of_the_page(controlled: tuple[Site, lis
     site, _ = controlled
 
     def policies(path: str) -> list[str]:
-        connection = http.client.HTTPConnection(site.origin.removeprefix("http://"), timeout=10)
+        connection = http.client.HTTPConnection(site.origin.removeprefix("http://"), timeout=PATIENCE)
         try:
             connection.request("GET", path)
             return connection.getresponse().headers.get_all("Content-Security-Policy") or []
@@ -260,7 +261,7 @@ async def test_it_may_not_be_framed(site: Site, path: str) -> None:
     """The header says so, which the policy in the page cannot."""
 
     def ask() -> str | None:
-        connection = http.client.HTTPConnection(site.origin.removeprefix("http://"), timeout=10)
+        connection = http.client.HTTPConnection(site.origin.removeprefix("http://"), timeout=PATIENCE)
         connection.request("GET", path)
         found = connection.getresponse().getheader("Content-Security-Policy")
         connection.close()
@@ -317,7 +318,7 @@ async def test_a_path_that_is_none_is_not_found(site: Site, path: str, capfd: py
     def ask() -> bytes:
         host = site.origin.removeprefix("http://")
         name, _, port = host.partition(":")
-        with socket.create_connection((name, int(port)), timeout=10) as plain:
+        with socket.create_connection((name, int(port)), timeout=PATIENCE) as plain:
             plain.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
             return plain.recv(1000)
 

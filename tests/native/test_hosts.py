@@ -8,6 +8,7 @@ import pytest
 from circle_ws import CircleWsClientBuilder, ConfigError, ConnectionStatus
 from circle_ws.bundle import programs
 from circle_ws.transport.memory import MemoryPeer, MemoryServer
+from tests.support.limits import PATIENCE
 
 _SCRIPT = Path(__file__).parents[1] / "harness" / "page" / "without_websocket.mjs"
 
@@ -19,7 +20,7 @@ def test_a_node_without_websocket(wheels: Path) -> None:
     if node is None:
         pytest.skip(programs.advice("node"))
     command = [str(node), str(_SCRIPT), str(wheels)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert len(lines) == 4

@@ -13,6 +13,7 @@ from circle_ws.auth import PROFILES
 from circle_ws.bundle import npm
 from circle_ws.bundle.cache import ToolError
 from circle_ws.config import ClientOptions
+from tests.support.limits import PATIENCE
 
 _TYPES = Path(circle_ws.js.__file__).parent / "index.d.ts"
 _PAGE = Path(__file__).parent / "samples" / "page.ts"
@@ -49,7 +50,7 @@ def test_the_compiler_agrees(tmp_path: Path) -> None:
     assert len(blocks) == 2
     chapter.write_text("\n".join(blocks), encoding="utf-8")
     command = ["node", str(compiler), *options.split(), str(_PAGE), str(chapter)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert (done.returncode, done.stdout) == (0, "")
 
 

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from tests.support.limits import PATIENCE
+
 CIRCLE = """\
 import asyncio, sys, threading
 from websockets.asyncio.client import connect
@@ -40,5 +42,5 @@ thread.join()
 @pytest.mark.parametrize("stack", [512, 2048, 8192], ids=lambda kib: f"{kib} KiB")
 def test_deep_json_is_refused_before_it_is_parsed(stack: int) -> None:
     """Before any sign-in, in whatever shape; what is nested 400 deep is taken."""
-    done = subprocess.run([sys.executable, "-c", CIRCLE, str(stack)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", CIRCLE, str(stack)], capture_output=True, text=True, timeout=PATIENCE)
     assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr

@@ -13,6 +13,7 @@ from circle_ws.errors import ConfigError, ConnectionLost, InvalidRequest, RpcErr
 from circle_ws.server import CircleServer, Connection
 from circle_ws.server.answering import MAX_RUNNING
 from tests.native.by_hand import ask, request, send_all, signed_in
+from tests.support.limits import PATIENCE
 from tests.support.outcomes import eventually
 
 
@@ -23,7 +24,7 @@ async def test_a_method_in_a_thread_blocks_nothing() -> None:
 
         @server.method(thread=True)
         def block(connection: Connection, a: int, b: int = 2) -> list[Any]:
-            go.wait(10)
+            go.wait(PATIENCE)
             return [connection.public_key is not None, a, b, threading.get_ident() != here]
 
         here = threading.get_ident()
@@ -131,7 +132,7 @@ async def test_threads_of_one_client_are_bounded() -> None:
         @server.method(thread=True)
         def block(number: int) -> None:
             running.append(number)
-            go.wait(20)
+            go.wait(PATIENCE)
 
         async with signed_in(server) as socket:
             await send_all(socket, [request("block", [number], number) for number in range(MAX_RUNNING + 50)])
@@ -152,7 +153,7 @@ async def test_threads_of_clients_that_are_gone_count(monkeypatch: pytest.Monkey
         @server.method(thread=True)
         def block(number: int) -> int:
             running.append(number)
-            go.wait(20)
+            go.wait(PATIENCE)
             running.remove(number)
             return number
 
@@ -178,7 +179,7 @@ async def test_a_client_that_goes_leaves_the_thread_to_its_end() -> None:
     @server.method(thread=True)
     def block(connection: Connection) -> None:
         begun.set()
-        go.wait(10)
+        go.wait(PATIENCE)
         connection.notify("late")
         said.append(server.publish("late"))
         connection.abort()
@@ -239,13 +240,13 @@ def test_nothing_waits_for_a_loop_that_ends() -> None:
     for thread in threads:
         thread.start()
     # Both are in the loop's queue, where nothing is run any more.
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while len(loop._ready) < 2:  # type: ignore[attr-defined]
         assert time.monotonic() < deadline
         time.sleep(0.01)
     loop.close()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE)
     assert sorted(outcomes, key=str) == sorted([0, ConnectionLost], key=str)
 
 

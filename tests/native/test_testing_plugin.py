@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.limits import PATIENCE
+
 pytest.importorskip("pytest_asyncio", reason="pytest-asyncio, of the dependency group test, is not installed")
 
 _ROOT = Path(__file__).parents[2]
@@ -95,7 +97,7 @@ def run(folder: Path, *options: str, **files: str) -> subprocess.CompletedProces
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "PYTHONPATH": os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")]),
     }
-    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def test_with_pytest_asyncio_and_anyio(tmp_path: Path) -> None:
