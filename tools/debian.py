@@ -5,6 +5,7 @@ its own; all else (the checkout, the home, the network) is the machine's, mounte
 the mounts are gone, whatever became of it.
 """
 
+import functools
 import hashlib
 import os
 import platform
@@ -15,7 +16,7 @@ from pathlib import Path
 from circle_ws.bundle.cache import ToolError, locked, run
 from tools import CHECKOUT, browsers
 
-__all__ = ["inside"]
+__all__ = ["inside", "why_not"]
 
 _PYTHONS = ("3.14", "3.15")
 """The versions that the folder has, each as `/usr/bin/python3.14`."""
@@ -36,9 +37,8 @@ def inside(version: str) -> list[str]:
         ToolError: (3) when there can be no folder here, or none with this Python; the text says why.
         programs.Missing: when mmdebstrap cannot be installed.
     """
-    if version not in _PYTHONS:
-        raise ToolError(f"Debian {_SUITE} has no CPython {version}", code=3)
-    _refuse_elsewhere()
+    if reason := why_not(version):
+        raise ToolError(reason, code=3)
     browsers.ensure("mmdebstrap")
     return [*_UNSHARE, "sh", str(_ENTER), str(_folder()), str(CHECKOUT)]
 
@@ -46,11 +46,16 @@ def inside(version: str) -> list[str]:
 _UNSHARE = ["unshare", "--mount", "--propagation", "private"]
 
 
-def _refuse_elsewhere() -> None:
+@functools.cache
+def why_not(version: str) -> str | None:
+    """Return why this machine can have no such folder with this Python, or None where it can."""
+    if version not in _PYTHONS:
+        return f"Debian {_SUITE} has no CPython {version}"
     if os.geteuid() != 0 or not _is_debian():
-        raise ToolError(f"a folder of Debian {_SUITE} is made on Debian only, and as root", code=3)
+        return f"a folder of Debian {_SUITE} is made on Debian only, and as root"
     if shutil.which("unshare") is None or subprocess.run([*_UNSHARE, "true"], capture_output=True).returncode != 0:
-        raise ToolError(f"a folder of Debian {_SUITE} needs mounts, which are not allowed here", code=3)
+        return f"a folder of Debian {_SUITE} needs mounts, which are not allowed here"
+    return None
 
 
 def _is_debian() -> bool:
