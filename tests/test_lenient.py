@@ -20,6 +20,7 @@ FOUND: list[tuple[str, list[int]]] = [
     ('{"jsonrpc":"2.0","id":"1","result":NaN}', [1]),
     ('{"result":NaN,"id":1.00 }', [1]),
     ('[{"id":"1","result":NaN},{"id":2.0,"x":[]},{"id":3,"x":1}', [1, 2, 3]),
+    ('{"id":1,"result":[1],"x":NaN', [1]),
     ('[{"result":NaN,"id":1},[{"id":2}],{"id":3,"x":1', [1, 3]),
 ]
 NOT_FOUND = [

@@ -243,7 +243,10 @@ def test_the_connection_is_found_by_name_too() -> None:
     def placed(other: int, connection: "Connection") -> Any:
         return [connection is HERE, other]
 
-    for function in (read, placed):
+    def twice_a_text(connection: "'some.Caller.Connection'", other: int) -> Any:  # type: ignore[valid-type]  # noqa: F821
+        return [connection is HERE, other]
+
+    for function in (read, placed, twice_a_text):
         method = Method(function, Connection)
         assert method.call([5], HERE) == [True, 5]
         assert method.call({"other": 5}, HERE) == [True, 5]
@@ -381,6 +384,17 @@ def test_each_kind_of_parameter_is_converted() -> None:
     assert stopped.value.value == Point(1)
 
 
+class Located:
+    def __init__(self, point: "Point") -> None:
+        self.point = point
+
+
+def test_what_is_no_function_of_python() -> None:
+    """A class is called, with its own annotations, and so is what C has given a signature."""
+    assert Method(Located).call([{"x": 1}]).point == Point(1)
+    assert Method(len).call([[1, 2]]) == 2
+
+
 def test_defaults_are_not_converted() -> None:
     """They are the function's own, whatever its annotation says."""
 
@@ -425,14 +439,20 @@ def test_annotations_that_params_cannot_be_converted_to() -> None:
     def parsed(value: json.loads) -> None: ...  # type: ignore[valid-type]
 
     cases: list[tuple[Any, str]] = [
-        (caller, r"'Caller' of the parameter 'other' cannot be resolved \(name 'Caller' is not defined\)"),
+        (
+            caller,
+            (
+                r"^the annotation 'Caller' of the parameter 'other' cannot be resolved \(name 'Caller' is not defined\): define "
+                r"or import what it names for all of the module, not for type checkers only, or leave it out$"
+            ),
+        ),
         (strange, "'no type at all' of the parameter 'other' cannot be resolved"),
         (connected, "annotation of the parameter 'other': JSON cannot be converted to Connection"),
         (nested, "'things': JSON cannot be converted to Connection, a part of list"),
         (number, "'count': it must be a type, not an object of type int"),
         (opened, "'path': JSON cannot be converted to Path"),
         (parsed, "'value': it must be a type, not loads"),
-        (max, "the parameters of the function cannot be known"),
+        (max, "^the parameters of the function cannot be known; give a Python function that calls it$"),
     ]
     for function, words in cases:
         with pytest.raises(InvalidRequest, match=words) as caught:
