@@ -439,6 +439,20 @@ def test_a_value_used_twice_is_no_cycle() -> None:
     assert codec.encode({"a": shared, "b": [shared, shared]}) == '{"a":[1],"b":[[1],[1]]}'
 
 
+def test_depth_beside_what_is_nearly_as_deep() -> None:
+    """Several parts of 511 levels are taken, and one of 512 among them is refused."""
+    part = "[" * 511 + "0" + "]" * 511
+    assert codec.decode(f"[{part},{part},{part}]") == [codec.decode(part)] * 3
+    with pytest.raises(ProtocolError, match="^the message is nested more than 512 deep$"):
+        codec.decode(f"[{part},[{part}],{part}]")
+
+
+def test_depth_behind_half_a_pair() -> None:
+    """Where JavaScript hands over what is no UTF-8, brackets are counted all the same."""
+    with pytest.raises(ProtocolError, match="nested more than 512 deep"):
+        codec.decode('["\ud800",' + "[" * 600)
+
+
 @pytest.mark.parametrize("opening", ["[", '{"a":', '[{"a":'])
 def test_absurd_nesting_is_survived(opening: str) -> None:
     """100,000 levels are refused, and the codec goes on."""

@@ -328,6 +328,27 @@ def test_a_new_key_is_in_range(monkeypatch: pytest.MonkeyPatch) -> None:
     assert drawn == []
 
 
+@pytest.mark.parametrize(("length", "v_offset"), [(31, 27), (33, 27), (0, 27), (32, -1), (32, 253)])
+def test_a_profile_that_cannot_be_signed(length: int, v_offset: int) -> None:
+    """A user's own hash of another length, or an offset with which v is no byte, is told with the profile's name."""
+    mine = dataclasses.replace(PROFILES["eip191"], name="mine", v_offset=v_offset)
+    with pytest.raises(ConfigError) as caught:
+        sign_digest(_RAW, bytes(length), mine)
+    assert str(caught.value) == (
+        f"profile 'mine' needs a digest of 32 bytes, not {length}, and a v_offset from 0 to 252, not {v_offset}"
+    )
+    assert caught.value.option == "profile"
+
+
+@pytest.mark.parametrize("v_offset", [0, 252])
+def test_the_least_and_the_greatest_offset(v_offset: int) -> None:
+    """The recovery id is added to the profile's offset."""
+    mine = dataclasses.replace(PROFILES["eip191"], v_offset=v_offset)
+    signature = sign_message(_KEY, "nonce_01", mine)
+    assert int(signature[-2:], 16) - v_offset in (0, 1)
+    assert verify_signature(derive_public_key(_KEY), "nonce_01", signature, mine)
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_key_that_cannot_be_recovered(profile: str) -> None:
     """It is an error, for a signature without v, for what is none, and for one with a v of another profile."""

@@ -442,8 +442,8 @@ def test_annotations_that_params_cannot_be_converted_to() -> None:
         (
             caller,
             (
-                r"^the annotation 'Caller' of the parameter 'other' cannot be resolved \(name 'Caller' is not defined\): define "
-                r"or import what it names for all of the module, not for type checkers only, or leave it out$"
+                r"^the annotation 'Caller' of the parameter 'other' cannot be resolved \(name 'Caller' is not defined\)"
+                r": define or import what it names for all of the module, not for type checkers only, or leave it out$"
             ),
         ),
         (strange, "'no type at all' of the parameter 'other' cannot be resolved"),
