@@ -420,6 +420,38 @@ def test_what_the_words_call_it() -> None:
         codec.encode("\ud800", "the result")
 
 
+def test_what_is_nested_too_deep_is_named() -> None:
+    """By the beginning of its path."""
+    with pytest.raises(InvalidRequest) as caught:
+        codec.encode(_cycle())
+    path = f"params{'[0]' * 40}"[:80]
+    assert str(caught.value) == f"{path}... is nested more than 512 deep, or contains itself"
+
+
+class _Odd(enum.Enum):
+    NAN = math.nan
+    ENDLESS = list[Any]()
+
+
+def test_the_value_of_an_enum_is_checked() -> None:
+    """What is wrong in it has the path of the member."""
+    with pytest.raises(InvalidRequest, match=r"^params\[0\] is nan: "):
+        codec.encode([_Odd.NAN])
+    _Odd.ENDLESS.value[:] = [_Odd.ENDLESS]
+    with pytest.raises(InvalidRequest, match="is nested more than 512 deep, or contains itself"):
+        codec.encode([_Odd.ENDLESS])
+
+
+def test_an_attribute_that_is_missing_is_passed_over() -> None:
+    """As msgspec writes no such member; what is bad beside it is found."""
+    user = _User("a")
+    del user.name
+    assert codec.encode(user) == '{"seen":null,"scores":[]}'
+    user.scores = [math.nan]
+    with pytest.raises(InvalidRequest, match=r"^params\.scores\[0\] is nan"):
+        codec.encode(user)
+
+
 @pytest.mark.parametrize("make", [lambda: _nested(3000), lambda: [_endless_user()]], ids=["lists", "dataclass"])
 def test_endless_values_are_refused(make: Callable[[], Any]) -> None:
     """However deep a value is, and if a dataclass contains itself, the interpreter lives on."""

@@ -142,6 +142,24 @@ def test_what_is_no_private_key(text: Any) -> None:
             assert part not in str(caught.value).lower()
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (_KEY[1:], "a private key is 64 hex characters or 32 bytes; this text has 63 characters"),
+        (f" 0X{_KEY}0\n", "a private key is 64 hex characters or 32 bytes; this text has 65 characters"),
+        (_RAW[1:], "a private key is 64 hex characters or 32 bytes; these are 31 bytes"),
+        (7, "a private key is 64 hex characters or 32 bytes, not int"),
+        (bytes(32), "the private key is zero or not below the order of secp256k1; make one with `circle-ws keygen`"),
+    ],
+    ids=_id,
+)
+def test_what_is_wrong_with_a_private_key(text: Any, words: str) -> None:
+    """Its length or its kind, and where to get one."""
+    with pytest.raises(InvalidKey) as caught:
+        parse_private_key(text)
+    assert str(caught.value) == words
+
+
 def test_generated_keys() -> None:
     """A generated key is 64 lower-case hex characters, a valid key, and another one each time."""
     keys = {generate_private_key() for _ in range(50)}
@@ -169,8 +187,11 @@ def test_public_keys_change_their_form(change: Callable[[str], str], compressed:
 @pytest.mark.parametrize("text", _NO_PUBLIC_KEYS, ids=_id)
 def test_what_is_no_public_key(text: Any) -> None:
     """What is no point of the curve, or not in one of the two forms, is an `InvalidKey`, and verifies nothing."""
-    with pytest.raises(InvalidKey, match="a public key is 66"):
+    with pytest.raises(InvalidKey) as caught:
         format_public_key(text, compressed=True)
+    assert str(caught.value) == (
+        "a public key is 66 (compressed) or 130 (uncompressed) hex characters that name a point of secp256k1"
+    )
     assert verify_signature(text, "nonce_01", sign_message(_KEY, "nonce_01")) is False
 
 
