@@ -321,6 +321,14 @@ def test_anything_else_is_refused(text: str) -> None:
         codec.decode(text)
 
 
+def test_the_words_about_a_text() -> None:
+    """What is wrong with it, in msgspec's words or ours."""
+    with pytest.raises(ProtocolError, match=r"^the message is not strict JSON: Input data was truncated$"):
+        codec.decode("[1,")
+    with pytest.raises(ProtocolError, match=r"^the message holds an integer over 1000 digits$"):
+        codec.decode("[" + "7" * 1001 + "]")
+
+
 def test_json_test_suite(vectors: Path) -> None:
     """JSONTestSuite: all 95 valid files are read, all 188 invalid ones refused, and the documented 6 of the free 35."""
     read = {prefix: {path.name for path in _suite(vectors, prefix) if _is_read(path)} for prefix in "yni"}
