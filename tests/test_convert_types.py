@@ -295,6 +295,8 @@ def test_where_something_does_not_fit() -> None:
         assert error.path == path, (form, str(error))
         assert not re.search("secret|77|1931", str(error)), str(error)
         assert error.__context__ is None, form
+        if error.__cause__ is not None:
+            assert str(error) == f"{path}: the type refused it with {type(error.__cause__).__name__}"
 
 
 def test_an_error_of_the_types_own_is_the_cause() -> None:
