@@ -658,6 +658,19 @@ def test_what_is_deeper_than_one_pass_is_checked_by_its_parts() -> None:
             codec.encode(bad)
 
 
+def test_what_needs_no_closer_look() -> None:
+    """The type of one pass takes finite plain values with string keys, so many levels deep, and nothing else."""
+    form = codec._plain_type(2)
+    most = sys.float_info.max
+    plain: list[Any] = [None, True, 1, 2**70, "a", 1.5, -most, most, [1.5, ["a", None]], {"a": {"b": -1.5}, "c": [1]}]
+    for value in plain:
+        assert msgspec.convert(value, form) == value
+    others: list[Any] = [math.nan, math.inf, -math.inf, [[-math.inf]], {"a": [math.inf]}, [[[1]]], [{"a": {}}], {1: 2}]
+    for value in others:
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert(value, form)
+
+
 def test_a_stack_that_is_deep_already_is_told_of() -> None:
     """What does not fit on what is left of it is refused in words, not by a `RecursionError`."""
     value: Any = [1]

@@ -1,6 +1,8 @@
 """Keys at rest: encrypted, for their owner alone, and readable by others' tools."""
 
+import errno
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -151,8 +153,12 @@ def test_a_password_for_what_is_not_encrypted(tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_text(KEY)
     path.chmod(0o600)
-    with pytest.raises(InvalidKey, match="not encrypted") as caught:
+    with pytest.raises(InvalidKey) as caught:
         KeyPair.from_file(path, PASSWORD)
+    assert str(caught.value) == (
+        f"{path}: the password is wrong, or this is no encrypted PKCS#8 key file; "
+        "this key is not encrypted; omit the password, or write the key again with a password"
+    )
     assert not {KEY, PASSWORD} & set(recorded(caught.value).split())
 
 
@@ -162,8 +168,14 @@ def test_what_is_no_key_as_hex(tmp_path: Path, text: str) -> None:
     path = tmp_path / "key"
     path.write_text(text)
     path.chmod(0o600)
-    with pytest.raises(InvalidKey, match="private key") as caught:
+    with pytest.raises(InvalidKey) as caught:
         KeyPair.from_file(path)
+    words = str(caught.value).removeprefix(f"{path}: ")
+    if text.isascii():
+        with pytest.raises(InvalidKey, match=f"^{re.escape(words)}$"):
+            KeyPair(text)
+    else:
+        assert words == "a private key is 64 hex characters"
     assert not text or text not in recorded(caught.value)
 
 
@@ -227,6 +239,8 @@ def test_a_key_in_the_place_of_a_file(typed: Any, tmp_path: Path, monkeypatch: p
     with pytest.raises(FileNotFoundError, match="looks like a key") as caught:
         KeyPair.from_file(typed, PASSWORD)
     assert caught.value.filename is None
+    assert caught.value.errno == errno.ENOENT
+    assert str(caught.value.strerror).startswith(f"{os.strerror(errno.ENOENT)}: ")
     for secret in (
         KEY[:20],
         KEY[:20].upper(),
