@@ -109,7 +109,7 @@ def test_files_written_before_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("password", ["1234567", b"1234567", "\N{SNOWMAN}" * 7, " "], ids=repr)
 def test_a_short_password_is_refused(tmp_path: Path, password: Any) -> None:
     """Eight characters are the least; nothing is written."""
-    with pytest.raises(ConfigError, match="8 characters") as caught:
+    with pytest.raises(ConfigError, match="^a key file needs a password of 8 characters or more$") as caught:
         KeyPair(KEY).to_file(tmp_path / "new.pem", password)
     assert caught.value.option == "password"
     assert list(tmp_path.iterdir()) == []
@@ -119,7 +119,9 @@ def test_a_short_password_is_refused(tmp_path: Path, password: Any) -> None:
 @pytest.mark.parametrize("password", ["abcdefg\udcff", "\ud800" * 8, ["abcdefgh"] * 8, None, 12345678], ids=repr)
 def test_a_password_that_cannot_be_encoded(tmp_path: Path, password: Any) -> None:
     """It is an error of ours, in whose frames neither it nor the key stands; nothing is written."""
-    with pytest.raises(ConfigError, match="surrogates") as caught:
+    with pytest.raises(
+        ConfigError, match="^the password of a key file is bytes, or a str without lone surrogates$"
+    ) as caught:
         KeyPair(KEY).to_file(tmp_path / "new.pem", password)
     assert caught.value.option == "password"
     assert list(tmp_path.iterdir()) == []
@@ -256,8 +258,12 @@ def test_a_key_in_the_place_of_a_file(typed: Any, tmp_path: Path, monkeypatch: p
 def test_a_key_in_the_place_of_a_new_file(typed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No file is named after a key."""
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match="nothing was written") as caught:
+    with pytest.raises(ConfigError, match="looks like a private key") as caught:
         KeyPair.generate().to_file(typed, PASSWORD)
+    assert str(caught.value) == (
+        "what was given as the path of a key file looks like a private key; nothing was written "
+        "(a name with an extension, as in .pem, does not)"
+    )
     assert KEY[:20] not in recorded(caught.value).lower()
     assert os.listdir() == []
 
