@@ -307,6 +307,15 @@ def test_an_error_of_the_types_own_is_the_cause() -> None:
         assert type(error.__cause__) is kind
 
 
+def test_a_part_that_is_described_is_looked_at_all_the_same() -> None:
+    """Words for a schema change nothing about keys and items."""
+    words = msgspec.Meta(description="words for a schema")
+    assert "keys of JSON objects" in refusal(dict[Annotated[int, words], int])
+    assert "cannot be hashed" in refusal(set[Annotated[list[int], words]])
+    assert convert(dict[Annotated[str, words], int], {"a": 1}) == {"a": 1}
+    assert convert(set[Annotated[int, words]], [1, 1]) == {1}
+
+
 def test_what_cannot_be_in_a_set() -> None:
     """Before 0.23 msgspec leaves it to Python, which names no place."""
     told = ("$: the type refused it with TypeError", "$[0]: expected a hashable value, got list")

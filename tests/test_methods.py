@@ -297,6 +297,14 @@ def typed_rest(first: str, *rest: Point, key: Literal["x", "y"] = "x", **others:
     return [first, list(rest), key, others]
 
 
+@dataclass
+class Order:
+    """A class as a method: a call makes one of them."""
+
+    item: str
+    at: "Point"
+
+
 def constrained(count: Annotated[int, msgspec.Meta(ge=1)]) -> Any:
     return count
 
@@ -327,6 +335,7 @@ CONVERTED: list[tuple[Any, Any, Any]] = [
     (typed_rest, ["a", {"x": 1}, {"x": 2, "y": 3}], ["a", [Point(1), Point(2, 3.0)], "x", {}]),
     (typed_rest, {"first": "a", "key": "y", "other": 1}, ["a", [], "y", {"other": 1.0}]),
     (constrained, [3], 3),
+    (Order, ["tea", {"x": 7}], Order("tea", Point(7))),
     (untyped, [1, {"a": [None]}, "x"], [1, {"a": [None]}, "x"]),
     (Typed().bound, {"point": {"x": 1}}, Point(1)),
     (Typed(), [{"x": 1}], Point(1)),

@@ -210,6 +210,38 @@ async def test_an_error_of_the_methods_own_is_the_answer() -> None:
     await served.end()
 
 
+async def test_a_method_may_return_a_future(caplog: pytest.LogCaptureFixture) -> None:
+    """As one that is no coroutine but is awaited all the same; what it raises is an error of the method's own."""
+    loop = asyncio.get_running_loop()
+
+    def soon(value: int) -> asyncio.Future[int]:
+        future: asyncio.Future[int] = loop.create_future()
+        loop.call_soon(future.set_result, value) if value else loop.call_soon(future.set_exception, KeyError("secret"))
+        return future
+
+    served = Served(soon)
+    assert await served.ask("soon", [7]) == 7
+    assert await served.ask("soon", [0]) == (-32603, "internal error")
+    await served.end()
+
+
+async def test_a_response_that_cannot_be_sent_is_logged(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the socket raises; the session goes on."""
+    served = Served(add)
+
+    def push(text: bytes) -> bool:
+        raise OSError("a fault of the socket's")
+
+    monkeypatch.setattr(served.socket, "push", push)
+    assert await served.exchange({"jsonrpc": "2.0", "id": 1, "method": "add", "params": [1, []]}) is None
+    monkeypatch.undo()
+    assert "a response could not be sent" in caplog.text
+    assert await served.ask("add", [1, [2]]) == [3, None]
+    await served.end()
+
+
 def test_the_package_has_the_names_that_it_says() -> None:
     """`CircleServer` is loaded on use, and an unknown name is none."""
     assert circle_ws.server.__all__ == ["CircleServer", "Connection"]

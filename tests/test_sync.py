@@ -1,5 +1,6 @@
 """The blocking client, in both runtimes against the real circle: each method waits, with the async client's outcome."""
 
+import asyncio
 import contextvars
 import inspect
 import re
@@ -34,6 +35,7 @@ from circle_ws.auth import Challenge, KeyPair, derive_public_key
 from circle_ws.auth.crypto_utils import sign_message
 from circle_ws.config import ClientOptions
 from circle_ws.sync import CircleWsClient, SyncCallNext, SyncSetupSession
+from circle_ws.sync.batch import _driven
 from circle_ws.testing import loop
 from tests.support.clients import KEY, QUICK
 from tests.support.limits import PATIENCE
@@ -558,3 +560,25 @@ def test_middleware_must_answer_a_batch_as_a_whole(circle: Circle) -> None:
         client.batch() as batch,
     ):
         batch.call("echo", [1])
+
+
+def test_what_a_batch_runs_never_waits() -> None:
+    """That it did would be a fault of ours: its thread has no event loop."""
+
+    async def wait() -> None:
+        await asyncio.sleep(0)
+
+    with pytest.raises(RuntimeError, match="a coroutine of a batch waited"):
+        _driven(wait())
+
+
+def test_a_setup_may_be_async(circle: Circle) -> None:
+    """Then it has the session of the async client, and runs on the loop."""
+    seen: list[Any] = []
+
+    async def setup(session: circle_ws.SetupSession) -> None:
+        seen.append(await session.call("echo", [1]))
+
+    with connect(circle, setup=setup) as client:
+        assert client.call("echo", [2]) == 2
+    assert seen == [1]

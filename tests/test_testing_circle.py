@@ -9,16 +9,20 @@ import pytest
 from circle_ws import (
     AuthRejected,
     CallTimeout,
+    CircleWsClient,
     CircleWsClientBuilder,
     ConfigError,
     ConnectionFailed,
+    ConnectionLost,
     KeepAlive,
     OutcomeUnknown,
     RedirectRefused,
     RpcError,
 )
+from circle_ws.server import Connection
 from circle_ws.status import ConnectionStatus as Status
 from circle_ws.testing import Circle, Request
+from circle_ws.testing.connection import Done
 from tests.support.clients import KEY
 from tests.support.outcomes import later
 
@@ -237,3 +241,57 @@ def test_wrong_numbers_are_told(times: Any) -> None:
     for order in (circle.refuse, circle.reject_sign_in, lambda value: circle.delay("add", value)):
         with pytest.raises(ConfigError, match="must be a number"):
             order(times)
+
+
+async def test_a_method_may_end_its_connection() -> None:
+    """With a code of its own, or cut off; to a client that is gone nothing can be sent, and that is said."""
+    circle = Circle(sign_in=False)
+    kept: list[Connection] = []
+
+    @circle.method()
+    async def leave(connection: Connection, code: int) -> None:
+        kept.append(connection)
+        if code == 1006:
+            connection.abort()
+        else:
+            await connection.close(code, "over")
+
+    async with circle.connect() as client:
+        for code in (4000, 1006):
+            with pytest.raises(OutcomeUnknown) as lost:
+                await client.call("leave", [code])
+            assert lost.value.code == code
+            await client.wait_until_connected()
+    closed, cut = kept
+    for connection in kept:
+        connection.notify("late")
+    with pytest.raises(ConnectionLost, match="the circle closed the connection with code 4000") as told:
+        await closed.call("late")
+    assert (told.value.code, told.value.reason, told.value.local) == (4000, "over", True)
+    with pytest.raises(ConnectionLost, match="without a closing handshake"):
+        await cut.call("late")
+    left = circle.connect()
+    async with left as client:
+        [connection] = circle.connections
+    with pytest.raises(ConnectionLost, match="it closed the connection with code 1000"):
+        await connection.call("late")
+
+
+@pytest.mark.native_only("a page has one event loop, which does not end")
+def test_orders_to_a_client_whose_loop_has_ended() -> None:
+    """There is nothing left to do."""
+    circle = Circle(sign_in=False)
+    loop = asyncio.new_event_loop()
+    client = loop.run_until_complete(_connected(circle))
+    sockets = [socket for socket, _ in circle._open()]
+    loop.run_until_complete(client.close())
+    loop.close()
+    asyncio.run(_wait(Done(sockets, lambda socket: socket.abort())))
+
+
+async def _connected(circle: Circle) -> CircleWsClient:
+    return await circle.connect()
+
+
+async def _wait(done: Done) -> None:
+    await done

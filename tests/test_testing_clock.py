@@ -1,6 +1,7 @@
 """Virtual time: what is waited for takes none, and passes exactly; the same on a page's loop, which is not ours."""
 
 import asyncio
+import threading
 
 import pytest
 
@@ -40,6 +41,27 @@ async def test_time_stands_still_while_anything_runs() -> None:
         assert clock.elapsed == 0
         await timer
         assert clock.elapsed == 1
+
+
+async def test_what_was_cancelled_is_not_run() -> None:
+    """And does not hold up time."""
+    async with virtual_time() as clock:
+        asyncio.get_running_loop().call_soon(pytest.fail).cancel()
+        await asyncio.sleep(5)
+        assert clock.elapsed == 5
+
+
+@pytest.mark.native_only("a page has no threads")
+async def test_a_timer_that_is_set_from_outside() -> None:
+    """While nothing is left to do, another thread may have the loop set one; time passes to it."""
+    loop = asyncio.get_running_loop()
+    async with virtual_time() as clock:
+        done = loop.create_future()
+        thread = threading.Timer(0.01, loop.call_soon_threadsafe, [loop.call_later, 7, done.set_result, None])
+        thread.start()
+        await done
+        assert clock.elapsed == 7
+        thread.join()
 
 
 async def test_the_loop_is_as_before_afterwards() -> None:

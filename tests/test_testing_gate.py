@@ -2,7 +2,7 @@
 
 import asyncio
 
-from circle_ws.testing.gate import Bell
+from circle_ws.testing.gate import Bell, wake
 from tests.support.outcomes import eventually, later
 
 
@@ -36,3 +36,11 @@ async def test_all_that_wait_are_woken_and_none_is_kept() -> None:
     waiting[3].cancel()
     await asyncio.wait(waiting)
     assert bell._waiters == []
+
+
+async def test_one_that_is_woken_twice() -> None:
+    """Two threads may ring at the same time."""
+    waiter = asyncio.get_running_loop().create_future()
+    wake(waiter)
+    wake(waiter)
+    assert await waiter is None

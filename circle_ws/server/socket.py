@@ -210,7 +210,7 @@ class ClientSocket(ServerConnection):
     def _look(self, taken_before: int) -> None:
         if self._written - self.transport.get_write_buffer_size() > taken_before:
             self._watch()
-        elif self._is_open():
+        else:
             self.drop(f"too slow: you read nothing for {self._stall_timeout:g} s")
 
     def _stop_watching(self) -> None:

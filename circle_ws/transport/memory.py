@@ -128,7 +128,7 @@ class MemoryPeer:
         self.loss: ConnectionLost | None = None
         self.unread_bytes: int = 0
         self._loop = asyncio.get_running_loop()
-        self._transport: MemoryTransport | None = None
+        self._transport: MemoryTransport
         self._inbox: asyncio.Queue[str | None] = asyncio.Queue()
         self._idle = asyncio.Event()
         """Set while everything has been received, and when the connection has ended."""
@@ -140,13 +140,12 @@ class MemoryPeer:
 
     def send(self, message: str | bytes) -> None:
         """Send to the client; it arrives in the next turn of the event loop."""
-        if self._transport is not None and self.loss is None:
+        if self.loss is None:
             self._loop.call_soon(self._transport.take, message)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the connection after what was sent."""
-        if self._transport is not None:
-            self._loop.call_soon(self._transport.end, ConnectionLost.closed(code, reason))
+        self._loop.call_soon(self._transport.end, ConnectionLost.closed(code, reason))
 
     async def receive(self) -> str:
         """Return the next text.

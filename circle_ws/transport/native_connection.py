@@ -330,8 +330,8 @@ class NativeTransport:
         # The handshake is over. Its request and response take more memory than the connection itself; the parser keeps
         # a reference to the response while it runs, so the response is emptied.
         connection.request = None
-        if connection.response is not None:
-            connection.response.headers.clear()
+        assert connection.response is not None
+        connection.response.headers.clear()
 
     @property
     def buffered(self) -> int:

@@ -70,9 +70,7 @@ class Waiter(asyncio.Future[Any]):
             self._wake_up = callback
             self._context = context
             # A task waits in a step of its loop, which has set them; another loop may have run before.
-            hooks = sys.get_asyncgen_hooks()
-            if hooks.firstiter is not None:
-                _event.hooks = hooks
+            _event.hooks = sys.get_asyncgen_hooks()
 
     def set_result(self, result: Any, /) -> None:
         """Set the result, and resume the task: now, where that is legal."""

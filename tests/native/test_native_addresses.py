@@ -100,6 +100,19 @@ async def test_the_next_begins_when_one_has_failed(never: None) -> None:
     them.close()
 
 
+async def test_one_that_fails_while_another_may_still_answer(at_once: None) -> None:
+    """It is waited for, though there is none left to begin."""
+    them = Attempts(2)
+    result = later(first_of(them.all()))
+    await eventually(lambda: them.begun == [0, 1])
+    them.ends[1].set_exception(OSError("no route"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    them.ends[0].set_result(None)
+    assert await result is them.sockets[0]
+    them.close()
+
+
 @pytest.mark.parametrize(
     ("errors", "told"),
     [

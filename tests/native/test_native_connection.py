@@ -16,6 +16,7 @@ from tests.native.test_frames import frame
 from tests.peers.stream_peer import StreamPeer
 from tests.support.clients import client
 from tests.support.outcomes import eventually
+from tests.support.peers import Peers
 from tests.support.recorder import Recorder
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -61,6 +62,20 @@ async def taken(pieces: Callable[[bytes], list[bytes]], until: Callable[[Recorde
         transport.abort()
         await peer.close()
     return recorder
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        ("HTTP/1.1 503", "HTTP 503; the circle, or a server in front of it, cannot answer now"),
+        ("HTTP/1.1 407 No\r\n\r\n", "HTTP 407; a proxy on the way asks for a user name and password"),
+    ],
+)
+async def test_a_refusal_has_its_advice(peers: Peers, reply: str, words: str) -> None:
+    """Of an answer that breaks off, too, if it has come as far as the status."""
+    peer = await peers.start("tcp", reply=reply)
+    with pytest.raises(ConnectionFailed, match=words):
+        await connect(peer.url, Recorder(), TransportOptions())
 
 
 @pytest.mark.parametrize("place", range(-6, 8))

@@ -209,6 +209,21 @@ async def test_a_dot_at_the_end_of_a_host_is_left_out(
     assert await proxy.ask("count") == 1
 
 
+async def test_an_answer_of_a_proxy_that_breaks_off(peers: Peers, circle: RemotePeer) -> None:
+    """It counts, if it has come as far as the status."""
+    proxy = await peers.start("tcp", reply="HTTP/1.1 407")
+    error = await failure(through(proxy.url.replace("ws:", "http:"), circle.port))
+    assert "with HTTP 407" in str(error)
+
+
+async def test_a_proxy_that_hangs_up_once_it_has_agreed(peers: Peers, circle: RemotePeer) -> None:
+    """Or sends what is not the circle's."""
+    for reply in ("HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\nnonsense\r\n\r\n"):
+        proxy = await peers.start("tcp", reply=reply)
+        error = await failure(through(proxy.url.replace("ws:", "http:"), circle.port))
+        assert error.phase == "open"
+
+
 async def test_a_proxy_that_is_left_reports_no_error() -> None:
     """A dial that is cancelled before the proxy has answered waits for no answer any more."""
     loop, told = asyncio.get_running_loop(), list[dict[str, Any]]()

@@ -295,6 +295,17 @@ async def test_bad_options_are_refused() -> None:
         await CircleServer().serve_forever()
 
 
+async def test_it_serves_until_it_is_cancelled() -> None:
+    async with CircleServer() as server:
+        serving = asyncio.create_task(server.serve_forever())
+        async with connect(server.url) as socket:
+            assert (await ask(socket, "rpc.ping"))["result"] == "pong"
+        assert not serving.done()
+        serving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await serving
+
+
 async def test_an_ipv6_circle_has_a_good_url() -> None:
     """The address stands in brackets."""
     async with CircleServer("::1") as server, connect(server.url):

@@ -99,6 +99,17 @@ async def test_a_message_over_the_limit_is_no_backlog() -> None:
             assert sum(one.get("method") == "progress" for one in found) == 8
 
 
+async def test_a_client_is_dropped_once(caplog: pytest.LogCaptureFixture) -> None:
+    """What else is wrong with it by then is neither told nor logged."""
+    async with CircleServer() as server, stranger(server) as client:
+        await eventually(lambda: server.connections)
+        socket = native_socket(server.connections[0])
+        socket.drop("the first reason")
+        socket.drop("the second reason")
+        assert "the first reason" in str(await read_to_the_end(client))
+    assert caplog.text.count("a client is dropped") == 1
+
+
 async def test_who_has_caught_up_starts_anew() -> None:
     """What was pushed and read counts no longer, however much it was."""
     async with CircleServer(max_backlog_bytes=50_000) as server, reluctant(server) as client:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from websockets.asyncio.client import connect
@@ -262,6 +262,85 @@ async def test_a_call_that_ends_with_the_loop_is_lost() -> None:
             task.cancel()
         with pytest.raises(ConnectionLost):
             await calling
+
+
+def test_a_call_that_waits_when_the_loop_ends_is_lost() -> None:
+    """Nothing has cancelled it: its loop was stopped and closed, and never runs again."""
+    loop, started = asyncio.new_event_loop(), threading.Event()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    class Socket:
+        def __init__(self) -> None:
+            self.loop, self.thread = loop, thread.ident
+
+        def loss(self) -> ConnectionLost:
+            return ConnectionLost("the client is gone")
+
+    async def wait() -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    async def call() -> None:
+        connection = Connection(cast("Any", Socket()), cast("Any", None))
+        waiting = asyncio.create_task(connection._on_its_loop(wait()))
+        await eventually(started.is_set)
+        loop.call_soon_threadsafe(loop.stop)
+        await eventually(lambda: not thread.is_alive())
+        [task] = asyncio.all_tasks(loop)
+        # It is never run again, which asyncio would report.
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+        loop.close()
+        with pytest.raises(ConnectionLost):
+            await waiting
+
+    asyncio.run(call())
+    thread.join()
+
+
+async def test_a_call_from_another_thread_may_be_cancelled() -> None:
+    """The request is given up on the circle's loop, too; a reply that comes late is none."""
+    async with CircleServer() as server, connect(server.url) as socket:
+        await eventually(lambda: server.connections)
+        [connection] = server.connections
+
+        async def call() -> None:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(connection.call("question"), 0.05)
+
+        await asyncio.to_thread(asyncio.run, call())
+        await eventually(lambda: not connection._requests.pending.entries)
+        asked = json.loads(await socket.recv())
+        await socket.send(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": "late"}))
+        assert (await ask(socket, "rpc.ping"))["result"] == "pong"
+
+
+async def test_a_fault_of_the_circles_reaches_the_thread_that_publishes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would wait for ever otherwise."""
+
+    def fail(text: bytes, key: str | None) -> int:
+        raise ZeroDivisionError("a fault of ours")
+
+    async with CircleServer() as server:
+        monkeypatch.setattr(server, "_push", fail)
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.to_thread(server.publish, "news")
+
+
+async def test_a_thread_that_cannot_be_started_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system has no more threads, the caller is told, and the method works again once it has."""
+
+    def fail(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async with CircleServer() as server, signed_in(server) as socket:
+        server.method("f", thread=True)(lambda: "well")
+        before = server._free_threads._value
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", fail)
+            assert (await ask(socket, "f"))["error"]["code"] == -32603
+        assert server._free_threads._value == before
+        assert (await ask(socket, "f"))["result"] == "well"
 
 
 async def test_an_async_function_runs_in_no_thread() -> None:

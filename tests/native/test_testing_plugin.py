@@ -78,6 +78,41 @@ def anyio_backend():
 @pytest.mark.anyio
 async def test_it(circle_client): ...
 """
+_ASYNCIO_BACKEND = """
+import pytest
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+"""
+_FAULTY = """
+import asyncio
+import pytest
+from circle_ws.testing import pytest_async
+
+@pytest.fixture
+async def fails():
+    raise ValueError("before the yield")
+    yield
+
+@pytest.fixture
+async def yields_twice():
+    yield 1
+    yield 2
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(pytest_async, "_LIMIT", 0.05)
+
+@pytest.fixture
+async def hangs(impatient):
+    await asyncio.Event().wait()
+    yield
+
+async def test_before(fails): ...
+async def test_after(yields_twice): ...
+async def test_never(hangs): ...
+"""
 _ON_TOP = """
 {mark}
 async def test_a_fixture_on_top(on_top):
@@ -135,3 +170,18 @@ def test_without_any_other_plugin(tmp_path: Path) -> None:
         test_asyncio=_ASYNCIO.format(mark="@pytest.mark.asyncio") + _ON_TOP.format(mark="@pytest.mark.anyio"),
     )
     assert "3 passed, 1 xfailed" in done.stdout, done.stdout
+
+
+def test_beside_anyio_alone(tmp_path: Path) -> None:
+    """Anyio's tests and their fixtures are anyio's, the others are run here, and what is wrong with those is told."""
+    done = run(
+        tmp_path,
+        *("-p", "anyio"),
+        test_anyio=_ASYNCIO_BACKEND
+        + _ASYNCIO.format(mark="@pytest.mark.anyio")
+        + _ON_TOP.format(mark="@pytest.mark.anyio"),
+        test_faulty=_FAULTY,
+    )
+    assert "3 passed, 3 errors" in done.stdout, done.stdout
+    for words in ("before the yield", "the fixture yields more than once", "still running after its limit of 0.05 s"):
+        assert words in done.stdout
