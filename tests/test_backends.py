@@ -128,7 +128,7 @@ def test_the_generator(module: ModuleType) -> None:
 @pytest.mark.parametrize("case", _NO_POINTS)
 def test_what_is_no_point(module: ModuleType, case: str) -> None:
     """A key that is no point of the curve, or in another form, is a `ValueError`."""
-    words = "^a public key begins with 02, 03 or 04$" if "hybrid" in case and module.CONSTANT_TIME else "."
+    words = "^a public key begins with 02, 03 or 04$" if "hybrid" in case and module.CONSTANT_TIME else r"\w \w"
     for compressed in (True, False):
         with pytest.raises(ValueError, match=words):
             module.convert_public_key(_NO_POINTS[case], compressed=compressed)

@@ -50,6 +50,7 @@ _NO_KEYS: list[Any] = [
     "0x",
     "0x0x" + _KEY,
     _KEY[:-1] + "g",
+    "X" + _KEY[1:],
     _KEY[:32] + " " + _KEY[33:],
     "１" + _KEY[1:],
     "+" + _KEY[1:],

@@ -43,6 +43,11 @@ def test_the_public_key_in_both_forms() -> None:
         assert pair.format_public_key(compressed=True) == "02" + _PUBLIC[2:66]
 
 
+def test_what_it_looks_like() -> None:
+    """Its kind, and that something is left out."""
+    assert repr(KeyPair(_KEY)) == "KeyPair(private_key=<hidden>)"
+
+
 def test_generated_pairs_differ() -> None:
     """Each new key pair is another one, and signs."""
     pairs = [KeyPair.generate() for _ in range(5)]

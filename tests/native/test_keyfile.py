@@ -291,6 +291,26 @@ def test_no_frame_holds_a_password(written: Path, tmp_path: Path, password: Any)
             assert secret not in recorded(error)
 
 
+@pytest.mark.parametrize("missing", ["Crypto.IO", "cryptography.hazmat.primitives"])
+def test_what_encryption_needs_is_told(
+    written: Path, tmp_path: Path, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the extra an encrypted file is neither read nor written."""
+    monkeypatch.setitem(sys.modules, missing, None)
+    for use in (
+        lambda: KeyPair.from_file(written, PASSWORD),
+        lambda: KeyPair(KEY).to_file(tmp_path / "new.pem", PASSWORD),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            use()
+        assert str(caught.value) == (
+            "encrypted key files need a package more: pip install 'circle-ws[keyfile]'; "
+            "a page keeps no key files, use a wallet there"
+        )
+        assert caught.value.option == "password"
+    assert not (tmp_path / "new.pem").exists()
+
+
 def test_an_existing_file_is_never_overwritten(written: Path) -> None:
     """A key that is lost is lost for good."""
     before = written.read_bytes()
@@ -372,9 +392,3 @@ def test_a_wallet_needs_a_page() -> None:
     """Natively the wallet signer says at once where it belongs."""
     with pytest.raises(UnsupportedRuntime, match="page"):
         Eip1193Signer()
-
-
-def test_without_the_extra_it_says_what_to_install(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "cryptography.exceptions", None)
-    with pytest.raises(ConfigError, match=r"pip install 'circle-ws\[keyfile\]'"):
-        KeyPair.from_file(written, PASSWORD)
