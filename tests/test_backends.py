@@ -182,6 +182,15 @@ def test_recovering_ends_at_infinity(module: ModuleType, number: int) -> None:
 
 
 @each_backend
+def test_recovering_at_the_edges(module: ModuleType) -> None:
+    """r and s may be 1, and neither 0 nor the order."""
+    recovered = [module.recover(_DIGEST, _number(r) + _number(s), 0) for r, s in ((1, 1), (1, 2), (2, 1))]
+    assert [key and key[1:9].hex() for key in recovered] == ["6b2bec6ad9ea6499", "d484783250c6dc75", "ca566e02e3d38784"]
+    for r, s in ((0, 1), (1, 0), (_ORDER, 1), (1, _ORDER)):
+        assert module.recover(_DIGEST, _number(r) + _number(s), 0) is None
+
+
+@each_backend
 @pytest.mark.parametrize("recovery_id", [-1, 2, 3, 4, 27, 255, 256])
 def test_recovery_ids_out_of_range(module: ModuleType, recovery_id: int) -> None:
     """Only 0 and 1 recover a key from an ordinary signature."""
