@@ -182,6 +182,16 @@ def test_recovering_ends_at_infinity(module: ModuleType, number: int) -> None:
 
 
 @each_backend
+@pytest.mark.parametrize(("s", "is_low"), [(_ORDER // 2, True), (_ORDER // 2 + 1, False)], ids=["half", "above"])
+def test_the_greatest_s(module: ModuleType, s: int, is_low: bool) -> None:
+    """Half of the order is low, and one more is not: the key is chosen so that the signature would be right."""
+    r = int.from_bytes(module.derive_public_key(_number(7), compressed=True)[1:], "big")
+    secret = (7 * s - int.from_bytes(_DIGEST, "big")) * pow(r, -1, _ORDER) % _ORDER
+    public_key = module.derive_public_key(_number(secret), compressed=False)
+    assert module.verify(public_key, _DIGEST, _number(r) + _number(s)) is is_low
+
+
+@each_backend
 def test_recovering_at_the_edges(module: ModuleType) -> None:
     """r and s may be 1, and neither 0 nor the order."""
     recovered = [module.recover(_DIGEST, _number(r) + _number(s), 0) for r, s in ((1, 1), (1, 2), (2, 1))]
