@@ -20,6 +20,7 @@ from circle_ws import (
     OutcomeUnknown,
     QueueFull,
     RpcError,
+    StatusChange,
 )
 from tests.support.clients import client
 from tests.support.outcomes import eventually, later, until
@@ -353,16 +354,21 @@ async def test_notifications_that_were_never_written_are_told_of(peers: Peers, w
     peer = await peers.start("scripted")
     options: dict[str, Any] = {"max_queued": 1} if why == "queue" else {}
     backoff = Backoff(first=0.05, base=0.05, maximum=0.1, floor=0.01, attempts=2 if why == "giving up" else None)
+    waiting: list[asyncio.Task[None]] = []
     async with client(peer.url, key=None, backoff=backoff, **options) as it:
-        await peer.stop()
-        await eventually(lambda: it.status is ConnectionStatus.WAITING)
 
         async def leave() -> None:
             async with it.batch(timeout=0.05 if why == "its time" else None) as batch:
                 batch.notify("f")
                 batch.notify("g")
 
-        waiting = [later(leave()) for _ in range(2)]
+        def note(change: StatusChange) -> None:
+            if change.status is ConnectionStatus.WAITING and not waiting:
+                waiting.extend(later(leave()) for _ in range(2))
+
+        it.on_status(note)
+        await peer.stop()
+        await eventually(lambda: waiting)
         if why == "closing":
             await asyncio.sleep(0)
             await it.close(drain=0)
