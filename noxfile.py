@@ -26,7 +26,9 @@ HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 """The Python that runs nox, and all but the native suites."""
 
 OUTSIDE = {"chromium": "chromium", "firefox": "firefox", "node": "not chromium and not firefox and not example_project"}
-"""Which of the tests that start a runtime themselves belong to each."""
+"""Which of the tests that start a runtime themselves belong to each ..."""
+OUTSIDE_FILES = sorted(str(path) for path in Path("tests/native").glob("*.py") if "mark.harness" in path.read_text())
+"""... and where they are: to look through all tests takes longer than some of them."""
 OLDEST, NEWEST = VERSIONS[0], VERSIONS[-1]
 MEASURED = NEWEST if FOUND[NEWEST] or not debian.why_not(NEWEST) else HERE
 """The version whose native run counts for coverage. In the newest that is cheap; 3.11 takes twice as long for it. What
@@ -59,6 +61,8 @@ BROWSER_DATA = CACHE / "coverage" / "chromium"
 PROCESSES = ["-n", "5", "--dist", "loadfile"]
 SAME_ORDER = {"PYTHONHASHSEED": "0"}
 PAGES = ["--pages", "4"]
+# A browser for each file is kept busy by one page at a time.
+TWO_BROWSERS = ["-n", "2", "--dist", "loadfile"]
 
 # A test that blocks the loop's thread cannot be ended from inside: print where it is and stop. The time is for each
 # test, and longer than all that those wait for themselves.
@@ -265,7 +269,7 @@ def codec_versions(session: nox.Session) -> None:
         if not home.exists():
             target = ["--no-deps", "--target", str(home)]
             session.run(_uv(session), *_INSTALL, python[-1], *target, f"msgspec=={version}")
-        session.run(*python, "-m", "pytest", *WATCHED, *CODEC, env={**SAME_ORDER, "PYTHONPATH": str(home)})
+        session.run(*python, "-m", "pytest", *WATCHED, *PROCESSES, *CODEC, env=SAME_ORDER | {"PYTHONPATH": str(home)})
 
 
 @nox.session
@@ -359,8 +363,8 @@ def pyodide(session: nox.Session, runtime: str) -> None:
     part = [] if runtime == "chromium" else [*PAGES_PART, *(f"--ignore={path}" for path in PAGES_LEFT_OUT)]
     session.run(*harness, *(session.posargs or [*PAGES, *part]))
     if not session.posargs:
-        outside = ["-m", "harness", "-k", OUTSIDE[runtime], "tests/native"]
-        session.run(*python, "-m", "pytest", *outside, env={"CIRCLE_WS_BUNDLE": folder})
+        outside = ["-n", "3", "-m", "harness", "-k", OUTSIDE[runtime], *OUTSIDE_FILES]
+        session.run(*python, "-m", "pytest", *outside, env=SAME_ORDER | {"CIRCLE_WS_BUNDLE": folder})
 
 
 @nox.session
@@ -369,7 +373,8 @@ def example(session: nox.Session) -> None:
     _need(session, "chromium", "node", "npm")
     folder = str(_bundle(session))
     python = _environment(session, "example", "test")
-    session.run(*python, "-m", "pytest", "tests/example", *session.posargs, env={"CIRCLE_WS_BUNDLE": folder})
+    environ = SAME_ORDER | {"CIRCLE_WS_BUNDLE": folder}
+    session.run(*python, "-m", "pytest", *TWO_BROWSERS, "tests/example", *session.posargs, env=environ)
 
 
 @nox.session
@@ -388,7 +393,7 @@ def hosts(session: nox.Session) -> None:
     python = _environment(session, "example", "hosts", "test")
     report = str(CACHE / "hosts.xml")
     told = ["--junitxml", report, "-o", "junit_family=xunit1"]
-    session.run(*python, "-m", "pytest", "tests/hosts", *told, *session.posargs)
+    session.run(*python, "-m", "pytest", *TWO_BROWSERS, "tests/hosts", *told, *session.posargs, env=SAME_ORDER)
     if not session.posargs:
         session.run(*python, "-m", "tools.support_table", report, "--check")
 

@@ -24,26 +24,40 @@ def offline(context: BrowserContext) -> Iterator[BrowserContext]:
 
 
 def test_a_dropped_connection_comes_back_and_a_waiting_call_is_answered(page: Page) -> None:
+    """The script is run in the moment of the loss: whoever waits to see it comes too late on a busy machine."""
+    page.get_by_label("Script", exact=True).fill("40 + 2")
     page.evaluate(
-        """new MutationObserver(() => (window.waits ??= []).push(document.getElementById("countdown").textContent))
-            .observe(document.getElementById("countdown"), {childList: true})"""
+        """() => {
+            const [countdown, answers] = ["countdown", "answers"].map((id) => document.getElementById(id));
+            const run = [...document.querySelectorAll("button")].find((it) => it.textContent.trim() === "Run");
+            Object.assign(window, { waits: [], answered: [] });
+            const watch = (element, options, note) => new MutationObserver(note).observe(element, options);
+            watch(countdown, { childList: true }, () => window.waits.push(countdown.textContent));
+            const all = { childList: true, subtree: true, characterData: true };
+            watch(answers, all, () => window.answered.push(answers.firstElementChild?.textContent));
+            watch(document.body, { attributes: true }, (_, it) => {
+                if (document.body.dataset.status !== "waiting") return;
+                it.disconnect();
+                run.click();
+            });
+        }"""
     )
     public_key = page.locator("#public-key").inner_text()
-    expect(call(page, "drop")).to_contain_text("OutcomeUnknown")
-    expect(answer(page)).to_contain_text("The circle may have carried it out.")
-    assert "Ask the circle" not in answer(page).inner_text(), "advice for programmers"
-    expect(page.locator("body")).to_have_attribute("data-status", "waiting")
-    page.get_by_label("Script", exact=True).fill("40 + 2")
-    page.get_by_role("button", name="Run").click()
-    expect(answer(page)).to_contain_text("Waiting for the connection")
+    page.get_by_label("Method", exact=True).fill("drop")
+    page.get_by_role("button", name="Call").click()
     expect(answer(page).locator("pre")).to_have_text("42")
+    dropped = page.locator("#answers > li").nth(1)
+    expect(dropped).to_contain_text("OutcomeUnknown")
+    expect(dropped).to_contain_text("The circle may have carried it out.")
+    assert "Ask the circle" not in dropped.inner_text(), "advice for programmers"
+    assert any("Waiting for the connection" in text for text in page.evaluate("window.answered"))
     assert statuses(page) == ["waiting", *ATTEMPT]
     expect(page.locator("#log")).to_contain_text("dropped on request")
     expect(page.locator("#public-key")).to_have_text(public_key)
     waits = [
         float(found[1]) for words in page.evaluate("window.waits") if (found := re.search(r"in (\d+\.\d) s", words))
     ]
-    assert len(set(waits)) > 2, "the countdown counts"
+    assert len(set(waits)) > 1, "the countdown counts"
     assert waits == sorted(waits, reverse=True)
     expect(page.locator("#countdown")).to_be_hidden()
 
@@ -108,6 +122,12 @@ def test_buttons_that_cannot_work_are_off(page: Page) -> None:
     expect(page.locator("#status")).to_have_text("Connected")
 
 
+def _attempt(page: Page) -> int:
+    """The number of the attempt that is shown; the next one may have begun meanwhile."""
+    expect(page.locator("#attempt")).to_have_text(re.compile(r"Attempt \d+"))
+    return int(page.locator("#attempt").inner_text().split()[1])
+
+
 def test_a_wrong_address_and_a_wrong_key_are_told_in_words(page: Page) -> None:
     own = page.get_by_label("Circle", exact=True).input_value()
     admitted = generate_private_key()
@@ -116,9 +136,13 @@ def test_a_wrong_address_and_a_wrong_key_are_told_in_words(page: Page) -> None:
         connect(page, "ws://127.0.0.1:1/")
         expect(page.locator("#status")).to_have_text("Waiting")
         expect(page.locator("#status-detail")).to_have_text("The circle could not be reached.")
-        expect(page.locator("#attempt")).to_have_text("Attempt 1")
+        before = _attempt(page)
         page.get_by_role("button", name="Reconnect now").click()
-        expect(page.locator("#attempt")).to_have_text("Attempt 2")
+        page.wait_for_function(
+            "(before) => Number(document.getElementById('attempt').textContent.split(' ')[1]) > before",
+            arg=before,
+            timeout=120_000,
+        )
         page.get_by_role("button", name="Disconnect").click()
         connect(page, "http://127.0.0.1/")
         expect(page.locator("#url-fault")).to_contain_text("begins with ws:// or wss://")
