@@ -202,14 +202,13 @@ class PyodideTransport:
             setattr(self._js_socket, name, None)
             js_handler.destroy()
         self._js_handlers.clear()
-        if not self._closed.done():
-            self._closed.set_result(None)
+        _settle(self._closed)
 
     # What JavaScript calls.
 
     def _on_open(self, _js_event: Any) -> None:
         # Firefox opens a socket whose server accepted no subprotocol; the standard, Chromium and Node do not.
-        if self._options.subprotocols and not self._js_socket.protocol:
+        if self._options.subprotocols and not self._js_socket.protocol:  # pragma: no cover - Firefox is not measured
             self._silent = True
             self._settle(_refused())
         else:

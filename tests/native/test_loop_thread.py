@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -131,7 +131,7 @@ def test_what_never_began_is_given_up() -> None:
     work.begin()
     assert isinstance(work.error, ZeroDivisionError)
     work.cancel()
-    call = Call(_Refusing(), ("f", None, None), False)
+    call = Call(cast("Any", _Refusing()), ("f", None, None), False)
     call.begin()
     assert isinstance(call.error, ZeroDivisionError)
     call.cancel()

@@ -109,7 +109,7 @@ const scenarios = {
     const client = await circle.connect(url, quick);
     const {call, close, on, onStatus, play} = client;
     const stop = client.on("tick", () => {});
-    await close();
+    await Promise.all([close(), close()]);
     await close();
     stop();
     on("tick", () => {})();
@@ -135,6 +135,20 @@ const scenarios = {
     const late = await thrown(kept.call("echo", [1]));
     await client.close();
     return {steps, lost, again, late, waiting: changes[0]};
+  },
+
+  async aClientThatGivesUp({ circle, pyodide, url, key, quick }, more) {
+    const client = await circle.connect(url, {...quick, backoff: null});
+    const statuses = [];
+    const failed = new Promise((resolve) => {
+      client.onStatus((change) => { statuses.push(change.status); if (change.status === "failed") resolve(); });
+    });
+    client.on("tick", () => {});
+    const lost = await thrown(client.call("drop", [1001]));
+    await failed;
+    const missing = await thrown((async () => client.on("tick"))());
+    await client.close();
+    return {lost, statuses, missing: missing.message};
   },
 
   async aSetupThatFails({ circle, pyodide, url, key, quick }, more) {

@@ -1,5 +1,6 @@
 """Real values of JavaScript's, as a client gets them that is called from there."""
 
+import sys
 from typing import Any
 
 import js
@@ -7,6 +8,7 @@ import pytest
 from pyodide.ffi import create_proxy, to_js
 
 from circle_ws import InvalidRequest
+from circle_ws.js.values import from_javascript
 from circle_ws.jsonrpc import codec as json
 from circle_ws.jsonrpc import messages as envelope
 from tests.support.clients import client
@@ -55,6 +57,22 @@ def test_what_contains_itself_is_refused() -> None:
     js_endless.push(js_endless)
     with pytest.raises(InvalidRequest, match="nested more than 512 deep"):
         envelope.request(1, "f", js_endless)
+
+
+def test_what_does_not_fit_on_the_stack_is_refused() -> None:
+    """Where the program's own is deep already; the values are not in the context of the error."""
+    depth, frame = 0, sys._getframe()
+    while frame.f_back is not None:
+        depth, frame = depth + 1, frame.f_back
+    js_nested = parsed("[" * 400 + "]" * 400)
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(depth + 150)
+    try:
+        with pytest.raises(InvalidRequest, match="the program's own stack is deep") as caught:
+            from_javascript(js_nested)
+    finally:
+        sys.setrecursionlimit(limit)
+    assert caught.value.__context__ is None
 
 
 def test_what_is_nested_too_deep_is_refused() -> None:

@@ -98,6 +98,14 @@ async def test_a_lost_connection(page: Page) -> None:
     assert found["waiting"][:2] == ["waiting", "ConnectionLost"]
 
 
+async def test_a_client_that_gives_up(page: Page) -> None:
+    """Its status tells, and callbacks for notifications are called no more; without a callback there is none."""
+    found = await page.run("aClientThatGivesUp")
+    assert found["lost"]["name"] == "OutcomeUnknown"
+    assert found["statuses"] == ["failed", "closed"]
+    assert "on(method, callback) needs a function" in found["missing"]
+
+
 async def test_a_setup_that_fails(page: Page) -> None:
     """An error of the session's is a failed attempt, as in Python; another one ends the client with itself."""
     found = await page.run("aSetupThatFails")

@@ -1,9 +1,15 @@
 """What only the browser's transport can tell."""
 
-import pytest
+import asyncio
+from types import SimpleNamespace
 
-from circle_ws.errors import ConnectionFailed, ConnectionLost, MessageTooLarge
-from circle_ws.transport import TransportOptions, connect
+import js
+import pytest
+from pyodide.ffi import to_js
+
+from circle_ws.errors import ConnectionFailed, ConnectionLost, MessageTooLarge, ProtocolError
+from circle_ws.transport import Transport, TransportOptions, connect
+from circle_ws.transport.pyodide import PyodideTransport
 from tests.support.clients import client
 from tests.support.peers import Peers
 from tests.support.recorder import Recorder
@@ -82,3 +88,62 @@ async def test_an_event_of_a_socket_that_we_close_takes_no_more(peers: Peers) ->
     while not (received := await peer.ask("received")):
         pass
     assert received == [last]
+
+
+def _come(transport: Transport, text: str) -> None:
+    """Let a message come, as one event of the socket's."""
+    assert isinstance(transport, PyodideTransport)
+    js_options = to_js({"data": text}, dict_converter=js.Object.fromEntries)
+    transport._js_socket.dispatchEvent(js.MessageEvent.new("message", js_options))
+
+
+async def test_what_comes_while_it_is_closed_is_not_taken(peers: Peers) -> None:
+    """The peer may have written it before it knew."""
+    peer = await peers.start("scripted")
+    recorder = Recorder()
+    transport = await connect(peer.url, recorder, TransportOptions(close_timeout=2))
+    closing = asyncio.ensure_future(transport.close())
+    await asyncio.sleep(0)
+    _come(transport, "late")
+    await closing
+    assert recorder.messages == []
+
+
+async def test_a_receiver_that_aborts_over_a_large_message(peers: Peers) -> None:
+    """It has ended the connection itself, and is told of no loss."""
+
+    class Aborting(Recorder):
+        def invalid(self, cause: ProtocolError) -> None:
+            super().invalid(cause)
+            transport.abort()
+
+    peer = await peers.start("scripted")
+    recorder = Aborting()
+    transport = await connect(peer.url, recorder, TransportOptions(max_message_bytes=10, close_timeout=2))
+    _come(transport, "x" * 11)
+    assert [type(it) for it in recorder.invalids] == [MessageTooLarge]
+    assert recorder.losses == []
+
+
+async def test_a_close_after_the_message_that_ended_it(peers: Peers) -> None:
+    """The first reason counts, and is told once: a large message may have been put aside until the close."""
+    peer = await peers.start("scripted")
+    recorder = Recorder()
+    transport = await connect(peer.url, recorder, TransportOptions(max_message_bytes=10, close_timeout=2))
+    assert isinstance(transport, PyodideTransport)
+    transport._take_later("x" * 11)
+    transport._on_close(SimpleNamespace(code=1001, reason="over"))
+    assert [loss.code for loss in recorder.losses] == [4009]
+
+
+async def test_a_message_of_a_flood_lets_writing_go_on(peers: Peers) -> None:
+    """As every message does, once the browser has sent enough."""
+    peer = await peers.start("scripted")
+    recorder = Recorder()
+    transport = await connect(peer.url, recorder, TransportOptions(close_timeout=2))
+    assert isinstance(transport, PyodideTransport)
+    relief = transport._relief = asyncio.get_running_loop().create_future()
+    transport._take_later("text")
+    assert relief.done()
+    assert recorder.messages == ["text"]
+    await transport.close()

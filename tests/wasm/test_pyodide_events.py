@@ -1,6 +1,7 @@
 """What a page tells a client: real events of the real page, and that no listener stays."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import js
@@ -8,7 +9,7 @@ import pytest
 from pyodide.ffi import to_js
 
 from circle_ws import Backoff, ConnectionFailed, ConnectionStatus, KeepAlive
-from circle_ws.transport import host_events
+from circle_ws.transport import host_events, pyodide_events
 from circle_ws.transport.memory import MemoryPeer, MemoryServer
 from tests.support.clients import QUICK, client
 from tests.support.outcomes import eventually, later, until
@@ -155,3 +156,33 @@ async def test_without_a_page_nothing_is_known() -> None:
     assert host_events.offline is False
     async with client("wss://circle.example/", key=None, transport=MemoryServer(_serve)):
         host_events.wake()
+
+
+@needs_page
+def test_in_a_worker_there_is_no_tab(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """The network's events are there; a watcher that raises harms neither the page nor the others."""
+
+    def fail() -> None:
+        woken.append("failed")
+        raise ZeroDivisionError("a fault of the watcher's")
+
+    woken: list[str] = []
+    worker = SimpleNamespace(globalThis=js.globalThis, addEventListener=js.addEventListener)
+    monkeypatch.setattr(pyodide_events, "js", worker)
+    end = pyodide_events.PageEvents().watch(fail)
+    _dispatch(js.globalThis, "online")
+    end()
+    _dispatch(js.globalThis, "online")
+    assert woken == ["failed"]
+    assert "handling an event of the page failed" in caplog.text
+
+
+async def test_an_event_that_is_none_forbids_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged; where there are no such events, as in Node, a policy is watched in vain."""
+    monkeypatch.setattr(pyodide_events, "js", SimpleNamespace())
+    with pyodide_events.PolicyWatch("ws://localhost/") as watch:
+        watch._on_violation(SimpleNamespace())
+        assert not watch.violation.done()
+    assert "handling a violation of the content security policy failed" in caplog.text

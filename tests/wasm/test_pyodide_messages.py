@@ -431,3 +431,10 @@ async def test_replies_before_a_close_count(peers: Peers, state: str, waits: boo
         late.cancel()
         js.Reflect.deleteProperty(transport._js_socket, "readyState")
         transport._js_socket.close()
+
+
+def test_events_whose_data_are_their_own() -> None:
+    """As Node has them: they are read one by one."""
+    js_events: Any = to_js([{"data": "first"}, {"data": "second"}], dict_converter=js.Object.fromEntries)
+    assert flood.read_together(js_events, 2) == ["first", "second"]
+    assert flood.reader_of_large(js_events[0])(js_events[1]) == "second"
