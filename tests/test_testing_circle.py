@@ -22,7 +22,9 @@ from circle_ws import (
 from circle_ws.server import Connection
 from circle_ws.status import ConnectionStatus as Status
 from circle_ws.testing import Circle, Request
-from circle_ws.testing.connection import Done
+from circle_ws.testing.connection import Done, MemorySocket, Pulse
+from circle_ws.testing.gate import Bell
+from circle_ws.transport.memory import MemoryPeer
 from tests.support.clients import KEY
 from tests.support.outcomes import later
 
@@ -295,3 +297,12 @@ async def _connected(circle: Circle) -> CircleWsClient:
 
 async def _wait(done: Done) -> None:
     await done
+
+
+async def test_a_client_that_is_gone_before_it_is_served() -> None:
+    """The circle's end knows it, and has no message."""
+    peer = MemoryPeer("ws://localhost/")
+    socket = MemorySocket(peer, Pulse(Bell()))
+    peer.ended(ConnectionLost.closed(1001))
+    assert await socket.next_message() is None
+    assert not socket.push(b"late")

@@ -22,8 +22,7 @@ from websockets.protocol import OPEN, Event
 
 try:
     from websockets.speedups import apply_mask
-except ImportError:  # pragma: no cover
-    # A platform for which `websockets` has no compiled wheel.
+except ImportError:  # pragma: no cover - a platform for which `websockets` has no compiled wheel
     from websockets.utils import apply_mask
 
 from ..errors import ConnectionLost
