@@ -68,6 +68,25 @@ async def test_a_loss_that_it_does_not_notice_fails_the_attempt() -> None:
     await it.close()
 
 
+async def test_a_loss_in_the_very_moment_of_the_sign_in_fails_the_attempt() -> None:
+    """The circle has accepted the key and hung up, before the client could go on."""
+
+    async def curt(peer: MemoryPeer) -> None:
+        async for text in peer:
+            request = json.loads(text)
+            result = "nonce_1234567890_abcdef" if request["method"] == "fetch_nonce" else True
+            peer.send(json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}))
+            if request["method"] == "authenticate":
+                peer.close(1012, "restarting")
+
+    it = client("ws://localhost/", transport=MemoryServer(curt))
+    with pytest.raises(ConnectionFailed, match="closed the connection as soon as it was open") as caught:
+        await it.connect()
+    assert isinstance(caught.value.__cause__, ConnectionLost)
+    assert caught.value.__cause__.code == 1012
+    await it.close()
+
+
 async def test_a_transport_that_does_not_let_itself_be_cancelled() -> None:
     """A client that is closed meanwhile is closed: the connection that comes all the same is cut."""
 

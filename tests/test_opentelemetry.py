@@ -38,7 +38,7 @@ async def test_a_span_for_each_call(peers: Peers, recorded: Recorded) -> None:
     async with recorded.builder(circle.url).build() as client:
         with recorded.tracers.get_tracer("test").start_as_current_span("caller") as caller:
             assert await client.call("echo", ["secret"]) == "secret"
-            await client.notify("record", ["has no end"])
+            await client.notify("record", ["passes no middleware"])
     [attempt] = recorded.spans("circle_ws.connect")
     [call] = recorded.spans("echo")
     assert recorded.spans("record") == []

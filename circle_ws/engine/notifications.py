@@ -135,11 +135,11 @@ class Subscriptions:
 
     def resume(self, at: float) -> None:
         """After an interruption, mark a gap in every buffer: notifications may come again from the time `at` on."""
-        if self.interrupted_at is not None:
-            downtime = max(at - self.interrupted_at, 0.0)
-            self.interrupted_at = None
-            for buffer in self._all():
-                buffer.interrupted(downtime)
+        assert self.interrupted_at is not None
+        downtime = max(at - self.interrupted_at, 0.0)
+        self.interrupted_at = None
+        for buffer in self._all():
+            buffer.interrupted(downtime)
 
     def fail(self, failure: Exception) -> None:
         """Make every listener raise `failure`, until `revive`."""

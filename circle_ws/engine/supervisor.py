@@ -257,7 +257,8 @@ class Supervisor:
         # First: the status is published before any reply on this connection.
         self.publisher.set(Status.CONNECTED)
         self._attempt = 0
-        self.subscriptions.resume(clock.wall_time())
+        if self.subscriptions.interrupted_at is not None:
+            self.subscriptions.resume(clock.wall_time())
         self.counters.connects += 1
         self.counters.reconnects += self._phase is Phase.ESTABLISHED
         if self._phase in _RUNNING:

@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import hashlib
+import socket
+import struct
 from collections.abc import AsyncGenerator, Callable
 
 import pytest
@@ -12,6 +14,7 @@ from circle_ws import ConnectionFailed, ConnectionLost, MessageTooLarge
 from circle_ws.jsonrpc.lenient import reply_ids
 from circle_ws.transport import Transport, TransportOptions
 from circle_ws.transport.native import connect
+from circle_ws.transport.native_connection import Connection
 from tests.native.test_frames import frame
 from tests.peers.stream_peer import StreamPeer
 from tests.support.clients import client
@@ -76,6 +79,34 @@ async def test_a_refusal_has_its_advice(peers: Peers, reply: str, words: str) ->
     peer = await peers.start("tcp", reply=reply)
     with pytest.raises(ConnectionFailed, match=words):
         await connect(peer.url, Recorder(), TransportOptions())
+
+
+async def test_a_reset_in_the_middle_of_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came before it counts, as before an end in order."""
+    came, take = asyncio.Event(), Connection.data_received
+
+    def note(self: Connection, data: bytes | memoryview) -> None:
+        take(self, data)
+        came.set()
+
+    class Resetting(StreamPeer):
+        async def serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 503")
+            await came.wait()
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            writer.transport.abort()
+
+    monkeypatch.setattr(Connection, "data_received", note)
+    peer = Resetting()
+    await peer.open(0)
+    try:
+        with pytest.raises(ConnectionFailed) as caught:
+            await connect(peer.url, Recorder(), TransportOptions())
+        assert caught.value.http_status == 503
+    finally:
+        await peer.close()
 
 
 @pytest.mark.parametrize("place", range(-6, 8))

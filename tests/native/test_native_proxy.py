@@ -10,6 +10,7 @@ import logging
 import ssl
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import trustme
 from circle_ws import CircleWsClient, CircleWsClientBuilder, ConfigError, ConnectionFailed, ConnectionStatus
 from circle_ws.auth import derive_public_key
 from circle_ws.transport.native_proxy import _Connect
+from tests.peers.stream_peer import StreamPeer
 from tests.support.clients import KEY, client
 from tests.support.limits import PATIENCE
 from tests.support.outcomes import later, until
@@ -350,6 +352,40 @@ async def test_a_proxy_cannot_stand_in_for_the_circle(
     assert "the server's TLS certificate is not to be trusted" in str(error)
     assert f"(through the proxy {proxy.url})" in str(error)
     assert await circle.ask("public_keys") == []
+
+
+class EndOfTls(StreamPeer):
+    """A proxy that agrees, and a circle behind it that ends TLS in the packet that ends its handshake."""
+
+    def __init__(self, certificate: str) -> None:
+        super().__init__("http", "")
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate)
+        # In 1.3 the last word of the handshake is the client's.
+        self._context.maximum_version = ssl.TLSVersion.TLSv1_2
+
+    async def serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = self._context.wrap_bio(incoming, outgoing, server_side=True)
+        while data := await reader.read(65536):
+            incoming.write(data)
+            with suppress(ssl.SSLWantReadError):
+                tls.do_handshake()
+                tls.unwrap()
+            writer.write(outgoing.read())
+
+
+async def test_a_circle_that_ends_tls_at_once(authority: trustme.CA, trusting: ssl.SSLContext, tmp_path: Path) -> None:
+    """The connection is closed when its handshake is over, and is not waited on."""
+    peer = EndOfTls(certificate(authority, tmp_path, NAME))
+    await peer.open(0)
+    try:
+        error = await failure(client(f"wss://{NAME}/", proxy=peer.url, tls=trusting))
+        assert isinstance(error.__cause__, ConnectionResetError)
+    finally:
+        await peer.close()
 
 
 async def test_tls_to_the_proxy(

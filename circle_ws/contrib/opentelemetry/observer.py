@@ -185,8 +185,10 @@ class _Observed:
                 self.request = replace(self.request, batch=tuple(map(self._start, self.request.batch)))
             else:
                 self.request = self._start(self.request)
-                if (call := self._calls[0]) is not None:
-                    self._token = attach(trace.set_span_in_context(call[0]))
+                call = self._calls[0]
+                # Only in a batch: a notification by itself passes no middleware.
+                assert call is not None
+                self._token = attach(trace.set_span_in_context(call[0]))
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
