@@ -5,7 +5,6 @@ its own; all else (the checkout, the home, the network) is the machine's, mounte
 the mounts are gone, whatever became of it.
 """
 
-import functools
 import hashlib
 import os
 import platform
@@ -46,7 +45,6 @@ def inside(version: str) -> list[str]:
 _UNSHARE = ["unshare", "--mount", "--propagation", "private"]
 
 
-@functools.cache
 def why_not(version: str) -> str | None:
     """Return why this machine can have no such folder with this Python, or None where it can."""
     if version not in _PYTHONS:

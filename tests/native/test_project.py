@@ -169,7 +169,7 @@ def test_the_workflows_run_sessions_that_there_are() -> None:
     assert {"lowest", "tests(3.11)", "installed(3.15)", "pyodide(firefox)"} <= named
     assert named <= _sessions()
     unnamed = {name for name in _sessions() - named if not name.startswith("fuzz(")}
-    assert unnamed == {"bench", "bench_small", "mutation", "wheels"}
+    assert unnamed == {"bench", "bench_small", "mutation", "repeat", "wheels"}
 
 
 def test_an_audit_that_asked_nothing_is_none() -> None:
