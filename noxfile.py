@@ -269,7 +269,7 @@ def codec_versions(session: nox.Session) -> None:
         if not home.exists():
             target = ["--no-deps", "--target", str(home)]
             session.run(_uv(session), *_INSTALL, python[-1], *target, f"msgspec=={version}")
-        session.run(*python, "-m", "pytest", *WATCHED, *PROCESSES, *CODEC, env=SAME_ORDER | {"PYTHONPATH": str(home)})
+        session.run(*python, "-m", "pytest", *WATCHED, *CODEC, env=SAME_ORDER | {"PYTHONPATH": str(home)})
 
 
 @nox.session
