@@ -6,6 +6,7 @@ package may register kinds of peers with `kind`.
 
 import asyncio
 import concurrent.futures
+import errno
 import importlib
 import inspect
 import itertools
@@ -126,8 +127,15 @@ class PeerHost:
         running = self._find(id)
         if running.up:
             raise PeerError(f"the peer {id} is still up")
-        running.port = await running.peer.open(running.port)
-        running.up = True
+        while not running.up:
+            try:
+                running.port = await running.peer.open(running.port)
+                running.up = True
+            except OSError as error:
+                # Somebody's connection to elsewhere may have been given the port meanwhile, for a while.
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                await asyncio.sleep(0.05)
         return {"id": id, "url": running.peer.url, "port": running.port}
 
     async def _ask(self, id: str, name: str, **arguments: Any) -> Any:
