@@ -44,6 +44,7 @@ def test_a_dropped_connection_comes_back_and_a_waiting_call_is_answered(page: Pa
     )
     public_key = page.locator("#public-key").inner_text()
     page.get_by_label("Method", exact=True).fill("drop")
+    page.get_by_label("Params, as JSON").fill("")
     page.get_by_role("button", name="Call").click()
     expect(answer(page).locator("pre")).to_have_text("42")
     dropped = page.locator("#answers > li").nth(1)
