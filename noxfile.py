@@ -35,7 +35,6 @@ MEASURED = NEWEST if FOUND[NEWEST] or not debian.why_not(NEWEST) else HERE
 the newest has no wheel of (coincurve) is measured in the session `lowest`."""
 BETWEEN = [
     "tests/contract",
-    "tests/faults",
     "tests/test_convert.py",
     "tests/test_methods.py",
     "tests/native/test_dev_mode.py",
