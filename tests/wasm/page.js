@@ -146,9 +146,9 @@ const scenarios = {
     client.on("tick", () => {});
     const lost = await thrown(client.call("drop", [1001]));
     await failed;
-    const missing = await thrown((async () => client.on("tick"))());
+    const missing = [await thrown((async () => client.on("tick"))()), await thrown((async () => client.onStatus(1))())];
     await client.close();
-    return {lost, statuses, missing: missing.message};
+    return {lost, statuses, missing};
   },
 
   async aSetupThatFails({ circle, pyodide, url, key, quick }, more) {
