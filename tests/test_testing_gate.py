@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from circle_ws.testing.gate import Bell, wake
 from tests.support.outcomes import eventually, later
 
@@ -44,3 +46,23 @@ async def test_one_that_is_woken_twice() -> None:
     wake(waiter)
     wake(waiter)
     assert await waiter is None
+
+
+@pytest.mark.native_only("there are no threads")
+async def test_those_of_another_loop_are_woken() -> None:
+    """From any thread; a loop that has ended has nobody to wake."""
+    bell, holds = Bell(), False
+    ended: list[asyncio.Future[None]] = []
+
+    async def wait() -> None:
+        ended.append(asyncio.get_running_loop().create_future())
+        await bell.until(lambda: holds)
+
+    waiting = later(asyncio.to_thread(asyncio.run, wait()))
+    await eventually(lambda: bell._waiters)
+    holds = True
+    bell.ring()
+    await waiting
+    assert bell._waiters == []
+    wake(ended[0])
+    assert not ended[0].done()
