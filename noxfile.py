@@ -445,7 +445,9 @@ def repeat(session: nox.Session) -> None:
     """Run the whole suite 20 times in a row, or as often as `-- TIMES` says, natively and in Chromium at once."""
     _need(session, "chromium")
     python = _environment(session, "test", version="3.13")
-    session.run(*python, "-m", "tools.repeat", *(session.posargs or ["20"]), str(_bundle(session)), env=SAME_ORDER)
+    times = session.posargs or ["20"]
+    how = [str(_bundle(session)), PAGES[1], *WATCHED, *PROCESSES]
+    session.run(*python, "-m", "tools.repeat", *times, *how, env=SAME_ORDER)
 
 
 @nox.session(default=False)

@@ -1,4 +1,4 @@
-"""Run the suite again and again, natively and in Chromium at the same time: `python -m tools.repeat TIMES BUNDLE`.
+"""Run the suite again and again, natively and in Chromium at the same time: `nox -s repeat`.
 
 Each keeps the cores busy for the other, and goes on until both have run so often. A test that fails once in twenty runs
 is a bug: what failed stands at the end, and the whole output in `.cache/repeat`.
@@ -57,11 +57,12 @@ class Runs:
 
 
 def main() -> int:
-    """Run both; return 1 if any run failed."""
-    least, bundle = int(sys.argv[1]), sys.argv[2]
+    """Run both; return 1 if any run failed. Arguments: how often, the bundle, how many pages, options of pytest's."""
+    times, bundle, pages, *options = sys.argv[1:]
+    least = int(times)
     _LOGS.mkdir(parents=True, exist_ok=True)
-    native = [sys.executable, "-m", "pytest", "-n", "5", "--dist", "loadfile", "-q"]
-    chromium = [sys.executable, "-m", "tests.harness", "chromium", "--bundle", bundle, "--pages", "4", "-q"]
+    native = [sys.executable, "-m", "pytest", "-q", *options]
+    chromium = [sys.executable, "-m", "tests.harness", "chromium", "--bundle", bundle, "--pages", pages, "-q"]
     both = [Runs("native", native, least), Runs("chromium", chromium, least)]
     threads = [threading.Thread(target=runs.go_on, args=(both,)) for runs in both]
     for thread in threads:

@@ -105,13 +105,18 @@ async def test_a_certificate_that_expires_soon_is_a_warning(peers: Peers, circle
     assert steps["round trips"].outcome == "ok"
 
 
+async def entrance(peers: Peers, circle: RemotePeer, authority: trustme.CA, host: str, folder: Path) -> RemotePeer:
+    """Start a TLS entrance to a circle, with a certificate for a host."""
+    path = folder / "certificate.pem"
+    authority.issue_cert(host).private_key_and_cert_chain_pem.write_to_path(path)
+    return await peers.start("tls_entrance", target=circle.port, certificate=str(path))
+
+
 async def test_a_certificate_that_holds_for_long_is_well(
     peers: Peers, circle: RemotePeer, authority: trustme.CA, trusting: ssl.SSLContext, tmp_path: Path
 ) -> None:
     """One that the program has chosen not to check is not told about, as Python does not read it then."""
-    path = tmp_path / "certificate.pem"
-    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(path)
-    front = await peers.start("tls_entrance", target=circle.port, certificate=str(path))
+    front = await entrance(peers, circle, authority, "127.0.0.1", tmp_path)
     unchecked = ssl.create_default_context()
     unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
     for tls, found in (
@@ -296,9 +301,7 @@ async def test_behind_a_proxy_a_fault_is_the_circles(
     peers: Peers, circle: RemotePeer, authority: trustme.CA, trusting: ssl.SSLContext, tmp_path: Path
 ) -> None:
     """TLS is then not a step of its own, and has its remedy all the same."""
-    path = tmp_path / "other.pem"
-    authority.issue_cert("other.test").private_key_and_cert_chain_pem.write_to_path(path)
-    front = await peers.start("tls_entrance", target=circle.port, certificate=str(path))
+    front = await entrance(peers, circle, authority, "other.test", tmp_path)
     for kind in ("http_proxy", "socks_proxy"):
         proxy = await peers.start(kind, target=front.port)
         step = await fault("wss://circle.test/", proxy=proxy.url, tls=trusting)
