@@ -22,6 +22,7 @@ from circle_ws.policy import Failure
 from circle_ws.transport import Receiver, TransportOptions
 from circle_ws.transport.memory import MemoryPeer, MemoryServer, MemoryTransport
 from tests.support.clients import KEY, QUICK, client
+from tests.support.limits import DIALLED
 from tests.support.outcomes import eventually, later
 from tests.support.peers import Peers
 
@@ -149,14 +150,15 @@ async def test_a_refusal_fails_the_attempt(peers: Peers) -> None:
 async def test_a_setup_that_hangs_costs_the_open_timeout(peers: Peers) -> None:
     """The attempt ends, and the error and a waiting call's say where."""
     peer = await peers.start("scripted")
+    setting_up = asyncio.Event()
 
     async def hang(session: SetupSession) -> None:
+        setting_up.set()
         await session.call("silent")
 
-    it = client(peer.url, key=None, setup=hang, open_timeout=0.3)
+    it = client(peer.url, key=None, setup=hang, open_timeout=DIALLED)
     connecting = later(it.connect())
-    while not await peer.ask("received"):  # noqa: ASYNC110 - it is on the host
-        await asyncio.sleep(0.01)
+    await setting_up.wait()
     waiting = await later(it.call("f", timeout=0.05))
     assert isinstance(waiting, CallTimeout)
     assert waiting.phase == "setup"

@@ -12,6 +12,7 @@ from circle_ws import CircleWsError, ConnectionStatus, KeyPair
 from circle_ws.auth import PROFILES, backend, keypair
 from circle_ws.auth.keypair import BURST, INTERVAL, reserve_signature, signing_delay
 from tests.support.clients import KEY, client
+from tests.support.limits import DIALLED
 from tests.support.outcomes import eventually, later
 from tests.support.peers import Peers
 
@@ -139,7 +140,7 @@ async def test_reconnecting_waits_too(peers: Peers, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(keypair, "INTERVAL", 60.0)
     monkeypatch.setattr(backend, "CONSTANT_TIME", False)
     circle = await peers.start("circle")
-    it = client(circle.url, open_timeout=0.5)
+    it = client(circle.url, open_timeout=DIALLED)
     await it.connect()
     for _ in range(4):
         await circle.ask("cut_all")
@@ -148,8 +149,8 @@ async def test_reconnecting_waits_too(peers: Peers, monkeypatch: pytest.MonkeyPa
     await circle.ask("cut_all")
     await eventually(lambda: it.status is ConnectionStatus.AUTHENTICATING)
     waiting = later(it.call("echo", [1], timeout=30))
-    # Well over `open_timeout`, which stands still meanwhile.
-    await asyncio.sleep(1)
+    # `open_timeout` stands still meanwhile.
+    await asyncio.sleep(DIALLED + 0.3)
     assert it.status is ConnectionStatus.AUTHENTICATING
     assert not waiting.done()
     began = asyncio.get_running_loop().time()

@@ -27,6 +27,7 @@ from circle_ws import (
 from circle_ws.auth.profiles import BOUND
 from circle_ws.transport.memory import MemoryPeer, MemoryServer
 from tests.support.clients import client
+from tests.support.limits import DIALLED
 from tests.support.outcomes import eventually, later
 from tests.support.peers import Peers, RemotePeer
 from tests.support.signers import Vault
@@ -273,7 +274,7 @@ async def test_a_renewal_that_fails_replaces_the_connection(peers: Peers, step: 
     answers: dict[str, Any] = {"fetch_nonce": NONCE, "authenticate": YES, "f": [REFUSED, YES], "g": YES, "silent": None}
     answers[step] = [answers[step], answer, answers[step]]
     peer = await peers.start("scripted", answers=answers)
-    async with client(peer.url, open_timeout=0.5) as it:
+    async with client(peer.url, open_timeout=DIALLED) as it:
         changes = it.status_changes()
         unanswered = later(it.call("silent"))
         calls = [later(it.call("f")), later(it.call("g")), later(it.call("g"))]
@@ -312,11 +313,11 @@ async def test_a_person_may_take_longer_than_the_open_timeout(peers: Peers) -> N
     """The time of the signer does not count towards the renewal's limit either."""
     circle = await peers.start("circle")
     slow = Slow()
-    async with client(circle.url, key=None, signer=slow, open_timeout=0.2) as it:
+    async with client(circle.url, key=None, signer=slow, open_timeout=DIALLED) as it:
         await circle.ask("forget_sign_ins")
         calling = later(it.call("echo", [1]))
         await eventually(lambda: len(slow.asked) == 2)
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(DIALLED + 0.3)
         assert it.is_connected()
         slow.pen.set()
         assert await calling == 1
@@ -328,7 +329,7 @@ async def test_a_call_that_ends_meanwhile_is_not_sent_again(peers: Peers, end: s
     peer = await peers.start("scripted", answers={"fetch_nonce": NONCE, "authenticate": YES, "f": [REFUSED], "g": YES})
     slow = Slow()
     async with client(peer.url, key=None, signer=slow) as it:
-        calling = asyncio.ensure_future(it.call("f", timeout=0.1 if end == "timed out" else 30))
+        calling = asyncio.ensure_future(it.call("f", timeout=DIALLED if end == "timed out" else 30))
         await eventually(lambda: len(slow.asked) == 2)
         other = later(it.call("g"))
         if end == "cancelled":
@@ -366,9 +367,9 @@ async def test_one_deadline_covers_both_times(peers: Peers) -> None:
     async with client(peer.url) as it:
         began = asyncio.get_running_loop().time()
         with pytest.raises(CallTimeout, match="may have run") as caught:
-            await it.call("f", timeout=0.4)
+            await it.call("f", timeout=DIALLED)
         assert caught.value.phase == "reply"
-        assert 0.35 < asyncio.get_running_loop().time() - began < 2
+        assert DIALLED - 0.05 < asyncio.get_running_loop().time() - began < 2 * DIALLED
         assert it.is_connected()
     assert (await sent(peer)).count("f") == 2
 

@@ -9,11 +9,12 @@ from circle_ws.transport import TransportOptions
 from circle_ws.transport.base import Receiver
 from circle_ws.transport.memory import MemoryPeer, MemoryServer, MemoryTransport
 from tests.support.clients import client
+from tests.support.limits import DIALLED
 from tests.support.outcomes import eventually, later, until
 from tests.support.peers import Peers
 
 S = ConnectionStatus
-PROBING = KeepAlive(interval=0.05, timeout=0.1, mode="rpc")
+PROBING = KeepAlive(interval=0.05, timeout=DIALLED, mode="rpc")
 
 
 async def test_probes_keep_a_quiet_connection_alive(peers: Peers) -> None:

@@ -23,6 +23,7 @@ from circle_ws import (
 )
 from circle_ws.auth import PROFILES, derive_public_key, sign_message
 from tests.support.clients import KEY, OTHER_KEY, client
+from tests.support.limits import DIALLED
 from tests.support.outcomes import eventually, later
 from tests.support.peers import Peers, RemotePeer
 
@@ -149,7 +150,7 @@ async def test_every_refusal_has_its_own_error(
 async def test_a_silent_circle_costs_the_open_timeout(peers: Peers, step: str, phase: str) -> None:
     """A step that is never answered ends at `open_timeout`, and the error says which it was."""
     peer = await peers.start("scripted", answers={**GOOD, step: None})
-    failure = await refused(peer, open_timeout=0.6)
+    failure = await refused(peer, open_timeout=DIALLED)
     assert isinstance(failure, ConnectionFailed)
     assert failure.phase == phase
     assert "open_timeout" in str(failure)
@@ -165,7 +166,7 @@ async def test_a_server_that_is_no_circle_is_said_to_be_none(peers: Peers) -> No
 async def test_nothing_of_the_users_leaves_before_the_sign_in(peers: Peers) -> None:
     """A call that is made while the client signs in waits for its end."""
     peer = await peers.start("scripted", answers={"fetch_nonce": None, "f": {"result": 1}})
-    it = client(peer.url, open_timeout=0.3)
+    it = client(peer.url, open_timeout=DIALLED)
     connecting = later(it.connect())
     await asyncio.sleep(0)
     calling = later(it.call("f"))
@@ -328,10 +329,10 @@ async def test_a_person_may_take_longer_than_the_open_timeout(peers: Peers) -> N
     circle = await peers.start("circle")
 
     async def slowly(challenge: Challenge) -> str:
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(DIALLED + 0.3)
         return sign_message(KEY, challenge.nonce)
 
-    async with client(circle.url, key=None, signer=Programmed(slowly), open_timeout=0.3) as it:
+    async with client(circle.url, key=None, signer=Programmed(slowly), open_timeout=DIALLED) as it:
         assert it.is_connected()
 
 

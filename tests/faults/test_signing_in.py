@@ -17,6 +17,7 @@ from circle_ws import (
 )
 from tests.faults.stage import IN_BROWSER, NONCE, Story, Wall, behind_faults, http
 from tests.support.clients import KEY, OTHER_KEY, client
+from tests.support.limits import DIALLED
 from tests.support.outcomes import eventually, later
 from tests.support.peers import Peers, RemotePeer
 from tests.support.signers import Vault
@@ -127,8 +128,8 @@ class Person(Vault):
 async def test_row_24_a_person_may_take_longer_than_open_timeout(peers: Peers) -> None:
     """Row 24, auth step hangs: the time that the signer takes is not the attempt's."""
     circle = await peers.start("circle")
-    signer = Person(1.2)
-    async with client(circle.url, key=None, signer=signer, open_timeout=1, sign_timeout=10) as it:
+    signer = Person(DIALLED + 0.3)
+    async with client(circle.url, key=None, signer=signer, open_timeout=DIALLED, sign_timeout=30) as it:
         assert await it.call("echo", [1]) == 1
     assert len(signer.asked) == 1
 

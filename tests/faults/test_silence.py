@@ -9,7 +9,7 @@ from circle_ws import ConnectionLost, ConnectionStatus, KeepAlive, OutcomeUnknow
 from circle_ws.policy.liveness import LAST_PROBE_TIMEOUT, PROMPT_PROBE_TIMEOUT, KeepAliveMode
 from tests.faults.stage import IN_BROWSER, LONG, Story, Wall, behind_faults, timed
 from tests.support.clients import client
-from tests.support.limits import SOON
+from tests.support.limits import DIALLED, SOON
 from tests.support.outcomes import later, until
 from tests.support.peers import Peers
 
@@ -71,9 +71,9 @@ async def test_row_13_a_long_way_is_not_a_dead_connection(peers: Peers, mode: Ke
 async def test_row_13_a_large_reply_is_life_all_along(peers: Peers, mode: KeepAliveMode) -> None:
     """Row 13, half-open connection: any inbound byte counts, so a reply that takes many intervals does arrive."""
     _, proxy = await behind_faults(peers)
-    async with client(proxy.url, keepalive=KeepAlive(interval=0.05, timeout=0.5, mode=mode)) as it:
-        await proxy.ask("pace", size=500, pause=0.02)
-        assert await timed(it.call("echo", ["x" * 30_000])) > 1
+    async with client(proxy.url, keepalive=KeepAlive(interval=0.05, timeout=DIALLED, mode=mode)) as it:
+        await proxy.ask("pace", size=500, pause=0.07)
+        assert await timed(it.call("echo", ["x" * 30_000])) > DIALLED + 1
     assert await proxy.ask("count") == 1
 
 

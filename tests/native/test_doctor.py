@@ -17,6 +17,7 @@ from circle_ws.config import ClientConfig
 from circle_ws.errors import AuthError, AuthRejected, ConnectionFailed, ConnectionLost, RedirectRefused
 from tests.faults.stage import NONCE, http
 from tests.support.clients import KEY
+from tests.support.limits import DIALLED
 from tests.support.peers import Peers, RemotePeer
 
 PATH = ["dns", "tcp", "upgrade", "circle", "params", "dialect", "profile", "sign-in", "keep-alive", "round trips"]
@@ -447,7 +448,7 @@ async def test_no_key_where_none_is_needed(peers: Peers, whoami: Any) -> None:
 async def test_a_circle_that_does_not_say_whether_it_needs_a_key(peers: Peers) -> None:
     """It answers for a nonce, and then no more."""
     circle = await peers.start("scripted", answers={"fetch_nonce": NONCE})
-    step = await fault(circle.url, None, call_timeout=0.3)
+    step = await fault(circle.url, None, call_timeout=DIALLED)
     assert step.name == "sign-in"
     assert "whoami" in step.found
     assert step.remedy == "Read the circle's log."
@@ -488,7 +489,7 @@ async def test_pings_that_are_not_answered(peers: Peers, reply: Any) -> None:
 @pytest.mark.usefixtures("_impatient")
 async def test_a_circle_that_answers_nothing_after_the_sign_in(peers: Peers) -> None:
     circle = await peers.start("scripted", pongs=False, answers=accepting())
-    step = await fault(circle.url, call_timeout=0.3)
+    step = await fault(circle.url, call_timeout=DIALLED)
     assert step.name == "keep-alive"
     assert "answers nothing now" in step.remedy
 

@@ -21,6 +21,7 @@ from circle_ws.server import CircleServer, Connection
 from circle_ws.server.answering import MAX_RUNNING
 from circle_ws.server.requests import MAX_OPEN
 from tests.native.by_hand import ask, clog, request, send_all, signed_in
+from tests.support.limits import DIALLED
 from tests.support.outcomes import eventually, later
 
 
@@ -380,7 +381,7 @@ async def test_bad_params_are_not_sent(client: ClientConnection, connection: Con
 
 async def test_a_batch_of_calls(client: ClientConnection, connection: Connection) -> None:
     """One message goes out; replies come in one array, or one by one, and each request has its own end."""
-    batch = later(connection.batch([("add", [1]), ("add", {"b": 2}), ("add", None)], timeout=0.2))
+    batch = later(connection.batch([("add", [1]), ("add", {"b": 2}), ("add", None)], timeout=DIALLED))
     sent = await asked(client)
     assert [one.get("params") for one in sent] == [[1], {"b": 2}, None]
     error = {"jsonrpc": "2.0", "id": sent[1]["id"], "error": {"code": 77, "message": "words"}}

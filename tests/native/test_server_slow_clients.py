@@ -215,17 +215,17 @@ async def test_who_reads_nothing_for_long_is_dropped(caplog: pytest.LogCaptureFi
 
 async def test_who_reads_slowly_is_not_dropped() -> None:
     """A client that takes a little from time to time may take several times `stall_timeout` for it all."""
-    async with CircleServer(stall_timeout=0.3) as server, reluctant(server) as client:
+    async with CircleServer(stall_timeout=1.0) as server, reluctant(server) as client:
         [connection] = server.connections
         for _ in range(60):
             server.publish("noise", NOISE)
         since = time.monotonic()
         for _ in range(60):
             assert json.loads(await client.recv())["method"] == "noise"
-            await asyncio.sleep(0.025)
+            await asyncio.sleep(0.08)
             if native_socket(connection).paused:
                 paused_for = time.monotonic() - since
-        assert paused_for > 3 * 0.3
+        assert paused_for > 3 * 1.0
         assert (await ask(client, "rpc.ping"))["result"] == "pong"
 
 
