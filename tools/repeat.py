@@ -1,7 +1,7 @@
 """Run the suite again and again, natively and in Chromium at the same time: `nox -s repeat`.
 
-Each keeps the cores busy for the other, and goes on until both have run so often. A test that fails once in twenty runs
-is a bug: what failed stands at the end, and the whole output in `.cache/repeat`.
+Each keeps the cores busy for the other, and what is done first leaves a busy process on each core in its place. A test
+that fails once in twenty runs is a bug: what failed stands at the end, and the whole output in `.cache/repeat`.
 """
 
 import os
@@ -24,20 +24,27 @@ class Runs:
     Args:
         name: What they are called in what is printed.
         command: What is run; its exit code is 0 if nothing failed.
-        least: How many times, at the least.
+        times: How often it runs.
     """
 
-    def __init__(self, name: str, command: list[str], least: int) -> None:
+    def __init__(self, name: str, command: list[str], times: int) -> None:
         self.name = name
         self.done = 0
         self.failed = 0
         self._command = command
-        self._least = least
+        self._times = times
 
     def go_on(self, others: "list[Runs]") -> None:
-        """Run until this and the others have run so often."""
-        while any(runs.done < runs._least for runs in (self, *others)):
+        """Run so often; then keep the cores busy until the others have."""
+        while self.done < self._times:
             self._run()
+        busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
+        try:
+            while any(runs.done < runs._times for runs in others):
+                time.sleep(1)
+        finally:
+            for process in busy:
+                process.kill()
 
     def _run(self) -> None:
         log = _LOGS / f"{self.name}-{self.done + 1:02}.log"
@@ -59,11 +66,10 @@ class Runs:
 def main() -> int:
     """Run both; return 1 if any run failed. Arguments: how often, the bundle, how many pages, options of pytest's."""
     times, bundle, pages, *options = sys.argv[1:]
-    least = int(times)
     _LOGS.mkdir(parents=True, exist_ok=True)
     native = [sys.executable, "-m", "pytest", "-q", *options]
     chromium = [sys.executable, "-m", "tests.harness", "chromium", "--bundle", bundle, "--pages", pages, "-q"]
-    both = [Runs("native", native, least), Runs("chromium", chromium, least)]
+    both = [Runs("native", native, int(times)), Runs("chromium", chromium, int(times))]
     threads = [threading.Thread(target=runs.go_on, args=(both,)) for runs in both]
     for thread in threads:
         thread.start()

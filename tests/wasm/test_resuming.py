@@ -80,7 +80,7 @@ async def test_closing_within_the_event_works(peers: Peers) -> None:
 
 async def test_a_task_goes_on_while_another_has_switched_stacks() -> None:
     """One task waits in `run_sync`; an event comes meanwhile and resumes another one at once."""
-    waiter = _waiter()
+    waiter, called_back = _waiter(), asyncio.Event()
     order: list[str] = []
 
     async def read() -> None:
@@ -88,13 +88,14 @@ async def test_a_task_goes_on_while_another_has_switched_stacks() -> None:
 
     async def switch() -> None:
         order.append("switched")
-        run_sync(asyncio.sleep(0.05))
+        run_sync(called_back.wait())
         order.append("back")
 
     tasks = [asyncio.create_task(read()), asyncio.create_task(switch())]
     await asyncio.sleep(0.01)
     await _event(waiter, "answered")
     assert order == ["switched", "answered"]
+    called_back.set()
     await asyncio.gather(*tasks)
     assert order == ["switched", "answered", "back"]
 
