@@ -92,10 +92,10 @@ async def test_row_02_a_refused_connection_is_tried_again(peers: Peers) -> None:
     """Row 2, refused: at the first connect and on a reconnect, until the circle is up."""
     circle = await peers.start("circle")
     it = client(circle.url, first_connect="retry")
-    story = Story(it)
     for first in (True, False):
         await circle.stop()
-        # A story of its own: two that read one story take its changes from each other.
+        # Each a story of its own: two that read one story take its changes from each other.
+        story = Story(it)
         connecting = later(it.connect() if first else Story(it).until(S.CONNECTED))
         for wait in (await story.waits(3))[1:]:
             assert isinstance(wait.cause, ConnectionFailed)

@@ -43,11 +43,14 @@ class _Traces:
     tasks: set["asyncio.Task[Any]"]
     reports: list[dict[str, Any]] = field(default_factory=list)
 
+    def running(self) -> list["asyncio.Task[Any]"]:
+        """Return the tasks that are new and have not ended."""
+        return [task for task in asyncio.all_tasks(loop.get_loop()) - self.tasks if not task.done()]
+
     def problems(self) -> list[str]:
         """Return a line for everything that is new."""
-        tasks = [task for task in asyncio.all_tasks(loop.get_loop()) - self.tasks if not task.done()]
         return [
-            *(f"a task is still running: {task!r}" for task in tasks),
+            *(f"a task is still running: {task!r}" for task in self.running()),
             *(f"JavaScript still holds a proxy of {name}" for name in _proxies()),
             *(f"the event loop reported: {_describe(report)}" for report in self.reports),
         ]
@@ -76,6 +79,11 @@ def _no_leaks(request: pytest.FixtureRequest) -> Generator[None]:
         # What is left belongs to pytest, or to the session: the next collection need not look at it again.
         gc.freeze()
         problems = traces.problems()
+        if left := traces.running():
+            # The tests that follow are not to be blamed for what goes on.
+            for task in left:
+                task.cancel()
+            loop.run(loop.settle())
     finally:
         event_loop.set_exception_handler(None)
     if problems:
