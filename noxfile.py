@@ -4,6 +4,7 @@ import functools
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nox
@@ -44,10 +45,19 @@ BETWEEN = [
     "tests/native/test_tls.py",
 ]
 """What the versions between the oldest and the newest, which run all, may do differently."""
-PAGES_PART = ["tests/contract", "tests/faults", "tests/wasm", "tests/test_waiter.py"]
-"""What Firefox and Node, which run the same Pyodide as Chromium, may do differently ..."""
-PAGES_LEFT_OUT = ["tests/faults/test_blame.py", "tests/faults/test_growth.py", "tests/faults/test_keeping.py"]
-"""... but for these, which the engine alone handles."""
+PAGES_PART = [
+    "tests/contract",
+    "tests/faults/test_closes.py",
+    "tests/faults/test_dialling.py",
+    "tests/faults/test_dropping.py",
+    "tests/faults/test_ending.py",
+    "tests/faults/test_http.py",
+    "tests/faults/test_messages.py",
+    "tests/faults/test_silence.py",
+    "tests/wasm",
+    "tests/test_waiter.py",
+]
+"""What Firefox and Node, which run the same Pyodide as Chromium, may do differently; other faults meet the engine."""
 
 CACHE = Path(".cache")
 NATIVE_DATA = CACHE / "coverage" / "native"
@@ -61,7 +71,7 @@ PROCESSES = ["-n", "5", "--dist", "loadfile"]
 SAME_ORDER = {"PYTHONHASHSEED": "0"}
 PAGES = ["--pages", "4"]
 # A browser for each file is kept busy by one page at a time.
-TWO_BROWSERS = ["-n", "2", "--dist", "loadfile"]
+BROWSERS = ["-n", "3", "--dist", "loadfile"]
 
 # A test that blocks the loop's thread cannot be ended from inside: print where it is and stop. The time is for each
 # test, and longer than all that those wait for themselves.
@@ -211,6 +221,17 @@ def _bundle(session: nox.Session) -> Path:
         session.error(str(error))
 
 
+def _side_by_side(
+    session: nox.Session, first: list[str], *others: list[str], env: dict[str, str] | None = None
+) -> None:
+    """Run commands at the same time, which one alone would leave a core idle for; the first prints as it goes."""
+    with ThreadPoolExecutor() as pool:
+        beside = [pool.submit(session.run, *command, env=env, silent=True) for command in others]
+        session.run(*first, env=env)
+    for done in beside:
+        print(done.result())
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check the code with ruff, and its format; search all files for secrets; check the files for the forge."""
@@ -218,8 +239,7 @@ def lint(session: nox.Session) -> None:
     python = _environment(session, "lint")
     session.run(*python, "-m", "ruff", "check", ".")
     session.run(*python, "-m", "ruff", "format", "--check", ".")
-    session.run(*python, "-m", "tools.secret_scan")
-    session.run(*python, "-m", "tools.forge")
+    _side_by_side(session, [*python, "-m", "tools.secret_scan"], [*python, "-m", "tools.forge"])
 
 
 @nox.session
@@ -227,13 +247,19 @@ def types(session: nox.Session) -> None:
     """Check the types, once for each of the two platforms."""
     _need(session, "node")
     python = _environment(session, "types", "test", "example", "bench")
-    session.run(*python, "-m", "mypy", "--platform", "linux", "circle_ws", "tests", "tools", "benchmarks", "noxfile.py")
-    session.run(*python, "-m", "mypy", "--platform", "emscripten", "circle_ws")
-    session.run(*python, "-m", "pyright", "--pythonpath", python[-1])
+    _side_by_side(
+        session,
+        [*python, "-m", "mypy", "--platform", "linux", "circle_ws", "tests", "tools", "benchmarks", "noxfile.py"],
+        [*python, "-m", "pyright", "--pythonpath", python[-1]],
+    )
     # All that a program can reach has a type of its own. What is verified is found by the `python` of the path.
     path = os.pathsep.join([str(Path(python[-1]).parent), os.environ["PATH"]])
-    complete = ["--verifytypes", "circle_ws", "--ignoreexternal"]
-    session.run(*python, "-m", "pyright", *complete, env={"PATH": path})
+    _side_by_side(
+        session,
+        [*python, "-m", "mypy", "--platform", "emscripten", "circle_ws"],
+        [*python, "-m", "pyright", "--verifytypes", "circle_ws", "--ignoreexternal"],
+        env={"PATH": path},
+    )
 
 
 @nox.session
@@ -263,12 +289,14 @@ def _measured(data: Path) -> dict[str, str]:
 def codec_versions(session: nox.Session) -> None:
     """Run the codec's tests with each msgspec that a Pyodide distributes, on a Python that all support."""
     python = _environment(session, "test", version="3.12")
+    commands: list[list[str]] = []
     for version in MSGSPEC:
         home = (CACHE / "msgspec" / version).resolve()
         if not home.exists():
             target = ["--no-deps", "--target", str(home)]
             session.run(_uv(session), *_INSTALL, python[-1], *target, f"msgspec=={version}")
-        session.run(*python, "-m", "pytest", *WATCHED, *CODEC, env=SAME_ORDER | {"PYTHONPATH": str(home)})
+        commands.append(["env", f"PYTHONPATH={home}", *python, "-m", "pytest", *WATCHED, *CODEC])
+    _side_by_side(session, *commands, env=SAME_ORDER)
 
 
 @nox.session
@@ -340,8 +368,8 @@ def check_bundle(session: nox.Session) -> None:
     extra = [option for one in _groups("suite", "page") for option in ("--with", one)]
     session.run(*python, "-m", "circle_ws", "bundle", "--out", str(folder), *extra)
     builder.check(folder)
-    for runtime in RUNTIMES:
-        session.run(*python, "-m", "tests.harness", runtime, "--bundle", str(folder), "--smoke")
+    smoke = ["--bundle", str(folder), "--smoke"]
+    _side_by_side(session, *([*python, "-m", "tests.harness", runtime, *smoke] for runtime in RUNTIMES))
 
 
 @nox.session
@@ -359,11 +387,12 @@ def pyodide(session: nox.Session, runtime: str) -> None:
         for old in _browser_data():
             old.unlink()
         harness += ["--coverage", str(BROWSER_DATA)]
-    part = [] if runtime == "chromium" else [*PAGES_PART, *(f"--ignore={path}" for path in PAGES_LEFT_OUT)]
-    session.run(*harness, *(session.posargs or [*PAGES, *part]))
-    if not session.posargs:
-        outside = ["-n", "3", "-m", "harness", "-k", OUTSIDE[runtime], *OUTSIDE_FILES]
-        session.run(*python, "-m", "pytest", *outside, env=SAME_ORDER | {"CIRCLE_WS_BUNDLE": folder})
+    if session.posargs:
+        session.run(*harness, *session.posargs)
+        return
+    suite = [*harness, *PAGES, *([] if runtime == "chromium" else PAGES_PART)]
+    outside = [*python, "-m", "pytest", "-n", "2", "-m", "harness", "-k", OUTSIDE[runtime], *OUTSIDE_FILES]
+    _side_by_side(session, suite, outside, env=SAME_ORDER | {"CIRCLE_WS_BUNDLE": folder})
 
 
 @nox.session
@@ -373,7 +402,7 @@ def example(session: nox.Session) -> None:
     folder = str(_bundle(session))
     python = _environment(session, "example", "test")
     environ = SAME_ORDER | {"CIRCLE_WS_BUNDLE": folder}
-    session.run(*python, "-m", "pytest", *TWO_BROWSERS, "tests/example", *session.posargs, env=environ)
+    session.run(*python, "-m", "pytest", *BROWSERS, "tests/example", *session.posargs, env=environ)
 
 
 @nox.session
@@ -392,7 +421,7 @@ def hosts(session: nox.Session) -> None:
     python = _environment(session, "example", "hosts", "test")
     report = str(CACHE / "hosts.xml")
     told = ["--junitxml", report, "-o", "junit_family=xunit1"]
-    session.run(*python, "-m", "pytest", *TWO_BROWSERS, "tests/hosts", *told, *session.posargs, env=SAME_ORDER)
+    session.run(*python, "-m", "pytest", *BROWSERS, "tests/hosts", *told, *session.posargs, env=SAME_ORDER)
     if not session.posargs:
         session.run(*python, "-m", "tools.support_table", report, "--check")
 

@@ -54,6 +54,7 @@ def statements(draw: st.DrawFn, profile: Profile, key: str) -> bytes:
 
 
 @pytest.mark.parametrize(("signer", "verifier"), _PAIRS, ids=_name)
+@settings(max_examples=40)
 @given(data=st.data(), key=keys, profile=profiles)
 def test_what_one_signs_the_other_verifies(
     signer: ModuleType, verifier: ModuleType, data: st.DataObject, key: str, profile: Profile

@@ -55,7 +55,7 @@ def test_the_project_says_whose_it_is_and_where() -> None:
 def test_what_a_part_names_is_there() -> None:
     """The parts that some versions and browsers run instead of all name files and folders of the suite."""
     constants = _constants("noxfile.py")
-    named = [path for name in ("BETWEEN", "PAGES_PART", "PAGES_LEFT_OUT", "LOWEST_PART") for path in constants[name]]
+    named = [path for name in ("BETWEEN", "PAGES_PART", "LOWEST_PART") for path in constants[name]]
     assert all((_CHECKOUT / path).exists() for path in named)
 
 
