@@ -25,10 +25,11 @@ from circle_ws import (
     StatusChange,
 )
 from circle_ws.auth.profiles import BOUND
+from circle_ws.transport import host_events
 from circle_ws.transport.memory import MemoryPeer, MemoryServer
 from tests.support.clients import client
 from tests.support.limits import DIALLED
-from tests.support.outcomes import eventually, later
+from tests.support.outcomes import eventually, later, until
 from tests.support.peers import Peers, RemotePeer
 from tests.support.signers import Vault
 
@@ -473,17 +474,17 @@ async def test_a_refused_probe_changes_nothing(peers: Peers) -> None:
     assert await peer.ask("count") == 1
 
 
-async def test_an_unanswered_probe_does_not_hold_the_renewal_up(peers: Peers) -> None:
+async def test_an_unanswered_probe_does_not_hold_the_renewal_up(peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a probe is unanswered, which may take long, the client still re-authenticates at once."""
+    monkeypatch.setattr("circle_ws.policy.liveness.PROMPT_PROBE_TIMEOUT", 600)
     peer = await peers.start(
         "scripted", answers={"fetch_nonce": NONCE, "authenticate": YES, "rpc.ping": None, "f": [REFUSED, YES]}
     )
-    async with client(peer.url, keepalive=KeepAlive(1, timeout=20, mode="rpc")) as it:
-        while "rpc.ping" not in await sent(peer):  # noqa: ASYNC110 - the peer is asked
-            await asyncio.sleep(0.01)
+    async with client(peer.url, keepalive=KeepAlive(600, timeout=600, mode="rpc")) as it:
+        host_events.wake()
+        await until(peer, "received", lambda texts: "rpc.ping" in texts[-1])
         assert await it.call("f") is True
         assert it.is_connected()
-        # The renewal did not wait for the probe, or the next one would have gone out before it.
         assert (await sent(peer)).count("rpc.ping") == 1
     assert await peer.ask("count") == 1
 

@@ -140,7 +140,7 @@ async def test_a_pong_that_is_awaited_by_an_object() -> None:
             answered.append(1)
 
     answered: list[int] = []
-    async with client("ws://localhost/", key=None, transport=Pinging(Pong), keepalive=KeepAlive(0.02, 5)) as it:
+    async with client("ws://localhost/", key=None, transport=Pinging(Pong), keepalive=KeepAlive(0.02, 5, "ping")) as it:
         await eventually(lambda: len(answered) >= 2)
         assert it.stats.connects == 1
 
