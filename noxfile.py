@@ -16,6 +16,9 @@ from circle_ws.bundle import builder, interpreters
 from circle_ws.bundle.cache import ToolError
 from circle_ws.bundle.programs import Missing
 
+# Or each of the thousands of processes would compile all that it imports, and every worker all of the tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 nox.needs_version = ">=2025.10"
 # Sessions share environments of our own, one for each Python: see `_environment`.
 nox.options.default_venv_backend = "none"
