@@ -54,7 +54,7 @@ def refused() -> str:
         (ExitCode.CONNECTION, ["call", "REFUSED", "echo"], "refused"),
         (ExitCode.SIGN_IN, ["call", "URL", "whoami", "--key-file", "/absent"], "/absent"),
         (ExitCode.SIGN_IN, ["call", "URL", "whoami", "--policy", "require-bound"], "bound"),
-        (ExitCode.TIME, ["play", "URL", "sleep", "--timeout", "0.3"], "0.3 s"),
+        (ExitCode.TIME, ["play", "URL", "sleep", "--timeout", "2"], "2 s"),
         (ExitCode.OUTCOME_UNKNOWN, ["call", "URL", "drop"], "dropped on request"),
     ],
 )

@@ -22,7 +22,7 @@ from circle_ws.auth import derive_public_key
 from circle_ws.transport.native_proxy import _Connect
 from tests.peers.stream_peer import StreamPeer
 from tests.support.clients import KEY, client
-from tests.support.limits import PATIENCE
+from tests.support.limits import DIALLED, PATIENCE
 from tests.support.outcomes import later, until
 from tests.support.peers import Peers, RemotePeer
 
@@ -276,7 +276,7 @@ async def test_a_proxy_that_does_not_exist(circle: RemotePeer, scheme: str) -> N
 async def test_a_proxy_that_hangs_is_in_the_time_of_the_attempt(peers: Peers, circle: RemotePeer, kind: str) -> None:
     """`open_timeout` covers it and says that it was the proxy; no connection to it is left."""
     proxy = await peers.start(kind, target=circle.port, fault="hang", user=USER)
-    error = await failure(through(with_user(proxy.url), circle.port, open_timeout=0.2))
+    error = await failure(through(with_user(proxy.url), circle.port, open_timeout=DIALLED))
     assert str(error).endswith(f"it ended while waiting for the proxy {proxy.url}")
     await until(proxy, "hold", lambda held: held == 0)
 
@@ -298,7 +298,7 @@ async def test_behind_the_proxy_the_circle_is_waited_for(peers: Peers, kind: str
     """A circle that keeps silent is not the proxy's fault."""
     silent = await peers.start("tcp")
     proxy = await peers.start(kind, target=silent.port)
-    error = await failure(through(proxy.url, silent.port, open_timeout=0.3))
+    error = await failure(through(proxy.url, silent.port, open_timeout=DIALLED))
     assert str(error).endswith("it ended while waiting for the WebSocket to open")
 
 

@@ -6,6 +6,8 @@ import circle_ws.sync
 from circle_ws.transport.memory import MemoryPeer, MemoryServer
 
 logging.basicConfig(level=logging.WARNING)
+# How long a turn of the loop took says how busy the machine is.
+logging.getLogger("asyncio").addFilter(lambda record: "Executing %s took" not in str(record.msg))
 
 
 async def circle(peer: MemoryPeer) -> None:
