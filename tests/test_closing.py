@@ -14,6 +14,7 @@ from circle_ws.transport import TransportOptions
 from circle_ws.transport.base import Receiver
 from circle_ws.transport.memory import CAPABILITIES, MemoryPeer, MemoryServer, MemoryTransport
 from tests.support.clients import client
+from tests.support.limits import PATIENCE
 from tests.support.outcomes import eventually, later
 from tests.support.signers import Vault
 from tests.support.virtual import VirtualLoop
@@ -100,10 +101,10 @@ async def test_everything_is_cancelled_while_it_closes(moment: str) -> None:
         task.cancel()
     await asyncio.wait(closings)
     for _ in range(3):
-        await asyncio.wait_for(it.close(), 1)
+        await asyncio.wait_for(it.close(), PATIENCE)
     assert it.status is S.CLOSED
     assert dialler.open_connections == 0
-    assert await asyncio.wait_for(listening, 1) == []
+    assert await asyncio.wait_for(listening, PATIENCE) == []
     assert [change.status async for change in changes][-1] is S.CLOSED
     if unanswered is not None:
         assert isinstance(await unanswered, OutcomeUnknown)
@@ -127,7 +128,7 @@ async def test_the_task_that_closes_is_cancelled_at_any_turn(turns: int) -> None
         await asyncio.sleep(0)
     for task in asyncio.all_tasks() - before - {closing}:
         task.cancel()
-    await asyncio.wait_for(closing, 1)
+    await asyncio.wait_for(closing, PATIENCE)
     assert it.status is S.CLOSED
     assert dialler.open_connections == 0
 
@@ -226,7 +227,7 @@ async def test_a_transport_whose_close_never_ends() -> None:
     dialler = Dialler(_never)
     it = client(URL, key=None, transport=dialler, close_timeout=0.05)
     await it.connect()
-    await asyncio.wait_for(it.close(), 5)
+    await asyncio.wait_for(it.close(), PATIENCE)
     assert it.status is S.CLOSED
     assert dialler.open_connections == 0
 
@@ -284,7 +285,7 @@ async def test_close_is_bounded_though_a_function_takes_its_time(where: str, cap
     it = _stuck_in(where, stubborn)
     connecting = later(it.connect())
     await stubborn.called.wait()
-    await asyncio.wait_for(it.close(), 5)
+    await asyncio.wait_for(it.close(), PATIENCE)
     assert it.status is S.CLOSED
     assert isinstance(await connecting, ClientClosed)
     assert f"the {where}" in caplog.text
@@ -312,7 +313,7 @@ async def test_an_attempt_takes_no_longer_than_its_time_though_the_setup_does() 
     stubborn = Stubborn()
     it = _stuck_in("setup", stubborn, open_timeout=0.05)
     with pytest.raises(ConnectionError, match="open_timeout"):
-        await asyncio.wait_for(it.connect(), 5)
+        await asyncio.wait_for(it.connect(), PATIENCE)
     await stubborn.let_go()
     await it.close()
 
@@ -348,7 +349,7 @@ async def test_a_handler_that_takes_its_time_is_named(caplog: pytest.LogCaptureF
     await it.connect()
     server.peers[0].send('{"jsonrpc":"2.0","id":"x","method":"think"}')
     await stubborn.called.wait()
-    await asyncio.wait_for(it.close(), 5)
+    await asyncio.wait_for(it.close(), PATIENCE)
     assert it.status is S.CLOSED
     assert "the handler of 'think' has not ended" in caplog.text
     await stubborn.let_go()
@@ -371,7 +372,7 @@ async def test_a_dial_that_takes_its_time(caplog: pytest.LogCaptureFixture) -> N
     it = client(URL, key=None, transport=server, close_timeout=0.05)
     connecting = later(it.connect())
     await dialling.wait()
-    await asyncio.wait_for(it.close(), 5)
+    await asyncio.wait_for(it.close(), PATIENCE)
     assert it.status is S.CLOSED
     assert isinstance(await connecting, ClientClosed)
     assert "the transport has not ended" in caplog.text
@@ -406,7 +407,7 @@ async def test_a_second_close_that_is_more_impatient(first: float | None, turns:
     for _ in range(10):
         await asyncio.sleep(0)
     assert repr(it.status) == repr(S.CLOSING)
-    await asyncio.wait_for(it.close(drain=0), 5)
+    await asyncio.wait_for(it.close(drain=0), PATIENCE)
     assert repr(it.status) == repr(S.CLOSED)
     await asyncio.gather(closing, *others)
     assert isinstance(await unanswered, OutcomeUnknown)
@@ -421,7 +422,7 @@ async def test_close_waits_for_no_probe_of_its_own() -> None:
     probe = later(session.request("rpc.ping"))
     await asyncio.sleep(0)
     assert session.pending.entries
-    await asyncio.wait_for(it.close(drain=None), 5)
+    await asyncio.wait_for(it.close(drain=None), PATIENCE)
     assert await probe is not None
 
 
@@ -442,7 +443,7 @@ async def test_close_waits_for_the_calls_beside_a_probe() -> None:
     assert not closing.done()
     server.peers[0].send(f'{{"jsonrpc":"2.0","id":{id},"result":7}}')
     assert await call == 7
-    await asyncio.wait_for(closing, 5)
+    await asyncio.wait_for(closing, PATIENCE)
     assert await probe is not None
 
 

@@ -15,6 +15,7 @@ from circle_ws.policy import Failure
 from circle_ws.transport import host_events
 from circle_ws.transport.memory import MemoryPeer, MemoryServer
 from tests.support.clients import client
+from tests.support.limits import PATIENCE
 from tests.support.outcomes import eventually, later
 from tests.support.peers import Peers
 from tests.support.signers import Vault
@@ -92,8 +93,8 @@ async def test_from_another_event_loop_it_is_refused_at_once(use: str, middlewar
     assert seen == []
     assert (it.stats.calls, it.stats.bytes_out, it.stats.failures) == (before.calls, before.bytes_out, before.failures)
     assert it.status is S.CONNECTED
-    assert await asyncio.wait_for(it.call("f"), 5) == 1
-    await asyncio.wait_for(it.close(), 5)
+    assert await asyncio.wait_for(it.call("f"), PATIENCE) == 1
+    await asyncio.wait_for(it.close(), PATIENCE)
 
 
 async def _awaited(awaitable: Awaitable[object]) -> object:
@@ -122,7 +123,7 @@ async def test_a_listener_is_not_waited_on_from_another_event_loop(what: str) ->
         server.peers[0].send('{"jsonrpc":"2.0","method":"news","params":[1]}')
     else:
         it.reconnect()
-    outcome = await asyncio.wait_for(next_one, 5)
+    outcome = await asyncio.wait_for(next_one, PATIENCE)
     assert outcome == [1] if what == "notifications" else outcome.status is S.WAITING
     await it.close()
 
@@ -240,7 +241,7 @@ def test_a_client_whose_event_loop_has_ended(tasks: str) -> None:
             with pytest.raises(RuntimeError, match="has ended"):
                 await it.connect()
         it.on_status(changes.append)
-        await asyncio.wait_for(it.close(), 1)
+        await asyncio.wait_for(it.close(), PATIENCE)
         await it.close()
         assert it.status is S.CLOSED
         assert [one async for one in news] == []

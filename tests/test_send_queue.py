@@ -17,6 +17,7 @@ from circle_ws import (
     RpcError,
 )
 from tests.support.clients import client
+from tests.support.limits import PATIENCE
 from tests.support.outcomes import eventually, later, until
 from tests.support.peers import Peers
 from tests.support.wire import Line
@@ -269,7 +270,7 @@ async def test_drained(how: str) -> None:
         line.reply(calls[1])
     else:
         line.session.lost(LOST)
-    await asyncio.wait_for(draining, 1)
+    await asyncio.wait_for(draining, PATIENCE)
     assert [call.future.exception() is None for call in calls] == [how == "replies"] * 2
     assert own.future.done() is (how == "lost")
     assert how == "replies" or own.future.exception()

@@ -8,6 +8,7 @@ import pytest
 from circle_ws import ConnectionLost, RpcError
 from circle_ws.engine.pending_call import PendingBatch, PendingCall
 from circle_ws.engine.session import MAX_UNREAD_REPLIES, Session
+from tests.support.limits import PATIENCE
 from tests.support.outcomes import later
 from tests.support.wire import Line, Wire
 
@@ -161,7 +162,7 @@ async def test_it_gives_back_what_has_no_reply() -> None:
     line.session.lost(ConnectionLost.closed(1001))
     assert given == [[calls[0], calls[2]]]
     assert line.session.loss is LOST
-    await asyncio.wait_for(line.session.wakeup.wait(), 1)
+    await asyncio.wait_for(line.session.wakeup.wait(), PATIENCE)
 
 
 async def test_its_own_requests_take_no_slot_and_are_internal(line: Line) -> None:

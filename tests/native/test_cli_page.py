@@ -175,7 +175,7 @@ async def test_the_worker_has_the_policy_of_the_page(controlled: tuple[Site, lis
 async def test_the_first_report_of_the_page_is_taken(site: Site) -> None:
     assert (await _ask(site, "/report", {"play": "42"}, Origin=site.origin))[0] == 204
     assert (await _ask(site, "/report", {"play": "43"}, Origin=site.origin))[0] == 204
-    assert await asyncio.wait_for(site.report, 5) == {"play": "42"}
+    assert await asyncio.wait_for(site.report, PATIENCE) == {"play": "42"}
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ async def _raw(
     named = "" if name is None else f"Host: {name}\r\n"
     writer.write(f"{line}\r\n{named}{head}\r\n{body}".encode())
     try:
-        return int((await asyncio.wait_for(reader.readline(), 5)).split()[1])
+        return int((await asyncio.wait_for(reader.readline(), PATIENCE)).split()[1])
     finally:
         writer.close()
 

@@ -13,6 +13,7 @@ from circle_ws.transport import TransportOptions
 from circle_ws.transport.base import Receiver
 from circle_ws.transport.memory import CAPABILITIES, MemoryPeer, MemoryServer, MemoryTransport
 from tests.support.clients import client
+from tests.support.limits import PATIENCE
 from tests.support.outcomes import eventually
 from tests.support.peers import Peers
 
@@ -69,8 +70,8 @@ async def test_a_drain_that_need_not_wait_keeps_nothing_from_going_out() -> None
     """Every call is answered, one after the other and many at once."""
     async with client("ws://localhost/", key=None, transport=Dialler(Full)) as it:
         for number in range(3):
-            assert await asyncio.wait_for(it.call("f", [number]), 5) == [number]
-        results = await asyncio.wait_for(asyncio.gather(*(it.call("f", [number]) for number in range(100))), 5)
+            assert await asyncio.wait_for(it.call("f", [number]), PATIENCE) == [number]
+        results = await asyncio.wait_for(asyncio.gather(*(it.call("f", [number]) for number in range(100))), PATIENCE)
         assert results == [[number] for number in range(100)]
 
 
@@ -85,7 +86,7 @@ async def test_a_drain_that_raises_keeps_nothing_from_going_out(caplog: pytest.L
     """It is logged, and calls go out."""
     async with client("ws://localhost/", key=None, transport=Dialler(Faulty)) as it:
         for number in range(3):
-            assert await asyncio.wait_for(it.call("f", [number]), 5) == [number]
+            assert await asyncio.wait_for(it.call("f", [number]), PATIENCE) == [number]
     assert "waiting until the transport can write failed: OSError" in caplog.text
 
 

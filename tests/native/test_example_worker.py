@@ -11,6 +11,7 @@ from pathlib import Path
 from circle_ws.auth import KeyPair, derive_public_key, generate_private_key
 from circle_ws.cli.demo.circle import running_circle
 from tests.native.command_line import environ
+from tests.support.limits import PATIENCE
 
 WORKER = Path(__file__).parents[2] / "examples" / "worker" / "worker.py"
 
@@ -25,7 +26,7 @@ class _Worker:
     async def says(self, pattern: str) -> None:
         """Wait for a line, from where the last wait ended."""
         assert self._process.stderr
-        while line := (await asyncio.wait_for(self._process.stderr.readline(), 20)).decode():
+        while line := (await asyncio.wait_for(self._process.stderr.readline(), PATIENCE)).decode():
             self.log += line
             if re.search(pattern, line):
                 return
@@ -35,7 +36,7 @@ class _Worker:
         """End it, or wait for its end; give the exit code."""
         if number is not None:
             self._process.send_signal(number)
-        self.log += (await asyncio.wait_for(self._process.communicate(), 20))[1].decode()
+        self.log += (await asyncio.wait_for(self._process.communicate(), PATIENCE))[1].decode()
         assert self._process.returncode is not None
         return self._process.returncode
 

@@ -15,6 +15,7 @@ from circle_ws.server import CircleServer
 from circle_ws.server.answering import MAX_RUNNING
 from tests.native.by_hand import ask, batch, exchange, request, sign_in, signed_in
 from tests.support.clients import KEY
+from tests.support.limits import PATIENCE
 from tests.support.outcomes import eventually
 
 
@@ -286,9 +287,9 @@ async def test_a_member_that_is_interrupted_takes_no_other_reply_with_it(how: st
         async with signed_in(server) as socket:
             members = [request("f", None, 1), request("break", None, 2), request("f", None, 3)]
             await socket.send(json.dumps(members))
-            answers = {answer["id"]: answer for answer in json.loads(await asyncio.wait_for(socket.recv(), 5))}
+            answers = {answer["id"]: answer for answer in json.loads(await asyncio.wait_for(socket.recv(), PATIENCE))}
             assert (answers[1]["result"], answers[3]["result"]) == (1, 1)
             assert answers[2]["error"] == {"code": -32603, "message": "internal error"}
             await socket.send(json.dumps(request("break", None, 4)))
-            answer = json.loads(await asyncio.wait_for(socket.recv(), 5))
+            answer = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE))
             assert answer["error"]["code"] == -32603

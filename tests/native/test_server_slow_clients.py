@@ -16,6 +16,7 @@ from circle_ws.server import CircleServer, Connection
 from circle_ws.server.answering import MAX_RUNNING
 from tests.native.by_hand import NOISE, ask, clog, native_socket, reluctant, request, send_all, signed_in, stranger
 from tests.support.clients import OTHER_KEY
+from tests.support.limits import PATIENCE
 from tests.support.outcomes import eventually, later
 
 PAUSED_AT = 32 * 1024
@@ -263,7 +264,7 @@ async def test_what_waits_is_in_one_piece_and_in_order() -> None:
             if message["method"] == "tick":
                 numbers.append(message["params"][0])
         assert numbers == list(range(20_000))
-        await asyncio.wait_for(pong, 10)
+        await asyncio.wait_for(pong, PATIENCE)
         assert len(native_socket(connection)._held) == 0
 
 
