@@ -33,10 +33,8 @@ def sessions(workflow: str, versions: Iterable[str]) -> set[str]:
     """Return the sessions of nox that a workflow names, with each version of Python of its matrix."""
     named = re.findall(r"\.ci/run -s (.*?)(?: -- .*)?$", workflow, re.MULTILINE)
     named += re.findall(r"^          - ([a-z_][^:\n]*)$", workflow, re.MULTILINE)
-    words = {word.strip('"') for line in named for word in re.findall(r'"[^"]*"|\S+', line)} - {
-        "${sessions[@]}",
-        "$SESSION",
-    }
+    words = {word.strip('"') for line in named for word in re.findall(r'"[^"]*"|\S+', line)}
+    words -= {"${sessions[@]}", "$SESSION"}
     place = "${{ matrix.python }}"
     return {word.replace(place, version) for word in words for version in versions}
 
