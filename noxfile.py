@@ -227,7 +227,7 @@ def _bundle(session: nox.Session) -> Path:
 def _side_by_side(
     session: nox.Session, first: list[str], *others: list[str], env: dict[str, str] | None = None
 ) -> None:
-    """Run commands at the same time, which one alone would leave a core idle for; the first prints as it goes."""
+    """Run commands at the same time, each of which alone leaves a core idle; the first prints as it goes."""
     with ThreadPoolExecutor() as pool:
         beside = [pool.submit(session.run, *command, env=env, silent=True) for command in others]
         session.run(*first, env=env)

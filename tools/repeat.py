@@ -45,6 +45,7 @@ class Runs:
         finally:
             for process in busy:
                 process.kill()
+                process.wait()
 
     def _run(self) -> None:
         log = _LOGS / f"{self.name}-{self.done + 1:02}.log"
